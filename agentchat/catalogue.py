@@ -1,0 +1,158 @@
+"""The agents there are: every module in the agents folder that has a `build`.
+
+Files are looked at again whenever the list is asked for, so a new or changed file counts from the next conversation on.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from autogen import ConversableAgent, LLMConfig
+
+from agentchat.chat import Chat
+from agentchat.errors import ChatError, SettingsError
+
+log = logging.getLogger(__name__)
+
+Pair = tuple[ConversableAgent, ConversableAgent]
+
+
+@dataclass(frozen=True)
+class AgentInfo:
+    """An agent as the picker shows it. `reason` says why one that is not available is not."""
+
+    name: str
+    description: str
+    suggestions: list[str]
+    available: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    stamp: tuple[int, int]
+    module: ModuleType | None
+    info: AgentInfo | None  # None for a module without `build`: not an agent
+
+
+class Catalogue:
+    """Finds agent files, and builds a pair of agents from one. Raises SettingsError for a folder it cannot read."""
+
+    def __init__(self, folder: Path, llm_config: LLMConfig, data_folder: Path) -> None:
+        if not folder.is_dir():
+            raise SettingsError(f"The agents folder {folder} does not exist. Name another with --agents.")
+        self._folder = folder
+        self._llm_config = llm_config
+        self._data_folder = data_folder
+        self._lock = threading.Lock()  # guards `_loaded`
+        self._loaded: dict[str, _Loaded] = {}
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))  # agent files may share modules
+
+    def agents(self) -> list[AgentInfo]:
+        """All agents, those that can be used first."""
+        with self._lock:
+            self._refresh()
+            infos = [loaded.info for loaded in self._loaded.values() if loaded.info]
+        return sorted(infos, key=lambda info: (not info.available, info.name))
+
+    @property
+    def default(self) -> str | None:
+        return next((info.name for info in self.agents() if info.available), None)
+
+    def check(self, name: str) -> None:
+        """Raises ChatError when there is no agent of that name."""
+        names = [info.name for info in self.agents()]
+        if name not in names:
+            raise ChatError("agent_unknown", agent=name, agents=", ".join(names) or "none")
+
+    def build(self, name: str, chat: Chat) -> Pair:
+        """The (user, agent) pair for one conversation. Raises ChatError when it cannot be built."""
+        self.check(name)
+        with self._lock:
+            loaded = self._loaded[name]
+        if loaded.module is None:
+            assert loaded.info is not None
+            raise ChatError("agent_unavailable", agent=name, reason=loaded.info.reason)
+        try:
+            return _pair(loaded.module, self._llm_config, chat)
+        except (Exception, SystemExit) as error:
+            log.exception("The agent %s cannot be built", name)
+            raise ChatError("agent_unavailable", agent=name, reason=_reason(error, loaded.module)) from error
+
+    def _refresh(self) -> None:
+        try:
+            files = dict(_agent_files(self._folder))
+        except OSError as error:
+            raise SettingsError(f"The agents folder {self._folder} cannot be read: {error}.") from error
+        self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in files}
+        for name, path in files.items():
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if name not in self._loaded or self._loaded[name].stamp != stamp:
+                self._loaded[name] = self._load(name, path, stamp)
+
+    def _load(self, name: str, path: Path, stamp: tuple[int, int]) -> _Loaded:
+        module = ModuleType(name)
+        try:
+            module = _import(name, path)
+            if not callable(getattr(module, "build", None)):
+                return _Loaded(stamp, None, None)
+            _pair(module, self._llm_config, Chat("probe", folder=self._data_folder))
+        except (Exception, SystemExit) as error:
+            log.warning("The agent %s is unavailable", name, exc_info=True)
+            info = AgentInfo(name, _description(module), _suggestions(module), False, _reason(error, path))
+            return _Loaded(stamp, None, info)
+        return _Loaded(stamp, module, AgentInfo(name, _description(module), _suggestions(module), True, None))
+
+
+def _agent_files(folder: Path) -> list[tuple[str, Path]]:
+    files = [(path.stem, path) for path in folder.glob("*.py")]
+    packages = [(path.parent.name, path) for path in folder.glob("*/__init__.py")]
+    return [(name, path) for name, path in sorted(files + packages) if name.isidentifier() and name[0] != "_"]
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    qualified = f"agents.{name}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module  # pydantic looks the module of a tool's annotations up by its name
+    spec.loader.exec_module(module)
+    return module
+
+
+def _pair(module: Any, llm_config: LLMConfig, chat: Chat) -> Pair:
+    pair = module.build(llm_config, chat)
+    is_pair = isinstance(pair, tuple) and len(pair) == 2
+    if not is_pair or not all(isinstance(agent, ConversableAgent) for agent in pair):
+        raise TypeError("build must return (user, agent), two of AG2's agents")
+    user, agent = pair
+    return user, agent
+
+
+def _description(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
+
+
+def _suggestions(module: ModuleType) -> list[str]:
+    return [str(suggestion) for suggestion in getattr(module, "SUGGESTIONS", [])]
+
+
+def _reason(error: BaseException, where: Any) -> str:
+    """The error in one line, with the place in the agent's own file where there is one."""
+    path = str(getattr(where, "__file__", where))
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return f"SyntaxError: {error.msg} (line {error.lineno})"
+    place = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,240 @@
+"""One conversation with AG2: a pair of agents that remember, run a turn and can be stopped.
+
+`Conversation.run` is called once per turn, in the turn's own thread; iostream.py takes what AG2 writes meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from autogen import Agent, ConversableAgent, GroupChatManager
+from autogen.io.base import IOStream
+
+from agentchat import stopping, transport
+from agentchat.catalogue import Pair
+from agentchat.errors import ChatError
+from agentchat.events import clean
+from agentchat.iostream import Memory, Partial, TurnLog, TurnStream
+from agentchat.stopping import Stopped, StopToken
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+
+NOTES = {
+    "stopped": "[The person stopped this answer.]",
+    "interrupted": "[This answer was interrupted: the server went down.]",
+    "failed": "[This answer failed.]",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended. `memory` is what the agents remember of it."""
+
+    status: str
+    summary: str
+    usage: dict[str, Any]
+    memory: str
+    error: ChatError | None = None
+
+
+class _Usage(NamedTuple):
+    """A reading of the agents' counters: tokens, and US dollars."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+
+    def since(self, before: _Usage, has_price: bool) -> dict[str, int | float | None]:
+        # A hand-off makes AG2 start an agent's counters anew, so a difference may come out negative.
+        return {
+            "prompt_tokens": max(self.prompt_tokens - before.prompt_tokens, 0),
+            "completion_tokens": max(self.completion_tokens - before.completion_tokens, 0),
+            "cost": max(round(self.cost - before.cost, 6), 0.0) if has_price else None,
+        }
+
+
+class Conversation:
+    """A pair of agents that talk to one person, turn by turn."""
+
+    def __init__(
+        self, pair: Pair, memories: Iterable[str], explain: Callable[[Exception], ChatError], has_price: bool
+    ) -> None:
+        self._user, self._agent = pair
+        self._explain = explain
+        self._has_price = has_price
+        self._stream: TurnStream | None = None
+        for agent in self._members():
+            self._prepare(agent)
+        self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
+        self._restore([message for memory in memories for message in json.loads(memory)])
+
+    def run(self, text: str, turn: TurnLog, token: StopToken) -> Outcome:
+        """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised."""
+        before = self._usage()
+        stream = self._stream = TurnStream(turn, token, self._user.name, Memory(self._history))
+        reset_token = stopping.current.set(token)
+        reset_calls = transport.current.set(stream)
+        status, failure = "completed", None
+        try:
+            with IOStream.set_default(stream):
+                self._user.initiate_chat(self._agent, message=clean(text), clear_history=False)
+        except Stopped as stopped:
+            status = stopped.reason
+        except Exception as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
+            status, failure = "failed", self._explained(error, stream)
+        finally:
+            stopping.current.reset(reset_token)
+            transport.current.reset(reset_calls)
+            self._stream = None
+        if status != "completed":
+            self._repair(stream.keep_partial(), NOTES[status])
+        usage = self._usage().since(before, self._has_price)
+        return Outcome(status, stream.summary, usage, stream.memory.all(), failure)
+
+    def _explained(self, error: Exception, stream: TurnStream) -> ChatError:
+        if isinstance(error, ChatError):
+            return error
+        if stream.is_calling_model:
+            log.warning("A model call failed with %s", type(error).__name__)
+            log.debug("The failed model call", exc_info=True)
+            return self._explain(error)
+        log.exception("The agent failed")
+        return ChatError("agent_failed", error=type(error).__name__)
+
+    # The agents
+
+    def _members(self) -> list[ConversableAgent]:
+        members = [self._user, self._agent]
+        if isinstance(self._agent, GroupChatManager):
+            members += [agent for agent in self._agent.groupchat.agents if agent is not self._user]
+        return members
+
+    def _prepare(self, agent: ConversableAgent) -> None:
+        """Let us know who speaks, keep broken text out of the histories, and make tools stoppable."""
+        agent.register_hook("safeguard_llm_inputs", functools.partial(self._call_begins, agent.name))
+        agent.register_hook("safeguard_llm_outputs", self._call_ended)
+        agent.register_hook("process_message_before_send", _cleaned)
+        tools = {name: _stoppable(tool) for name, tool in agent.function_map.items()}
+        agent.register_function(tools, silent_override=True)
+
+    def _call_begins(self, sender: str, messages: Any) -> Any:
+        if self._stream is not None:
+            self._stream.begin_message(sender)
+        return messages
+
+    def _call_ended(self, response: Any) -> Any:
+        if self._stream is not None:
+            self._stream.end_message()
+        return response
+
+    def _usage(self) -> _Usage:
+        readings = [reading for agent in self._members() if (reading := agent.get_total_usage())]
+        models = [model for reading in readings for model in reading.values() if isinstance(model, dict)]
+        return _Usage(
+            sum(model.get("prompt_tokens", 0) for model in models),
+            sum(model.get("completion_tokens", 0) for model in models),
+            sum(reading.get("total_cost", 0.0) for reading in readings),
+        )
+
+    # What the agents remember
+
+    @property
+    def _history(self) -> list[Message]:
+        if isinstance(self._agent, GroupChatManager):
+            return self._agent.groupchat.messages  # type: ignore[no-any-return]
+        return self._agent.chat_messages[self._user]  # type: ignore[no-any-return]
+
+    def _restore(self, messages: list[Message]) -> None:
+        if isinstance(self._agent, GroupChatManager):
+            for agent in self._members():
+                for history in agent.chat_messages.values():
+                    history.clear()
+            self._agent.groupchat.messages.clear()
+            for message in messages:
+                self._tell_everyone(message)
+        else:
+            self._agent.chat_messages[self._user][:] = messages
+            self._mirror()
+
+    def _tell_everyone(self, message: Message) -> None:
+        """Put a message into every history of a group, as if it had just been said."""
+        manager = self._agent
+        members = manager.groupchat.agents
+        speaker = next((agent for agent in members if agent.name == message.get("name")), self._user)
+        manager.groupchat.append(copy.deepcopy(message), speaker)
+        speaker.send(copy.deepcopy(message), manager, request_reply=False, silent=True)
+        for agent in members:
+            if agent is not speaker:
+                manager.send(copy.deepcopy(message), agent, request_reply=False, silent=True)
+
+    def _mirror(self) -> None:
+        """The proxy's view of the history is the agent's with the roles of the two exchanged."""
+        view = copy.deepcopy(self._agent.chat_messages[self._user])
+        for message in view:
+            if message["role"] in _SWAPPED and not message.get("tool_calls"):
+                message["role"] = _SWAPPED[message["role"]]
+        self._user.chat_messages[self._agent][:] = view
+
+    def _repair(self, partial: Partial, note: str) -> None:
+        """After a turn that broke off: answer dangling tool calls, keep what was said, say that it was cut."""
+        history = list(self._history)
+        if history and history[-1].get("tool_calls"):
+            history.append(_unanswered(history[-1], self._user.name, note))
+        role = "user" if isinstance(self._agent, GroupChatManager) else "assistant"
+        if history and history[-1]["role"] in {"user", "tool"}:
+            content = f"{partial.text}\n\n{note}".strip()
+            history.append({"role": role, "name": partial.sender or self._agent.name, "content": content})
+        self._restore(history)
+
+
+_LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions
+_SWAPPED = {"user": "assistant", "assistant": "user"}
+
+
+def _fall_silent(recipient: ConversableAgent, messages: Any, sender: Any, config: Any) -> tuple[bool, str | None]:
+    """Nothing else answers the agent's text, so the turn is over; AG2 would send an empty message, again and again."""
+    return True, recipient._default_auto_reply or None
+
+
+def _cleaned(sender: Agent, message: Any, recipient: Agent, silent: bool) -> Any:
+    if isinstance(message, str):
+        return clean(message)
+    if isinstance(message, dict) and isinstance(message.get("content"), str):
+        return {**message, "content": clean(message["content"])}
+    return message
+
+
+def _unanswered(call: Message, executor: str, note: str) -> Message:
+    responses = [{"tool_call_id": c["id"], "role": "tool", "content": note} for c in call["tool_calls"]]
+    content = "\n\n".join(response["content"] for response in responses)
+    return {"role": "tool", "name": executor, "content": content, "tool_responses": responses}
+
+
+# Tools
+
+
+def _stoppable(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """The tool in a thread of its own, or on the tools' event loop, so that stopping the turn need not wait for it."""
+    is_async = inspect.iscoroutinefunction(tool)
+
+    @functools.wraps(tool)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if is_async:
+            return stopping.call(lambda: _awaited(tool(*args, **kwargs)), f"tool-{tool.__name__}")
+        return stopping.call(lambda: tool(*args, **kwargs), f"tool-{tool.__name__}")
+
+    return run
+
+
+def _awaited(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)

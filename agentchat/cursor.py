@@ -1,0 +1,96 @@
+"""A reader's place in a session, and what a session shows to its readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from agentchat import events
+from agentchat.events import Event
+
+BATCH_BYTES = 256 * 1024  # a cursor that lags catches up in pieces of about this size
+
+
+class Live:
+    """A message that is being written. Only its turn appends, any cursor reads."""
+
+    def __init__(self, message_id: str, sender: str) -> None:
+        self.message_id = message_id
+        self.sender = sender
+        self.texts: list[str] = []
+
+
+@dataclass(frozen=True)
+class View:
+    """What cursors see of a session, replaced as a whole so that they need no lock.
+
+    `tail` holds the newest events, each with the live message that it completed.
+    """
+
+    last_seq: int
+    tail: tuple[tuple[Event, Live | None], ...] = ()
+    live: Live | None = None
+
+
+class Readable(Protocol):
+    """What a cursor needs of a session."""
+
+    view: View
+
+    def read(self, after: int) -> Sequence[tuple[Event, Live | None]]:
+        """Some of the events behind `after`, oldest first; at least one if there are any."""
+
+
+class Cursor:
+    """A reader's place in a session: the last event sent, and how much of the live message was sent."""
+
+    def __init__(self, session: Readable, after: int) -> None:
+        self.session = session
+        self._joined = session.view.last_seq
+        self.recovered = 0 <= after <= self._joined
+        self.seq = after if self.recovered else 0
+        self._live: Live | None = None
+        self._texts = 0  # how many of its texts were sent
+        self._offset = 0  # how many characters that was
+
+    @property
+    def is_behind(self) -> bool:
+        return self.seq < self.session.view.last_seq
+
+    def advance(self) -> list[str]:
+        """The frames that are new since the last call, or a batch of them when there are many."""
+        view = self.session.view
+        frames: list[str] = []
+        size = 0
+        while self.seq < view.last_seq and size < BATCH_BYTES:
+            for event, live in self.session.read(self.seq):
+                if live is not None and event.seq > self._joined:
+                    frames += self._rest_of(live)
+                frames.append(event.frame)
+                size += len(frames[-1])
+                self.seq = event.seq
+                if size >= BATCH_BYTES:
+                    break
+        if view.live is not None and self.seq == view.last_seq:
+            frames += self._rest_of(view.live)
+        return frames
+
+    def _rest_of(self, live: Live) -> list[str]:
+        if live is not self._live:
+            self._live, self._texts, self._offset = live, 0, 0
+        texts = live.texts[self._texts :]
+        if not texts:
+            return []
+        text = "".join(texts)
+        content = {
+            "uuid": str(uuid4()),
+            "message_id": live.message_id,
+            "sender": live.sender,
+            "offset": self._offset,
+            "content": text,
+        }
+        self._texts += len(texts)
+        self._offset += len(text)
+        return [events.live_frame("stream", content)]

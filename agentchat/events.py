@@ -1,0 +1,124 @@
+"""Events and the envelope they travel in. See docs/protocol.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from uuid import uuid4
+
+from autogen.events.base_event import BaseEvent, wrap_event
+from pydantic import BaseModel
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event on its way into the log. `key`, where given, may stand only once in a session."""
+
+    type: str
+    body: str  # the content as JSON text
+    turn: int
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of a session's log. `body` is the content as JSON text, kept as it was first encoded."""
+
+    seq: int
+    ts: str
+    turn: int
+    type: str
+    body: str
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def frame(self) -> str:
+        return f'{{"seq":{self.seq},"ts":"{self.ts}","turn":{self.turn},"type":"{self.type}","content":{self.body}}}'
+
+
+def now() -> str:
+    """The time as it stands in the log: UTC, milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clean(text: str) -> str:
+    """`text` with lone surrogates replaced: one of them in a history would make every later model call fail."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
+
+
+def encode(content: Content) -> str:
+    """The content as compact JSON text that is always valid UTF-8."""
+    return clean(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+
+
+def live_frame(type: str, content: Content) -> str:
+    """A frame that is not in the log."""
+    return f'{{"type":"{type}","content":{encode(content)}}}'
+
+
+def own(event: BaseModel) -> tuple[str, dict[str, Any]]:
+    """Type and content of one of the classes below."""
+    data = event.model_dump(mode="json")
+    return data["type"], data["content"]
+
+
+def error_content(code: str, message: str, retryable: bool) -> dict[str, Any]:
+    # Not a class: AG2 has an `error` event of its own, with other fields, registered under that name.
+    return {"uuid": str(uuid4()), "code": code, "message": message, "retryable": retryable}
+
+
+@wrap_event
+class ConnectionConfirmedEvent(BaseEvent):
+    """The first frame on every connection."""
+
+    session_id: str
+    agent: str
+    last_seq: int
+    status: str
+    recovered: bool
+    replaced: str | None
+    open_requests: list[dict[str, Any]]
+    queue: list[dict[str, Any]]
+    participants: list[dict[str, Any]]
+    model: dict[str, Any]
+    server: dict[str, Any]
+
+
+@wrap_event
+class UserMessageEvent(BaseEvent):
+    """What a person wrote; `id` is the client's own, or made for it."""
+
+    id: str
+    text: str
+    name: str
+    context: dict[str, Any]
+
+
+@wrap_event
+class TurnStartedEvent(BaseEvent):
+    """The agents begin to answer the message with that id."""
+
+    message_id: str
+    agent: str
+
+
+@wrap_event
+class TurnCompletedEvent(BaseEvent):
+    """The turn is over: `status` is completed, stopped, failed or interrupted."""
+
+    status: str
+    duration_ms: int
+    usage: dict[str, Any]
+    summary: str

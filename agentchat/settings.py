@@ -1,0 +1,119 @@
+"""Every setting, as one table: it feeds the command line, the environment (also from .env) and docs/settings.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from agentchat import __version__
+from agentchat.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: `name` gives the flag --some-name and the variable AGENTCHAT_SOME_NAME."""
+
+    name: str
+    kind: type
+    default: Any
+    meaning: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "AGENTCHAT_" + self.name.upper()
+
+
+SETTINGS = [
+    Setting("host", str, "127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines in: there is no login."),
+    Setting("port", int, 8001, "Port of the page. 0 picks a free one."),
+    Setting("ws_port", int, 8080, "Port of the WebSocket. 0 picks a free one."),
+    Setting("data_dir", Path, Path("data"), "Folder where conversations are kept."),
+    Setting("agents", Path, ROOT / "agents", "Folder of the agent files."),
+    Setting("open", bool, False, "Open the page in a browser."),
+    Setting("origins", str, "", "Further pages that may connect, such as https://chat.example.com, with commas."),
+    Setting("model_timeout", float, 120.0, "Seconds to wait for a model, for its first and for each next piece."),
+    Setting("log_level", str, "INFO", "How much to log: DEBUG, INFO, WARNING or ERROR."),
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force, one field for each row of SETTINGS, and whether the demo model was asked for."""
+
+    host: str
+    port: int
+    ws_port: int
+    data_dir: Path
+    agents: Path
+    open: bool
+    origins: str
+    model_timeout: float
+    log_level: str
+    demo: bool = False
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """The command line wins over the environment, which wins over the defaults. Raises SettingsError."""
+    options = vars(_parser().parse_args(arguments))
+    values = {setting.name: _value(setting, options[setting.name], environment) for setting in SETTINGS}
+    settings = Settings(**values, demo=options["model"] == "demo")
+    if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise SettingsError(f"{settings.log_level} is not a log level. Use DEBUG, INFO, WARNING or ERROR.")
+    if settings.model_timeout <= 0:
+        raise SettingsError("The model timeout must be more than 0 seconds.")
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="main.py",
+        description="Talk to your AG2 agents in the browser and over a WebSocket.",
+        epilog="Each option can also be set by the environment variable named beside it, or in the file .env.",
+    )
+    parser.add_argument("model", nargs="?", choices=["demo"], help="use the offline demo model, whatever is configured")
+    parser.add_argument("--version", action="version", version=f"agentchat {__version__}")
+    for setting in SETTINGS:
+        meaning = f"{setting.meaning} [{setting.variable}, default {_shown(setting)}]"
+        if setting.kind is bool:
+            parser.add_argument(setting.flag, action="store_true", default=None, help=meaning)
+        else:
+            parser.add_argument(setting.flag, metavar=setting.kind.__name__.upper(), help=meaning)
+    return parser
+
+
+def _shown(setting: Setting) -> str:
+    if isinstance(setting.default, Path) and setting.default.is_relative_to(ROOT):
+        return str(setting.default.relative_to(ROOT))
+    return "off" if setting.default is False else str(setting.default) or "none"
+
+
+def _value(setting: Setting, option: Any, environment: Mapping[str, str]) -> Any:
+    text = option if option is not None else environment.get(setting.variable, "").strip()
+    if text in {"", None}:
+        return setting.default
+    if setting.kind is bool:
+        return text is True or str(text).lower() in {"1", "true", "yes", "on"}
+    try:
+        return setting.kind(text)
+    except ValueError as error:
+        name = setting.flag if option is not None else setting.variable
+        raise SettingsError(f"{name} must be a number, not {text!r}.") from error
+
+
+def table() -> str:
+    """The rows of docs/settings.md."""
+    rows = ["| option | environment | default | meaning |", "|---|---|---|---|"]
+    rows += [f"| `{s.flag}` | `{s.variable}` | `{_shown(s)}` | {s.meaning} |" for s in SETTINGS]
+    return "\n".join(rows)
+
+
+assert [s.name for s in SETTINGS] == [f.name for f in fields(Settings)][:-1]
