@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -32,27 +33,48 @@ from agentchat.store.sqlite import SqliteStore
 
 log = logging.getLogger("agentchat")
 
+PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
-TALKATIVE = ("httpx", "autogen.io.websockets", "agentchat.websockets")  # a line for each request or port scan
+TALKATIVE = ("httpx", "openai", "autogen.io.websockets", "agentchat.websockets")  # a line for each request or port scan
 EMPTY_SESSIONS_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs: where its page is, and where programs connect."""
+
+    page: str
+    websocket: str
+    models: Models
+    catalogue: Catalogue
 
 
 def main(arguments: Sequence[str]) -> int:
     load_dotenv(Path(".env"))
     try:
         chosen = settings.load(arguments, os.environ)
-        _serve(chosen)
+        stopped = _stop_signal()
+        _set_up_logging(chosen.log_level)
+        with serving(chosen, os.environ) as running:
+            _announce(chosen, running)
+            stopped.wait()
+            print("Stopping …", flush=True)
     except SettingsError as error:
         print(f"agentchat: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _serve(chosen: Settings) -> None:
+@contextlib.contextmanager
+def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Running]:
+    """Both servers, until the context ends; then running turns are interrupted and all is given back.
+
+    Raises SettingsError when something that a person chose cannot be used.
+    """
     with contextlib.ExitStack() as stack:
-        chosen_models = models.load(os.environ, Path.cwd(), chosen.model_timeout, chosen.demo)
+        chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
+        _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
-        _set_up_logging(chosen.log_level, chosen_models)
         IOStream.set_global_default(NullStream())
         models.warm_up()
         catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir)
@@ -64,23 +86,21 @@ def _serve(chosen: Settings) -> None:
         stack.callback(store.close)
 
         sessions = _sessions(store, catalogue, chosen_models, chosen)
-        allowed = frozenset(origin.strip().rstrip("/") for origin in chosen.origins.split(",") if origin.strip())
-        origins = Origins(page.port, chosen.host, allowed)
-        page.origins, page.ws_port = origins, listener.port
+        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
+        page.ws_port = listener.port
         page.config = lambda: _page_config(catalogue, chosen_models, listener.port)
 
-        stopped = _stop_signal()
-        sockets = websocket.Server(sessions, catalogue, chosen_models, origins)
+        sockets = websocket.Server(sessions, catalogue, chosen_models, page.origins)
         stack.enter_context(sockets.run(listener))
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
-        thread = threading.Thread(target=page.serve_forever, args=(0.1,), name="page", daemon=True)
+        thread = threading.Thread(target=page.serve_forever, args=(PAGE_POLL,), name="page", daemon=True)
         thread.start()
         stack.callback(thread.join)
         stack.callback(page.shutdown)
 
-        _announce(chosen, page.port, listener.port, chosen_models, catalogue)
-        stopped.wait()
-        print("Stopping …", flush=True)
+        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{listener.port}/"
+        yield Running(page_address, socket_address, chosen_models, catalogue)
 
 
 def _sessions(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings) -> Sessions:
@@ -111,21 +131,19 @@ def _page_config(catalogue: Catalogue, chosen_models: Models, ws_port: int) -> d
     }
 
 
-def _announce(chosen: Settings, port: int, ws_port: int, chosen_models: Models, catalogue: Catalogue) -> None:
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    page = f"http://{host}:{port}/"
+def _announce(chosen: Settings, running: Running) -> None:
     print(f"agentchat {__version__}")
-    print(f"  page       {page}")
-    print(f"  websocket  ws://{host}:{ws_port}/")
-    demo = "  (offline demo; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if chosen_models.is_demo else ""
-    print(f"  model      {chosen_models.name}{demo}")
-    for info in catalogue.agents():
+    print(f"  page       {running.page}")
+    print(f"  websocket  {running.websocket}")
+    hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
+    print(f"  model      {running.models.name}{hint}")
+    for info in running.catalogue.agents():
         print(f"  agent      {info.name}" + ("" if info.available else f"  unavailable: {info.reason}"))
-    if not catalogue.agents():
+    if not running.catalogue.agents():
         print(f"  agent      none found in {chosen.agents}")
     print("Ctrl-C ends the server.", flush=True)
     if chosen.open:
-        webbrowser.open(page)
+        webbrowser.open(running.page)
 
 
 def _stop_signal() -> threading.Event:
@@ -136,19 +154,20 @@ def _stop_signal() -> threading.Event:
     return stopped
 
 
-def _set_up_logging(level: str, chosen_models: Models) -> None:
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
-    handler.setFormatter(_Redacting(formatter, chosen_models))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+def _set_up_logging(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     if level != "DEBUG":
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-class _Redacting(logging.Formatter):
+def _hide_keys(chosen_models: Models) -> None:
     """The last gate: whatever is logged, a key is not in it."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), chosen_models))
 
+
+class _Redacting(logging.Formatter):
     def __init__(self, inner: logging.Formatter, chosen_models: Models) -> None:
         super().__init__()
         self._inner = inner

@@ -43,7 +43,7 @@ class Outcome:
     status: str
     summary: str
     usage: dict[str, Any]
-    memory: str
+    memory: str | None
     error: ChatError | None = None
 
 
@@ -76,7 +76,7 @@ class Conversation:
         for agent in self._members():
             self._prepare(agent)
         self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
-        self._restore([message for memory in memories for message in json.loads(memory)])
+        self._restore([message for memory in memories for message in self._recalled(json.loads(memory))])
 
     def run(self, text: str, turn: TurnLog, token: StopToken) -> Outcome:
         """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised."""
@@ -97,13 +97,14 @@ class Conversation:
             transport.current.reset(reset_calls)
             self._stream = None
         if status != "completed":
-            self._repair(stream.keep_partial(), NOTES[status])
+            self._restore(self._closed(self._history, stream.keep_partial(), status))
         usage = self._usage().since(before, self._has_price)
-        return Outcome(status, stream.summary, usage, stream.memory.all(), failure)
+        return Outcome(status, stream.summary, usage, stream.memory.all(has_ended=True), failure)
 
     def _explained(self, error: Exception, stream: TurnStream) -> ChatError:
-        if isinstance(error, ChatError):
-            return error
+        ours = error if isinstance(error, ChatError) else error.__cause__  # the openai package wraps what it meets
+        if isinstance(ours, ChatError):
+            return ours
         if stream.is_calling_model:
             log.warning("A model call failed with %s", type(error).__name__)
             log.debug("The failed model call", exc_info=True)
@@ -155,6 +156,7 @@ class Conversation:
         return self._agent.chat_messages[self._user]  # type: ignore[no-any-return]
 
     def _restore(self, messages: list[Message]) -> None:
+        messages = list(messages)  # may be the very history that is filled anew
         if isinstance(self._agent, GroupChatManager):
             for agent in self._members():
                 for history in agent.chat_messages.values():
@@ -185,16 +187,21 @@ class Conversation:
                 message["role"] = _SWAPPED[message["role"]]
         self._user.chat_messages[self._agent][:] = view
 
-    def _repair(self, partial: Partial, note: str) -> None:
-        """After a turn that broke off: answer dangling tool calls, keep what was said, say that it was cut."""
-        history = list(self._history)
-        if history and history[-1].get("tool_calls"):
-            history.append(_unanswered(history[-1], self._user.name, note))
+    def _recalled(self, memory: dict[str, Any]) -> list[Message]:
+        """A turn's messages from the store, closed if the server went down before the turn had ended."""
+        messages: list[Message] = memory["messages"]
+        return messages if memory["has_ended"] else self._closed(messages, Partial("", ""), "interrupted")
+
+    def _closed(self, messages: list[Message], partial: Partial, status: str) -> list[Message]:
+        """The messages of a turn that broke off: calls answered, what was said kept, and a note that it was cut."""
+        note = NOTES[status]
+        if messages and messages[-1].get("tool_calls"):
+            messages = [*messages, _unanswered(messages[-1], self._user.name, note)]
+        if not messages or messages[-1]["role"] not in {"user", "tool"}:
+            return messages
         role = "user" if isinstance(self._agent, GroupChatManager) else "assistant"
-        if history and history[-1]["role"] in {"user", "tool"}:
-            content = f"{partial.text}\n\n{note}".strip()
-            history.append({"role": role, "name": partial.sender or self._agent.name, "content": content})
-        self._restore(history)
+        content = f"{partial.text}\n\n{note}".strip()
+        return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
 
 
 _LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions

@@ -27,6 +27,7 @@ PING_INTERVAL = 20.0  # seconds without a word after which a client is asked for
 PING_TIMEOUT = 20.0  # seconds it has to answer
 STALL_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
 STALL_LOOK = 0.05  # seconds between looks at the sockets that were full
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none: there a client that does not read is waited for
 CHECK_INTERVAL = 1.0  # seconds between looks for clients that went silent
 
 
@@ -34,7 +35,6 @@ class Connection(ServerConnection):
     """A connection whose writes never block: what the socket does not take now waits in `_unsent`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        sock.setblocking(False)  # reading is preceded by a poll, so only writing changes
         self._unsent = bytearray()  # guarded by protocol_mutex
         self._is_ended = False  # our side of the connection is to be shut down after `_unsent`
         self.stalled_since: float | None = None
@@ -55,7 +55,7 @@ class Connection(ServerConnection):
             self._is_ended = self._is_ended or not data
         while self._unsent:
             try:
-                sent = self.socket.send(self._unsent)
+                sent = self.socket.send(self._unsent, DONT_WAIT)
             except BlockingIOError:
                 self.stalled_since = self.stalled_since or time.monotonic()
                 return
@@ -73,8 +73,7 @@ class Connection(ServerConnection):
             act()
             try:
                 self.send_data()
-            except OSError as error:
-                self.set_connection_exc(error)
+            except OSError:
                 self.abort()
                 return False
             return True

@@ -62,10 +62,10 @@ class Memory:
         if len(self._history) == self._saved:
             return None
         self._saved = len(self._history)
-        return self.all()
+        return self.all(has_ended=False)
 
-    def all(self) -> str:
-        return json.dumps(self._history[self._start :], default=str)
+    def all(self, has_ended: bool) -> str:
+        return json.dumps({"messages": self._history[self._start :], "has_ended": has_ended}, default=str)
 
 
 class _StreamedMessage:

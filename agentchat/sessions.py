@@ -257,12 +257,12 @@ class Session:
                 self._conversation = self._sessions.new_conversation(self.agent, self._chat, memories)
             return self._conversation.run(message.text, turn, turn.token)
         except Stopped as stopped:
-            return Outcome(stopped.reason, "", NO_USAGE, "[]")
+            return Outcome(stopped.reason, "", NO_USAGE, None)
         except ChatError as error:
-            return Outcome("failed", "", NO_USAGE, "[]", error)
+            return Outcome("failed", "", NO_USAGE, None, error)
         except Exception:
             log.exception("Turn %d of %s failed", turn.number, self.id)
-            return Outcome("failed", "", NO_USAGE, "[]", ChatError("internal"))
+            return Outcome("failed", "", NO_USAGE, None, ChatError("internal"))
 
     # Writing, for turns
 
@@ -323,7 +323,7 @@ class Turn:
     def restart(self, message_id: str) -> None:
         self._live = None
 
-    def end(self, drafts: Sequence[Draft], memory: str) -> None:
+    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
         try:
             self._write(drafts, memory, self._live, wait=self._session.wait_unless_closing)

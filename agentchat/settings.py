@@ -60,6 +60,10 @@ class Settings:
     log_level: str
     demo: bool = False
 
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
+
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """The command line wins over the environment, which wins over the defaults. Raises SettingsError."""

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from model_server import ModelServer, Reply
+
+from tests.model_server import ModelServer, Reply
 
 WEATHER = {"type": "function", "function": {"name": "weather_forecast", "parameters": {}}}
 
@@ -36,9 +37,7 @@ def connect(server: ModelServer) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=5)
 
 
-def ask(
-    client: http.client.HTTPConnection, *messages: dict[str, Any] | str, **fields: Any
-) -> http.client.HTTPResponse:
+def ask(client: http.client.HTTPConnection, *messages: dict[str, Any] | str, **fields: Any) -> http.client.HTTPResponse:
     """Sends a request; a str is a user message."""
     asked = [{"role": "user", "content": item} if isinstance(item, str) else item for item in messages]
     body = {
@@ -105,9 +104,7 @@ def test_given_tokens_are_kept_as_they_are(server: ModelServer, client: http.cli
 
 
 def test_tool_arguments_come_in_pieces(server: ModelServer, client: http.client.HTTPConnection) -> None:
-    server.script(
-        Reply(tools=[("weather_forecast", {"city": "Oslo"}), ("other", "not json")], split_arguments=4)
-    )
+    server.script(Reply(tools=[("weather_forecast", {"city": "Oslo"}), ("other", "not json")], split_arguments=4))
     parts = [delta["tool_calls"][0] for delta in deltas(events(ask(client, "Hi"))) if "tool_calls" in delta]
     arguments = ["".join(p["function"]["arguments"] for p in parts if p["index"] == i) for i in (0, 1)]
     assert arguments == ['{"city": "Oslo"}', "not json"]
@@ -223,9 +220,7 @@ def test_sees_a_client_that_hangs_up(server: ModelServer) -> None:
     assert (counts.active, counts.open, counts.completed) == (0, 0, 0)
 
 
-def test_keeps_connections_and_records_requests(
-    server: ModelServer, client: http.client.HTTPConnection
-) -> None:
+def test_keeps_connections_and_records_requests(server: ModelServer, client: http.client.HTTPConnection) -> None:
     for said in ("first", "second"):
         events(ask(client, said))
     assert server.counts.connections == 1

@@ -1,0 +1,91 @@
+"""A WebSocket client for tests: it collects what it sees and waits for what it names."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from websockets.sync.client import ClientConnection, connect
+
+Frame = dict[str, Any]
+
+PATIENCE = 20  # seconds until a test that waits for a frame gives up; never the time it takes
+
+
+class ChatClient:
+    """One connection. `frames` holds everything received so far."""
+
+    def __init__(self, address: str, origin: str | None = None, **query: object) -> None:
+        url = address + ("?" + urlencode(query) if query else "")
+        headers = {"Origin": origin} if origin else None
+        self.socket: ClientConnection = connect(
+            url, compression=None, additional_headers=headers, max_size=None, proxy=None
+        ).__enter__()
+        self.frames: list[Frame] = []
+
+    def __enter__(self) -> ChatClient:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+    def receive(self) -> Frame:
+        frame: Frame = json.loads(self.socket.recv(timeout=PATIENCE))
+        self.frames.append(frame)
+        return frame
+
+    def until(self, type: str, where: Callable[[Any], bool] = lambda content: True, turn: int | None = None) -> Frame:
+        """The next frame of that type, and whose content is such, and of that turn."""
+        while True:
+            frame = self.receive()
+            if frame["type"] == type and where(frame["content"]) and turn in {None, frame.get("turn")}:
+                return frame
+
+    def confirmed(self) -> Any:
+        """The content of the first frame, which must be connection_confirmed."""
+        first = self.receive()
+        assert first["type"] == "connection_confirmed"
+        return first["content"]
+
+    def say(self, text: str) -> None:
+        """A plain text frame, as from wscat."""
+        self.socket.send(text)
+
+    def command(self, type: str, **content: object) -> None:
+        self.socket.send(json.dumps({"type": type, "content": content}))
+
+    def ask(self, text: str) -> list[Frame]:
+        """Say something, and return the frames up to the end of the turn that answers it."""
+        start = len(self.frames)
+        self.say(text)
+        self.until("turn_completed")
+        return self.frames[start:]
+
+    def cut(self) -> None:
+        """Break the connection off with a TCP reset, as a network does."""
+        self.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.socket.shutdown(socket.SHUT_RD)  # wakes the thread that reads, which then closes: a reset
+        self.socket.recv_events_thread.join(PATIENCE)
+
+    @property
+    def log(self) -> list[Frame]:
+        """What it has seen of the log."""
+        return [frame for frame in self.frames if "seq" in frame]
+
+    @property
+    def streamed(self) -> str:
+        return "".join(frame["content"]["content"] for frame in self.frames if frame["type"] == "stream")
+
+
+def types(frames: list[Frame]) -> list[str]:
+    """Their types, those of a message that streams only once."""
+    names = [frame["type"] for frame in frames]
+    return [name for place, name in enumerate(names) if name != "stream" or names[place - 1] != "stream"]
+
+
+def contents(frames: list[Frame], type: str) -> list[Any]:
+    return [frame["content"] for frame in frames if frame["type"] == type]

@@ -1,0 +1,76 @@
+"""Real servers for the tests: the chat server in this process, and a model server that does as it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main
+from agentchat import settings
+from main import Running
+from tests.clients import ChatClient
+from tests.model_server import ModelServer
+
+KEY = "sk-test-0123456789abcdef"
+
+Serve = Callable[..., Running]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, key or file of the person who runs the tests gets into them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OAI_CONFIG_LIST", "OPENAI_API_KEY", "OPENAI_MODEL", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts chat servers, all on the same data folder; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Running:
+            environment = config_list(model, **entry) if model else {}
+            chosen = settings.load(
+                ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data"), *arguments], environment
+            )
+            return stack.enter_context(main.serving(chosen, environment))
+
+        yield start
+
+
+def config_list(model: ModelServer, **entry: Any) -> dict[str, str]:
+    """An environment whose OAI_CONFIG_LIST points to that model server."""
+    entry = {"model": "scripted", "api_key": KEY, "base_url": model.base_url} | entry
+    return {"OAI_CONFIG_LIST": json.dumps([entry])}
+
+
+@pytest.fixture
+def server(serve: Serve, model: ModelServer) -> Running:
+    """A chat server with the scripted model."""
+    return serve(model=model)
+
+
+@pytest.fixture
+def client(server: Running) -> Iterator[ChatClient]:
+    with ChatClient(server.websocket, agent="weather") as client:
+        client.confirmed()
+        yield client
+
+
+@pytest.fixture
+def connect(server: Running) -> Iterator[Callable[..., ChatClient]]:
+    """Opens further connections; they end with the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **query: stack.enter_context(ChatClient(server.websocket, **query))

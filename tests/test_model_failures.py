@@ -1,0 +1,153 @@
+"""A model that fails, in all the ways a model server can: the person is told in words, and the session goes on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import ChatClient, contents, types
+from tests.conftest import KEY, Serve
+from tests.model_server import ModelServer, Reply
+
+NONSENSE = b'data: {"choices": "none of your business"}\n\ndata: [DONE]\n\n'
+AT_ONCE = {"retry-after": "0"}
+
+
+def failed_turn(client: ChatClient) -> Any:
+    """Ask something that fails; returns the content of the turn's one error event."""
+    frames = client.ask("hello")
+    assert contents(frames, "turn_completed")[0]["status"] == "failed"
+    [error] = contents(frames, "error")
+    assert KEY not in json.dumps(frames)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("reply", "tries", "code"),
+    [
+        (Reply(status=401, error={"error": {"message": f"Incorrect API key provided: {KEY}"}}), 1, "model_auth"),
+        (Reply(status=403), 1, "model_auth"),
+        (Reply(status=429, headers=AT_ONCE), 3, "model_rate_limited"),
+        (Reply(status=429, headers={"retry-after": "3600"}), 1, "model_rate_limited"),
+        (Reply(status=400), 1, "model_rejected"),
+        (Reply(status=404), 1, "model_rejected"),
+        (Reply(status=500, headers=AT_ONCE), 3, "model_failed"),
+        (Reply("one two three", drop_after=2), 1, "model_failed"),
+        (Reply("one two three", error_after=2), 1, "model_failed"),
+        (Reply(html=True), 1, "model_malformed"),
+        (Reply(raw=NONSENSE, content_type="text/event-stream"), 1, "model_malformed"),
+        (Reply(raw=b"data: {{{\n\n", content_type="text/event-stream"), 1, "model_malformed"),
+        (Reply(raw=b"", content_type="text/event-stream"), 1, "model_malformed"),
+        (Reply(raw=b'{"ok": true}'), 1, "model_malformed"),
+    ],
+)
+def test_the_person_is_told(client: ChatClient, model: ModelServer, reply: Reply, tries: int, code: str) -> None:
+    """One error event with a code and a sentence, a failed turn, and a session that goes on."""
+    model.script(*[reply] * tries)
+    error = failed_turn(client)
+
+    assert error["code"] == code
+    assert error["message"].endswith((".", "?"))
+    assert len(model.requests) == tries
+    assert contents(client.ask("hello again"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_what_was_streamed_before_the_failure_is_kept(client: ChatClient, model: ModelServer) -> None:
+    """Half an answer is half an answer."""
+    model.script(Reply("one two three", drop_after=2))
+    failed_turn(client)
+
+    assert contents(client.log, "text")[-1]["content"] == "one two "
+    assert contents(client.log, "text")[-1]["partial"]
+
+
+def test_a_failure_that_passes_is_not_seen(client: ChatClient, model: ModelServer) -> None:
+    """Two refusals, then an answer: the person sees the answer."""
+    model.script(Reply(status=503, headers=AT_ONCE), Reply(status=429, headers=AT_ONCE), Reply("there"))
+
+    frames = client.ask("hello")
+    assert "error" not in types(frames)
+    assert contents(frames, "turn_completed")[0]["summary"] == "there"
+
+
+def test_a_model_server_that_is_not_there(serve: Serve) -> None:
+    """Nothing listens at the base_url; the sentence names the place."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with ModelServer() as model:
+        server = serve(model=model, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
+    with ChatClient(server.websocket) as client:
+        error = failed_turn(client)
+
+    assert error["code"] == "model_unreachable"
+    assert f"127.0.0.1:{port}" in error["message"]
+    assert error["retryable"]
+
+
+@pytest.mark.parametrize("reply", [Reply(gate=threading.Event()), Reply("a b", gate_after=(1, threading.Event()))])
+def test_a_model_that_hangs(serve: Serve, model: ModelServer, reply: Reply) -> None:
+    """Before its first byte or in mid-answer: the wait has a limit."""
+    server = serve("--model-timeout", "0.2", model=model)
+    model.script(reply)
+    with ChatClient(server.websocket) as client:
+        assert failed_turn(client)["code"] == "model_timeout"
+
+
+def test_a_model_that_calls_tools_for_ever(client: ChatClient, model: ModelServer) -> None:
+    """The calls of one turn are limited, whatever the model does."""
+    model.script(*[Reply(tools=[("weather_forecast", {"city": "Oslo"})])] * 40)
+    error = failed_turn(client)
+
+    assert error["code"] == "model_calls"
+    assert len(model.requests) == 30
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("weather_forecast", "{not json"), ("no_such_tool", "{}"), ("weather_forecast", '{"town": "Oslo"}')],
+)
+def test_a_tool_call_that_makes_no_sense(client: ChatClient, model: ModelServer, tool: str, arguments: str) -> None:
+    """The model is told, and answers; the person sees that it failed."""
+    model.script(Reply(tools=[(tool, arguments)]), Reply("I am sorry."))
+    frames = client.ask("weather?")
+
+    assert not contents(frames, "executed_function")[0]["is_exec_success"]
+    assert contents(frames, "turn_completed")[0]["summary"] == "I am sorry."
+
+
+def test_another_entry_takes_over(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """When the first entry fails in mid-answer, the text of the second replaces what was streamed."""
+    server = serve(model=model)
+    config = server.models.llm_config
+    config.config_list.append(config.config_list[0])
+    model.script(Reply("half an", error_after=1), Reply("the whole answer"))
+    with ChatClient(server.websocket) as client:
+        frames = client.ask("hello")
+
+    answer = contents(frames, "text")[-1]
+    assert answer["content"] == "the whole answer"
+    assert [chunk["offset"] for chunk in contents(frames, "stream")].count(0) == 2
+    assert {chunk["message_id"] for chunk in contents(frames, "stream")} == {answer["message_id"]}
+
+
+def test_a_lone_surrogate_harms_nobody(client: ChatClient, model: ModelServer) -> None:
+    """Half a character, from the model or the person, is replaced; later turns work."""
+    model.script(Reply(tokens=["half \ud83d", " of it"]))
+    assert contents(client.ask("hi"), "turn_completed")[0]["summary"] == "half � of it"
+    client.command("message", text="half \udc00")
+    client.until("turn_completed")
+
+    assert contents(client.ask("still there?"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_connections_to_the_model_are_used_again(client: ChatClient, model: ModelServer) -> None:
+    """Ten turns, streamed, over one connection."""
+    for _ in range(10):
+        client.ask("hello")
+
+    assert model.counts.connections == 1

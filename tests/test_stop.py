@@ -1,0 +1,171 @@
+"""Stopping a turn, wherever it is, and going on afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from main import Running
+from tests.clients import ChatClient, contents, types
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+
+WAITING_AGENT = '''
+"""Waits for a file to appear."""
+import asyncio, pathlib, time
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def wait_for(path: str) -> str:
+    while not pathlib.Path(path).exists():
+        time.sleep(0.01)
+    return "there it is"
+
+async def wait_for_async(path: str) -> str:
+    while not pathlib.Path(path).exists():
+        await asyncio.sleep(0.01)
+    return "there it is"
+
+def build(llm_config, chat):
+    agent = ConversableAgent("waiter", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    for tool in (wait_for, wait_for_async):
+        register_function(tool, caller=agent, executor=user, description="Waits for a file.")
+    return user, agent
+'''
+
+
+def stop(client: ChatClient) -> float:
+    """Stop the running turn; returns the seconds until it has ended."""
+    start = time.monotonic()
+    client.command("stop")
+    assert client.until("turn_completed")["content"]["status"] == "stopped"
+    return time.monotonic() - start
+
+
+def assert_goes_on(client: ChatClient, model: ModelServer) -> None:
+    """The next turn works, and what the model is sent is a valid history."""
+    assert contents(client.ask("hello again"), "turn_completed")[0]["status"] == "completed"
+    messages = model.requests[-1]["body"]["messages"]
+    open_calls: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            open_calls.remove(message["tool_call_id"])
+        else:
+            assert not open_calls, "a tool call without an answer"
+        open_calls |= {call["id"] for call in message.get("tool_calls") or ()}
+    roles = [message["role"] for message in messages if message["role"] != "tool"]
+    assert all(one != other or one == "assistant" for one, other in itertools.pairwise(roles)), roles
+
+
+def test_in_mid_answer(client: ChatClient, model: ModelServer) -> None:
+    """The partial text stays in the log, the model server sees the connection close, the agent knows."""
+    model.script(Reply("one two three four", gate_after=(2, threading.Event())))
+    client.say("count")
+    client.until("stream", lambda content: "two" in content["content"])
+
+    assert stop(client) < 1
+    model.wait_for(lambda counts: counts.aborted == 1)
+    partial = contents(client.log, "text")[-1]
+    assert partial["content"] == "one two "
+    assert partial["partial"]
+    assert partial["message_id"] == contents(client.frames, "stream")[0]["message_id"]
+    assert_goes_on(client, model)
+    assert "[The person stopped this answer.]" in model.requests[-1]["body"]["messages"][-2]["content"]
+
+
+def test_while_the_model_has_not_answered_yet(client: ChatClient, model: ModelServer) -> None:
+    """The wait for the first byte ends at once."""
+    model.script(Reply("never", gate=threading.Event()))
+    client.say("hello?")
+    model.wait_for(lambda counts: counts.active == 1)
+
+    assert stop(client) < 1
+    model.wait_for(lambda counts: counts.aborted == 1)
+    assert_goes_on(client, model)
+
+
+def test_between_two_tries(client: ChatClient, model: ModelServer) -> None:
+    """A rate limited model is asked again later; the wait until then ends at once, too."""
+    model.script(Reply(status=429, headers={"retry-after": "15"}))
+    client.say("hello?")
+    model.wait_for(lambda counts: counts.completed == 1)
+
+    assert stop(client) < 1
+    assert_goes_on(client, model)
+
+
+@pytest.mark.parametrize("tool", ["wait_for", "wait_for_async"])
+def test_while_a_tool_runs(serve: Serve, model: ModelServer, tmp_path: Path, tool: str) -> None:
+    """A tool that blocks does not hold up the stop; its call is answered in the history."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "waiter.py").write_text(WAITING_AGENT)
+    server = serve("--agents", str(tmp_path / "agents"), model=model)
+    model.script(Reply(tools=[(tool, {"path": str(tmp_path / "signal")})]))
+    with ChatClient(server.websocket) as client:
+        client.say("wait")
+        client.until("execute_function")
+
+        assert stop(client) < 1
+        assert "executed_function" not in types(client.log)
+        assert_goes_on(client, model)
+    (tmp_path / "signal").touch()  # lets the tool's thread end
+
+
+def test_before_a_tool_starts(client: ChatClient, model: ModelServer) -> None:
+    """A tool call that was on its way when the stop came is not carried out."""
+    gate = threading.Event()
+    model.script(Reply("Let me see.", tools=[("weather_forecast", {"city": "Oslo"})], gate_after=(3, gate)))
+    client.say("weather?")
+    client.until("stream", lambda content: "see." in content["content"])
+    client.command("stop")
+    gate.set()
+    client.until("turn_completed")
+
+    assert "execute_function" not in types(client.log)
+    assert_goes_on(client, model)
+
+
+def test_a_late_stop_does_nothing(client: ChatClient, model: ModelServer) -> None:
+    """A stop names the turn it means, so it cannot end the next one."""
+    client.ask("one")
+    gate = threading.Event()
+    model.script(Reply("the second answer", gate_after=(1, gate)))
+    client.say("two")
+    client.until("stream")
+    client.command("stop", turn=1)
+    client.command("message", text="three", id="marks that the stop was read")
+    client.until("user_message", lambda content: content["text"] == "three")
+    gate.set()
+
+    assert client.until("turn_completed", turn=2)["content"]["status"] == "completed"
+
+
+def test_the_next_message_in_the_queue_goes_on(client: ChatClient, model: ModelServer) -> None:
+    """A stop ends one turn, not those that wait."""
+    model.script(Reply("never", gate=threading.Event()), Reply("here I am"))
+    client.say("one")
+    client.say("two")
+    model.wait_for(lambda counts: counts.active == 1)
+    client.until("user_message", lambda content: content["text"] == "two")
+    stop(client)
+
+    assert client.until("turn_completed", turn=2)["content"]["summary"] == "here I am"
+
+
+def test_from_another_connection(
+    client: ChatClient, connect: Callable[..., ChatClient], model: ModelServer, server: Running
+) -> None:
+    """Whoever is in the session may stop; all see it."""
+    model.script(Reply("never", gate=threading.Event()))
+    client.say("hello?")
+    model.wait_for(lambda counts: counts.active == 1)
+    with connect(session=client.frames[0]["content"]["session_id"]) as other:
+        assert other.confirmed()["status"] == "running"
+        stop(other)
+
+    assert client.until("turn_completed")["content"]["status"] == "stopped"
