@@ -75,9 +75,6 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
         _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
-        IOStream.set_global_default(NullStream())
-        models.warm_up()
-        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir)
         page = http.PageServer(chosen.host, chosen.port, http.load_files(ROOT / "website_files"))
         stack.callback(page.server_close)
         listener = Listener(chosen.host, chosen.ws_port, room_for_connections())
@@ -85,6 +82,9 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         store = SqliteStore(chosen.data_dir)
         stack.callback(store.close)
 
+        IOStream.set_global_default(NullStream())
+        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir)
+        models.warm_up()
         sessions = _sessions(store, catalogue, chosen_models, chosen)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = listener.port

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PING_INTERVAL = 20.0  # seconds without a word after which a client is asked for one
 PING_TIMEOUT = 20.0  # seconds it has to answer
 STALL_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
-STALL_LOOK = 0.05  # seconds between looks at the sockets that were full
+STALL_LOOK = 0.02  # seconds between looks at the sockets that were full
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none: there a client that does not read is waited for
 CHECK_INTERVAL = 1.0  # seconds between looks for clients that went silent
 
@@ -106,7 +106,7 @@ class Client:
         self._deliverer = deliverer
         self._is_due = False  # stands in the deliverer's queue
         self._notes: deque[str] = deque()  # frames for this connection alone
-        self._pinged = connection.last_heard
+        self._pinged: float | None = None
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -137,12 +137,12 @@ class Client:
     def check(self, now: float) -> None:
         """Ask for a sign of life when it is time, and drop a client that gives none or does not read."""
         connection = self.connection
-        silent = now - connection.last_heard
         if connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
             connection.drop(1008, "you do not read")
-        elif silent > PING_INTERVAL + PING_TIMEOUT:
-            connection.drop(1011, "no answer to our ping")
-        elif silent > PING_INTERVAL and now - self._pinged > PING_INTERVAL:
+        elif self._pinged is not None and self._pinged > connection.last_heard:
+            if now - self._pinged > PING_TIMEOUT:
+                connection.drop(1011, "no answer to our ping")
+        elif now - connection.last_heard > PING_INTERVAL:
             self._pinged = now
             connection.write(lambda: connection.protocol.send_ping(b""))
 

@@ -28,6 +28,7 @@ class Listener(socket.socket):
         super().__init__(family, socket.SOCK_STREAM)
         self.max_connections = max_connections
         self._accepted: list[socket.socket] = []
+        self._is_leaving = False
         bind(self, host, port)
         self.listen(BACKLOG)
 
@@ -51,7 +52,16 @@ class Listener(socket.socket):
             _refuse(connection)
             self._wait_for_next()
 
+    def hang_up(self) -> None:
+        """Accept nobody any more, and end what was accepted: half-open connections would hold up the server's end."""
+        self._is_leaving = True
+        for connection in self._accepted:
+            with contextlib.suppress(OSError):  # ended already
+                connection.shutdown(socket.SHUT_RDWR)
+
     def _has_room(self) -> bool:
+        if self._is_leaving:
+            return False
         if len(self._accepted) >= self.max_connections:
             self._accepted = [connection for connection in self._accepted if connection.fileno() >= 0]
         return len(self._accepted) < self.max_connections

@@ -41,7 +41,10 @@ class Origins:
         return True
 
     def _is_own_page(self, origin: str, name: str) -> bool:
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         is_here = _host_name(parts.netloc) == name or {_host_name(parts.netloc), name} <= LOOPBACK
         return parts.scheme == "http" and is_here and _port(parts.netloc) == self.page_port
 

@@ -241,7 +241,8 @@ class Session:
         began = time.monotonic()
         outcome = self._outcome(turn)
         duration_ms = round((time.monotonic() - began) * 1000)
-        drafts = [_completed(turn.number, outcome.status, duration_ms, outcome.usage, outcome.summary)]
+        summary = self.redact(outcome.summary)
+        drafts = [_completed(turn.number, outcome.status, duration_ms, outcome.usage, summary)]
         if outcome.error is not None:
             drafts.insert(0, _failed(turn.number, outcome.error))
         turn.end(drafts, outcome.memory)
@@ -317,7 +318,7 @@ class Turn:
         if live is None or live.message_id != message_id:
             live = self._live = Live(message_id, sender)
             self._session.show(live)
-        live.texts.append(text)
+        live.texts.append(self._session.redact(text))
         self._session.wake()
 
     def restart(self, message_id: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +25,7 @@ from agentchat.catalogue import Catalogue
 from agentchat.cursor import Cursor
 from agentchat.delivery import Client, Connection, Deliverer
 from agentchat.errors import ChatError
+from agentchat.listener import Listener
 from agentchat.models import Models
 from agentchat.origins import Origins
 from agentchat.sessions import Session, Sessions
@@ -48,7 +48,7 @@ class Server:
         self._deliverer = Deliverer()
 
     @contextlib.contextmanager
-    def run(self, listener: socket.socket) -> Iterator[None]:
+    def run(self, listener: Listener) -> Iterator[None]:
         """Serve on `listener` until the context ends; then all clients are told that the server goes away."""
         with (
             self._deliverer,
@@ -71,6 +71,7 @@ class Server:
                 yield
             finally:
                 self._say_goodbye()
+                listener.hang_up()
 
     def _say_goodbye(self) -> None:
         """Close all connections at once; one after another, rude clients would each cost the close timeout."""
@@ -80,7 +81,6 @@ class Server:
             client.connection.leave()
         for client in clients:
             client.connection.recv_events_thread.join(max(deadline - time.monotonic(), 0))
-            client.connection.abort()
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         try:

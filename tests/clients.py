@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 Frame = dict[str, Any]
@@ -21,7 +22,7 @@ class ChatClient:
 
     def __init__(self, address: str, origin: str | None = None, **query: object) -> None:
         url = address + ("?" + urlencode(query) if query else "")
-        headers = {"Origin": origin} if origin else None
+        headers = {"Origin": origin} if origin is not None else None
         self.socket: ClientConnection = connect(
             url, compression=None, additional_headers=headers, max_size=None, proxy=None
         ).__enter__()
@@ -70,6 +71,14 @@ class ChatClient:
         self.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.socket.shutdown(socket.SHUT_RD)  # wakes the thread that reads, which then closes: a reset
         self.socket.recv_events_thread.join(PATIENCE)
+
+    def close_code(self) -> int | None:
+        """Receive until the server closes the connection, and say with which code."""
+        try:
+            while True:
+                self.receive()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
 
     @property
     def log(self) -> list[Frame]:

@@ -1,0 +1,185 @@
+"""Agent files: found, built, explained when they do not work, looked at again when they change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentchat.catalogue import Catalogue
+from agentchat.chat import Chat
+from agentchat.errors import ChatError, SettingsError
+from main import Running
+from tests.clients import ChatClient, contents
+from tests.conftest import Serve
+from tests.model_server import ModelServer
+from tests.processes import ROOT
+
+GOOD = '''
+"""Repeats what you say.
+
+And more."""
+from autogen import ConversableAgent, UserProxyAgent
+SUGGESTIONS = ["Say it."]
+def build(llm_config, chat):
+    agent = ConversableAgent("parrot", llm_config=llm_config, human_input_mode="NEVER")
+    return UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False), agent
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    (folder / "parrot.py").write_text(GOOD)
+    return folder
+
+
+@pytest.fixture
+def demo(serve: Serve, folder: Path) -> Running:
+    return serve("demo", "--agents", str(folder))
+
+
+def test_a_file_with_a_build_is_an_agent(demo: Running) -> None:
+    """Its name, its description and its suggestions come from the file."""
+    [parrot] = demo.catalogue.agents()
+
+    assert (parrot.name, parrot.description, parrot.suggestions) == ("parrot", "Repeats what you say.", ["Say it."])
+    assert (parrot.available, parrot.reason) == (True, None)
+
+
+def test_a_file_without_a_build_is_not(demo: Running, folder: Path) -> None:
+    """Agent files may share modules."""
+    (folder / "shared.py").write_text("WORD = 'hello'")
+    (folder / "_private.py").write_text("def build(): ...")
+    (folder / "not a name.py").write_text("def build(): ...")
+    (folder / "polite.py").write_text("from shared import WORD\n" + GOOD)
+
+    assert [info.name for info in demo.catalogue.agents()] == ["parrot", "polite"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def build(:", "SyntaxError: invalid syntax (line 1)"),
+        ("\nimport no_such_module", "ModuleNotFoundError: No module named 'no_such_module' (line 2)"),
+        ("def build(llm_config, chat):\n    return 1 / 0", "ZeroDivisionError: division by zero (line 2)"),
+        ("def build(llm_config, chat): return 5", "TypeError: build must return (user, agent), two of AG2's agents"),
+        ("import sys\nsys.exit('no')", "SystemExit: no (line 2)"),
+    ],
+)
+def test_one_that_does_not_work_is_listed_with_the_reason(
+    demo: Running, folder: Path, source: str, reason: str
+) -> None:
+    """And the others work."""
+    (folder / "broken.py").write_text(source)
+
+    parrot, broken = demo.catalogue.agents()
+    assert (parrot.name, parrot.available) == ("parrot", True)
+    assert (broken.name, broken.available, broken.reason) == ("broken", False, reason)
+    with ChatClient(demo.websocket, agent="broken") as client:
+        client.confirmed()
+        frames = client.ask("hello")
+    [error] = contents(frames, "error")
+    assert error["code"] == "agent_unavailable"
+    assert reason in error["message"]
+
+
+def test_a_new_file_is_seen_while_the_server_runs(demo: Running, folder: Path) -> None:
+    """Dropped in, it can be talked to."""
+    (folder / "second.py").write_text(GOOD.replace("Repeats", "Also repeats"))
+
+    assert [info.name for info in demo.catalogue.agents()] == ["parrot", "second"]
+    with ChatClient(demo.websocket, agent="second") as client:
+        assert client.confirmed()["agent"] == "second"
+        assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_a_changed_file_counts_from_the_next_conversation_on(demo: Running, folder: Path) -> None:
+    """A mended one becomes available; one that was taken away is gone."""
+    path = folder / "second.py"
+    path.write_text("def build(:")
+    assert not demo.catalogue.agents()[1].available
+    path.write_text(GOOD)
+    assert demo.catalogue.agents()[1].available
+    path.unlink()
+    assert [info.name for info in demo.catalogue.agents()] == ["parrot"]
+
+
+def test_a_session_whose_agent_is_gone_can_still_be_read(demo: Running, folder: Path) -> None:
+    """Its log is replayed; a message gets an error that says which agent is missing."""
+    with ChatClient(demo.websocket, agent="parrot") as client:
+        session = client.confirmed()["session_id"]
+        client.ask("hello")
+    os.remove(folder / "parrot.py")
+    with ChatClient(demo.websocket, session=session) as client:
+        assert client.confirmed()["last_seq"] > 0
+        client.say("still there?")
+        client.until("turn_completed", turn=2)
+        [error] = contents(client.log, "error")
+        assert "parrot" in error["message"]
+
+
+def test_an_agent_that_fails_in_a_turn(serve: Serve, folder: Path, model: ModelServer) -> None:
+    """The person is told which error it was, the log has the rest, and the session goes on."""
+    failing = GOOD.replace(
+        "    return User",
+        "    agent.register_reply([object], lambda *a, **k: 1 / 0, position=0)\n    return User",
+    )
+    (folder / "failing.py").write_text(failing)
+    server = serve("--agents", str(folder), model=model)
+    with ChatClient(server.websocket, agent="failing") as client:
+        client.confirmed()
+        for _ in range(2):
+            [error] = contents(client.ask("hello"), "error")
+            assert error["code"] == "agent_failed"
+            assert "ZeroDivisionError" in error["message"]
+
+
+def test_a_folder_that_is_not_there(serve: Serve, tmp_path: Path) -> None:
+    """The server does not start."""
+    with pytest.raises(SettingsError, match="does not exist"):
+        serve("demo", "--agents", str(tmp_path / "nowhere"))
+
+
+def test_a_folder_without_agents(serve: Serve, tmp_path: Path) -> None:
+    """The server starts, for files can be dropped in; whoever connects meanwhile is told."""
+    (tmp_path / "empty").mkdir()
+    server = serve("demo", "--agents", str(tmp_path / "empty"))
+    with ChatClient(server.websocket) as client:
+        assert client.receive()["content"]["code"] == "agent_unknown"
+
+
+def test_the_readme_example_works(serve: Serve, tmp_path: Path) -> None:
+    """The agent that README shows, as it stands there, is at most fifteen lines long and answers."""
+    source = (ROOT / "README.md").read_text().split("```python\n# agents/", 1)[1]
+    name, _, code = source.partition("\n")
+    code = code.partition("```")[0].strip()
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / name).write_text(code)
+    server = serve("demo", "--agents", str(tmp_path / "agents"))
+
+    assert len([line for line in code.splitlines() if line.strip()]) <= 16
+    [info] = server.catalogue.agents()
+    assert info.available, info.reason
+    with ChatClient(server.websocket) as client:
+        frames = client.ask(info.suggestions[0])
+    assert contents(frames, "executed_function")[0]["is_exec_success"]
+    assert contents(frames, "turn_completed")[0]["status"] == "completed"
+
+
+def test_the_workspace_is_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Made when it is asked for."""
+    chat = Chat("abc", folder=tmp_path)
+
+    assert not (tmp_path / "workspaces").exists()
+    assert chat.workspace == tmp_path / "workspaces" / "abc"
+    assert chat.workspace.is_dir()
+
+
+def test_building_an_unknown_agent(demo: Running) -> None:
+    """Is an error with the names that there are."""
+    catalogue: Catalogue = demo.catalogue
+    with pytest.raises(ChatError, match="There are: parrot"):
+        catalogue.build("perrot", Chat("s"))

@@ -1,0 +1,88 @@
+"""The house is in order: layers point one way, and the documents say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agentchat import settings
+from agentchat.errors import ERRORS
+from tests.processes import ROOT
+
+# Who may know whom, from the top of the house to its foundations (docs/architecture.md).
+LAYERS = [
+    {"main"},
+    {"websocket", "http"},
+    {"delivery"},
+    {"sessions"},
+    {"cursor"},
+    {"conversation"},
+    {"iostream", "catalogue"},
+    {"chat", "models"},
+    {"demo", "transport"},
+    {"store.memory", "store.sqlite"},
+    {"store", "listener", "origins"},
+    {"events", "settings", "stopping"},
+    {"errors"},
+]
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of ours that a module imports, those for types only aside."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("agentchat"):
+            room = node.module.removeprefix("agentchat").lstrip(".")
+            found |= {room} if room else {alias.name for alias in node.names if not alias.name.startswith("__")}
+    return found
+
+
+def rooms() -> dict[str, Path]:
+    package = ROOT / "agentchat"
+    found = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in found.items() if name != "__init__"}
+
+
+def test_layers_point_one_way() -> None:
+    """No room knows one above it."""
+    level = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+    for room, path in {**rooms(), "main": ROOT / "main.py"}.items():
+        for known in imports(path):
+            assert level[known] > level[room], f"{room} knows {known}"
+
+
+@pytest.mark.parametrize("room", ["store.sqlite", "store.memory", "store", "cursor", "delivery", "http"])
+def test_what_a_room_never_knows(room: str) -> None:
+    """Stores, cursors and sockets know nothing of AG2."""
+    assert "autogen" not in rooms()[room].read_text()
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in the docs is the table in the code."""
+    assert settings.table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_every_error_is_documented() -> None:
+    """With its code, its status, its close code and its sentence."""
+    page = (ROOT / "docs" / "protocol.md").read_text()
+    for code, row in ERRORS.items():
+        assert f"| `{code}` | {row.status} | {row.close or ''} | {row.sentence} |" in page
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    """A room that grows beyond this does two things."""
+    tracked = subprocess.run(["git", "ls-files", "*.py", "*.js", "*.css"], cwd=ROOT, capture_output=True, text=True)
+    lengths = {name: len((ROOT / name).read_text().splitlines()) for name in tracked.stdout.split()}
+    assert [name for name, length in lengths.items() if length > 450] == []
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    """Relative ones, to files that are there."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

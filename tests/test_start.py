@@ -1,0 +1,191 @@
+"""Starting and ending the server as people do, and settings."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentchat import settings
+from agentchat.errors import SettingsError
+from tests.clients import ChatClient, contents
+from tests.conftest import KEY, config_list
+from tests.model_server import ModelServer, Reply
+from tests.processes import ENDS_WITHIN, ROOT, ServerProcess
+
+PORTS = ("--port", "0", "--ws-port", "0")
+
+
+def start_badly(folder: Path, *arguments: str, **environment: str) -> str:
+    """Start a server that must not start: exit status 2 and one sentence, which is returned."""
+    command = [sys.executable, str(ROOT / "main.py"), "--data-dir", str(folder / "data"), *arguments]
+    ended = subprocess.run(
+        command, cwd=folder, env={"PATH": "", **environment}, capture_output=True, text=True, timeout=ENDS_WITHIN
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert KEY not in ended.stderr
+    assert ended.stdout == ""
+    return ended.stderr.strip().splitlines()[-1]
+
+
+def test_the_start_up_says_where_everything_is(tmp_path: Path) -> None:
+    """The page, the WebSocket, the model in use and the agents found."""
+    with ServerProcess(tmp_path, "demo", *PORTS) as server:
+        assert "model      demo" in server.greeting
+        assert "agent      weather" in server.greeting
+        with ChatClient(server.websocket) as client:
+            assert client.confirmed()["model"] == {"name": "demo", "demo": True}
+            assert contents(client.ask("What is the weather in Oslo?"), "turn_completed")[0]["status"] == "completed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
+    """While a turn runs and rude clients hang on: 1001 to all, exit status 0, in time."""
+    environment = config_list(model)
+    with ServerProcess(tmp_path, *PORTS, environment=environment) as server:
+        clients = [ChatClient(server.websocket) for _ in range(5)]
+        rude = [socket.create_connection(("127.0.0.1", int(server.websocket[:-1].rpartition(":")[2]))) for _ in "abc"]
+        model.script(Reply("never", gate=threading.Event()))
+        clients[0].confirmed()
+        clients[0].say("hello?")
+        model.wait_for(lambda counts: counts.active == 1)
+        began = time.monotonic()
+        server.signal(how)
+        assert server.end() == 0
+        assert time.monotonic() - began < 5
+        assert "Traceback" not in server.errors
+        for client in clients:
+            assert client.close_code() == 1001
+        for connection in rude:
+            connection.close()
+
+
+@pytest.mark.parametrize("option", ["--port", "--ws-port"])
+def test_a_port_that_is_taken(tmp_path: Path, option: str) -> None:
+    """Says so at once, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = "--ws-port" if option == "--port" else "--port"
+        message = start_badly(tmp_path, "demo", option, str(port), other, "0")
+
+    assert f"Port {port} is in use" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--port", "many"), "--port must be a number, not 'many'."),
+        (("--port", "70000"), "70000 is not a port"),
+        (("--host", "no.such.host.invalid"), "Cannot listen on no.such.host.invalid"),
+        (("--agents", "nowhere"), "The agents folder nowhere does not exist."),
+        (("--data-dir", "/dev/null/data"), "The data folder /dev/null/data cannot be used"),
+        (("--log-level", "LOUD"), "LOUD is not a log level."),
+        (("--model-timeout", "0"), "The model timeout must be more than 0 seconds."),
+    ],
+)
+def test_settings_that_cannot_be_used(tmp_path: Path, arguments: tuple[str, str], sentence: str) -> None:
+    """One sentence each."""
+    assert sentence in start_badly(tmp_path, "demo", *PORTS, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("[{", "is not valid JSON"),
+        ("[]", "must be a list of at least one model entry"),
+        ('{"model": "gpt-5-mini"}', "must be a list of at least one model entry"),
+        ('[{"api_key": "%s"}]', "Entry 1 of the environment variable OAI_CONFIG_LIST has no 'model'"),
+        ('[{"model": "m", "api_key": "%s", "temperature": 9}]', "temperature: Input should be less than or equal to"),
+        ('[{"model": "m", "api_key": "%s", "api_type": "nonsense"}]', "The model configuration is wrong"),
+        ('[{"model": "m", "api_key": "%s", "api_type": "anthropic"}]', "needs another package"),
+        ('[{"model": "m"}]', "has no 'api_key'"),
+        ("no-such-file.json", "names the file no-such-file.json, which does not exist"),
+    ],
+)
+def test_a_broken_model_configuration(tmp_path: Path, value: str, sentence: str) -> None:
+    """Says what is wrong, without the key."""
+    assert sentence in start_badly(tmp_path, *PORTS, OAI_CONFIG_LIST=value.replace("%s", KEY))
+
+
+def test_a_configuration_file(tmp_path: Path, model: ModelServer) -> None:
+    """OAI_CONFIG_LIST in the folder where the server is started, and settings from .env."""
+    (tmp_path / "OAI_CONFIG_LIST").write_text(config_list(model)["OAI_CONFIG_LIST"])
+    (tmp_path / ".env").write_text("AGENTCHAT_PORT=0\nAGENTCHAT_WS_PORT=0\n")
+    with ServerProcess(tmp_path) as server, ChatClient(server.websocket) as client:
+        assert client.confirmed()["model"]["name"] == "scripted"
+        client.ask("hello")
+    assert model.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
+
+
+def test_an_openai_key_alone(tmp_path: Path, model: ModelServer) -> None:
+    """OPENAI_API_KEY, as everybody has it."""
+    environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.base_url, "OAI_CONFIG_LIST": ""}
+    with ServerProcess(tmp_path, *PORTS, environment=environment) as server, ChatClient(server.websocket) as client:
+        assert client.confirmed()["model"]["name"] == "gpt-5-mini"
+        assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_demo_wins_over_a_configuration(tmp_path: Path, model: ModelServer) -> None:
+    """`python main.py demo` asks no model server."""
+    with (
+        ServerProcess(tmp_path, "demo", *PORTS, environment=config_list(model)) as server,
+        ChatClient(server.websocket) as client,
+    ):
+        client.confirmed()
+        client.ask("hello")
+    assert model.requests == []
+
+
+def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
+    """Neither on the wire nor into the log, whatever a model server or a tool says."""
+    model.script(
+        Reply(status=401, error={"error": {"message": f"Incorrect API key provided: {KEY}"}}),
+        Reply(tools=[("weather_forecast", {"city": KEY})]),
+        Reply(f"Your key is {KEY} and I tell everyone.", tokens=[f"Your key is {KEY}"]),
+        Reply(raw=f"data: {KEY}\n\n".encode(), content_type="text/event-stream"),
+    )
+    environment = config_list(model)
+    with ServerProcess(tmp_path, *PORTS, "--log-level", "DEBUG", environment=environment) as server:
+        with ChatClient(server.websocket) as client:
+            client.confirmed()
+            for _ in range(3):
+                client.ask("hello")
+            seen = json.dumps(client.frames)
+        server.signal(signal.SIGTERM)
+        server.end()
+    assert KEY not in seen
+    assert "[key]" in seen
+    assert KEY not in server.errors
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    """And the environment over the defaults."""
+    environment = {"AGENTCHAT_PORT": "1", "AGENTCHAT_WS_PORT": "2", "AGENTCHAT_OPEN": "yes"}
+    chosen = settings.load(["--port", "3"], environment)
+
+    assert (chosen.port, chosen.ws_port, chosen.open, chosen.host) == (3, 2, True, "127.0.0.1")
+
+
+def test_an_environment_that_makes_no_sense() -> None:
+    """Names the variable."""
+    with pytest.raises(SettingsError, match="AGENTCHAT_PORT must be a number"):
+        settings.load([], {"AGENTCHAT_PORT": "http"})
+
+
+def test_help_names_every_setting(capsys: Any) -> None:
+    """With its flag, its variable and its default."""
+    with pytest.raises(SystemExit):
+        settings.load(["--help"], {})
+    shown = capsys.readouterr().out
+    for setting in settings.SETTINGS:
+        assert setting.flag in shown
+        assert setting.variable in shown

@@ -1,0 +1,122 @@
+"""The store in SQLite: the contract, and what only a file can go through."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentchat.errors import SettingsError, StoreError
+from agentchat.store import SessionRecord, Store
+from agentchat.store.sqlite import MIGRATIONS, SqliteStore
+from tests.processes import ROOT
+from tests.store_contract import CREATED, StoreContract, draft
+
+WRITER = """
+import sys
+from pathlib import Path
+from agentchat.events import Draft
+from agentchat.store.sqlite import SqliteStore
+store = SqliteStore(Path(sys.argv[1]))
+number = store.session("s").last_seq
+while True:
+    number += 1
+    store.append("s", [Draft("text", str(number), 1, key=str(number))], memory=str(number))
+    print(number, flush=True)
+"""
+
+
+class TestSqliteStore(StoreContract):
+    """Answers the contract."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        store = SqliteStore(tmp_path)
+        yield store
+        store.close()
+
+
+def open_store(folder: Path) -> SqliteStore:
+    return SqliteStore(folder)
+
+
+def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Closed and opened again: the same events."""
+    first = open_store(tmp_path)
+    first.create(SessionRecord("s", "weather", CREATED))
+    appended = first.append("s", [draft("user_message", key="k")], memory="m")
+    first.close()
+    second = open_store(tmp_path)
+
+    assert second.read("s") == appended
+    assert second.memories("s") == ["m"]
+    second.close()
+
+
+def test_an_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
+    """A process that writes is killed, again and again: what it was told is kept is kept, without gaps."""
+    store = open_store(tmp_path)
+    store.create(SessionRecord("s", "weather", CREATED))
+    store.close()
+    acknowledged = 0
+    for _ in range(5):
+        command = [sys.executable, "-c", WRITER, str(tmp_path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            for _ in range(40):
+                acknowledged = int(writer.stdout.readline())
+            writer.kill()
+        store = open_store(tmp_path)
+        events = store.read("s", limit=100_000)
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        assert len(events) >= acknowledged
+        assert store.memories("s") == [str(len(events))]
+        store.close()
+    with sqlite3.connect(tmp_path / "agentchat.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """Two writers would each number events on their own."""
+    store = open_store(tmp_path)
+    with pytest.raises(SettingsError, match="Another server uses the data folder"):
+        open_store(tmp_path)
+    store.close()
+    open_store(tmp_path).close()
+
+
+def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """It may hold what this version cannot read."""
+    open_store(tmp_path).close()
+    db = sqlite3.connect(tmp_path / "agentchat.db")
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(SettingsError, match="newer version"):
+        open_store(tmp_path)
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """One sentence that names it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot be used"):
+        open_store(tmp_path / "file" / "data")
+
+
+def test_a_store_that_fails_loses_no_event(tmp_path: Path) -> None:
+    """While the file cannot grow, appends are refused as a whole; afterwards they go on where they were."""
+    store = open_store(tmp_path)
+    store.create(SessionRecord("s", "weather", CREATED))
+    store.append("s", [draft()])
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError):
+        store.append("s", [draft(), draft(text="x" * 100_000)])
+    store._writer.execute("PRAGMA max_page_count = 1000000")
+
+    assert [event.seq for event in store.append("s", [draft()])] == [2]
+    store.close()

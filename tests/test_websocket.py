@@ -1,0 +1,294 @@
+"""What a client may send and may not, and who may connect at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from agentchat import delivery
+from main import Running
+from tests.clients import PATIENCE, ChatClient, contents
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+
+
+def test_connection_confirmed_comes_first(server: Running) -> None:
+    """With all that a client needs to begin."""
+    with ChatClient(server.websocket, agent="weather") as client:
+        confirmed = client.confirmed()
+
+    assert set(confirmed) >= {
+        "session_id", "agent", "last_seq", "status", "recovered", "replaced",
+        "open_requests", "queue", "participants", "model", "server",
+    }  # fmt: skip
+    assert confirmed["model"] == {"name": "scripted", "demo": False}
+    assert (confirmed["agent"], confirmed["status"], confirmed["last_seq"]) == ("weather", "idle", 0)
+
+
+def test_a_message_frame_and_a_plain_one_say_the_same(client: ChatClient) -> None:
+    """The envelope is for programs, plain text for people."""
+    client.ask("hello")
+    client.command("message", text="hello")
+    client.until("turn_completed", turn=2)
+
+    first, second = contents(client.log, "user_message")
+    assert first["text"] == second["text"] == "hello"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"type": "object", "properties": {}}', "{}", "[1, 2]", "{half a frame", '"quoted"', "  spaced  "]
+)
+def test_a_text_frame_that_is_no_command_is_a_message(client: ChatClient, text: str) -> None:
+    """Verbatim: people paste JSON, too."""
+    client.say(text)
+
+    assert client.until("user_message")["content"]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ({"type": "message"}, "bad_frame"),
+        ({"type": "message", "content": "hello"}, "bad_frame"),
+        ({"type": "message", "content": {"text": 5}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "hello", "id": 5}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "hello", "id": ""}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "hello", "id": "x" * 101}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "hello", "context": []}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "  "}}, "message_empty"),
+        ({"type": "message", "content": {"text": "x" * 200_001}}, "message_too_long"),
+        ({"type": "stop", "content": {"turn": "now"}}, "bad_frame"),
+        ({"type": "retry", "content": {}}, "unsupported"),
+        ("", "message_empty"),
+        ("x" * 1_000_000, "message_too_long"),
+        (b"\xff\xfe", "bad_frame"),
+    ],
+)
+def test_a_bad_frame_gets_an_error_and_harms_nothing(client: ChatClient, frame: Any, code: str) -> None:
+    """On this connection alone, not in the log; the next message is answered."""
+    client.socket.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+    error = client.until("error")
+
+    assert error["content"]["code"] == code
+    assert "seq" not in error
+    assert client.ask("still there?")[0]["seq"] == 1
+
+
+def test_the_longest_message_is_answered(client: ChatClient) -> None:
+    """200,000 characters of a script that takes four bytes for each."""
+    client.command("message", text="🌦" * 200_000)
+
+    assert len(client.until("user_message")["content"]["text"]) == 200_000
+    assert client.until("turn_completed")["content"]["status"] == "completed"
+
+
+def test_a_frame_beyond_all_limits_closes_with_1009(client: ChatClient) -> None:
+    """The session is still there."""
+    with contextlib.suppress(ConnectionClosed):  # perhaps before all of it is sent
+        client.say("x" * 5_000_000)
+
+    assert client.close_code() == 1009
+
+
+def test_an_unknown_agent_is_an_error_and_1008(server: Running) -> None:
+    """The sentence names those that there are."""
+    with ChatClient(server.websocket, agent="wether") as client:
+        error = client.receive()
+        assert (error["type"], error["content"]["code"]) == ("error", "agent_unknown")
+        assert "weather" in error["content"]["message"]
+
+        assert client.close_code() == 1008
+
+
+class TestOrigin:
+    """Any web site could otherwise talk to a server on localhost."""
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            "https://evil.example",
+            "http://evil.example:{page}",
+            "http://127.0.0.1.evil.example:{page}",
+            "http://127.0.0.1:1",
+            "https://127.0.0.1:{page}",
+            "null",
+            "",
+            "http://[::1",
+        ],
+    )
+    def test_a_foreign_page_is_refused(self, server: Running, origin: str) -> None:
+        """With 403 in the handshake."""
+        with pytest.raises(InvalidStatus) as refused:
+            ChatClient(server.websocket, origin=origin.format(page=page_port(server)))
+
+        assert refused.value.response.status_code == 403
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_our_own_page_is_welcome(self, server: Running, host: str) -> None:
+        """By either name of this machine."""
+        with ChatClient(server.websocket, origin=f"http://{host}:{page_port(server)}") as client:
+            assert client.confirmed()
+
+    def test_a_page_that_a_setting_names_is_welcome(self, serve: Serve, model: ModelServer) -> None:
+        """Behind a proxy, say."""
+        server = serve("--origins", "https://chat.example.com/, https://other.example", model=model)
+        for origin in ("https://chat.example.com", "https://other.example"):
+            with ChatClient(server.websocket, origin=origin) as client:
+                assert client.confirmed()
+
+    def test_a_rebound_name_is_refused(self, server: Running) -> None:
+        """A foreign name that points to this machine, in Host and Origin alike."""
+        page, port = page_port(server), socket_port(server)
+        answer = handshake(port, f"Host: evil.example:{port}", f"Origin: http://evil.example:{page}")
+
+        assert answer.startswith(b"HTTP/1.1 403")
+
+    def test_two_origins_are_refused(self, server: Running) -> None:
+        """Whichever of them one would have believed."""
+        page, port = page_port(server), socket_port(server)
+        answer = handshake(port, f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{page}", "Origin: http://x.y")
+
+        assert answer.startswith(b"HTTP/1.1 400")
+
+
+def page_port(server: Running) -> str:
+    return server.page.rstrip("/").rpartition(":")[2]
+
+
+def socket_port(server: Running) -> int:
+    return int(server.websocket.rstrip("/").rpartition(":")[2])
+
+
+def handshake(port: int, *headers: str) -> bytes:
+    """The answer to a handshake with these headers, sent raw."""
+    lines = [
+        "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers, "", "",
+    ]  # fmt: skip
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return connection.recv(4096)
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets of the server that are soon full."""
+    original = delivery.Connection.__init__
+
+    def narrow(self: delivery.Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        original(self, sock, *args, **kwargs)
+
+    monkeypatch.setattr(delivery.Connection, "__init__", narrow)
+
+
+def write_much(reader: ChatClient, model: ModelServer) -> None:
+    """Far more than the buffers of a socket hold."""
+    model.script(*[Reply("short")] * 10)
+    for number in range(10):
+        reader.command("message", text="x" * 100_000, id=str(number))
+    reader.until("turn_completed", turn=10)
+
+
+@pytest.mark.usefixtures("small_buffers")
+def test_a_slow_reader_delays_nobody(server: Running, model: ModelServer) -> None:
+    """One client stops reading; another on the same session sees everything, and later so does the first."""
+    with ChatClient(server.websocket) as reader:
+        session = reader.confirmed()["session_id"]
+        with stubborn_client(server, session) as stubborn:
+            write_much(reader, model)
+
+            received = b""
+            while b'"turn":10,"type":"turn_completed"' not in received[-2000:]:
+                received += stubborn.recv(1 << 20)
+    assert received.count(b'"type":"user_message"') == 10
+
+
+@pytest.mark.usefixtures("small_buffers")
+def test_a_client_that_never_reads_is_dropped(
+    server: Running, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while; its session goes on."""
+    monkeypatch.setattr(delivery, "STALL_TIMEOUT", 0.2)
+    with ChatClient(server.websocket) as reader:
+        session = reader.confirmed()["session_id"]
+        before = threading.active_count()
+        with stubborn_client(server, session):
+            write_much(reader, model)
+            wait_until(lambda: threading.active_count() <= before)
+
+
+@contextlib.contextmanager
+def stubborn_client(server: Running, session: str) -> Any:
+    """A client that completes the handshake and then does not read, with small buffers."""
+    port = socket_port(server)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(
+            f"GET /?session={session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert connection.recv(12) == b"HTTP/1.1 101"
+        yield connection
+
+
+def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that answers pings stays; one whose network is gone does not."""
+    monkeypatch.setattr(delivery, "PING_INTERVAL", 0.1)
+    monkeypatch.setattr(delivery, "PING_TIMEOUT", 0.1)
+    with ChatClient(server.websocket) as alive:
+        session = alive.confirmed()["session_id"]
+        with stubborn_client(server, session) as silent:
+            while silent.recv(65536):  # until the server gives it up
+                continue
+        assert contents(alive.ask("still here"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_everything_is_given_back(server: Running, tmp_path: Path) -> None:
+    """Clients that come, ask and go, politely or not, leave no thread and no descriptor behind."""
+
+    def visit(rude: bool) -> None:
+        with ChatClient(server.websocket) as client:
+            client.confirmed()
+            client.ask("What is the weather in Oslo?")
+            if rude:
+                client.cut()
+
+    for _ in range(3):
+        visit(rude=False)
+    wait_until(lambda: turn_threads() == 0)
+    threads, descriptors = threading.active_count(), open_descriptors()
+    for number in range(40):
+        visit(rude=number % 2 == 0)
+
+    wait_until(lambda: threading.active_count() <= threads)
+    wait_until(lambda: open_descriptors() <= descriptors + 2)  # connections to the model that are kept
+
+
+def turn_threads() -> int:
+    return sum(thread.name.startswith("turn-") for thread in threading.enumerate())
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """For what no event tells: that threads and descriptors are gone."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "still not"
+        time.sleep(0.01)
