@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from tests.model_server import ModelServer
 
 KEY = "sk-test-0123456789abcdef"
 
-Serve = Callable[..., Running]
+Serve = Callable[..., "Served"]
+
+
+@dataclass(frozen=True)
+class Served(Running):
+    """A server that runs in the tests' own process, and can be ended before the test is over."""
+
+    close: Callable[[], None]
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +46,16 @@ def model() -> Iterator[ModelServer]:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts chat servers, all on the same data folder; they end with the test."""
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as all_servers:
 
-        def start(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Running:
+        def start(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Served:
             environment = config_list(model, **entry) if model else {}
             chosen = settings.load(
                 ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data"), *arguments], environment
             )
-            return stack.enter_context(main.serving(chosen, environment))
+            this_server = all_servers.enter_context(contextlib.ExitStack())
+            running = this_server.enter_context(main.serving(chosen, environment))
+            return Served(**vars(running), close=this_server.close)
 
         yield start
 

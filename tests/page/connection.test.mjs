@@ -1,0 +1,232 @@
+/** The connection: when it dials, waits, gives up; and how long the waits are. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { backoff } from "../../website_files/static/js/backoff.js";
+import { Connection } from "../../website_files/static/js/connection.js";
+
+/** A network whose time and sockets the test moves. */
+class Network {
+  now = 0;
+  sockets = [];
+  frames = [];
+  statuses = [];
+  #timers = new Set();
+
+  connection = new Connection(
+    () => "ws://server/",
+    { frame: (frame) => this.frames.push(frame), status: (status) => this.statuses.push(status) },
+    {
+      dial: (url) => this.#dial(url),
+      setTimeout: (run, ms) => this.#set(run, ms),
+      clearTimeout: (timer) => this.#timers.delete(timer),
+      now: () => this.now,
+      random: () => 0.5,
+    },
+  );
+
+  get socket() {
+    return this.sockets.at(-1);
+  }
+
+  pass(ms) {
+    const end = this.now + ms;
+    for (let timer; (timer = this.#next(end)); ) {
+      this.#timers.delete(timer);
+      this.now = Math.max(this.now, timer.at);
+      timer.run();
+    }
+    this.now = end;
+  }
+
+  confirm() {
+    this.say({ type: "connection_confirmed", content: {} });
+  }
+
+  say(frame) {
+    this.socket.onmessage({ data: JSON.stringify(frame) });
+  }
+
+  hangUp(code = 1006) {
+    this.socket.onclose({ code });
+  }
+
+  #dial(url) {
+    const socket = { url, sent: [], isClosed: false, send: (data) => socket.sent.push(JSON.parse(data)), close: () => (socket.isClosed = true) };
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  #set(run, ms) {
+    const timer = { at: this.now + ms, run };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #next(end) {
+    return [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
+  }
+}
+
+function online() {
+  const network = new Network();
+  network.connection.open();
+  network.confirm();
+  return network;
+}
+
+test("waits grow, stay bounded, and differ between pages", () => {
+  assert.deepEqual([0, 1, 2, 3].map((tries) => backoff(tries, () => 0.5)), [500, 1000, 2000, 4000]);
+  assert.equal(backoff(1000, () => 0.5), 30_000);
+  assert.deepEqual([backoff(0, () => 0), backoff(0, () => 0.999)], [250, 749.5]);
+});
+
+test("it is online when the server has confirmed, not before", () => {
+  const network = new Network();
+
+  network.connection.open();
+  assert.equal(network.connection.status, "connecting");
+
+  network.confirm();
+  assert.equal(network.connection.status, "online");
+});
+
+test("a lost connection comes back by itself, after longer and longer waits", () => {
+  const network = online();
+
+  network.hangUp(1001);
+  assert.equal(network.connection.status, "offline");
+  network.pass(500);
+  assert.equal(network.sockets.length, 2);
+  network.hangUp();
+  network.pass(999);
+  assert.equal(network.sockets.length, 2);
+  network.pass(1);
+  assert.equal(network.sockets.length, 3);
+});
+
+test("a confirmed connection begins to count anew", () => {
+  const network = online();
+  for (let tries = 0; tries < 5; tries += 1) {
+    network.hangUp();
+    network.pass(30_000);
+  }
+
+  network.confirm();
+  network.hangUp();
+  const before = network.sockets.length;
+  network.pass(500);
+
+  assert.equal(network.sockets.length, before + 1);
+});
+
+test("one that is refused does not dial again until it is told to", () => {
+  const network = new Network();
+  network.connection.open();
+
+  network.hangUp(1008);
+  network.pass(600_000);
+  assert.equal(network.connection.status, "refused");
+  assert.equal(network.sockets.length, 1);
+
+  network.connection.open();
+  assert.equal(network.sockets.length, 2);
+});
+
+test("an error before the confirmation that trying again cannot help is a refusal too", () => {
+  const network = new Network();
+  network.connection.open();
+
+  network.say({ type: "error", content: { code: "agent_unavailable", message: "No.", retryable: false } });
+  network.hangUp(1011);
+
+  assert.equal(network.connection.status, "refused");
+  assert.equal(network.frames.length, 1);
+});
+
+test("a dial that nobody answers is tried again", () => {
+  const network = new Network();
+  network.connection.open();
+
+  network.pass(10_500);
+
+  assert.equal(network.sockets.length, 2);
+  assert.equal(network.sockets[0].isClosed, true);
+});
+
+test("what a socket says after it was given up is not heard", () => {
+  const network = online();
+  const [old] = network.sockets;
+
+  network.connection.open();
+  old.onmessage({ data: '{"type": "text"}' });
+  old.onclose({ code: 1008 });
+
+  assert.equal(network.frames.length, 1);
+  assert.equal(network.connection.status, "connecting");
+});
+
+test("silence after something was sent means that nobody is there", () => {
+  const network = online();
+
+  assert.equal(network.connection.send({ type: "message" }), true);
+  network.pass(15_000);
+
+  assert.equal(network.sockets.length, 2);
+});
+
+test("any frame is an answer", () => {
+  const network = online();
+
+  network.connection.send({ type: "message" });
+  network.say({ type: "user_message", seq: 1 });
+  network.pass(60_000);
+
+  assert.equal(network.sockets.length, 1);
+});
+
+test("nothing is sent while there is no connection", () => {
+  const network = new Network();
+
+  assert.equal(network.connection.send({ type: "message" }), false);
+});
+
+test("it reacts to the browser's network", () => {
+  const network = online();
+
+  network.connection.networkLost();
+  assert.equal(network.connection.status, "offline");
+  network.connection.networkFound();
+  network.confirm();
+
+  assert.equal(network.connection.status, "online");
+  assert.equal(network.sockets.length, 2);
+});
+
+test("after the computer slept, the socket is not trusted", () => {
+  const network = online();
+
+  network.now += 3_600_000;
+  network.pass(10_000);
+
+  assert.equal(network.sockets.length, 2);
+});
+
+test("a closed one stays closed", () => {
+  const network = online();
+
+  network.connection.close();
+  network.pass(600_000);
+
+  assert.equal(network.connection.status, "idle");
+  assert.equal(network.sockets.length, 1);
+});
+
+test("frames that are no JSON objects with a type are passed over", () => {
+  const network = online();
+
+  for (const data of ["", "null", "[]", "{}", "{oops", '"text"']) network.socket.onmessage({ data });
+
+  assert.equal(network.frames.length, 1);
+});

@@ -1,0 +1,55 @@
+/** Values as people read them, and titles in the list of conversations. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ago, compact, costs, displayName, duration, hue, initial, pretty } from "../../website_files/static/js/format.js";
+import { shorten } from "../../website_files/static/js/history.js";
+
+test("names are made readable", () => {
+  assert.equal(displayName("weather_agent"), "Weather agent");
+  assert.equal(displayName(""), "Agent");
+  assert.equal(displayName(null), "Agent");
+  assert.equal(initial("émile"), "É");
+});
+
+test("a name keeps its colour", () => {
+  assert.equal(hue("forecaster"), hue("forecaster"));
+  assert.notEqual(hue("planner"), hue("reviewer"));
+});
+
+test("arguments on one line", () => {
+  assert.equal(compact('{"city": "Oslo", "days": 3}'), "city: Oslo, days: 3");
+  assert.equal(compact({ where: { lat: 1 } }), 'where: {"lat":1}');
+  assert.equal(compact("no json {"), "no json {");
+  assert.equal(compact({}), "");
+  assert.equal(compact({ text: "x".repeat(500) }).length, 90);
+});
+
+test("results are laid out when they are JSON, and left alone when not", () => {
+  assert.equal(pretty('{"a":1}'), '{\n  "a": 1\n}');
+  assert.equal(pretty("12 °C"), "12 °C");
+  assert.equal(pretty("0012"), "0012");
+  assert.equal(pretty(null), "");
+});
+
+test("times", () => {
+  const now = 1_000_000_000_000;
+
+  assert.deepEqual([10, 90, 7_200, 200_000].map((seconds) => ago(now - seconds * 1000, now)), ["now", "1 min", "2 h", "2 d"]);
+  assert.deepEqual([20, 1_230, 61_000].map(duration), ["0.1 s", "1.2 s", "1 min 1 s"]);
+});
+
+test("what a turn took, without what is not known", () => {
+  const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
+
+  assert.deepEqual(costs({ durationMs: 1200, usage }), ["1.2 s", "1,200 tokens", "$0.0042"]);
+  assert.deepEqual(costs({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
+  assert.deepEqual(costs({ durationMs: null, usage: null }), []);
+});
+
+test("a title is one line and ends at a word", () => {
+  assert.equal(shorten("  What is\tthe weather?\nThanks"), "What is the weather?");
+  assert.equal(shorten("one two three four", 12), "one two…");
+  assert.equal(shorten("🌦".repeat(20), 10), `${"🌦".repeat(10)}…`);
+});

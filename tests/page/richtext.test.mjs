@@ -1,0 +1,150 @@
+/** Rich text: the blocks and marks it knows, and that nothing breaks it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { inline, parse } from "../../website_files/static/js/richtext.js";
+
+const text = (words) => ({ kind: "text", text: words });
+const kinds = (source) => parse(source).map((block) => block.kind);
+
+/** All the words of a tree, in order: what a reader sees. */
+function words(node) {
+  if (Array.isArray(node)) return node.map(words).join("");
+  return node.text ?? words(node.parts ?? node.blocks ?? node.items ?? []);
+}
+
+test("an empty line divides paragraphs, a single break stays in one", () => {
+  assert.deepEqual(parse("one\ntwo\n\nthree").map(words), ["one\ntwo", "three"]);
+});
+
+test("headings have a level and need a space", () => {
+  assert.deepEqual(parse("## Steps").map(({ kind, level }) => [kind, level]), [["heading", 2]]);
+  assert.deepEqual(kinds("#hashtag"), ["paragraph"]);
+});
+
+test("a fenced block keeps its text to the letter", () => {
+  const [block] = parse("```python\nif a:\n    **b** = '<c>'\n\n```\nafter");
+
+  assert.deepEqual([block.kind, block.language, block.text], ["code", "python", "if a:\n    **b** = '<c>'\n"]);
+});
+
+test("an open fence reaches to the end, so a block is code while it is streamed", () => {
+  assert.deepEqual(kinds("Look:\n```js\nconst a = 1"), ["paragraph", "code"]);
+});
+
+test("a longer fence may hold a shorter one", () => {
+  const [block, ...others] = parse("````\n```\ninner\n```\n````");
+
+  assert.equal(block.text, "```\ninner\n```");
+  assert.deepEqual(others, []);
+});
+
+test("lists nest, keep their start and hold code", () => {
+  const [list] = parse("3. one\n   - inner\n4. two\n\n   ```\n   code\n   ```\n5. three");
+
+  assert.deepEqual([list.kind, list.ordered, list.start, list.items.length], ["list", true, 3, 3]);
+  assert.deepEqual(list.items[0].map((block) => block.kind), ["paragraph", "list"]);
+  assert.deepEqual(list.items[1].map((block) => block.kind), ["paragraph", "code"]);
+});
+
+test("a paragraph may run straight into a list", () => {
+  assert.deepEqual(kinds("Two things:\n- one\n- two"), ["paragraph", "list"]);
+});
+
+test("items with an empty line between them are one list", () => {
+  assert.equal(parse("- one\n\n- two\n\n- three")[0].items.length, 3);
+});
+
+test("quotes and rules", () => {
+  assert.deepEqual(kinds("> wise\n> words\n\n---\n\nend"), ["quote", "rule", "paragraph"]);
+});
+
+test("marks within a line", () => {
+  assert.deepEqual(inline("a **b** *c* `d` _e_"), [
+    text("a "), { kind: "strong", parts: [text("b")] },
+    text(" "), { kind: "em", parts: [text("c")] },
+    text(" "), { kind: "code", text: "d" },
+    text(" "), { kind: "em", parts: [text("e")] },
+  ]);
+});
+
+test("marks within marks, but none within code", () => {
+  assert.deepEqual(inline("**a `b` *c***"), [
+    { kind: "strong", parts: [text("a "), { kind: "code", text: "b" }, text(" "), { kind: "em", parts: [text("c")] }] },
+  ]);
+  assert.deepEqual(inline("`**a**`"), [{ kind: "code", text: "**a**" }]);
+});
+
+for (const source of ["2 * 3 * 4", "2*3*4", "snake_case_name", "**open", "a ** b ** c", "`open", "[no](link", "* a *", "__init__"]) {
+  test(`${source} is just text`, () => {
+    assert.equal(words(inline(source)), source);
+    assert.ok(inline(source).every((part) => part.kind === "text"));
+  });
+}
+
+test("a backslash takes a mark its meaning", () => {
+  assert.equal(words(inline(String.raw`\*a\* \`b\``)), "*a* `b`");
+});
+
+test("links to the web are links, bare ones too", () => {
+  assert.deepEqual(inline("[docs](https://ag2.ai/a_b)"), [{ kind: "link", href: "https://ag2.ai/a_b", parts: [text("docs")] }]);
+  assert.deepEqual(inline("See https://ag2.ai/docs."), [
+    text("See "), { kind: "link", href: "https://ag2.ai/docs", parts: [text("https://ag2.ai/docs")] }, text("."),
+  ]);
+});
+
+test("an address may hold brackets", () => {
+  assert.equal(inline("[wiki](https://en.wikipedia.org/wiki/A_(b))")[0].href, "https://en.wikipedia.org/wiki/A_(b)");
+});
+
+for (const href of ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/local", "file:///etc/passwd", "https:// evil", "https://[broken"]) {
+  test(`${href} is never a link`, () => {
+    assert.ok(inline(`[click](${href})`).every((part) => part.kind !== "link" || /^https?:/.test(part.href)));
+    assert.equal(words(inline(`[click](${href})`)), `[click](${href})`);
+  });
+}
+
+test("HTML is text", () => {
+  const source = '<img src=x onerror="alert(1)"> <b>bold</b> &amp;';
+
+  assert.deepEqual(inline(source), [text(source)]);
+});
+
+test("each block knows the text it stands for, so that a finished one can be kept", () => {
+  const early = parse("# A\n\nfirst\n\nsec");
+  const later = parse("# A\n\nfirst\n\nsecond **bo");
+
+  assert.deepEqual(early.slice(0, 2).map((block) => block.source), later.slice(0, 2).map((block) => block.source));
+  assert.notEqual(early[2].source, later[2].source);
+});
+
+test("every beginning of a text can be read", () => {
+  const source = "# T\n\n1. **a** `b`\n   - [c](https://d.e/f)\n\n```py\nx = 1\n```\n> q\n\n---\nend *x*";
+
+  for (let length = 0; length <= source.length; length += 1) assert.ok(Array.isArray(parse(source.slice(0, length))));
+});
+
+for (const [name, source] of Object.entries({
+  "open bold": "**a ".repeat(50_000),
+  "open ticks": "`".repeat(200_000),
+  "ticks and words": "`a ".repeat(60_000),
+  stars: "*".repeat(200_000),
+  brackets: "[".repeat(200_000),
+  "open links": "[a](https://a".repeat(15_000),
+  addresses: "https://".repeat(25_000),
+  "nested lists": "- ".repeat(100_000),
+  "nested quotes": "> ".repeat(100_000),
+  "deep lists": Array.from({ length: 400 }, (_, depth) => " ".repeat(depth * 2) + "- a").join("\n"),
+  "empty lines": "\n".repeat(200_000),
+  "one long word": "a".repeat(200_000),
+  underscores: "_a".repeat(100_000),
+  "open fences": "```\n~~~\n".repeat(25_000),
+})) {
+  test(`${name}, very many, are read in a moment`, () => {
+    const begin = performance.now();
+    parse(source);
+
+    assert.ok(performance.now() - begin < 1500, `took ${Math.round(performance.now() - begin)} ms`);
+  });
+}

@@ -1,0 +1,293 @@
+/** The reducer: frames in, what is shown out. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { EMPTY, dismiss, firstText, isLive, reduce, runningTurn, write } from "../../website_files/static/js/session.js";
+
+const STAMP = "2026-11-21T05:09:42.304Z";
+
+/** Numbers logged events as the server does; a frame without `turn` is live only. */
+function fold(frames, state = EMPTY) {
+  let seq = state.lastSeq;
+  return frames.reduce((each, [type, content, turn]) => {
+    const logged = turn ? { seq: ++seq, ts: STAMP, turn } : {};
+    return reduce(each, { type, content, ...logged });
+  }, state);
+}
+
+const confirmed = (more = {}) => [
+  "connection_confirmed",
+  { session_id: "s1", agent: "weather", last_seq: 0, status: "idle", recovered: true, replaced: null, ...more },
+];
+const asked = (turn = 1, id = "m1", text = "Oslo?") => ["user_message", { id, text, name: "user" }, turn];
+const started = (turn = 1, id = "m1") => ["turn_started", { message_id: id, agent: "weather" }, turn];
+const stream = (offset, content, message_id = "a1") => ["stream", { message_id, sender: "forecaster", offset, content }];
+const said = (content, turn = 1, more = {}) => ["text", { content, sender: "forecaster", message_id: "a1", ...more }, turn];
+const called = (id = "c1", turn = 1) => [
+  "tool_call",
+  {
+    sender: "forecaster", message_id: `for-${id}`, content: null,
+    tool_calls: [{ id, type: "function", function: { name: "forecast", arguments: '{"city": "Oslo"}' } }],
+  },
+  turn,
+];
+const runs = (call_id = "c1", turn = 1) => ["execute_function", { func_name: "forecast", call_id, arguments: { city: "Oslo" } }, turn];
+const ran = (content, ok = true, call_id = "c1", turn = 1) => [
+  "executed_function", { func_name: "forecast", call_id, content, is_exec_success: ok }, turn,
+];
+const responded = (content, tool_call_id = "c1", turn = 1) => ["tool_response", { tool_responses: [{ tool_call_id, content }] }, turn];
+const ended = (status = "completed", turn = 1) => ["turn_completed", { status, duration_ms: 1200, usage: { prompt_tokens: 3 } }, turn];
+
+const items = (state, turn = 0) => state.turns[turn].items;
+
+test("a streamed answer and its final text are one message", () => {
+  const state = fold([confirmed(), asked(), started(), stream(0, "Sun"), stream(3, "ny"), said("Sunny."), ended()]);
+
+  assert.deepEqual(items(state).map(({ key, text, state: how }) => [key, text, how]), [["a1", "Sunny.", "done"]]);
+});
+
+test("text that is still being streamed is shown as it grows", () => {
+  const state = fold([confirmed(), asked(), started(), stream(0, "Sun"), stream(3, "ny")]);
+
+  assert.equal(items(state)[0].text, "Sunny");
+  assert.equal(items(state)[0].state, "streaming");
+});
+
+test("offsets count characters, not JavaScript's code units", () => {
+  const state = fold([confirmed(), asked(), started(), stream(0, "🌦️🌦️"), stream(4, "!"), stream(2, "?")]);
+
+  assert.equal(items(state)[0].text, "🌦️?");
+});
+
+test("a message in progress starts again at offset 0 after a reconnect", () => {
+  const before = fold([confirmed(), asked(), started(), stream(0, "Sunny and")]);
+
+  const state = fold([confirmed({ last_seq: 2 }), stream(0, "Sunny and warm")], before);
+
+  assert.deepEqual(items(state).map((item) => item.text), ["Sunny and warm"]);
+});
+
+test("a late stream frame does not change a message that is done", () => {
+  const before = fold([confirmed(), asked(), started(), said("Sunny.")]);
+
+  assert.deepEqual(items(fold([stream(0, "Sun")], before)), items(before));
+});
+
+test("the person's own words are not shown again on their way to the agent", () => {
+  const state = fold([confirmed(), asked(), started(), ["text", { content: "Oslo?", sender: "user" }, 1]]);
+
+  assert.deepEqual(items(state), []);
+});
+
+test("an empty final text takes its message away", () => {
+  const state = fold([confirmed(), asked(), started(), stream(0, " "), said("")]);
+
+  assert.deepEqual(items(state), []);
+});
+
+test("unknown types and odd names change nothing but the place in the log", () => {
+  const before = fold([confirmed(), asked(), started()]);
+
+  const state = fold([["termination", {}, 1], ["constructor", {}, 1], ["using_auto_reply", null, 1]], before);
+
+  assert.equal(state.turns, before.turns);
+  assert.equal(state.lastSeq, before.lastSeq + 3);
+});
+
+test("an event that was seen before is not folded twice", () => {
+  const before = fold([confirmed(), asked(), started(), called()]);
+
+  assert.equal(reduce(before, { seq: 3, ts: STAMP, turn: 1, type: "tool_call", content: called()[1] }), before);
+});
+
+test("the three events of a tool call are one card", () => {
+  const state = fold([confirmed(), asked(), started(), called(), runs(), ran("12 °C"), responded("12 °C")]);
+
+  const [card, ...others] = items(state);
+  assert.deepEqual(others, []);
+  assert.deepEqual([card.name, card.sender, card.result, card.state], ["forecast", "forecaster", "12 °C", "ok"]);
+});
+
+test("a tool is running until it is done, and failed when it says so", () => {
+  const running = fold([confirmed(), asked(), started(), called(), runs()]);
+  const failed = fold([ran("Error: no such city", false)], running);
+
+  assert.equal(items(running)[0].state, "running");
+  assert.equal(items(failed)[0].state, "failed");
+});
+
+test("a model that gives all calls the same id gets a card for each", () => {
+  const state = fold([confirmed(), asked(), started(), called(), runs(), ran("one"), called(), runs(), ran("two")]);
+
+  assert.deepEqual(items(state).map((item) => item.result), ["one", "two"]);
+});
+
+test("the same call id in another turn is another call", () => {
+  const state = fold([
+    confirmed(), asked(), started(), called(), ran("one"), ended(),
+    asked(2, "m2"), started(2, "m2"), called("c1", 2), ran("two", true, "c1", 2),
+  ]);
+
+  assert.equal(items(state, 0)[0].result, "one");
+  assert.equal(items(state, 1)[0].result, "two");
+});
+
+test("two calls at once keep their own results", () => {
+  const state = fold([confirmed(), asked(), started(), called("c1"), called("c2"), ran("second", true, "c2"), ran("first", true, "c1")]);
+
+  assert.deepEqual(items(state).map((item) => item.result), ["first", "second"]);
+});
+
+test("a call that no function was run for ends with what the model is told", () => {
+  const state = fold([confirmed(), asked(), started(), called(), responded("Error: Function forecast not found.")]);
+
+  assert.equal(items(state)[0].state, "failed");
+});
+
+test("words that come with a tool call stay, and replace what was streamed", () => {
+  const call = called();
+  call[1] = { ...call[1], message_id: "a1", content: "Let me look." };
+
+  const state = fold([confirmed(), asked(), started(), stream(0, "Let me"), call]);
+
+  assert.deepEqual(items(state).map((item) => [item.kind, item.text]), [["message", "Let me look."], ["tool", undefined]]);
+});
+
+for (const status of ["stopped", "failed", "interrupted"]) {
+  test(`a turn that was ${status} keeps what there was, and nothing in it goes on`, () => {
+    const state = fold([confirmed(), asked(), started(), called(), stream(0, "Half an ans"), ended(status)]);
+
+    assert.equal(state.turns[0].status, status);
+    assert.deepEqual(items(state).map((item) => item.state), ["failed", "partial"]);
+    assert.equal(runningTurn(state), null);
+  });
+}
+
+test("the partial text of a stopped turn is marked", () => {
+  const state = fold([confirmed(), asked(), started(), stream(0, "Half"), said("Half", 1, { partial: true }), ended("stopped")]);
+
+  assert.equal(items(state)[0].state, "partial");
+});
+
+test("an error of a turn stands in the turn, one of the connection outside", () => {
+  const error = { code: "model_unreachable", message: "The server cannot be reached." };
+
+  const state = fold([confirmed(), asked(), started(), ["error", error, 1], ["error", { code: "bad_frame", message: "No." }]]);
+
+  assert.deepEqual(items(state).map((item) => item.code), ["model_unreachable"]);
+  assert.deepEqual(state.errors.map((item) => item.code), ["bad_frame"]);
+  assert.deepEqual(dismiss(state, state.errors[0].key).errors, []);
+});
+
+test("the same complaint of a connection is shown once", () => {
+  const error = ["error", { code: "agent_unknown", message: "There is no agent 'x'." }];
+
+  assert.equal(fold([error, error]).errors.length, 1);
+});
+
+test("a message is pending until the server has it, then queued until its turn", () => {
+  const written = write(fold([confirmed(), asked(), started()]), { id: "m2", text: "And Rome?" });
+  const queued = fold([asked(2, "m2", "And Rome?")], written);
+  const running = fold([ended(), started(2, "m2")], queued);
+
+  assert.deepEqual(written.pending.map((message) => message.id), ["m2"]);
+  assert.deepEqual(queued.pending, []);
+  assert.deepEqual(queued.turns.map((turn) => turn.status), ["running", "queued"]);
+  assert.deepEqual(running.turns.map((turn) => turn.status), ["completed", "running"]);
+});
+
+test("events of the running turn do not end up in the queued one", () => {
+  const state = fold([confirmed(), asked(), started(), asked(2, "m2"), stream(0, "Sunny"), said("Sunny.")]);
+
+  assert.equal(items(state, 0).length, 1);
+  assert.equal(items(state, 1).length, 0);
+});
+
+test("a message that is known already is not written again", () => {
+  const state = fold([confirmed(), asked()]);
+
+  assert.equal(write(state, { id: "m1", text: "Oslo?" }), state);
+});
+
+test("a reconnect keeps what is shown", () => {
+  const before = fold([confirmed(), asked(), started(), said("Sunny."), ended()]);
+
+  const state = fold([confirmed({ last_seq: 4 })], before);
+
+  assert.equal(state.turns, before.turns);
+  assert.equal(state.lastSeq, 4);
+});
+
+for (const [name, more] of [
+  ["the place lay beyond the log", { recovered: false }],
+  ["the session was replaced", { session_id: "s2", replaced: "s1" }],
+]) {
+  test(`when ${name}, everything starts over except unsent messages`, () => {
+    const before = write(fold([confirmed(), asked(), started(), said("Sunny.")]), { id: "m2", text: "Rome?" });
+
+    const state = fold([confirmed(more)], before);
+
+    assert.deepEqual(state.turns, []);
+    assert.equal(state.lastSeq, 0);
+    assert.deepEqual(state.pending.map((message) => message.id), ["m2"]);
+    assert.equal(state.replaced, more.replaced ?? null);
+  });
+}
+
+test("a session that was replaced says so also after the next reconnect", () => {
+  const state = fold([confirmed({ session_id: "s2", replaced: "s1" }), confirmed({ session_id: "s2" })]);
+
+  assert.equal(state.replaced, "s1");
+});
+
+test("what is replayed is not live", () => {
+  const state = fold([confirmed({ last_seq: 7 })]);
+
+  assert.equal(isLive(state, { seq: 7, type: "text" }), false);
+  assert.equal(isLive(state, { seq: 8, type: "text" }), true);
+  assert.equal(isLive(state, { type: "stream" }), true);
+});
+
+test("a turn that is not touched stays the same object", () => {
+  const before = fold([confirmed(), asked(), started(), said("Sunny."), ended(), asked(2, "m2"), started(2, "m2")]);
+
+  const state = fold([stream(0, "Rainy", "a2")], before);
+
+  assert.equal(state.turns[0], before.turns[0]);
+  assert.notEqual(state.turns[1], before.turns[1]);
+});
+
+test("the speaker of a group chat is known before the first token", () => {
+  const state = fold([confirmed(), asked(), started(), ["group_chat_run_chat", { speaker: "planner" }, 1]]);
+
+  assert.equal(state.turns[0].speaker, "planner");
+});
+
+test("the first message names the conversation, sent or not", () => {
+  assert.equal(firstText(EMPTY), "");
+  assert.equal(firstText(write(EMPTY, { id: "m1", text: "Oslo?" })), "Oslo?");
+  assert.equal(firstText(fold([confirmed(), asked()])), "Oslo?");
+});
+
+test("frames without a content do no harm", () => {
+  const types = ["connection_confirmed", "user_message", "turn_started", "stream", "text", "tool_call", "error", "turn_completed"];
+
+  const state = types.reduce((each, type, index) => reduce(each, { seq: index + 1, turn: 1, type }), EMPTY);
+
+  assert.equal(state.lastSeq, types.length);
+});
+
+test("a log of 5000 events is folded in a moment", () => {
+  const turns = Array.from({ length: 500 }, (_, index) => index + 1);
+  const frames = turns.flatMap((turn) => [
+    asked(turn, `m${turn}`), started(turn), called("c1", turn), runs("c1", turn), ran("12 °C", true, "c1", turn), responded("", "c1", turn),
+    said("Sunny.", turn), ["termination", {}, turn], ["using_auto_reply", {}, turn], ended("completed", turn),
+  ]);
+
+  const begin = performance.now();
+  const state = fold([confirmed(), ...frames]);
+
+  assert.equal(state.turns.length, 500);
+  assert.ok(performance.now() - begin < 1000);
+});
