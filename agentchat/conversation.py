@@ -95,6 +95,7 @@ class Conversation:
         finally:
             stopping.current.reset(reset_token)
             transport.current.reset(reset_calls)
+            stream.close()
             self._stream = None
         if status != "completed":
             self._restore(self._closed(self._history, stream.keep_partial(), status))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
+import httpx
 import pydantic_core
 from autogen import Agent
 from autogen.events.print_event import PrintEvent
@@ -109,6 +111,7 @@ class TurnStream(IOStream):
         self._message: _StreamedMessage | None = None  # being written by a model
         self._written: _StreamedMessage | None = None  # written, its event still to come
         self._calls_left = MAX_MODEL_CALLS
+        self._answers: dict[int, httpx.SyncByteStream] = {}  # by the thread that reads them, the newest of each
         self.memory = memory
         self.summary = ""
 
@@ -117,12 +120,25 @@ class TurnStream(IOStream):
     def begin(self) -> None:
         """A model is called. Raises ChatError when that happens too often in one turn."""
         self._token.check()
+        self._close_answer(threading.get_ident())
         if self._calls_left == 0:
             raise ChatError("model_calls", limit=MAX_MODEL_CALLS)
         self._calls_left -= 1
         if self._message is not None and self._message.text:  # another entry of the list takes over
             self._message.reset()
             self._turn.restart(self._message.id)
+
+    def opened(self, stream: httpx.SyncByteStream) -> None:
+        self._answers[threading.get_ident()] = stream
+
+    def close(self) -> None:
+        """Give back what the turn's model calls may have left open."""
+        for thread in list(self._answers):
+            self._close_answer(thread)
+
+    def _close_answer(self, thread: int) -> None:
+        if answer := self._answers.pop(thread, None):
+            answer.close()
 
     def show(self, text: str) -> None:
         """A token, straight from the wire. Outside an agent's own call (speaker selection) nobody sees it."""

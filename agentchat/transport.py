@@ -39,6 +39,10 @@ class ModelCalls(Protocol):
     def begin(self) -> None:
         """A call begins. May raise, and so prevent it."""
 
+    def opened(self, stream: httpx.SyncByteStream) -> None:
+        """An answer begins. Whoever ends the call closes the stream, or it is closed when the garbage is collected:
+        perhaps in a thread that holds the connection pool's lock just then, which would wait for itself for ever."""
+
     def show(self, text: str) -> None:
         """A piece of the answer has arrived. May raise, and so end the call."""
 
@@ -103,8 +107,10 @@ def _retry_after(response: httpx.Response, attempt: int) -> float:
 
 
 def _tapped(response: httpx.Response, calls: ModelCalls | None) -> httpx.Response:
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    if calls is not None:
+        calls.opened(response.stream)
     if response.headers.get("content-type", "").startswith("text/event-stream"):
-        assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = TappedStream(response.stream, calls.show if calls else lambda text: None)
     return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -14,7 +15,7 @@ from tests.clients import ChatClient, contents, types
 from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer, Reply
 
-NONSENSE = b'data: {"choices": "none of your business"}\n\ndata: [DONE]\n\n'
+NONSENSE = b'data: {"choices": "none of your business"}\n\n'
 AT_ONCE = {"retry-after": "0"}
 
 
@@ -75,14 +76,14 @@ def test_a_failure_that_passes_is_not_seen(client: ChatClient, model: ModelServe
     assert contents(frames, "turn_completed")[0]["summary"] == "there"
 
 
-def test_a_model_server_that_is_not_there(serve: Serve) -> None:
+def test_a_model_server_that_is_not_there(serve: Serve, model: ModelServer) -> None:
     """Nothing listens at the base_url; the sentence names the place."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    with ModelServer() as model:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        port = silent.getsockname()[1]
         server = serve(model=model, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
-    with ChatClient(server.websocket) as client:
-        error = failed_turn(client)
+        with ChatClient(server.websocket) as client:
+            error = failed_turn(client)
 
     assert error["code"] == "model_unreachable"
     assert f"127.0.0.1:{port}" in error["message"]
@@ -151,3 +152,15 @@ def test_connections_to_the_model_are_used_again(client: ChatClient, model: Mode
         client.ask("hello")
 
     assert model.counts.connections == 1
+
+
+def test_an_answer_left_unread_is_closed_with_its_turn(client: ChatClient, model: ModelServer) -> None:
+    """Not when the garbage happens to be collected: that once met a thread that held the connection pool's lock."""
+    gc.disable()  # nobody tidies up behind us
+    try:
+        endless = {"content-length": "9999"}  # more is announced than ever comes
+        model.script(Reply(raw=NONSENSE, content_type="text/event-stream", headers=endless))
+        failed_turn(client)
+        model.wait_for(lambda counts: counts.open == 0)
+    finally:
+        gc.enable()
