@@ -11,7 +11,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
 
 test: $(VENV)/dev.stamp lint
-	sh tests/install_chromium.sh
+	sh tests/install_browser.sh
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp

@@ -64,14 +64,16 @@ class SqliteStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._guard = _claim(folder / "agentchat.lock")
-            self._writer = _connect(folder / "agentchat.db")
-            self._reader = _connect(folder / "agentchat.db")
-            _migrate(self._writer)
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
+        with contextlib.ExitStack() as opened:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._guard = opened.enter_context(contextlib.closing(_claim(folder / "agentchat.lock")))
+                self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
+                self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
+                _migrate(self._writer)
+            except (OSError, sqlite3.Error) as error:
+                raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
+            self._opened = opened.pop_all()
         self._pending: deque[_Append] = deque()
         self._write_lock = threading.Lock()  # guards `_writer`
         self._read_lock = threading.Lock()  # guards `_reader`
@@ -170,9 +172,7 @@ class SqliteStore:
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
-            self._guard.close()
+            self._opened.close()
 
 
 def _claim(path: Path) -> sqlite3.Connection:

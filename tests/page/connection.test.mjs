@@ -99,6 +99,7 @@ test("a lost connection comes back by itself, after longer and longer waits", ()
   assert.equal(network.connection.status, "offline");
   network.pass(500);
   assert.equal(network.sockets.length, 2);
+  assert.equal(network.connection.status, "offline");
   network.hangUp();
   network.pass(999);
   assert.equal(network.sockets.length, 2);

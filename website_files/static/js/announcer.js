@@ -1,0 +1,32 @@
+/** Tells a screen reader what has been finished; never each token. */
+
+import { displayName } from "./format.js";
+
+const ENDS = {
+  stopped: "The answer was stopped.",
+  failed: "The answer failed.",
+  interrupted: "The answer was interrupted.",
+};
+
+export class Announcer {
+  #element;
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** @param {{type: string, content: object}} event one that happened just now */
+  happened({ type, content }) {
+    const isAnswer = type === "text" && content.message_id && content.content;
+    if (isAnswer) this.say(`${displayName(content.sender)}: ${content.content}`);
+    if (type === "error") this.say(content.message);
+    if (type === "turn_completed" && ENDS[content.status]) this.say(ENDS[content.status]);
+  }
+
+  say(text) {
+    const line = document.createElement("p");
+    line.textContent = text;
+    this.#element.append(line);
+    while (this.#element.children.length > 5) this.#element.firstElementChild.remove();
+  }
+}

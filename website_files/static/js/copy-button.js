@@ -1,0 +1,57 @@
+/** A button that copies a text and says whether it worked. */
+
+import { h, icon } from "./dom.js";
+
+const SHOWN = 1600; // ms
+
+export class CopyButton {
+  #read;
+  #label = h("span", {}, "Copy");
+  #timer = null;
+
+  /** @param {() => string} read gives the text when it is wanted */
+  constructor(read, name) {
+    this.#read = read;
+    this.element = h(
+      "button",
+      { type: "button", class: "copy-button", "aria-label": name, title: name, onclick: () => this.#copy() },
+      icon("copy"),
+      icon("check"),
+      this.#label,
+    );
+  }
+
+  async #copy() {
+    const isDone = await copy(this.#read());
+    this.element.dataset.copied = isDone;
+    this.#label.textContent = isDone ? "Copied" : "Not allowed";
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#reset(), SHOWN);
+  }
+
+  #reset() {
+    delete this.element.dataset.copied;
+    this.#label.textContent = "Copy";
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text); // no clipboard where the page comes over plain http from another computer
+  }
+}
+
+function copyBySelection(text) {
+  const before = document.activeElement;
+  const field = h("textarea", { class: "off-screen", readonly: true, "aria-hidden": "true" });
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const isDone = document.execCommand("copy");
+  field.remove();
+  before?.focus({ preventScroll: true });
+  return isDone;
+}

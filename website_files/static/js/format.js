@@ -1,0 +1,87 @@
+/** Values as people read them. Pure; the time is an argument. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** `weather_agent` → `Weather agent` */
+export function displayName(name) {
+  const words = String(name ?? "").replace(/[_-]+/g, " ").trim();
+  return words ? words[0].toUpperCase() + words.slice(1) : "Agent";
+}
+
+export function initial(name) {
+  return Array.from(displayName(name))[0];
+}
+
+/** A hue in degrees that stays the same for a name. */
+export function hue(name) {
+  let hash = 7;
+  for (const character of String(name)) hash = (hash * 31 + character.codePointAt(0)) % 9973;
+  return (hash * 137) % 360; // neighbours land far apart
+}
+
+export function clock(ts, locale) {
+  const date = new Date(ts);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
+}
+
+export function fullTime(ts, locale) {
+  const date = new Date(ts);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale, { dateStyle: "full", timeStyle: "medium" });
+}
+
+export function ago(at, now = Date.now()) {
+  const passed = now - at;
+  if (passed < MINUTE) return "now";
+  if (passed < HOUR) return `${Math.floor(passed / MINUTE)} min`;
+  if (passed < DAY) return `${Math.floor(passed / HOUR)} h`;
+  if (passed < 7 * DAY) return `${Math.floor(passed / DAY)} d`;
+  return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+}
+
+export function duration(ms) {
+  if (ms < 1000) return `${Math.max(ms / 1000, 0.1).toFixed(1)} s`;
+  if (ms < MINUTE) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / MINUTE)} min ${Math.round((ms % MINUTE) / 1000)} s`;
+}
+
+/** @returns {string[]} what a turn took: time, tokens, money */
+export function costs({ durationMs, usage }) {
+  const tokens = (usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0);
+  return [
+    durationMs === null ? "" : duration(durationMs),
+    tokens ? `${tokens.toLocaleString("en")} tokens` : "",
+    usage?.cost ? `$${usage.cost < 0.01 ? usage.cost.toFixed(4) : usage.cost.toFixed(2)}` : "",
+  ].filter(Boolean);
+}
+
+/** Arguments on one line: `city: Oslo, days: 3`. */
+export function compact(value, limit = 90) {
+  const read = parsed(value);
+  const isRecord = read !== null && typeof read === "object" && !Array.isArray(read);
+  const fields = isRecord ? Object.entries(read).map(([key, each]) => `${key}: ${oneLine(each)}`) : [oneLine(read)];
+  const line = fields.join(", ");
+  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}
+
+/** JSON laid out to be read; anything else as it is. */
+export function pretty(value) {
+  const read = parsed(value);
+  if (read === null || read === undefined || read === "") return "";
+  return typeof read === "object" ? JSON.stringify(read, null, 2) : String(value);
+}
+
+function parsed(value) {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function oneLine(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  return text.replace(/\s+/g, " ").slice(0, 200);
+}

@@ -1,0 +1,63 @@
+/** Rich text as nodes. While a text grows, only the blocks that changed are made anew: mostly the last one. */
+
+import { CopyButton } from "./copy-button.js";
+import { h } from "./dom.js";
+import { parse } from "./richtext.js";
+
+export class Prose {
+  element = h("div", { class: "prose" });
+  #text = null;
+  #sources = [];
+
+  update(text) {
+    if (text === this.#text) return;
+    this.#text = text;
+    const blocks = parse(text);
+    let same = 0;
+    while (same < blocks.length && blocks[same].source === this.#sources[same]) same += 1;
+    while (this.element.children.length > same) this.element.lastElementChild.remove();
+    this.element.append(...blocks.slice(same).map(blockNode));
+    this.#sources = blocks.map((block) => block.source);
+  }
+}
+
+const BLOCKS = {
+  paragraph: ({ parts }) => h("p", { dir: "auto" }, ...inlineNodes(parts)),
+  // A page's own headings come first, so an answer's begin at the third level.
+  heading: ({ level, parts }) => h(`h${Math.min(level + 2, 6)}`, { dir: "auto" }, ...inlineNodes(parts)),
+  quote: ({ blocks }) => h("blockquote", {}, ...blocks.map(blockNode)),
+  rule: () => h("hr"),
+  list: ({ ordered, start, items }) =>
+    h(ordered ? "ol" : "ul", { dir: "auto", start: ordered && start !== 1 ? start : null }, ...items.map(itemNode)),
+  code: ({ language, text }) =>
+    h(
+      "figure",
+      { class: "code-block" },
+      h("figcaption", {}, h("span", {}, language || "text"), new CopyButton(() => text, "Copy code").element),
+      h("pre", { tabindex: 0, "aria-label": "Code" }, h("code", {}, text)),
+    ),
+};
+
+function blockNode(block) {
+  return BLOCKS[block.kind](block);
+}
+
+/** A short item is a line, not a paragraph. */
+function itemNode(blocks) {
+  const [first, ...rest] = blocks;
+  if (first?.kind !== "paragraph") return h("li", {}, ...blocks.map(blockNode));
+  return h("li", {}, ...inlineNodes(first.parts), ...rest.map(blockNode));
+}
+
+const INLINE = {
+  text: ({ text }) => document.createTextNode(text),
+  code: ({ text }) => h("code", {}, text),
+  strong: ({ parts }) => h("strong", {}, ...inlineNodes(parts)),
+  em: ({ parts }) => h("em", {}, ...inlineNodes(parts)),
+  link: ({ href, parts }) =>
+    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer" }, ...inlineNodes(parts)),
+};
+
+function inlineNodes(parts) {
+  return parts.map((part) => INLINE[part.kind](part));
+}

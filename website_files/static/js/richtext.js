@@ -1,0 +1,142 @@
+/**
+ * A small part of Markdown as plain data; prose.js makes nodes of it. Never HTML, so there is nothing to escape.
+ * Works on unfinished text: an open code fence reaches to the end, a mark that is not closed stays as it is written.
+ * Every search is bounded, so that no text, however hostile, takes longer than its length.
+ *
+ * @typedef {{kind: "text"|"code", text: string} | {kind: "strong"|"em", parts: Inline[]} |
+ *   {kind: "link", href: string, parts: Inline[]}} Inline
+ * @typedef {{kind: "paragraph", parts: Inline[]} | {kind: "heading", level: number, parts: Inline[]} |
+ *   {kind: "code", language: string, text: string} | {kind: "quote", blocks: Block[]} | {kind: "rule"} |
+ *   {kind: "list", ordered: boolean, start: number, items: Block[][]}} Block each with `source`, the text it stands for
+ */
+
+const DEEPEST = 6; // lists in lists, marks in marks
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]{0,30})[^`]*$/;
+const HEADING = /^ {0,3}(#{1,6}) +(.+)$/;
+const QUOTE = /^ {0,3}> ?/;
+const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})\s*$/;
+const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)]) +/;
+
+/** @returns {Block[]} */
+export function parse(text, depth = 0) {
+  const lines = text.replaceAll("\r\n", "\n").split("\n");
+  const blocks = [];
+  for (let at = 0; at < lines.length; ) {
+    const [block, next] = depth < DEEPEST ? readBlock(lines, at, depth) : readParagraph(lines, at, true);
+    if (block) blocks.push({ ...block, source: lines.slice(at, next).join("\n") });
+    at = next;
+  }
+  return blocks;
+}
+
+function readBlock(lines, at, depth) {
+  const line = lines[at];
+  if (!line.trim()) return [null, at + 1];
+  if (FENCE.test(line)) return readFence(lines, at);
+  if (RULE.test(line)) return [{ kind: "rule" }, at + 1];
+  const heading = HEADING.exec(line);
+  if (heading) return [{ kind: "heading", level: heading[1].length, parts: inline(heading[2].trim()) }, at + 1];
+  if (QUOTE.test(line)) return readQuote(lines, at, depth);
+  if (ITEM.test(line)) return readList(lines, at, depth);
+  return readParagraph(lines, at);
+}
+
+function readFence(lines, at) {
+  const [, fence, language] = FENCE.exec(lines[at]);
+  const isEnd = (line) => line.trim().startsWith(fence) && !line.trim().replaceAll(fence[0], "");
+  const end = findFrom(lines, at + 1, isEnd);
+  return [{ kind: "code", language, text: lines.slice(at + 1, end).join("\n") }, end + 1];
+}
+
+function readQuote(lines, at, depth) {
+  const end = findFrom(lines, at, (line) => !QUOTE.test(line));
+  const inner = lines.slice(at, end).map((line) => line.replace(QUOTE, ""));
+  return [{ kind: "quote", blocks: parse(inner.join("\n"), depth + 1) }, end];
+}
+
+function readList(lines, at, depth) {
+  const ordered = /\d/.test(ITEM.exec(lines[at])[2]);
+  const list = { kind: "list", ordered, start: parseInt(ITEM.exec(lines[at])[2], 10) || 1, items: [] };
+  while (at < lines.length && isItem(lines[at], ordered)) {
+    const width = ITEM.exec(lines[at])[0].length;
+    const end = findFrom(lines, at + 1, (line, i) => !belongs(line, lines[i + 1]));
+    const inner = [lines[at].slice(width), ...lines.slice(at + 1, end).map((line) => dedent(line, width))];
+    list.items.push(parse(inner.join("\n"), depth + 1));
+    at = end;
+    if (!lines[at]?.trim() && isItem(lines[at + 1] ?? "", ordered)) at += 1;
+  }
+  return [list, at];
+}
+
+function isItem(line, ordered) {
+  const item = ITEM.exec(line);
+  return item !== null && !RULE.test(line) && /\d/.test(item[2]) === ordered;
+}
+
+/** Lines of an item are indented; an empty one counts when the next is indented too. */
+function belongs(line, next = "") {
+  return line.trim() ? /^ {2,}/.test(line) : /^ {2,}\S/.test(next);
+}
+
+function dedent(line, width) {
+  return line.slice(Math.min(width, line.length - line.trimStart().length));
+}
+
+function readParagraph(lines, at, isFlat = false) {
+  const starts = (line) => [FENCE, HEADING, QUOTE, RULE, ITEM].some((mark) => mark.test(line));
+  const end = findFrom(lines, at + 1, (line) => !isFlat && (!line.trim() || starts(line)));
+  const text = lines.slice(at, end).join("\n").trim();
+  return [text ? { kind: "paragraph", parts: inline(text) } : null, end];
+}
+
+function findFrom(lines, at, test) {
+  while (at < lines.length && !test(lines[at], at)) at += 1;
+  return at;
+}
+
+const MARK = new RegExp(
+  [
+    String.raw`\\(?<escaped>[\\${"`"}*_\[\]#])`,
+    "(?<ticks>`{1,2})(?!`)(?<code>[^\\n]{1,400}?)(?<!`)\\k<ticks>(?!`)",
+    String.raw`\*\*(?=\S)(?<strong>[^\n]{1,600}?)(?<=\S)\*\*(?!\*)`,
+    String.raw`(?<![\w*])\*(?=[^\s*])(?<em>[^*\n]{1,400}?)(?<=\S)\*(?![\w*])`,
+    String.raw`(?<!\w)_(?=[^\s_])(?<low>[^_\n]{1,400}?)(?<=\S)_(?!\w)`,
+    String.raw`\[(?<label>[^\[\]\n]{1,400})\]\((?<href>https?:\/\/[^\s<>]{1,2000}?)\)(?!\))`,
+    String.raw`(?<![\w/])(?<bare>https?:\/\/[^\s<>"${"`"}]{1,2000})`,
+  ].join("|"),
+  "gi",
+);
+
+/** @returns {Inline[]} */
+export function inline(text, depth = 0) {
+  if (depth >= DEEPEST) return [{ kind: "text", text }];
+  const parts = [];
+  let done = 0;
+  for (const match of text.matchAll(MARK)) {
+    const [part, length] = readMark(match, depth);
+    if (match.index > done) parts.push({ kind: "text", text: text.slice(done, match.index) });
+    parts.push(part);
+    done = match.index + length;
+  }
+  if (done < text.length) parts.push({ kind: "text", text: text.slice(done) });
+  return parts;
+}
+
+function readMark({ 0: whole, groups }, depth) {
+  const { escaped, code, strong, em, low, label, href, bare } = groups;
+  const inner = (text) => inline(text, depth + 1);
+  if (escaped) return [{ kind: "text", text: escaped }, whole.length];
+  if (code) return [{ kind: "code", text: code }, whole.length];
+  if (strong) return [{ kind: "strong", parts: inner(strong) }, whole.length];
+  if (em || low) return [{ kind: "em", parts: inner(em ?? low) }, whole.length];
+  if (href) return [link(href, [{ kind: "text", text: label }], whole), whole.length];
+  const url = bare.replace(/[.,;:!?'")\]*_]+$/, ""); // the end of the sentence is not the end of the address
+  return [link(url, [{ kind: "text", text: url }], url), url.length];
+}
+
+/** Only http and https, and only what the browser itself can read as an address. */
+function link(href, parts, written) {
+  const isWeb = /^https?:\/\//i.test(href) && URL.canParse(href);
+  return isWeb ? { kind: "link", href, parts } : { kind: "text", text: written };
+}

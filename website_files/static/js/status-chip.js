@@ -1,0 +1,30 @@
+/** How the connection is, and what can be done about it. */
+
+import { setText } from "./dom.js";
+
+const WORDS = {
+  online: "Online",
+  connecting: "Connecting…",
+  offline: "Offline",
+  refused: "Not connected",
+};
+
+export class StatusChip {
+  #element;
+  #label;
+  #button;
+
+  constructor(element, reconnect) {
+    this.#element = element;
+    this.#label = element.querySelector(".status-label");
+    this.#button = element.querySelector("button");
+    this.#button.addEventListener("click", reconnect);
+  }
+
+  /** @param {"online"|"connecting"|"offline"|"refused"} status */
+  update(status) {
+    this.#element.dataset.status = status;
+    setText(this.#label, WORDS[status]);
+    this.#button.hidden = status === "online" || status === "connecting";
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The three events of a tool call (asked for, started, done) as one item of its turn, found by the call's id.
+ * Some model servers give every call of a turn the same id: a call that is done is never taken for the next one.
+ */
+
+import { finishMessage, putItem } from "./turns.js";
+
+export function onToolCall(turn, { message_id: messageId, sender, content, tool_calls: calls }, ts) {
+  const spoken = finishMessage(turn, { message_id: messageId, sender, content }, ts);
+  return (calls ?? []).reduce((each, call) => putItem(each, asked(each, call, sender, ts)), spoken);
+}
+
+export function onExecuteFunction(turn, { call_id: callId, func_name: name, arguments: given }, ts) {
+  const open = openCall(turn, callId, name);
+  if (open) return open.arguments === null ? putItem(turn, { ...open, arguments: given ?? null }) : turn;
+  return putItem(turn, newCall(turn, callId, name, given, null, ts));
+}
+
+export function onExecutedFunction(turn, content, ts) {
+  const { call_id: callId, func_name: name, arguments: given, content: result, is_exec_success: ok } = content;
+  const open = openCall(turn, callId, name) ?? newCall(turn, callId, name, given, null, ts);
+  return putItem(turn, { ...open, result: textOf(result), state: ok === false ? "failed" : "ok" });
+}
+
+/** Repeats what is known, except for a call that no function was run for. */
+export function onToolResponse(turn, { tool_responses: responses }) {
+  return (responses ?? []).reduce((each, { tool_call_id: callId, content }) => {
+    const open = callId ? openCall(each, callId) : undefined;
+    const result = textOf(content);
+    return open ? putItem(each, { ...open, result, state: result.startsWith("Error") ? "failed" : "ok" }) : each;
+  }, turn);
+}
+
+function asked(turn, call, sender, ts) {
+  const { name, arguments: given } = call.function ?? {};
+  return newCall(turn, call.id, name, given, sender, ts);
+}
+
+function newCall(turn, callId, name = "tool", given = null, sender = null, ts) {
+  const speaker = sender ?? turn.items.findLast((item) => item.sender)?.sender ?? turn.agent;
+  const key = `call-${callId ?? name}-${turn.items.length}`;
+  return { kind: "tool", key, callId, sender: speaker, name, arguments: given, result: null, state: "running", ts };
+}
+
+function openCall(turn, callId, name) {
+  const isMeant = (item) => (callId ? item.callId === callId : item.name === name);
+  return turn.items.find((item) => item.kind === "tool" && item.state === "running" && isMeant(item));
+}
+
+function textOf(result) {
+  if (typeof result === "string") return result;
+  return result === null || result === undefined ? "" : JSON.stringify(result);
+}

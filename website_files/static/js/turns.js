@@ -1,0 +1,43 @@
+/** Small pure helpers to change one turn, or one item of a turn, and leave all others as they are. */
+
+export function newTurn(number, key = `turn-${number}`) {
+  return {
+    key, number, status: "queued", message: null, items: [],
+    agent: null, speaker: null, durationMs: null, usage: null,
+  };
+}
+
+/** Changes the turn with that number; one that nobody told of yet is made. */
+export function changeTurn(state, number, change) {
+  const at = state.turns.findLastIndex((turn) => turn.number === number);
+  if (at < 0) return { ...state, turns: [...state.turns, change(newTurn(number))] };
+  const changed = change(state.turns[at]);
+  return changed === state.turns[at] ? state : { ...state, turns: state.turns.with(at, changed) };
+}
+
+/** Replaces the item with the same key, or adds it at the end. */
+export function putItem(turn, item) {
+  const at = turn.items.findIndex((each) => each.key === item.key);
+  return { ...turn, items: at < 0 ? [...turn.items, item] : turn.items.with(at, item) };
+}
+
+/** The whole text takes the place of what was streamed. A message that turns out to be empty disappears. */
+export function finishMessage(turn, { message_id: key, sender, content, partial }, ts) {
+  const text = typeof content === "string" ? content : "";
+  if (!text.trim()) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
+  const state = partial ? "partial" : "done";
+  return putItem(turn, { kind: "message", key, sender, text, length: 0, state, ts });
+}
+
+/** How many Unicode characters there are; JavaScript's own `length` counts some of them twice. */
+export function codePoints(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** The first `offset` characters of a text that has `length`. */
+export function cutAt(text, length, offset) {
+  if (offset >= length) return text;
+  return offset === 0 ? "" : Array.from(text).slice(0, offset).join("");
+}
