@@ -1,0 +1,34 @@
+"""`python -m benchmarks`: measures both servers and prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import MeasurementError, measure, processes
+from benchmarks.table import Row, table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter, and less certain")
+    parser.add_argument("--rows", default="1,2,3,4,5", help="which rows of the table, such as 1,3 (default: all)")
+    options = parser.parse_args()
+    wanted = [int(row) for row in options.rows.split(",")]
+    processes.raise_descriptor_limit()
+    extent = measure.QUICK if options.quick else measure.FULL
+    rows: list[Row] = []
+    status = 0
+    for numbers, make_rows in measure.MEASUREMENTS:
+        if numbers.intersection(wanted):
+            try:
+                rows += [row for row in make_rows(extent) if row.number in wanted]
+            except MeasurementError as error:
+                print(f"rows {sorted(numbers)} could not be measured: {error}", file=sys.stderr)
+                status = 1
+    print(table(rows))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

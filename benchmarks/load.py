@@ -1,0 +1,241 @@
+"""Many conversations over raw WebSockets, driven by one thread.
+
+Hand-made, because the client shares the machine with what it measures: it must stay far cheaper than a server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks import MeasurementError
+from benchmarks.processes import Kind, Process
+
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A  # first byte of a frame: whole, and of this kind
+HANDSHAKE_TIMEOUT = 30.0
+TURN_TIMEOUT = 60.0
+AT_ONCE = 8  # conversations that take a turn together when no load is wanted
+CLOSE_NORMALLY = struct.pack("!H", 1000)
+
+
+class Conversation:
+    """One connection, and the turn under way on it."""
+
+    def __init__(self, kind: Kind, url: str) -> None:
+        self.opened = time.monotonic_ns()
+        self.ready = not kind.greets
+        self.busy = False
+        self.lost = False
+        self.problem: str | None = None  # what ended the conversation or its turn too early
+        self.stamp = ""  # what each token of this turn must begin with
+        self.first_token = 0  # monotonic_ns
+        self.delivered = 0  # stamped tokens in their order
+        self.misplaced = 0  # tokens of other conversations, out of order, or twice
+        self.delays: list[tuple[int, int]] = []  # (sent, ns until it was here)
+        self._kind = kind
+        self._rest = ""
+        parts = urlsplit(url)
+        self.socket = socket.create_connection((parts.hostname or "", parts.port or 80), HANDSHAKE_TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = self._shake_hands(parts.netloc)
+        self.socket.setblocking(False)
+
+    def say(self, text: str, stamp: str = "") -> None:
+        self.busy, self.stamp, self.first_token = True, stamp, 0
+        self._send(TEXT, text.encode())
+
+    def read(self) -> None:
+        try:
+            data = self.socket.recv(16384)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(str(error))
+            return
+        if data:
+            self._receive(self._buffer + data, time.monotonic_ns())
+        else:
+            self._lose("the server hung up")
+
+    def close(self) -> None:
+        if not self.lost:
+            self._send(CLOSE, CLOSE_NORMALLY)
+        self.socket.close()
+
+    def _shake_hands(self, host: str) -> bytes:
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall(
+            f"GET {self._kind.path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            data = self.socket.recv(65536)
+            if not data:
+                raise MeasurementError(f"{self._kind.name} hung up during the handshake")
+            answer += data
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        if b" 101 " not in head.split(b"\r\n")[0]:
+            raise MeasurementError(f"{self._kind.name} refused the connection: {head[:200]!r}")
+        return rest
+
+    def _send(self, first: int, payload: bytes) -> None:
+        size = len(payload)
+        length = bytes([0x80 | size]) if size < 126 else struct.pack("!BH", 0x80 | 126, size)
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+        try:
+            self.socket.sendall(bytes([first]) + length + mask + masked)
+        except OSError as error:
+            self._lose(str(error))
+
+    def _receive(self, data: bytes, now: int) -> None:
+        place, size = 0, len(data)
+        while size - place >= 2:
+            first, length, start = data[place], data[place + 1], place + 2
+            if length >= 126:
+                start += 2 if length == 126 else 8
+                if start > size:
+                    break
+                length = int.from_bytes(data[place + 2 : start], "big")
+            if start + length > size:
+                break
+            place = start + length
+            if first == TEXT:
+                self._event(json.loads(data[start:place]), now)
+            elif first == PING:
+                self._send(PONG, data[start:place])
+            elif first == CLOSE:
+                self._lose(f"closed with {data[start:place]!r}")
+            else:
+                raise MeasurementError(f"{self._kind.name} sent a frame that starts with {first:#x}")
+        self._buffer = data[place:]
+
+    def _event(self, event: dict[str, Any], now: int) -> None:
+        self.ready = True
+        kind, content = event["type"], event["content"]
+        if kind == "stream":
+            if content["content"] and not self.first_token:
+                self.first_token = now
+            if self.stamp:
+                self._tokens(content["content"], now)
+        elif kind == "error":
+            self.problem = content["message"]
+        elif kind == self._kind.last_event and self._kind.last_sender in {None, content.get("sender")}:
+            self.busy = False
+
+    def _tokens(self, text: str, now: int) -> None:
+        *tokens, self._rest = (self._rest + text).split(" ")
+        for token in tokens:
+            stamp, _, place = token.partition(":")
+            index, _, sent = place.partition(":")
+            if stamp == self.stamp and index == str(self.delivered):
+                self.delivered += 1
+                self.delays.append((int(sent), now - int(sent)))
+            else:
+                self.misplaced += 1
+
+    def _lose(self, problem: str) -> None:
+        self.problem, self.lost, self.busy = problem, True, False
+
+
+class Fleet:
+    """Conversations with one server."""
+
+    def __init__(self, kind: Kind, server: Process) -> None:
+        self.conversations: list[Conversation] = []
+        self._kind, self._url = kind, server.url
+        self._selector = selectors.DefaultSelector()
+        self._busy = 0
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for conversation in self.conversations:
+            conversation.close()
+        self._selector.close()
+
+    def open(self, count: int = 1) -> list[Conversation]:
+        """One after another, so that no server is judged by how it takes a storm of handshakes."""
+        opened = []
+        for _ in range(count):
+            conversation = Conversation(self._kind, self._url)
+            self._selector.register(conversation.socket, selectors.EVENT_READ, conversation)
+            opened.append(conversation)
+        self.conversations += opened
+        deadline = time.monotonic() + HANDSHAKE_TIMEOUT
+        for conversation in opened:
+            while not conversation.ready:
+                self._move(deadline - time.monotonic())
+        return opened
+
+    def drop(self, conversations: Iterable[Conversation]) -> None:
+        for conversation in conversations:
+            self.conversations.remove(conversation)
+            if not conversation.lost:
+                self._selector.unregister(conversation.socket)
+            conversation.close()
+
+    def take_turns(self, conversations: Iterable[Conversation], text: str) -> None:
+        """One turn on each, a few at a time."""
+        waiting = deque(conversations)
+        while waiting or self._busy:
+            while waiting and self._busy < AT_ONCE:
+                self._say(waiting.popleft(), text)
+            self._move(TURN_TIMEOUT)
+        for conversation in self.conversations:
+            if conversation.problem is not None:
+                raise MeasurementError(f"{self._kind.name}: {conversation.problem}")
+
+    def stream(self, tokens: int, delay: float, spacing: float, grace: float) -> int:
+        """All stream at once. Returns when the last of them was started; waits `grace` seconds more than a
+        server needs that delays nothing."""
+        waiting = deque(enumerate(self.conversations))
+        start = due = time.monotonic()
+        deadline = start + spacing * len(waiting) + tokens * delay + grace
+        last_start = 0
+        while (waiting or self._busy) and (now := time.monotonic()) < deadline:
+            if waiting and now >= due:
+                number, conversation = waiting.popleft()
+                stamp = f"c{number}"
+                directive = json.dumps({"n": tokens, "delay": delay, "stamp": stamp})
+                self._say(conversation, f"@@{directive}@@", stamp)
+                last_start = time.monotonic_ns()
+                due += spacing
+            else:
+                self._move(min(deadline, due if waiting else deadline) - now, patient=True)
+        return last_start
+
+    def rest(self, seconds: float) -> None:
+        """Lets the server finish what it does behind a turn, and answers its pings."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._move(left, patient=True)
+
+    def _say(self, conversation: Conversation, text: str, stamp: str = "") -> None:
+        if not conversation.lost:
+            conversation.say(text, stamp)
+            self._busy += conversation.busy
+
+    def _move(self, timeout: float, patient: bool = False) -> None:
+        ready = self._selector.select(max(timeout, 0))
+        if not ready and not patient:
+            raise MeasurementError(f"{self._kind.name} said nothing for {timeout:.0f} s")
+        for key, _ in ready:
+            conversation: Conversation = key.data
+            was_busy = conversation.busy
+            conversation.read()
+            if was_busy and not conversation.busy:
+                self._busy -= 1
+            if conversation.lost:
+                self._selector.unregister(conversation.socket)

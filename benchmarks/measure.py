@@ -1,0 +1,236 @@
+"""The measurements. Each gives rows of the table."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from benchmarks.load import Conversation, Fleet
+from benchmarks.processes import OURS, TUTORIAL, Kind, Meter, Process, serving
+from benchmarks.table import Row, at_most
+
+RATE = 20  # tokens a second in each conversation
+SPACING = 0.01  # seconds between two conversations that begin to stream
+GRACE = 10.0  # seconds that a server may lag behind the model before it is cut off
+LATE = 100.0  # ms that the slowest of a hundred tokens may be late when 300 conversations stream
+QUESTION = "What is the weather in Oslo?"
+AT_ONCE_ANSWER = '@@{"n": 3}@@'
+ATTEMPTS = 3  # to stream without being disturbed
+DISTURBED = 0.2  # cores that other programs take
+SETTLE = 0.5  # seconds after which nothing of a turn is left to do
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured."""
+
+    seconds: float  # of streaming
+    rounds: dict[int, int]  # conversations at once → times that they stream, the servers taking turns
+    first_tokens: int
+    idle: int  # connections
+    window: int  # turns over which a turn's CPU is averaged
+
+
+FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, window=10)
+QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, window=4)
+
+
+@dataclass
+class Streamed:
+    """What one server made of a load."""
+
+    sent: int = 0
+    delivered: int = 0
+    misplaced: int = 0
+    problems: list[str] = field(default_factory=list)  # of conversations that broke off
+    cpu: float = 0
+    delays: list[float] = field(default_factory=list)  # ms, of the tokens sent while all conversations streamed
+    others: float = 0  # cores that programs outside the benchmark took meanwhile
+
+    def add(self, other: Streamed) -> None:
+        self.sent += other.sent
+        self.delivered += other.delivered
+        self.misplaced += other.misplaced
+        self.cpu += other.cpu
+        self.delays += other.delays
+
+    def percentile(self, percent: int) -> float:
+        ordered = sorted(self.delays)
+        return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else float("inf")
+
+    @property
+    def share(self) -> float:
+        return 100 * self.delivered / self.sent
+
+    @property
+    def cpu_per_10k(self) -> float:
+        return self.cpu / self.delivered * 10_000 if self.delivered else float("inf")
+
+
+def streaming(extent: Extent) -> list[Row]:
+    """Rows 1 and 2: the delay that a server adds to each token, and the CPU that this takes."""
+    delays, cpu, misplaced = [], [], {TUTORIAL: 0, OURS: 0}
+    for count, rounds in extent.rounds.items():
+        results = {TUTORIAL: Streamed(), OURS: Streamed()}
+        for _ in range(rounds):
+            for kind, result in results.items():
+                result.add(_stream_undisturbed(kind, count, extent.seconds))
+        tutorial, ours = results[TUTORIAL], results[OURS]
+        for kind, result in results.items():
+            misplaced[kind] += result.misplaced
+        name = f"{count} streaming"
+        in_full = ours.delivered == ours.sent
+        slowest = at_most(1, f"{name}: delay p99, ms", tutorial.percentile(99), ours.percentile(99))
+        if count == max(extent.rounds):
+            in_time = slowest.ours < LATE
+            slowest = Row(1, slowest.name, slowest.tutorial, slowest.ours, f"< {LATE:g} ms", in_time)
+        delays += [
+            Row(1, f"{name}: delivered, %", tutorial.share, ours.share, "100 %", in_full),
+            at_most(1, f"{name}: delay p50, ms", tutorial.percentile(50), ours.percentile(50)),
+            slowest,
+        ]
+        cpu.append(at_most(2, f"{name}: CPU s per 10,000 tokens", tutorial.cpu_per_10k, ours.cpu_per_10k))
+    at_home = misplaced[OURS] == 0
+    delays.append(Row(1, "tokens misplaced", misplaced[TUTORIAL], misplaced[OURS], "0", at_home, digits=0))
+    return delays + cpu
+
+
+def _stream_undisturbed(kind: Kind, count: int, seconds: float) -> Streamed:
+    """The load, again if other programs took much of the machine; the calmest run counts."""
+    runs: list[Streamed] = []
+    while len(runs) < ATTEMPTS and all(run.others > DISTURBED for run in runs):
+        runs.append(_stream(kind, count, seconds))
+    calmest = min(runs, key=lambda run: run.others)
+    calmest.misplaced = sum(run.misplaced for run in runs)
+    return calmest
+
+
+def _stream(kind: Kind, count: int, seconds: float) -> Streamed:
+    tokens = round((seconds + count * SPACING) * RATE)
+    with serving(kind) as server, Fleet(kind, server) as fleet:
+        fleet.take_turns(fleet.open(count), AT_ONCE_ANSWER)  # the pair is there: only the streaming counts
+        fleet.rest(SETTLE)
+        gc.collect()
+        gc.disable()  # a pause of ours would count as a delay of theirs
+        meter = Meter(server)
+        last_start = fleet.stream(tokens, 1 / RATE, SPACING, GRACE)
+        usage = meter.read()
+        gc.enable()
+        result = Streamed(sent=tokens * count, cpu=usage.seconds, others=usage.others)
+        for conversation in fleet.conversations:
+            result.delivered += conversation.delivered
+            result.misplaced += conversation.misplaced
+            result.problems += [conversation.problem] if conversation.problem is not None else []
+            result.delays += [delay / 1e6 for sent, delay in conversation.delays if sent >= last_start]
+    note(
+        f"{kind.name}, {count} streaming: {result.share:.1f} % delivered, p50 {result.percentile(50):.2f} ms, "
+        f"p99 {result.percentile(99):.2f} ms; {usage}"
+    )
+    if result.problems:
+        note(f"  {len(result.problems)} conversations broke off, the first with: {result.problems[0]}")
+    return result
+
+
+def first_token(extent: Extent) -> list[Row]:
+    """Row 3: from opening the TCP connection to the first token, while nothing else happens."""
+    times: dict[Kind, list[float]] = {TUTORIAL: [], OURS: []}
+    with ExitStack() as stack:
+        fleets = {kind: _fleet(stack, kind) for kind in times}
+        for turn in range(extent.first_tokens + 3):
+            for kind, fleet in fleets.items():
+                opened = fleet.open()
+                fleet.take_turns(opened, AT_ONCE_ANSWER)
+                if turn >= 3:  # the first ones import and fill caches
+                    times[kind].append((opened[0].first_token - opened[0].opened) / 1e6)
+                fleet.drop(opened)
+                fleet.rest(0.05)
+    tutorial, ours = (statistics.median(times[kind]) for kind in (TUTORIAL, OURS))
+    return [at_most(3, "connect to first token, ms", tutorial, ours, 0.2)]
+
+
+def idle(extent: Extent) -> list[Row]:
+    """Row 4: what a connection holds while nobody speaks."""
+    memory: dict[Kind, tuple[float, float]] = {}
+    threads: dict[Kind, tuple[float, float]] = {}
+    for kind in (TUTORIAL, OURS):
+        with ExitStack() as stack:
+            fleet, server = _fleet_and_server(stack, kind)
+            first = fleet.open()
+            fleet.take_turns(first, QUESTION)
+            fleet.drop(first)
+            kept = [_kept(fleet, server)]
+            opened = fleet.open(extent.idle)
+            kept.append(_kept(fleet, server))
+            fleet.take_turns(opened, QUESTION)
+            kept.append(_kept(fleet, server))
+        start, before, after = kept
+        memory[kind] = ((before[0] - start[0]) / extent.idle, (after[0] - start[0]) / extent.idle)
+        threads[kind] = ((before[1] - start[1]) / extent.idle, (after[1] - start[1]) / extent.idle)
+        note(f"{kind.name}: {extent.idle} connections, {start[0]:,} → {before[0]:,} → {after[0]:,} KiB")
+    rows = []
+    for place, state, ratio in ((0, "before its first turn", 1.0), (1, "after a turn", 0.33)):
+        tutorial, ours = memory[TUTORIAL][place], memory[OURS][place]
+        rows.append(at_most(4, f"idle {state}: KiB per connection", tutorial, ours, ratio, digits=0))
+        tutorial, ours = threads[TUTORIAL][place], threads[OURS][place]
+        rows.append(at_most(4, f"idle {state}: threads per connection", tutorial, ours))
+    return rows
+
+
+def _kept(fleet: Fleet, server: Process) -> tuple[int, int]:
+    fleet.rest(2 * SETTLE)
+    return server.memory(), server.threads()
+
+
+def long_conversation(extent: Extent) -> list[Row]:
+    """Row 5: what a turn costs at the beginning of a conversation and when much has been said."""
+    costs: dict[Kind, list[float]] = {}
+    for kind in (TUTORIAL, OURS):
+        with ExitStack() as stack:
+            fleet, server = _fleet_and_server(stack, kind)
+            fleet.take_turns(fleet.open(2), QUESTION)
+            fresh = fleet.open(extent.window)
+            costs[kind] = [_cpu_per_turn(fleet, server, [[one] for one in fresh])]
+            conversation, done = fresh[:1], 1
+            for turn in (50, 200):
+                for _ in range(turn - extent.window // 2 - done):
+                    fleet.take_turns(conversation, QUESTION)
+                costs[kind].append(_cpu_per_turn(fleet, server, [conversation] * extent.window))
+                done = turn + extent.window // 2
+            note(f"{kind.name}: CPU ms of turn 1, 50, 200: " + ", ".join(f"{cost:.1f}" for cost in costs[kind]))
+    first, middle, last = zip(costs[TUTORIAL], costs[OURS], strict=True)
+    rows = [at_most(5, "turn 1: CPU ms", *first), at_most(5, "turn 50: CPU ms", *middle)]
+    return [*rows, Row(5, "turn 200: CPU ms", *last, "≤ 2 × our turn 1", last[1] <= 2 * first[1])]
+
+
+def _cpu_per_turn(fleet: Fleet, server: Process, turns: Sequence[Sequence[Conversation]]) -> float:
+    fleet.rest(SETTLE)
+    before = server.cpu()
+    for conversations in turns:
+        fleet.take_turns(conversations, QUESTION)
+    fleet.rest(SETTLE)
+    return (server.cpu() - before) / len(turns) * 1000
+
+
+def _fleet(stack: ExitStack, kind: Kind) -> Fleet:
+    return _fleet_and_server(stack, kind)[0]
+
+
+def _fleet_and_server(stack: ExitStack, kind: Kind) -> tuple[Fleet, Process]:
+    server = stack.enter_context(serving(kind))
+    return stack.enter_context(Fleet(kind, server)), server
+
+
+def note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
+    (frozenset({1, 2}), streaming),
+    (frozenset({3}), first_token),
+    (frozenset({4}), idle),
+    (frozenset({5}), long_conversation),
+]

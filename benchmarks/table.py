@@ -1,0 +1,44 @@
+"""The table in which both servers stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    number: int
+    name: str
+    tutorial: float
+    ours: float
+    goal: str
+    met: bool
+    digits: int = 2
+
+    @property
+    def ratio(self) -> str:
+        return f"{self.ours / self.tutorial:.2f}" if self.tutorial else "–"
+
+
+def at_most(number: int, name: str, tutorial: float, ours: float, ratio: float = 1.0, digits: int = 2) -> Row:
+    """Less is better, and the goal is a part of what the tutorial's server takes."""
+    return Row(number, name, tutorial, ours, f"ratio ≤ {ratio:g}", ours <= ratio * tutorial, digits)
+
+
+def table(rows: Sequence[Row]) -> str:
+    lines = [("row", "tutorial", "ours", "ratio", "goal", "")]
+    for row in rows:
+        figures = (f"{row.tutorial:,.{row.digits}f}", f"{row.ours:,.{row.digits}f}", row.ratio)
+        lines.append((f"{row.number}  {row.name}", *figures, row.goal, "ok" if row.met else "miss"))
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    rule = (
+        ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:4]] + ["-" * width for width in widths[4:]]
+    )
+    return "\n".join(_line(line, widths) for line in [lines[0], tuple(rule), *lines[1:]])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    figures = range(1, 4)
+    padded = [c.rjust(w) if i in figures else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+    return "| " + " | ".join(padded) + " |"
