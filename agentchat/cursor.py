@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import uuid4
 
 from agentchat import events
 from agentchat.events import Event
@@ -85,7 +85,7 @@ class Cursor:
             return []
         text = "".join(texts)
         content = {
-            "uuid": str(uuid4()),
+            "uuid": _uuid(),
             "message_id": live.message_id,
             "sender": live.sender,
             "offset": self._offset,
@@ -94,3 +94,9 @@ class Cursor:
         self._texts += len(texts)
         self._offset += len(text)
         return [events.live_frame("stream", content)]
+
+
+def _uuid() -> str:
+    """As random as a name must be, at a tenth of what uuid4 costs: there is one in every frame."""
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

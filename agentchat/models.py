@@ -54,6 +54,11 @@ class DirectClient(OpenAIClient):
 # AG2 builds its clients by this name, anew for every tool that is registered, and offers no other way to choose one.
 autogen.oai.client.OpenAIClient = DirectClient
 
+# A property that inspects the signatures of openai's clients, some twenty times for each client that is built.
+OpenAIWrapper.openai_kwargs = frozenset(
+    OpenAIWrapper(model="any", api_key="none", base_url="http://nowhere.invalid").openai_kwargs
+)
+
 
 @dataclass
 class Models:

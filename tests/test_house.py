@@ -24,9 +24,10 @@ LAYERS = [
     {"iostream", "catalogue"},
     {"chat", "models"},
     {"demo", "transport"},
+    {"network"},
     {"store.memory", "store.sqlite"},
     {"store", "listener", "origins"},
-    {"events", "settings", "stopping"},
+    {"events", "settings", "stopping", "tapping"},
     {"errors"},
 ]
 

@@ -1,0 +1,176 @@
+"""Taking the text out of a streamed answer as its bytes arrive; no sockets, no threads.
+
+What passes on is the same answer with its text in one piece: the layers above (httpx, the openai package, AG2) do in
+one step what would otherwise be hundreds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+Show = Callable[[str], None]
+
+
+class TokenTap:
+    """Server-sent events of a chat completion: text is shown at once, and held back until something else comes."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._buffer = b""
+        self._texts: list[str] = []  # shown, not yet passed on
+        self._held: dict[str, Any] | None = None  # the newest chunk of those that were nothing but text
+        self.is_done = False  # the event that ends the answer has passed
+
+    def feed(self, data: bytes) -> bytes:
+        """What passes on of the events that `data` completes."""
+        self._buffer = (self._buffer + data).replace(b"\r\n", b"\n")
+        passed = b""
+        while (end := self._buffer.find(b"\n\n")) >= 0:
+            event, self._buffer = self._buffer[:end].strip(b"\n"), self._buffer[end + 2 :]
+            if event:
+                passed += self._pass_on(event)
+        return passed
+
+    def flush(self) -> bytes:
+        """The body has ended: all that was held back."""
+        rest, self._buffer = self._buffer.strip(b"\r\n"), b""
+        return (self._pass_on(rest) if rest else b"") + self._release()
+
+    def _pass_on(self, event: bytes) -> bytes:
+        if event.removeprefix(b"data:").strip() == b"[DONE]":
+            self.is_done = True
+        chunk = _chunk(event)
+        if chunk is None:
+            return self._release() + event + b"\n\n"
+        delta = chunk["choices"][0]["delta"]
+        text = delta.get("content")
+        if isinstance(text, str) and text:
+            self._show(text)
+            self._texts.append(text)
+        if _is_only_text(chunk):
+            self._held = chunk
+            return b""
+        if self._texts:
+            delta["content"] = self._take_text()
+        self._held = None
+        return _data(chunk)
+
+    def _release(self) -> bytes:
+        chunk, self._held = self._held, None
+        if chunk is None:
+            return b""
+        chunk["choices"][0]["delta"]["content"] = self._take_text()
+        return _data(chunk)
+
+    def _take_text(self) -> str:
+        text = "".join(self._texts)
+        self._texts.clear()
+        return text
+
+
+class ResponseTap:
+    """One HTTP response as it comes off the wire. The body of a streamed answer passes through a TokenTap."""
+
+    def __init__(self, show: Show) -> None:
+        self._head: bytes | None = b""  # as far as it is there; None behind its end
+        self._chunks = ChunkedBody()
+        self._tokens = TokenTap(show)
+        self.is_live = False  # it is a streamed answer, and its head has passed
+
+    @property
+    def is_ended(self) -> bool:
+        return self._chunks.is_ended
+
+    def feed(self, data: bytes) -> bytes:
+        """What passes on of `data`: all of a head, all of other responses, of an answer what TokenTap passes."""
+        if self._head is None:
+            return self._feed_body(data) if self.is_live else data
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            return data
+        head, body = self._head[:end], self._head[end + 4 :]
+        self._head = None
+        self.is_live = _is_streamed_answer(head)
+        if not self.is_live:
+            return data
+        return data[: len(data) - len(body)] + self._feed_body(body)
+
+    def _feed_body(self, data: bytes) -> bytes:
+        passed = self._tokens.feed(self._chunks.feed(data))
+        if not self.is_ended:
+            return _http_chunk(passed)
+        return _http_chunk(passed + self._tokens.flush()) + b"0\r\n\r\n"
+
+
+class ChunkedBody:
+    """HTTP's chunked transfer coding (RFC 9112, 7.1), undone. Raises ValueError for what is none."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._left = 0  # bytes of the current chunk still to come
+        self._is_in_trailer = False
+        self.is_ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        self._buffer += data
+        parts = []
+        while self._buffer and not self.is_ended:
+            if self._left:
+                part, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                self._left -= len(part)
+                parts.append(part)
+                continue
+            line, found, rest = self._buffer.partition(b"\r\n")
+            if not found:
+                break
+            self._buffer = rest
+            self._take_line(line)
+        return b"".join(parts)
+
+    def _take_line(self, line: bytes) -> None:
+        if self._is_in_trailer:
+            self.is_ended = not line
+        elif line:  # else the line end behind a chunk
+            self._left = int(line.partition(b";")[0], 16)
+            self._is_in_trailer = self._left == 0
+
+
+def _is_streamed_answer(head: bytes) -> bool:
+    first, *lines = head.lower().split(b"\r\n")
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+    return (
+        first.startswith(b"http/1.1 200")
+        and fields.get(b"content-type", b"").startswith(b"text/event-stream")
+        and fields.get(b"transfer-encoding") == b"chunked"
+        and fields.get(b"content-encoding", b"identity") == b"identity"
+    )
+
+
+def _http_chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def _chunk(event: bytes) -> dict[str, Any] | None:
+    """The event's chunk, when it is one line that carries exactly one choice; else None."""
+    if not event.startswith(b"data:") or b"\n" in event:
+        return None
+    try:
+        chunk = json.loads(event[5:])
+        choices = chunk["choices"]
+        is_single = len(choices) == 1 and choices[0].get("index", 0) == 0 and isinstance(choices[0]["delta"], dict)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # whatever it is, the openai package says so better
+    return chunk if is_single else None
+
+
+def _is_only_text(chunk: dict[str, Any]) -> bool:
+    choice = chunk["choices"][0]
+    delta = choice["delta"]
+    return choice.get("finish_reason") is None and not delta.get("tool_calls") and not delta.get("function_call")
+
+
+def _data(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
