@@ -59,6 +59,12 @@ class Cursor:
     def is_behind(self) -> bool:
         return self.seq < self.session.view.last_seq
 
+    @property
+    def is_lagging(self) -> bool:
+        """It has to read the store to catch up."""
+        view = self.session.view
+        return self.seq < view.last_seq and not (view.tail and view.tail[0][0].seq <= self.seq + 1)
+
     def advance(self) -> list[str]:
         """The frames that are new since the last call, or a batch of them when there are many."""
         view = self.session.view

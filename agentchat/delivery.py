@@ -1,7 +1,8 @@
-"""What goes out to WebSocket clients: one thread writes to all connections and never waits for a socket.
+"""What goes out to WebSocket clients, without ever waiting for a socket.
 
-A connection whose client does not read keeps its place in the log and is looked at again later; nothing is queued
-for it.
+Whoever makes something new (a token, an event) sends it to those who follow, at once. A connection whose client does
+not read, or that has much to catch up on, is left to one thread for all of them, the `Deliverer`; it keeps its place in
+the log meanwhile, and nothing is queued for it.
 """
 
 from __future__ import annotations
@@ -103,16 +104,19 @@ class Client:
     def __init__(self, connection: Connection, deliverer: Deliverer) -> None:
         self.connection = connection
         self.cursor: Cursor | None = None
+        self.is_queued = False  # stands in the deliverer's queue
         self._deliverer = deliverer
-        self._is_due = False  # stands in the deliverer's queue
         self._notes: deque[str] = deque()  # frames for this connection alone
+        self._busy = threading.Lock()  # held by the thread that sends
+        self._is_due = False  # there may be something new, of which that thread does not know
         self._pinged: float | None = None
 
     def wake(self) -> None:
         """There may be something to send."""
-        if not self._is_due:
-            self._is_due = True
+        if self.connection.is_stalled or (self.cursor is not None and self.cursor.is_lagging):
             self._deliverer.due(self)
+        else:
+            self.deliver()
 
     def tell(self, frame: str) -> None:
         """Send a frame that is not in the log."""
@@ -120,19 +124,30 @@ class Client:
         self.wake()
 
     def deliver(self) -> None:
-        """Send what is new, or a batch of it when there is much."""
-        self._is_due = False  # before looking, so that nothing new is missed
-        if self.connection.is_stalled and not self.connection.write():
-            return
-        if self.connection.is_stalled:
+        """Send what is new. If another thread is at it, that one goes on with what is new since."""
+        self._is_due = True
+        while self._is_due and self._busy.acquire(blocking=False):
+            try:
+                self._is_due = False  # before looking, so that nothing new is missed
+                self._send_news()
+            except Exception:
+                # Not even the store can be read: the client reconnects, and everything is still in the log.
+                log.exception("A connection is given up")
+                self.connection.drop(1011, "internal error")
+            finally:
+                self._busy.release()
+
+    def _send_news(self) -> None:
+        connection = self.connection
+        if connection.is_stalled and (not connection.write() or connection.is_stalled):
             return
         frames = [self._notes.popleft() for _ in range(len(self._notes))]
         if self.cursor is not None:
             frames += self.cursor.advance()
-            if self.cursor.is_behind:
-                self.wake()  # after the others had their turn
         if frames:
-            self.connection.write(lambda: self.connection.send_texts(frames))
+            connection.write(lambda: connection.send_texts(frames))
+        if connection.is_stalled or (self.cursor is not None and self.cursor.is_behind):
+            self._deliverer.due(self)
 
     def check(self, now: float) -> None:
         """Ask for a sign of life when it is time, and drop a client that gives none or does not read."""
@@ -148,7 +163,7 @@ class Client:
 
 
 class Deliverer:
-    """The thread that writes to all connections."""
+    """The thread that writes to connections that lag or stall, and looks after silent ones."""
 
     def __init__(self) -> None:
         self._due: queue.SimpleQueue[Client | None] = queue.SimpleQueue()
@@ -166,7 +181,9 @@ class Deliverer:
         self._thread.join()
 
     def due(self, client: Client) -> None:
-        self._due.put(client)
+        if not client.is_queued:
+            client.is_queued = True
+            self._due.put(client)
 
     def add(self, client: Client) -> None:
         with self._lock:
@@ -188,6 +205,7 @@ class Deliverer:
                 client = self._due.get(timeout=STALL_LOOK if self._stalled else CHECK_INTERVAL)
                 if client is None:
                     return
+                client.is_queued = False
                 self._deliver(client)
             now = time.monotonic()
             if self._stalled and now >= next_look:
@@ -200,12 +218,6 @@ class Deliverer:
                     client.check(now)
 
     def _deliver(self, client: Client) -> None:
-        connection = client.connection
-        try:
-            client.deliver()
-        except Exception:
-            # Not even the store can be read: the client reconnects, and everything is still in the log.
-            log.exception("A connection is given up")
-            connection.drop(1011, "internal error")
-        is_stalled = connection.is_stalled and connection.state is State.OPEN
+        client.deliver()
+        is_stalled = client.connection.is_stalled and client.connection.state is State.OPEN
         (self._stalled.add if is_stalled else self._stalled.discard)(client)

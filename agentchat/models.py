@@ -28,7 +28,6 @@ CONFIG_LIST = "OAI_CONFIG_LIST"
 DEFAULT_MODEL = "gpt-5-mini"
 DEFAULT_RETRIES = 2  # as in the openai package
 SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", and might stand in any text
-MAX_CONNECTIONS = 1000  # to model servers, more than turns that run at once
 OPENAI_PROTOCOL = frozenset({"openai", "azure", "deepseek"})  # AG2's api_types that take an http_client and stream
 
 
@@ -121,7 +120,7 @@ def load(environment: Mapping[str, str], folder: Path, timeout: float, demo: boo
     entries = None if demo else _configured(environment, folder)
     if entries is None:
         return _demo()
-    pool = PoolTransport(MAX_CONNECTIONS)
+    pool = PoolTransport()
     config = _checked([_prepared(entry, pool, timeout) for entry in entries])
     return Models(
         llm_config=config,

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import contextvars
 import random
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +26,9 @@ from agentchat import network, stopping
 from agentchat.tapping import Show, TokenTap
 
 CONNECT_TIMEOUT = 10.0  # seconds
+MAX_FREE = 100  # unused connections that are kept for each model server
 KEEPALIVE_EXPIRY = 30.0  # seconds an unused connection is kept; model servers commonly close theirs after 60 or more
+ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY)
 DRAIN_BUDGET = 0.05  # seconds to wait for the end of a body whose last event has been read
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FIRST_RETRY = 0.5  # seconds; doubles each time
@@ -43,6 +48,8 @@ class ModelCalls(Protocol):
     def show(self, text: str) -> None:
         """A piece of the answer has arrived. May raise, and so end the call."""
 
+
+_Route = tuple[str, str, int | None, str | None]  # scheme, host, port, proxy
 
 current: contextvars.ContextVar[ModelCalls | None] = contextvars.ContextVar("model_calls", default=None)
 
@@ -125,33 +132,82 @@ def _nowhere(text: str) -> None:
 
 
 class PoolTransport(httpx.BaseTransport):
-    """Real connections, through the proxies the environment names, with waits that a stop ends."""
+    """Real connections, through the proxies the environment names, used again once they are free.
 
-    def __init__(self, max_connections: int) -> None:
-        self._limits = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=KEEPALIVE_EXPIRY,
-        )
+    Each has an httpcore pool of its own: one pool for all looks through its connections at every request and every end
+    of an answer, for each idle one anew, which with hundreds of them takes more time than all else.
+    """
+
+    def __init__(self) -> None:
         self._reader = network.Reader()
-        self._pools: dict[str | None, httpx.HTTPTransport] = {None: self._pool(None)}
+        self._tls = httpx.create_ssl_context()  # takes 20 ms, so all share it
+        self._lock = threading.Lock()  # guards `_free`
+        self._free: dict[_Route, deque[_Line]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = _proxy_for(request.url)
-        if proxy not in self._pools:
-            self._pools[proxy] = self._pool(proxy)
-        return self._pools[proxy].handle_request(request)
-
-    def _pool(self, proxy: str | None) -> httpx.HTTPTransport:
-        transport = httpx.HTTPTransport(limits=self._limits, proxy=proxy)
-        # httpcore takes a backend as a public argument, but httpx has no way to pass it on.
-        transport._pool._network_backend = network.Backend(self._reader)
-        return transport
+        url = request.url
+        route = (url.scheme, url.host, url.port, _proxy_for(url))
+        line = self._take(route)
+        try:
+            response = line.transport.handle_request(request)
+        except BaseException:
+            self._give_back(route, line)
+            raise
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _LineStream(response.stream, lambda: self._give_back(route, line))
+        return response
 
     def close(self) -> None:
-        for pool in self._pools.values():
-            pool.close()
+        with self._lock:
+            lines = [line for free in self._free.values() for line in free]
+            self._free.clear()
+        for line in lines:
+            line.transport.close()
         self._reader.close()
+
+    def _take(self, route: _Route) -> _Line:
+        with self._lock:
+            if free := self._free.get(route):
+                return free.pop()  # the newest is the least likely to have been closed by the server
+        transport = httpx.HTTPTransport(verify=self._tls, limits=ONE_CONNECTION, proxy=route[-1])
+        # httpcore takes a backend as a public argument, but httpx has no way to pass it on.
+        transport._pool._network_backend = network.Backend(self._reader)
+        return _Line(transport)
+
+    def _give_back(self, route: _Route, line: _Line) -> None:
+        line.free_since = time.monotonic()
+        with self._lock:
+            free = self._free.setdefault(route, deque())
+            free.append(line)
+            is_stale = free[0].free_since < line.free_since - KEEPALIVE_EXPIRY
+            surplus = free.popleft() if is_stale or len(free) > MAX_FREE else None
+        if surplus is not None:
+            surplus.transport.close()
+
+
+@dataclass(eq=False)
+class _Line:
+    """One connection to a model server, or the place for one."""
+
+    transport: httpx.HTTPTransport
+    free_since: float = 0.0
+
+
+class _LineStream(httpx.SyncByteStream):
+    """An answer's body; when it is closed, its line is free."""
+
+    def __init__(self, inner: httpx.SyncByteStream, free: Callable[[], None]) -> None:
+        self._inner = inner
+        self._free: Callable[[], None] | None = free
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._inner
+
+    def close(self) -> None:
+        self._inner.close()
+        free, self._free = self._free, None
+        if free is not None:
+            free()
 
 
 def _proxy_for(url: httpx.URL) -> str | None:
