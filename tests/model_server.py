@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import json
 import re
+import ssl
 import sys
 import threading
 import time
@@ -96,8 +97,9 @@ class Counts:
 class ModelServer:
     """The server, with its thread and its script."""
 
-    def __init__(self, port: int = 0, keep: int = 1000) -> None:
+    def __init__(self, port: int = 0, keep: int = 1000, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
+        self._tls = tls
         self._script: deque[Reply] = deque()
         self._requests: deque[Body] = deque(maxlen=keep)
         self._counts = Counts()
@@ -120,7 +122,7 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}/v1"
 
     @property
     def requests(self) -> list[Body]:
@@ -166,7 +168,7 @@ class ModelServer:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         listener = await self._loop.create_server(
-            lambda: Connection(self, self._loop), "127.0.0.1", self._port, backlog=1024
+            lambda: Connection(self, self._loop), "127.0.0.1", self._port, backlog=1024, ssl=self._tls
         )
         self._port = listener.sockets[0].getsockname()[1]
         self._started.set()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+import ssl
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+import trustme
 
 from agentchat import models
 from agentchat.chat import Chat
 from agentchat.transport import ModelClient, server_name
 from main import Running
-from tests.clients import ChatClient
-from tests.conftest import config_list
+from tests.clients import ChatClient, contents
+from tests.conftest import Serve, config_list
 from tests.model_server import ModelServer, Reply
 
 
@@ -47,6 +53,49 @@ def test_what_the_model_is_sent(client: ChatClient, model: ModelServer) -> None:
     assert [tool["function"]["name"] for tool in body["tools"]] == ["weather_forecast"]
     assert body["stream_options"] == {"include_usage": True}
     assert "extra_body" not in body
+
+
+@pytest.fixture
+def tls_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelServer]:
+    """A model server over TLS, with a certificate that this process trusts."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with ModelServer(tls=context) as server:
+        yield server
+
+
+def test_over_tls(serve: Serve, tls_model: ModelServer) -> None:
+    """Tokens as they come, a long answer in full, a stop at once, and one connection for all that is not stopped."""
+    server = serve(model=tls_model)
+    gate = threading.Event()
+    long = "many words " * 20_000  # far more than a TLS record or a socket's buffer
+    tls_model.script(
+        Reply("one two", gate_after=(1, gate)), Reply(tokens=[long]), Reply("never", gate=threading.Event())
+    )
+    with ChatClient(server.websocket) as client:
+        client.say("count")
+        assert client.until("stream")["content"]["content"] == "one "
+        gate.set()
+        client.until("turn_completed")
+        assert contents(client.ask("much"), "text")[-1]["content"] == long
+        assert tls_model.counts.connections == 1
+        client.say("hello?")
+        tls_model.wait_for(lambda counts: counts.active == 1)
+        client.command("stop")
+        assert client.until("turn_completed")["content"]["status"] == "stopped"
+        assert contents(client.ask("again"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is not trusted."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    server = serve(model=tls_model, max_retries=0)
+    with ChatClient(server.websocket) as client:
+        assert contents(client.ask("hello"), "error")[0]["code"] == "model_unreachable"
+    assert tls_model.requests == []
 
 
 def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:

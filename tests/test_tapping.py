@@ -1,0 +1,147 @@
+"""Text is taken out of an answer whatever way its bytes are cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agentchat.tapping import ChunkedBody, ResponseTap, TokenTap
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def event(**choice: Any) -> bytes:
+    chunk = {"id": "x", "choices": [{"index": 0, "finish_reason": None, "delta": {}} | choice]}
+    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+
+
+ANSWER = [
+    event(delta={"role": "assistant", "content": ""}),
+    event(delta={"content": "It is "}),
+    event(delta={"content": "sunny ☀"}),
+    event(delta={"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}),
+    event(finish_reason="tool_calls"),
+    b'data: {"id": "x", "choices": [], "usage": {"prompt_tokens": 3}}\n\n',
+    b"data: [DONE]\n\n",
+]
+
+
+def chunked(parts: list[bytes]) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def cuts(data: bytes) -> Iterator[list[bytes]]:
+    """The data in two pieces, cut at every place; and byte by byte."""
+    for place in range(1, len(data)):
+        yield [data[:place], data[place:]]
+    yield [data[place : place + 1] for place in range(len(data))]
+
+
+def events_of(body: bytes) -> list[Any]:
+    lines = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: ")]
+    return [json.loads(line) if line != b"[DONE]" else None for line in lines]
+
+
+def assert_one_piece(body: bytes) -> None:
+    """What passes on has the text in one piece, and everything else as it was."""
+    with_call, finish, usage, done = events_of(body)
+    assert with_call["choices"][0]["delta"]["content"] == "It is sunny ☀"
+    assert with_call["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "f"
+    assert finish["choices"][0]["finish_reason"] == "tool_calls"
+    assert usage["usage"] == {"prompt_tokens": 3}
+    assert done is None
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) -> None:
+    """Wherever the stream is cut, in the middle of a character or a line end."""
+    for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
+        shown: list[str] = []
+        tap = TokenTap(shown.append)
+        body = b"".join(tap.feed(piece) for piece in pieces) + tap.flush()
+
+        assert shown == ["It is ", "sunny ☀"]
+        assert tap.is_done
+        assert_one_piece(body)
+
+
+def test_a_whole_response() -> None:
+    """Head, chunks and end, cut anywhere; what passes on is a whole response again."""
+    for pieces in cuts(HEAD + chunked(ANSWER)):
+        shown: list[str] = []
+        tap = ResponseTap(shown.append)
+        passed = b"".join(tap.feed(piece) for piece in pieces)
+
+        assert shown == ["It is ", "sunny ☀"]
+        assert (tap.is_live, tap.is_ended) == (True, True)
+        head, _, body = passed.partition(b"\r\n\r\n")
+        assert head + b"\r\n\r\n" == HEAD
+        assert_one_piece(ChunkedBody().feed(body))
+
+
+def test_text_alone_passes_on_at_the_end() -> None:
+    """Nothing in between: the layers above sleep until there is something for them to do."""
+    tap = ResponseTap(lambda text: None)
+    assert tap.feed(HEAD) == HEAD
+    for part in ANSWER[:3]:
+        assert tap.feed(b"%x\r\n%b\r\n" % (len(part), part)) == b""
+    assert b"sunny" in tap.feed(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+        HEAD.replace(b"chunked", b"gzip, chunked") + b"data: {}\n\n",
+        HEAD.replace(b"200", b"500") + chunked([b"data: {}\n\n"]),
+        b"nonsense",
+    ],
+)
+def test_other_responses_pass_untouched(response: bytes) -> None:
+    """Byte for byte, however they are cut."""
+    for pieces in cuts(response):
+        tap = ResponseTap(lambda text: None)
+
+        assert b"".join(tap.feed(piece) for piece in pieces) == response
+        assert not tap.is_live
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: {not json}",
+        b'data: {"choices": "none"}',
+        b'data: {"choices": [{"index": 0, "delta": null}]}',
+        b'data: {"choices": [{"index": 1, "delta": {"content": "second choice"}}]}',
+        b": a comment",
+        b'event: error\ndata: {"error": {"message": "no"}}',
+        b"data: one\ndata: two",
+    ],
+)
+def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
+    """In their place, behind the text that came before them."""
+    shown: list[str] = []
+    tap = TokenTap(shown.append)
+    passed = tap.feed(ANSWER[1] + event + b"\n\n")
+
+    assert shown == ["It is "]
+    assert passed.endswith(event + b"\n\n")
+    assert b"It is" in passed
+
+
+def test_chunks_with_extensions_and_trailers() -> None:
+    """All that RFC 9112 allows."""
+    body = ChunkedBody()
+
+    assert body.feed(b"5;name=value\r\nhello\r\n1\r\n!\r\n0\r\ntrailer: x\r\n\r\nmore") == b"hello!"
+    assert body.is_ended
+
+
+def test_what_is_not_chunked_is_an_error() -> None:
+    """Rather than a wrong answer."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        ChunkedBody().feed(b"hello\r\n")
