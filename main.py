@@ -83,7 +83,7 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         stack.callback(store.close)
 
         IOStream.set_global_default(NullStream())
-        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir)
+        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir, chosen.default_agent)
         models.warm_up()
         sessions = _sessions(store, catalogue, chosen_models, chosen)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)

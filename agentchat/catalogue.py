@@ -46,27 +46,33 @@ class _Loaded:
 class Catalogue:
     """Finds agent files, and builds a pair of agents from one. Raises SettingsError for a folder it cannot read."""
 
-    def __init__(self, folder: Path, llm_config: LLMConfig, data_folder: Path) -> None:
+    def __init__(self, folder: Path, llm_config: LLMConfig, data_folder: Path, default: str = "") -> None:
         if not folder.is_dir():
             raise SettingsError(f"The agents folder {folder} does not exist. Name another with --agents.")
         self._folder = folder
         self._llm_config = llm_config
         self._data_folder = data_folder
-        self._lock = threading.Lock()  # guards `_loaded`
-        self._loaded: dict[str, _Loaded] = {}
+        self._default = default
+        self._loading = threading.Lock()  # held by the thread that looks for changes
+        self._loaded: dict[str, _Loaded] = {}  # replaced as a whole
         if str(folder) not in sys.path:
             sys.path.append(str(folder))  # agent files may share modules
 
     def agents(self) -> list[AgentInfo]:
         """All agents, those that can be used first."""
-        with self._lock:
-            self._refresh()
-            infos = [loaded.info for loaded in self._loaded.values() if loaded.info]
+        if self._loading.acquire(blocking=False):  # a file that is slow to import holds up nobody else
+            try:
+                self._refresh()
+            finally:
+                self._loading.release()
+        infos = [loaded.info for loaded in self._loaded.values() if loaded.info]
         return sorted(infos, key=lambda info: (not info.available, info.name))
 
     @property
     def default(self) -> str | None:
-        return next((info.name for info in self.agents() if info.available), None)
+        """The agent for those who name none: the one that a setting names, else the first by name."""
+        names = [info.name for info in self.agents() if info.available]
+        return self._default if self._default in names else next(iter(names), None)
 
     def check(self, name: str) -> None:
         """Raises ChatError when there is no agent of that name."""
@@ -77,8 +83,7 @@ class Catalogue:
     def build(self, name: str, chat: Chat) -> Pair:
         """The (user, agent) pair for one conversation. Raises ChatError when it cannot be built."""
         self.check(name)
-        with self._lock:
-            loaded = self._loaded[name]
+        loaded = self._loaded[name]
         if loaded.module is None:
             assert loaded.info is not None
             raise ChatError("agent_unavailable", agent=name, reason=loaded.info.reason)
@@ -98,7 +103,7 @@ class Catalogue:
             stat = path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             if name not in self._loaded or self._loaded[name].stamp != stamp:
-                self._loaded[name] = self._load(name, path, stamp)
+                self._loaded = {**self._loaded, name: self._load(name, path, stamp)}
 
     def _load(self, name: str, path: Path, stamp: tuple[int, int]) -> _Loaded:
         module = ModuleType(name)
@@ -117,7 +122,7 @@ class Catalogue:
 def _agent_files(folder: Path) -> list[tuple[str, Path]]:
     files = [(path.stem, path) for path in folder.glob("*.py")]
     packages = [(path.parent.name, path) for path in folder.glob("*/__init__.py")]
-    return [(name, path) for name, path in sorted(files + packages) if name.isidentifier() and name[0] != "_"]
+    return [(name, path) for name, path in sorted(files + packages) if name[0] not in "_."]
 
 
 def _import(name: str, path: Path) -> ModuleType:

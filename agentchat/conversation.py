@@ -90,7 +90,7 @@ class Conversation:
                 self._user.initiate_chat(self._agent, message=clean(text), clear_history=False)
         except Stopped as stopped:
             status = stopped.reason
-        except Exception as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
+        except BaseException as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
             status, failure = "failed", self._explained(error, stream)
         finally:
             stopping.current.reset(reset_token)
@@ -102,11 +102,11 @@ class Conversation:
         usage = self._usage().since(before, self._has_price)
         return Outcome(status, stream.summary, usage, stream.memory.all(has_ended=True), failure)
 
-    def _explained(self, error: Exception, stream: TurnStream) -> ChatError:
+    def _explained(self, error: BaseException, stream: TurnStream) -> ChatError:
         ours = error if isinstance(error, ChatError) else error.__cause__  # the openai package wraps what it meets
         if isinstance(ours, ChatError):
             return ours
-        if stream.is_calling_model:
+        if stream.is_calling_model and isinstance(error, Exception):
             log.warning("A model call failed with %s", type(error).__name__)
             log.debug("The failed model call", exc_info=True)
             return self._explain(error)
@@ -237,12 +237,14 @@ def _stoppable(tool: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(tool)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if is_async:
-            return stopping.call(lambda: _awaited(tool(*args, **kwargs)), f"tool-{tool.__name__}")
-        return stopping.call(lambda: tool(*args, **kwargs), f"tool-{tool.__name__}")
+        def call() -> Any:
+            return asyncio.run(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
+
+        try:
+            return stopping.call(call, f"tool-{tool.__name__}")
+        except (Stopped, Exception):
+            raise
+        except BaseException as error:  # SystemExit, CancelledError: AG2 makes a result of Exceptions only
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return run
-
-
-def _awaited(coroutine: Any) -> Any:
-    return asyncio.run(coroutine)

@@ -93,19 +93,21 @@ class Models:
         if isinstance(error, (TimeoutError, openai.APITimeoutError, httpx.TimeoutException)):
             return ChatError("model_timeout", model=model)
         if isinstance(error, openai.InternalServerError):
-            return ChatError("model_failed", model=model, status=f" (HTTP {error.status_code})")
+            return ChatError("model_failed", model=self.name, status=f" (HTTP {error.status_code})")
         if isinstance(error, openai.APIStatusError):
-            return ChatError(
-                "model_rejected",
-                model=model,
-                status=error.status_code,
-                hint=_HINTS.get(error.status_code, ""),
-            )
+            return ChatError("model_rejected", model=self.name, status=error.status_code, hint=self._hint(error))
         if isinstance(error, (openai.APIConnectionError, httpx.ConnectError)):
             return ChatError("model_unreachable", model=f"{self.name} at {self.servers}")
         if isinstance(error, (httpx.TransportError, openai.APIError)):
-            return ChatError("model_failed", model=model, status=" in the middle of its answer")
+            return ChatError("model_failed", model=self.name, status=" in the middle of its answer")
         return ChatError("model_malformed", model=model)
+
+    def _hint(self, error: openai.APIStatusError) -> str:
+        """What the model server itself says, if it does; else what it usually is."""
+        said = error.body.get("message") if isinstance(error.body, dict) else None
+        if isinstance(said, str) and said:
+            return f"It says: {self.redact(said[:300]).rstrip('.')}."
+        return _HINTS.get(error.status_code, "")
 
 
 _HINTS = {
@@ -221,6 +223,8 @@ def _checked(entries: list[dict[str, Any]]) -> LLMConfig:
         raise SettingsError(f"The model configuration is wrong: {problems}. See OAI_CONFIG_LIST_sample.") from None
     except ImportError as error:
         raise SettingsError(f"The model configuration needs another package: {error}") from None
+    except ValueError as error:  # an Azure entry without api_version, say
+        raise SettingsError(f"The model configuration is wrong: {error} See OAI_CONFIG_LIST_sample.") from None
     except openai.OpenAIError:
         raise SettingsError("A model entry has no 'api_key'. See OAI_CONFIG_LIST_sample.") from None
     return config

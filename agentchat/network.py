@@ -72,6 +72,11 @@ class Connection(httpcore.NetworkStream):
         """The text of the response that is being read is shown from here."""
         return self._tap is not None and self._tap.is_live
 
+    @property
+    def has_ended(self) -> bool:
+        """No more of this answer will come."""
+        return self._is_over or (self._tap is not None and self._tap.is_ended)
+
     # The turn's side
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -155,11 +160,12 @@ class Connection(httpcore.NetworkStream):
             return False  # the turn knows already
         except Exception as error:  # noqa: BLE001 - it belongs to the turn, not to the thread that reads for all
             return self._end(error)
+        is_ended = self._tap.is_ended  # once woken, the turn may hand the connection on, and its tap is another one
         if passed:
             with self._lock:
                 self._received += passed
                 self._woken.set()
-        return not self._tap.is_ended
+        return not is_ended
 
     def _end(self, failure: Exception | None) -> bool:
         with self._lock:
@@ -182,10 +188,11 @@ class Reader:
         self._thread.start()
 
     def add(self, connection: Connection) -> None:
-        """Read it from now on, until it is over or taken away."""
+        """Read it from now on, until its answer has ended or it is taken away."""
         number = connection.socket.fileno()
         with self._lock:
-            if self._connections.get(number) is connection:
+            # An answer that ended just now must not be added again: the next one's head is not the reader's to take.
+            if self._connections.get(number) is connection or connection.has_ended:
                 return
             connection.socket.setblocking(False)
             self._connections[number] = connection

@@ -261,7 +261,7 @@ class Session:
             return Outcome(stopped.reason, "", NO_USAGE, None)
         except ChatError as error:
             return Outcome("failed", "", NO_USAGE, None, error)
-        except Exception:
+        except BaseException:  # nothing may end the thread without the turn's end in the log
             log.exception("Turn %d of %s failed", turn.number, self.id)
             return Outcome("failed", "", NO_USAGE, None, ChatError("internal"))
 

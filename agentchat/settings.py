@@ -38,6 +38,7 @@ SETTINGS = [
     Setting("ws_port", int, 8080, "Port of the WebSocket. 0 picks a free one."),
     Setting("data_dir", Path, Path("data"), "Folder where conversations are kept."),
     Setting("agents", Path, ROOT / "agents", "Folder of the agent files."),
+    Setting("default_agent", str, "weather", "Agent for those who name none; if it is missing, the first by name."),
     Setting("open", bool, False, "Open the page in a browser."),
     Setting("origins", str, "", "Further pages that may connect, such as https://chat.example.com, with commas."),
     Setting("model_timeout", float, 120.0, "Seconds to wait for a model, for its first and for each next piece."),
@@ -54,6 +55,7 @@ class Settings:
     ws_port: int
     data_dir: Path
     agents: Path
+    default_agent: str
     open: bool
     origins: str
     model_timeout: float

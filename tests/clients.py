@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -98,3 +99,11 @@ def types(frames: list[Frame]) -> list[str]:
 
 def contents(frames: list[Frame], type: str) -> list[Any]:
     return [frame["content"] for frame in frames if frame["type"] == type]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """For what no event tells: that threads and descriptors are gone."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "still not"
+        time.sleep(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from agentchat.catalogue import Catalogue
 from agentchat.chat import Chat
 from agentchat.errors import ChatError, SettingsError
 from main import Running
-from tests.clients import ChatClient, contents
+from tests.clients import ChatClient, contents, wait_until
 from tests.conftest import Serve
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
 
 GOOD = '''
@@ -53,10 +54,10 @@ def test_a_file_without_a_build_is_not(demo: Running, folder: Path) -> None:
     """Agent files may share modules."""
     (folder / "shared.py").write_text("WORD = 'hello'")
     (folder / "_private.py").write_text("def build(): ...")
-    (folder / "not a name.py").write_text("def build(): ...")
+    (folder / "my-agent.py").write_text(GOOD)
     (folder / "polite.py").write_text("from shared import WORD\n" + GOOD)
 
-    assert [info.name for info in demo.catalogue.agents()] == ["parrot", "polite"]
+    assert [info.name for info in demo.catalogue.agents()] == ["my-agent", "parrot", "polite"]
 
 
 @pytest.mark.parametrize(
@@ -183,3 +184,49 @@ def test_building_an_unknown_agent(demo: Running) -> None:
     catalogue: Catalogue = demo.catalogue
     with pytest.raises(ChatError, match="There are: parrot"):
         catalogue.build("perrot", Chat("s"))
+
+
+def test_dropping_a_file_in_does_not_change_the_default(serve: Serve, folder: Path) -> None:
+    """It is the one that a setting names, or the first by name while that is missing."""
+    server = serve("demo", "--agents", str(folder), "--default-agent", "zebra")
+    assert server.catalogue.default == "parrot"
+    (folder / "zebra.py").write_text(GOOD)
+    (folder / "ant.py").write_text(GOOD)
+    assert server.catalogue.default == "zebra"
+
+
+def test_a_file_that_is_slow_to_import_holds_up_nobody_else(demo: Running, folder: Path, tmp_path: Path) -> None:
+    """Whoever asks meanwhile gets what is known."""
+    (folder / "slow.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
+        f"while not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.01)\n" + GOOD
+    )
+    asking = threading.Thread(target=demo.catalogue.agents)
+    asking.start()
+    wait_until((tmp_path / "begun").exists)
+    with ChatClient(demo.websocket, agent="parrot") as client:
+        client.confirmed()
+        assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
+    (tmp_path / "go").touch()
+    asking.join()
+    assert [info.name for info in demo.catalogue.agents()] == ["parrot", "slow"]
+
+
+@pytest.mark.parametrize(
+    "failure", ["sys.exit('bye')", "raise asyncio.CancelledError", "raise KeyboardInterrupt", "1 / 0"]
+)
+def test_a_tool_may_raise_anything(serve: Serve, folder: Path, model: ModelServer, failure: str) -> None:
+    """It becomes the tool's result; the model is told, and the turn goes on."""
+    tool = f"import asyncio, sys\nfrom autogen import register_function\ndef leave() -> str:\n    {failure}\n"
+    registered = (
+        GOOD.replace("    return User", "    user = User")
+        + "    register_function(leave, caller=agent, executor=user[0], description='Leaves.')\n    return user\n"
+    )
+    (folder / "leaver.py").write_text(tool + registered)
+    server = serve("--agents", str(folder), model=model)
+    model.script(Reply(tools=[("leave", {})]), Reply("It did not work."))
+    with ChatClient(server.websocket, agent="leaver") as client:
+        client.confirmed()
+        frames = client.ask("leave")
+    assert not contents(frames, "executed_function")[0]["is_exec_success"]
+    assert contents(frames, "turn_completed")[0]["summary"] == "It did not work."

@@ -108,6 +108,7 @@ def test_settings_that_cannot_be_used(tmp_path: Path, arguments: tuple[str, str]
         ('[{"model": "m", "api_key": "%s", "api_type": "nonsense"}]', "The model configuration is wrong"),
         ('[{"model": "m", "api_key": "%s", "api_type": "anthropic"}]', "needs another package"),
         ('[{"model": "m"}]', "has no 'api_key'"),
+        ('[{"model": "m", "api_type": "azure", "api_key": "%s", "base_url": "https://x"}]', "api_version"),
         ("no-such-file.json", "names the file no-such-file.json, which does not exist"),
     ],
 )

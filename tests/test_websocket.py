@@ -7,8 +7,6 @@ import json
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agentchat import delivery
 from main import Running
-from tests.clients import PATIENCE, ChatClient, contents
+from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 
@@ -284,11 +282,3 @@ def turn_threads() -> int:
 
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """For what no event tells: that threads and descriptors are gone."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "still not"
-        time.sleep(0.01)

@@ -16,15 +16,15 @@ export class Prose {
     let same = 0;
     while (same < blocks.length && blocks[same].source === this.#sources[same]) same += 1;
     while (this.element.children.length > same) this.element.lastElementChild.remove();
-    this.element.append(...blocks.slice(same).map(blockNode));
+    for (const block of blocks.slice(same)) this.element.append(blockNode(block));
     this.#sources = blocks.map((block) => block.source);
   }
 }
 
 const BLOCKS = {
-  paragraph: ({ parts }) => h("p", { dir: "auto" }, ...inlineNodes(parts)),
+  paragraph: ({ parts }) => h("p", { dir: "auto" }, inlineNodes(parts)),
   // A page's own headings come first, so an answer's begin at the third level.
-  heading: ({ level, parts }) => h(`h${Math.min(level + 2, 6)}`, { dir: "auto" }, ...inlineNodes(parts)),
+  heading: ({ level, parts }) => h(`h${Math.min(level + 2, 6)}`, { dir: "auto" }, inlineNodes(parts)),
   quote: ({ blocks }) => h("blockquote", {}, ...blocks.map(blockNode)),
   rule: () => h("hr"),
   list: ({ ordered, start, items }) =>
@@ -46,16 +46,16 @@ function blockNode(block) {
 function itemNode(blocks) {
   const [first, ...rest] = blocks;
   if (first?.kind !== "paragraph") return h("li", {}, ...blocks.map(blockNode));
-  return h("li", {}, ...inlineNodes(first.parts), ...rest.map(blockNode));
+  return h("li", {}, inlineNodes(first.parts), rest.map(blockNode));
 }
 
 const INLINE = {
   text: ({ text }) => document.createTextNode(text),
   code: ({ text }) => h("code", {}, text),
-  strong: ({ parts }) => h("strong", {}, ...inlineNodes(parts)),
-  em: ({ parts }) => h("em", {}, ...inlineNodes(parts)),
+  strong: ({ parts }) => h("strong", {}, inlineNodes(parts)),
+  em: ({ parts }) => h("em", {}, inlineNodes(parts)),
   link: ({ href, parts }) =>
-    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer" }, ...inlineNodes(parts)),
+    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer" }, inlineNodes(parts)),
 };
 
 function inlineNodes(parts) {

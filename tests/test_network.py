@@ -1,0 +1,120 @@
+"""Connections to model servers, over a pair of sockets: which thread reads what."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpcore
+import pytest
+
+from agentchat import network
+from agentchat.network import Connection, Reader
+from tests.clients import PATIENCE
+from tests.test_tapping import ANSWER, HEAD, chunked, event
+
+
+class PairStream(httpcore.NetworkStream):
+    """One end of a pair of sockets."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._end.settimeout(timeout)
+        return self._end.recv(max_bytes)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._end.sendall(buffer)
+
+    def close(self) -> None:
+        self._end.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._end if info == "socket" else None
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    reader = Reader()
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def peer_and_connection(reader: Reader) -> Iterator[tuple[socket.socket, Connection]]:
+    ours, theirs = socket.socketpair()
+    connection = Connection(PairStream(ours), reader)
+    yield theirs, connection
+    connection.close()
+    theirs.close()
+
+
+@pytest.fixture
+def shown() -> Iterator[list[str]]:
+    texts: list[str] = []
+    token = network.show.set(texts.append)
+    yield texts
+    network.show.reset(token)
+
+
+def http_chunk(part: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(part), part)
+
+
+def test_text_is_shown_while_the_turn_sleeps(
+    peer_and_connection: tuple[socket.socket, Connection], shown: list[str]
+) -> None:
+    """It is woken when something other than text comes."""
+    peer, connection = peer_and_connection
+    connection.write(b"request")
+    peer.sendall(HEAD)
+    assert connection.read(65536, PATIENCE) == HEAD
+    assert connection.is_live
+    peer.sendall(b"".join(http_chunk(part) for part in ANSWER[:4]))
+
+    assert b'"content": "It is sunny' in connection.read(65536, PATIENCE)
+    assert shown == ["It is ", "sunny ☀"]
+
+
+def test_an_answer_that_has_ended_is_not_read_again(
+    peer_and_connection: tuple[socket.socket, Connection], reader: Reader, shown: list[str]
+) -> None:
+    """Or the reader would take the head of the next one, which is the turn's."""
+    peer, connection = peer_and_connection
+    for _ in range(2):
+        connection.write(b"request")
+        peer.sendall(HEAD)
+        assert connection.read(65536, PATIENCE) == HEAD
+        peer.sendall(http_chunk(event(finish_reason="stop")))
+        assert b"stop" in connection.read(65536, PATIENCE)
+        ended = threading.Event()
+        threading.Thread(target=lambda e=ended: (connection._woken.wait(PATIENCE), e.set())).start()
+        peer.sendall(chunked([]))
+        assert ended.wait(PATIENCE)  # before the turn reads on
+        assert connection.read(65536, PATIENCE).endswith(b"0\r\n\r\n")
+        assert reader._connections == {}
+
+
+def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, Connection], shown: list[str]) -> None:
+    """Is the end of the data, as for any socket."""
+    peer, connection = peer_and_connection
+    connection.write(b"request")
+    peer.sendall(HEAD + http_chunk(ANSWER[1]))
+    connection.read(65536, PATIENCE)
+    peer.recv(65536)  # closing with unread data would be a reset
+    peer.close()
+
+    assert connection.read(65536, PATIENCE) == b""
+
+
+def test_a_server_that_goes_silent(peer_and_connection: tuple[socket.socket, Connection], shown: list[str]) -> None:
+    """Is waited for as long as the timeout says."""
+    peer, connection = peer_and_connection
+    connection.write(b"request")
+    peer.sendall(HEAD)
+    connection.read(65536, PATIENCE)
+    with pytest.raises(httpcore.ReadTimeout):
+        connection.read(65536, 0.01)
