@@ -57,6 +57,7 @@ class Catalogue:
         self._loaded: dict[str, _Loaded] = {}  # replaced as a whole
         if str(folder) not in sys.path:
             sys.path.append(str(folder))  # agent files may share modules
+        self._refresh()
 
     def agents(self) -> list[AgentInfo]:
         """All agents, those that can be used first."""
