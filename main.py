@@ -9,25 +9,27 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from autogen.io.base import IOStream
 from dotenv import load_dotenv
 
-from agentchat import __version__, http, models, settings, websocket
+from agentchat import __version__, models, settings, websocket
 from agentchat.catalogue import Catalogue
 from agentchat.chat import Chat
 from agentchat.conversation import Conversation
 from agentchat.errors import SettingsError
+from agentchat.house import House, Rules
+from agentchat.http import api, server
 from agentchat.iostream import NullStream
+from agentchat.limits import MESSAGE_CHARS
 from agentchat.listener import Listener, room_for_connections
 from agentchat.models import Models
 from agentchat.origins import Origins
-from agentchat.sessions import MESSAGE_CHARS, Sessions
+from agentchat.sessions import Sessions
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
 
@@ -36,7 +38,6 @@ log = logging.getLogger("agentchat")
 PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
 TALKATIVE = ("httpx", "openai", "autogen.io.websockets", "agentchat.websockets")  # a line for each request or port scan
-EMPTY_SESSIONS_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
         _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
-        page = http.PageServer(chosen.host, chosen.port, http.load_files(ROOT / "website_files"))
+        page = server.PageServer(chosen.host, chosen.port, server.load_files(ROOT / "website_files"))
         stack.callback(page.server_close)
         listener = Listener(chosen.host, chosen.ws_port, room_for_connections())
         stack.callback(listener.close)
@@ -85,12 +86,15 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         IOStream.set_global_default(NullStream())
         catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir, chosen.default_agent)
         models.warm_up()
-        sessions = _sessions(store, catalogue, chosen_models, chosen)
+        sessions = Sessions(_house(store, catalogue, chosen_models, chosen))
+        interrupted = sessions.begin()
+        if interrupted:
+            log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = listener.port
-        page.config = lambda: _page_config(catalogue, chosen_models, listener.port)
+        page.table = api.table(sessions, catalogue, lambda: _page_config(catalogue, chosen_models, listener.port))
 
-        sockets = websocket.Server(sessions, catalogue, chosen_models, page.origins)
+        sockets = websocket.Server(sessions, catalogue, page.origins)
         stack.enter_context(sockets.run(listener))
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         thread = threading.Thread(target=page.serve_forever, args=(PAGE_POLL,), name="page", daemon=True)
@@ -103,21 +107,18 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         yield Running(page_address, socket_address, chosen_models, catalogue)
 
 
-def _sessions(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings) -> Sessions:
-    def new_conversation(agent: str, chat: Chat, memories: Any) -> Conversation:
+def _house(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings) -> House:
+    def new_conversation(agent: str, chat: Chat, memories: Iterable[str]) -> Conversation:
         pair = catalogue.build(agent, chat)
-        return Conversation(pair, memories, chosen_models.explain, chosen_models.has_price)
+        models = chosen_models
+        return Conversation(pair, memories, models.explain, models.has_price, chosen.approve, chosen.context_tokens)
 
     def new_chat(session_id: str) -> Chat:
         return Chat(session_id, folder=chosen.data_dir)
 
-    sessions = Sessions(store, new_conversation, new_chat, chosen_models.redact)
-    interrupted = sessions.interrupt_open_turns()
-    if interrupted:
-        log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
-    yesterday = datetime.now(timezone.utc) - EMPTY_SESSIONS_KEPT
-    store.discard_empty(yesterday.isoformat())
-    return sessions
+    rules = Rules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
+    model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
+    return House(store, new_conversation, new_chat, chosen_models.redact, lambda id: new_chat(id).clear(), model, rules)
 
 
 def _page_config(catalogue: Catalogue, chosen_models: Models, ws_port: int) -> dict[str, Any]:
@@ -156,9 +157,8 @@ def _stop_signal() -> threading.Event:
 
 def _set_up_logging(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    if level != "DEBUG":
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in TALKATIVE:  # with DEBUG they would write down all that people send, passwords included
+        logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.CRITICAL)
 
 
 def _hide_keys(chosen_models: Models) -> None:

@@ -75,15 +75,17 @@ class Catalogue:
         names = [info.name for info in self.agents() if info.available]
         return self._default if self._default in names else next(iter(names), None)
 
-    def check(self, name: str) -> None:
-        """Raises ChatError when there is no agent of that name."""
+    def choose(self, name: str | None) -> str:
+        """The agent of that name, or the default. Raises ChatError when there is none."""
         names = [info.name for info in self.agents()]
-        if name not in names:
-            raise ChatError("agent_unknown", agent=name, agents=", ".join(names) or "none")
+        chosen = name or self.default
+        if chosen not in names:
+            raise ChatError("agent_unknown", agent=chosen or "", agents=", ".join(names) or "none")
+        return chosen
 
     def build(self, name: str, chat: Chat) -> Pair:
         """The (user, agent) pair for one conversation. Raises ChatError when it cannot be built."""
-        self.check(name)
+        self.choose(name)
         loaded = self._loaded[name]
         if loaded.module is None:
             assert loaded.info is not None

@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import copy
 import functools
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autogen import Agent, ConversableAgent, GroupChatManager
 from autogen.io.base import IOStream
 
-from agentchat import stopping, transport
+from agentchat import journal, stopping, transport
 from agentchat.catalogue import Pair
+from agentchat.context_window import fit
 from agentchat.errors import ChatError
 from agentchat.events import clean
 from agentchat.iostream import Memory, Partial, TurnLog, TurnStream
+from agentchat.journal import Journal
 from agentchat.stopping import Stopped, StopToken
+from agentchat.tools import guarded
 
 log = logging.getLogger(__name__)
 
@@ -67,40 +73,62 @@ class Conversation:
     """A pair of agents that talk to one person, turn by turn."""
 
     def __init__(
-        self, pair: Pair, memories: Iterable[str], explain: Callable[[Exception], ChatError], has_price: bool
+        self,
+        pair: Pair,
+        memories: Iterable[str],
+        explain: Callable[[Exception], ChatError],
+        has_price: bool,
+        approve: str = "marked",
+        context_tokens: int = 100_000,
     ) -> None:
+        """`memories` are those of the turns that count. `approve` is that setting."""
         self._user, self._agent = pair
         self._explain = explain
         self._has_price = has_price
+        self._approve = approve
+        self._context_tokens = context_tokens
         self._stream: TurnStream | None = None
         for agent in self._members():
             self._prepare(agent)
         self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
         self._restore([message for memory in memories for message in self._recalled(json.loads(memory))])
 
-    def run(self, text: str, turn: TurnLog, token: StopToken) -> Outcome:
-        """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised."""
+    def run(self, text: str, turn: TurnLog, token: StopToken, memory: str | None = None) -> Outcome:
+        """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised.
+
+        With the `memory` of a turn that was left waiting for an answer, they go on from there.
+        """
         before = self._usage()
-        stream = self._stream = TurnStream(turn, token, self._user.name, Memory(self._history))
-        reset_token = stopping.current.set(token)
-        reset_calls = transport.current.set(stream)
+        replay = Journal(json.loads(memory)["journal"] if memory else None)
+        stream = self._stream = TurnStream(turn, token, self._user.name, Memory(self._history), replay)
         status, failure = "completed", None
         try:
-            with IOStream.set_default(stream):
-                self._user.initiate_chat(self._agent, message=clean(text), clear_history=False)
+            with _in_force(stream, token):
+                self._chat(clean(text))
+                replay.check_end()
         except Stopped as stopped:
             status = stopped.reason
         except BaseException as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
             status, failure = "failed", self._explained(error, stream)
         finally:
-            stopping.current.reset(reset_token)
-            transport.current.reset(reset_calls)
             stream.close()
             self._stream = None
+        if status == "suspended":  # the next server goes on from what was stored with the question
+            return Outcome(status, "", self._usage().since(before, self._has_price), None)
         if status != "completed":
             self._restore(self._closed(self._history, stream.keep_partial(), status))
         usage = self._usage().since(before, self._has_price)
         return Outcome(status, stream.summary, usage, stream.memory.all(has_ended=True), failure)
+
+    def _chat(self, text: str) -> None:
+        if self._is_async:
+            asyncio.run(self._chat_async(text))
+        else:
+            self._user.initiate_chat(self._agent, message=text, clear_history=False)
+
+    async def _chat_async(self, text: str) -> None:
+        asyncio.get_running_loop().set_default_executor(_ContextExecutor())
+        await self._user.a_initiate_chat(self._agent, message=text, clear_history=False)
 
     def _explained(self, error: BaseException, stream: TurnStream) -> ChatError:
         ours = error if isinstance(error, ChatError) else error.__cause__  # the openai package wraps what it meets
@@ -121,13 +149,40 @@ class Conversation:
             members += [agent for agent in self._agent.groupchat.agents if agent is not self._user]
         return members
 
+    @property
+    def _is_async(self) -> bool:
+        """Agents that bring coroutines of their own to answer or to ask with; AG2 leaves those out of other chats."""
+        return any(
+            type(agent).a_get_human_input is not ConversableAgent.a_get_human_input
+            or any(
+                inspect.iscoroutinefunction(reply["reply_func"]) and not reply["ignore_async_in_sync_chat"]
+                for reply in agent._reply_func_list
+            )
+            for agent in self._members()
+        )
+
     def _prepare(self, agent: ConversableAgent) -> None:
-        """Let us know who speaks, keep broken text out of the histories, and make tools stoppable."""
+        """Let us know who speaks and asks, keep broken text out of the histories, and guard the tools."""
         agent.register_hook("safeguard_llm_inputs", functools.partial(self._call_begins, agent.name))
         agent.register_hook("safeguard_llm_outputs", self._call_ended)
         agent.register_hook("process_message_before_send", _cleaned)
-        tools = {name: _stoppable(tool) for name, tool in agent.function_map.items()}
+        agent.register_hook("process_all_messages_before_reply", self._fitting)
+        tools = {n: guarded(n, tool, self._approve, lambda: self._stream) for n, tool in agent.function_map.items()}
         agent.register_function(tools, silent_override=True)
+        for method in ("get_human_input", "a_get_human_input"):  # AG2 says that these are there to be overridden
+            setattr(agent, method, self._asked_by(agent.name, getattr(agent, method)))
+
+    def _asked_by(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(ask)
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            if self._stream is not None:
+                self._stream.asking = name
+            return ask(*args, **kwargs)
+
+        return asked
+
+    def _fitting(self, messages: list[Message]) -> list[Message]:
+        return fit(messages, self._context_tokens)
 
     def _call_begins(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:
@@ -205,6 +260,33 @@ class Conversation:
         return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
 
 
+def can_go_on(memory: str) -> bool:
+    """A turn with this memory, left waiting for an answer, can be brought back to its question."""
+    return json.loads(memory).get("journal") is not None
+
+
+class _ContextExecutor(ThreadPoolExecutor):
+    """AG2 makes the model calls of an asynchronous chat in threads, in which our stop token must be known, too."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return super().submit(contextvars.copy_context().run, fn, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
+    """What AG2, tools and models find by their context: where to write, when to stop, what was said before."""
+    stop = stopping.current.set(token)
+    calls = transport.current.set(stream)
+    replay = journal.current.set(stream.journal)
+    try:
+        with IOStream.set_default(stream):
+            yield
+    finally:
+        stopping.current.reset(stop)
+        transport.current.reset(calls)
+        journal.current.reset(replay)
+
+
 _LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions
 _SWAPPED = {"user": "assistant", "assistant": "user"}
 
@@ -226,25 +308,3 @@ def _unanswered(call: Message, executor: str, note: str) -> Message:
     responses = [{"tool_call_id": c["id"], "role": "tool", "content": note} for c in call["tool_calls"]]
     content = "\n\n".join(response["content"] for response in responses)
     return {"role": "tool", "name": executor, "content": content, "tool_responses": responses}
-
-
-# Tools
-
-
-def _stoppable(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """The tool in a thread of its own, or on the tools' event loop, so that stopping the turn need not wait for it."""
-    is_async = inspect.iscoroutinefunction(tool)
-
-    @functools.wraps(tool)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        def call() -> Any:
-            return asyncio.run(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
-
-        try:
-            return stopping.call(call, f"tool-{tool.__name__}")
-        except (Stopped, Exception):
-            raise
-        except BaseException as error:  # SystemExit, CancelledError: AG2 makes a result of Exceptions only
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-
-    return run

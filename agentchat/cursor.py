@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,26 +34,50 @@ class View:
     live: Live | None = None
 
 
+@dataclass(frozen=True)
+class Signal:
+    """The newest state of something that is not in the log: who is here, who types, what waits.
+
+    Whoever missed earlier ones needs none of them. `origin` is the reader that need not be told.
+    """
+
+    number: int
+    frame: str
+    origin: object = None
+
+
 class Readable(Protocol):
     """What a cursor needs of a session."""
 
     view: View
+    signals: Mapping[str, Signal]
+    """By what they are about; replaced as a whole."""
+    signal_number: int
+    """The newest of them."""
+    is_deleted: bool
 
     def read(self, after: int) -> Sequence[tuple[Event, Live | None]]:
-        """Some of the events behind `after`, oldest first; at least one if there are any."""
+        """Some of the events behind `after`, oldest first; none if there are none, or none any more."""
 
 
 class Cursor:
     """A reader's place in a session: the last event sent, and how much of the live message was sent."""
 
-    def __init__(self, session: Readable, after: int) -> None:
+    def __init__(self, session: Readable, after: int, owner: object = None) -> None:
         self.session = session
+        self._owner = owner
+        self._signal = session.signal_number
         self._joined = session.view.last_seq
         self.recovered = 0 <= after <= self._joined
         self.seq = after if self.recovered else 0
         self._live: Live | None = None
         self._texts = 0  # how many of its texts were sent
         self._offset = 0  # how many characters that was
+
+    @property
+    def is_over(self) -> bool:
+        """There will be nothing more: the session was deleted."""
+        return self.session.is_deleted
 
     @property
     def is_behind(self) -> bool:
@@ -71,7 +95,10 @@ class Cursor:
         frames: list[str] = []
         size = 0
         while self.seq < view.last_seq and size < BATCH_BYTES:
-            for event, live in self.session.read(self.seq):
+            page = self.session.read(self.seq)
+            if not page:
+                break  # deleted meanwhile
+            for event, live in page:
                 if live is not None and event.seq > self._joined:
                     frames += self._rest_of(live)
                 frames.append(event.frame)
@@ -81,7 +108,15 @@ class Cursor:
                     break
         if view.live is not None and self.seq == view.last_seq:
             frames += self._rest_of(view.live)
+        if self._signal != self.session.signal_number and self.seq == view.last_seq:
+            frames += self._new_signals()
         return frames
+
+    def _new_signals(self) -> list[str]:
+        since, self._signal = self._signal, self.session.signal_number
+        signals = sorted(self.session.signals.values(), key=lambda signal: signal.number)
+        new = [signal for signal in signals if signal.number > since]
+        return [signal.frame for signal in new if signal.origin is None or signal.origin is not self._owner]
 
     def _rest_of(self, live: Live) -> list[str]:
         if live is not self._live:

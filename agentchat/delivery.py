@@ -20,7 +20,9 @@ from typing import Any
 from websockets.protocol import Event, State
 from websockets.sync.server import ServerConnection
 
+from agentchat import events
 from agentchat.cursor import Cursor
+from agentchat.errors import ChatError
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +148,10 @@ class Client:
             frames += self.cursor.advance()
         if frames:
             connection.write(lambda: connection.send_texts(frames))
+        if self.cursor is not None and self.cursor.is_over:
+            gone = ChatError("session_deleted")
+            connection.write(lambda: connection.send_texts([events.error_frame(gone)]))
+            connection.write(lambda: connection.protocol.send_close(1008, gone.message))
         if connection.is_stalled or (self.cursor is not None and self.cursor.is_behind):
             self._deliverer.due(self)
 

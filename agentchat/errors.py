@@ -28,21 +28,40 @@ class ErrorRow:
 ERRORS: dict[str, ErrorRow] = {
     # What a client sent
     "bad_frame": ErrorRow(400, "This frame cannot be used: {problem}."),
+    "bad_query": ErrorRow(400, "This address cannot be used: {problem}.", close=1008),
     "message_empty": ErrorRow(400, "The message is empty. Write something and send it again."),
     "message_too_long": ErrorRow(413, "The message has {length} characters; the limit is {limit}. Send less."),
     "unsupported": ErrorRow(501, "This server does not handle '{type}' yet."),
     "agent_unknown": ErrorRow(404, "There is no agent '{agent}'. There are: {agents}.", close=1008),
     "origin_refused": ErrorRow(403, "Pages from {origin} may not talk to this server. See AGENTCHAT_ORIGINS."),
     "host_refused": ErrorRow(403, "This server is not known as {host}. See AGENTCHAT_ORIGINS."),
+    "read_only": ErrorRow(403, "You are here to read. Connect without role=viewer to take part."),
+    "session_unknown": ErrorRow(404, "There is no conversation '{id}'."),
+    "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
+    "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
+    "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
+    "nothing_to_retry": ErrorRow(409, "There is no answer yet that could be tried again."),
+    "busy": ErrorRow(409, "The agents are at work. Wait for them, or stop them first.", None, True),
+    "request_unknown": ErrorRow(409, "There is no question with this id."),
+    "request_closed": ErrorRow(409, "This question is no longer open: its turn has ended."),
+    "already_answered": ErrorRow(409, "{name} has answered this question already."),
+    "answer_unusable": ErrorRow(400, "This is no answer to the question: {problem}."),
     "not_found": ErrorRow(404, "There is nothing at this address."),
-    "method_not_allowed": ErrorRow(405, "This address answers GET only."),
+    "method_not_allowed": ErrorRow(405, "This address answers {methods} only."),
+    "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
+    "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),
+    "body_too_large": ErrorRow(413, "The body of this request is larger than {limit} bytes. Send less."),
+    "type_unsupported": ErrorRow(415, "This address takes application/json, not {type}."),
+    "input_needed": ErrorRow(409, "The agents wait for an answer of yours: {prompt}"),
+    "turn_stopped": ErrorRow(409, "Somebody stopped the agents."),
+    "turn_interrupted": ErrorRow(503, "The server went down while the agents were at work. Ask again.", None, True),
     # The agent
     "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
     "agent_failed": ErrorRow(500, "The agent failed with {error}. The server's log has the details.", None, True),
-    "agent_asked": ErrorRow(
-        501,
-        "The agent asked a person for input, which this server cannot pass on yet. "
-        "Give every agent human_input_mode='NEVER'.",
+    "agent_asked": ErrorRow(500, "The agent asked a person for input outside a turn, where nobody can answer."),
+    "input_timeout": ErrorRow(504, "Nobody answered within {seconds} seconds, so the turn was ended."),
+    "not_resumed": ErrorRow(
+        500, "After a restart of the server the agent did not get back to its question.", None, True
     ),
     # The model
     "model_auth": ErrorRow(502, "The model server refused the API key. Check the key of {model}."),

@@ -12,6 +12,8 @@ from uuid import uuid4
 from autogen.events.base_event import BaseEvent, wrap_event
 from pydantic import BaseModel
 
+from agentchat.errors import ChatError
+
 Content = Mapping[str, Any]
 
 
@@ -23,6 +25,21 @@ class Draft:
     body: str  # the content as JSON text
     turn: int
     key: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        """What the event can be found by: what people and agents said."""
+        if self.type == "user_message":
+            return str(json.loads(self.body)["text"])
+        if self.type == "text" and '"message_id"' in self.body:  # else a person's words on their way to the agent
+            content = json.loads(self.body)["content"]
+            return content if isinstance(content, str) else None
+        return None
+
+    @property
+    def title(self) -> str | None:
+        """The session's new title, if this names it."""
+        return str(json.loads(self.body)["title"]) if self.type == "session_renamed" else None
 
 
 @dataclass(frozen=True)
@@ -45,8 +62,13 @@ class Event:
 
 
 def now() -> str:
-    """The time as it stands in the log: UTC, milliseconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The time as it stands in the log."""
+    return time(datetime.now(timezone.utc))
+
+
+def time(moment: datetime) -> str:
+    """As it stands in the log: UTC, milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clean(text: str) -> str:
@@ -59,8 +81,17 @@ def clean(text: str) -> str:
 
 
 def encode(content: Content) -> str:
-    """The content as compact JSON text that is always valid UTF-8."""
-    return clean(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+    """The content as compact JSON text that is always valid, also as UTF-8."""
+    try:
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # NaN or Infinity: Python's JSON has them, nobody else's
+        text = json.dumps(json.loads(json.dumps(content), parse_constant=str), ensure_ascii=False)
+    return clean(text)
+
+
+def spellings(text: str) -> frozenset[str]:
+    """The ways in which `text` may stand in JSON text, and as it is."""
+    return frozenset({text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]})
 
 
 def live_frame(type: str, content: Content) -> str:
@@ -74,9 +105,21 @@ def own(event: BaseModel) -> tuple[str, dict[str, Any]]:
     return data["type"], data["content"]
 
 
-def error_content(code: str, message: str, retryable: bool) -> dict[str, Any]:
+def error_content(error: ChatError, **about: str) -> dict[str, Any]:
+    """`about` says which message or question is meant."""
     # Not a class: AG2 has an `error` event of its own, with other fields, registered under that name.
-    return {"uuid": str(uuid4()), "code": code, "message": message, "retryable": retryable}
+    return {
+        "uuid": str(uuid4()),
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.row.retryable,
+        **about,
+    }
+
+
+def error_frame(error: ChatError, **about: str) -> str:
+    """An error for one connection alone."""
+    return live_frame("error", error_content(error, **about))
 
 
 @wrap_event
@@ -85,6 +128,9 @@ class ConnectionConfirmedEvent(BaseEvent):
 
     session_id: str
     agent: str
+    title: str
+    name: str
+    role: str
     last_seq: int
     status: str
     recovered: bool
@@ -122,3 +168,20 @@ class TurnCompletedEvent(BaseEvent):
     duration_ms: int
     usage: dict[str, Any]
     summary: str
+
+
+@wrap_event
+class RewindEvent(BaseEvent):
+    """These turns no longer count, wherever their events stand."""
+
+    to_seq: int
+    turns: list[int]
+    reason: str
+
+
+@wrap_event
+class SessionRenamedEvent(BaseEvent):
+    """The conversation has another title."""
+
+    title: str
+    name: str

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
@@ -19,6 +19,8 @@ from pydantic import BaseModel
 
 from agentchat.errors import ChatError
 from agentchat.events import clean
+from agentchat.journal import Journal
+from agentchat.questions import APPROVALS, Answer, Request
 from agentchat.stopping import StopToken
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,12 @@ class TurnLog(Protocol):
     def restart(self, message_id: str) -> None:
         """The message begins anew; what was streamed of it does not count."""
 
+    def ask(self, request: Request, memory: str) -> Answer:
+        """Ask the people of the session, and wait. Raises Stopped, and ChatError when time is up."""
+
+    def ask_again(self, request_id: str) -> Answer:
+        """Wait for the answer to a question that was asked before the server was started."""
+
 
 class Partial(NamedTuple):
     """What had been written of a message when it broke off, and by whom."""
@@ -68,6 +76,11 @@ class Memory:
 
     def all(self, has_ended: bool) -> str:
         return json.dumps({"messages": self._history[self._start :], "has_ended": has_ended}, default=str)
+
+    def waiting(self, journal: Journal) -> str:
+        """All of it, and what it takes to go on after a restart."""
+        news = {"messages": self._history[self._start :], "has_ended": False, "journal": journal.entries()}
+        return json.dumps(news, default=str)
 
 
 class _StreamedMessage:
@@ -104,7 +117,9 @@ class TurnStream(IOStream):
     The model's transport writes here, too: `begin` and `show`.
     """
 
-    def __init__(self, turn: TurnLog, token: StopToken, person: str, memory: Memory) -> None:
+    def __init__(self, turn: TurnLog, token: StopToken, person: str, memory: Memory, journal: Journal) -> None:
+        self.journal = journal
+        self.asking = person  # the agent for whom a person is asked now
         self._turn = turn
         self._token = token
         self._person = person
@@ -112,6 +127,10 @@ class TurnStream(IOStream):
         self._written: _StreamedMessage | None = None  # written, its event still to come
         self._calls_left = MAX_MODEL_CALLS
         self._answers: dict[int, httpx.SyncByteStream] = {}  # by the thread that reads them, the newest of each
+        self._call_start = 0  # where the journal stood when the model was called
+        self._speaker = ""
+        self._executing: dict[str, Any] = {}  # the newest tool call
+        self._candidates: list[str] = []  # who can be chosen to speak next
         self.memory = memory
         self.summary = ""
 
@@ -153,9 +172,12 @@ class TurnStream(IOStream):
 
     def begin_message(self, sender: str) -> None:
         self._message = _StreamedMessage(sender)
+        self._call_start = self.journal.position
 
     def end_message(self) -> None:
         self._message, self._written = None, self._message
+        if self.journal.position == self._call_start:  # a client that is not ours (Anthropic, Gemini): not recorded
+            self.journal.is_complete = False
 
     def _write(self, message: _StreamedMessage, text: str) -> None:
         visible = message.add(clean(text))
@@ -174,12 +196,19 @@ class TurnStream(IOStream):
             return
         if type in {"text", "tool_call"} and content.get("sender") != self._person:
             self._finish(content)
+        elif type == "execute_function":
+            self._executing = content
+        elif type == "select_speaker":
+            self._candidates = [str(agent) for agent in content.get("agents") or ()]
+        if self.journal.is_replaying:  # it is in the log already
+            return
         self._turn.append(type, content, self.memory.news())
 
     def _finish(self, content: dict[str, Any]) -> None:
         """The event that ends a streamed message carries its id."""
         written, self._written = self._written, None
         content["message_id"] = written.id if written else uuid4().hex
+        self._speaker = content["sender"]
         if isinstance(content.get("content"), str):
             content["content"] = _TERMINATE.sub("", content["content"])
             self.summary = content["content"].strip() or self.summary
@@ -204,9 +233,47 @@ class TurnStream(IOStream):
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         self.send(PrintEvent(*objects, sep=sep, end=end))
 
+    # Asking people
+
     def input(self, prompt: str = "", *, password: bool = False) -> str:
+        agent, self.asking = self.asking, self._person
+        labels = _known_answers(prompt, self._candidates)
+        # The proxy stands for the person, so it is the agent that spoke last who wants to know.
+        agent = self._speaker if agent == self._person and self._speaker else agent
+        choices = list(labels) if labels and not password else None
+        return self._ask(Request(agent, prompt, password, choices, labels)).text
+
+    def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        """Ask whether a tool may run. Raises Stopped, and ChatError when time is up."""
+        call = {"name": tool, "arguments": dict(arguments), "call_id": self._executing.get("call_id")}
+        return self._ask(Request(self._speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
+
+    def _ask(self, request: Request) -> Answer:
         self._token.check()
-        raise ChatError("agent_asked")
+        entry = self.journal.replay("input", request.prompt)
+        if entry is not None and "text" in entry:
+            return Answer(entry["text"], entry["name"], entry["arguments"], entry["reason"])
+        if entry is None:
+            entry = self.journal.record("input", request.prompt, request_id=request.id)
+            answer = self._turn.ask(request, self.memory.waiting(self.journal))
+        else:
+            answer = self._turn.ask_again(entry["request_id"])
+        if request.password:
+            self.journal.is_complete = False  # it is kept nowhere
+        else:
+            entry.update(text=answer.text, name=answer.name, arguments=answer.arguments, reason=answer.reason)
+        return answer
+
+
+def _known_answers(prompt: str, candidates: Sequence[str]) -> dict[str, str]:
+    """The answers that AG2's own questions take, and what they mean."""
+    if "Press enter to skip and use auto-reply" in prompt:
+        return {"": "Continue", "exit": "End"}
+    if "Press enter or type 'exit' to stop" in prompt:
+        return {"exit": "End"}
+    if prompt.startswith("Enter the number of the next speaker"):
+        return {str(number): name for number, name in enumerate(candidates, 1)} | {"": "Let the agents choose"}
+    return {}
 
 
 def _dump(event: BaseModel) -> tuple[str, dict[str, Any]]:

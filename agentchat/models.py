@@ -6,6 +6,7 @@ Every entry that speaks the OpenAI protocol reaches its server through one share
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ import openai
 from autogen import LLMConfig, OpenAIWrapper
 from autogen.oai.client import OpenAIClient
 from autogen.oai.openai_utils import OAI_PRICE1K
+from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 
+from agentchat import journal
 from agentchat.demo import TOKEN_DELAY, DemoTransport
 from agentchat.errors import ChatError, SettingsError
 from agentchat.transport import ModelClient, PoolTransport, RetryingTransport, server_name
@@ -40,6 +43,16 @@ class DirectClient(OpenAIClient):
     """
 
     def create(self, params: dict[str, Any]) -> Any:
+        turn = journal.current.get()
+        recorded = turn.replay("model", str(params.get("model"))) if turn else None
+        if recorded is not None:
+            return ChatCompletion.model_validate(recorded["response"])
+        response = self._create(params)
+        if turn is not None:
+            turn.record("model", str(params.get("model")), response=functools.partial(_plain, response))
+        return response
+
+    def _create(self, params: dict[str, Any]) -> Any:
         messages = params.get("messages")
         if messages and params.get("stream") and "response_format" not in params:
             for message in messages:
@@ -48,6 +61,12 @@ class DirectClient(OpenAIClient):
             stand_ins = {key: value[:1] for key, value in ready.items()}
             params = params | stand_ins | {"extra_body": {**(params.get("extra_body") or {}), **ready}}
         return super().create(params)
+
+
+def _plain(response: Any) -> dict[str, Any]:
+    """What the model said, without what AG2 hangs on it."""
+    plain: dict[str, Any] = response.model_dump(mode="json", include=set(ChatCompletion.model_fields))
+    return plain
 
 
 # AG2 builds its clients by this name, anew for every tool that is registered, and offers no other way to choose one.

@@ -42,8 +42,37 @@ SETTINGS = [
     Setting("open", bool, False, "Open the page in a browser."),
     Setting("origins", str, "", "Further pages that may connect, such as https://chat.example.com, with commas."),
     Setting("model_timeout", float, 120.0, "Seconds to wait for a model, for its first and for each next piece."),
+    Setting("approve", str, "marked", "Which tools wait for a person's yes: all, marked (in their file), none."),
+    Setting(
+        "busy",
+        str,
+        "enqueue",
+        "A message while the agents work: enqueue, reject, interrupt or rollback.",
+    ),
+    Setting("input_timeout", float, 0.0, "Seconds an agent's question waits for its answer; 0: for ever."),
+    Setting(
+        "context_tokens",
+        int,
+        100_000,
+        "About how many tokens of a conversation a model gets to see.",
+    ),
+    Setting(
+        "max_messages_per_session",
+        int,
+        1000,
+        "Messages that a conversation can have; 0: no limit.",
+    ),
+    Setting("session_ttl_hours", float, 0.0, "Hours a conversation is kept after its last event; 0: for ever."),
     Setting("log_level", str, "INFO", "How much to log: DEBUG, INFO, WARNING or ERROR."),
 ]
+
+CHOICES = {
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "approve": ("all", "marked", "none"),
+    "busy": ("enqueue", "reject", "interrupt", "rollback"),
+}
+LEAST_CONTEXT = 100  # tokens
+_FLAGS = {setting.name: setting.flag for setting in SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -59,6 +88,12 @@ class Settings:
     open: bool
     origins: str
     model_timeout: float
+    approve: str
+    busy: str
+    input_timeout: float
+    context_tokens: int
+    max_messages_per_session: int
+    session_ttl_hours: float
     log_level: str
     demo: bool = False
 
@@ -72,10 +107,16 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     options = vars(_parser().parse_args(arguments))
     values = {setting.name: _value(setting, options[setting.name], environment) for setting in SETTINGS}
     settings = Settings(**values, demo=options["model"] == "demo")
-    if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise SettingsError(f"{settings.log_level} is not a log level. Use DEBUG, INFO, WARNING or ERROR.")
+    for name, known in CHOICES.items():
+        if getattr(settings, name) not in known:
+            raise SettingsError(f"{_FLAGS[name]} must be one of {', '.join(known)}, not {getattr(settings, name)!r}.")
     if settings.model_timeout <= 0:
         raise SettingsError("The model timeout must be more than 0 seconds.")
+    if settings.context_tokens < LEAST_CONTEXT:
+        raise SettingsError(f"The context must have at least {LEAST_CONTEXT} tokens.")
+    for name in ("input_timeout", "max_messages_per_session", "session_ttl_hours"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"{_FLAGS[name]} must not be negative.")
     return settings
 
 

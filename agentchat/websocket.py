@@ -10,8 +10,8 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from autogen.io.websockets import IOWebsockets
@@ -20,30 +20,30 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from agentchat import __version__, events
+from agentchat import events
 from agentchat.catalogue import Catalogue
 from agentchat.cursor import Cursor
 from agentchat.delivery import Client, Connection, Deliverer
 from agentchat.errors import ChatError
+from agentchat.house import BUSY
 from agentchat.listener import Listener
-from agentchat.models import Models
 from agentchat.origins import Origins
+from agentchat.people import ROLES
 from agentchat.sessions import Session, Sessions
 
 log = logging.getLogger(__name__)
 
 MAX_FRAME = 4 * 2**20  # bytes; a message of the longest text fits, whatever its script
 CLOSE_TIMEOUT = 2.0  # seconds a client has to agree to the end
-COMMANDS = frozenset({"message", "stop", "input_response", "retry", "edit", "typing", "feedback"})
+COMMANDS = frozenset({"message", "input_response", "stop", "retry", "edit", "rename", "typing", "feedback"})
 
 
 class Server:
     """The WebSocket side of the chat server."""
 
-    def __init__(self, sessions: Sessions, catalogue: Catalogue, models: Models, origins: Origins) -> None:
+    def __init__(self, sessions: Sessions, catalogue: Catalogue, origins: Origins) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
-        self._models = models
         self._origins = origins
         self._deliverer = Deliverer()
 
@@ -112,15 +112,17 @@ class Server:
         query = _Query(connection.request.path)
         session, replaced = self._enter(query)
         try:
-            cursor = Cursor(session, query.after)
-            client.tell(self._confirmation(session, cursor, replaced))
+            session.join(query.name, query.role)
+            cursor = Cursor(session.log, query.after, owner=client)
+            client.tell(session.confirmation(cursor, query.name, query.role, replaced))
             client.cursor = cursor  # after the first frame was put in its place
-            session.follow(client.wake)
+            session.log.follow(client.wake)
             client.wake()
             for frame in connection:
-                self._receive(frame, session, client, query.name)
+                _receive(frame, session, client, query)
         finally:
-            session.unfollow(client.wake)
+            session.log.unfollow(client.wake)
+            session.part(query.name, query.role)
             self._sessions.leave(session)
 
     def _enter(self, query: _Query) -> tuple[Session, str | None]:
@@ -129,36 +131,8 @@ class Server:
             session = self._sessions.open(query.session)
             if session is not None:
                 return session, None
-        agent = query.agent or self._catalogue.default
-        if agent is None:
-            agents = ", ".join(info.name for info in self._catalogue.agents()) or "none"
-            raise ChatError("agent_unknown", agent="", agents=agents)
-        self._catalogue.check(agent)
+        agent = self._catalogue.choose(query.agent)
         return self._sessions.create(agent), query.session or None
-
-    def _confirmation(self, session: Session, cursor: Cursor, replaced: str | None) -> str:
-        type, content = events.own(
-            events.ConnectionConfirmedEvent(
-                session_id=session.id,
-                agent=session.agent,
-                last_seq=session.view.last_seq,
-                status="running" if session.is_running else "idle",
-                recovered=cursor.recovered,
-                replaced=replaced,
-                open_requests=[],
-                queue=session.queue,
-                participants=[],
-                model={"name": self._models.name, "demo": self._models.is_demo},
-                server={"name": "agentchat", "version": __version__},
-            )
-        )
-        return events.live_frame(type, content)
-
-    def _receive(self, frame: str | bytes, session: Session, client: Client, name: str) -> None:
-        try:
-            _carry_out(frame, session, name)
-        except ChatError as error:
-            client.tell(_error_frame(error))
 
 
 class _Query:
@@ -169,40 +143,92 @@ class _Query:
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
         self.name = values.get("name", [""])[0].strip()[:100] or "user"
+        self.role = _one_of("role", values, ROLES) or "member"
+        self.busy = _one_of("busy", values, BUSY)
         after = values.get("after", ["0"])[0]
         self.after = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else -1
 
 
-def _carry_out(frame: str | bytes, session: Session, name: str) -> None:
-    """A text frame is a message, unless it is a JSON object of a known type: then it is a command."""
+def _one_of(name: str, values: dict[str, list[str]], known: Sequence[str]) -> str | None:
+    value = values.get(name, [""])[0]
+    if value and value not in known:
+        raise ChatError("bad_query", problem=f"{name} is none of {', '.join(known)}")
+    return value or None
+
+
+def _receive(frame: str | bytes, session: Session, client: Client, query: _Query) -> None:
+    about: dict[str, str] = {}
+    try:
+        command = _command(frame)
+        about = {name: id for name in ("id", "request_id") if isinstance(id := command.content.get(name), str)}
+        _carry_out(command, session, client, query)
+    except ChatError as error:
+        client.tell(events.error_frame(error, **about))
+
+
+class _Command(NamedTuple):
+    type: str
+    content: dict[str, Any]
+
+
+def _command(frame: str | bytes) -> _Command:
+    """A JSON object of a known type is a command; any other text is said by the person. Raises ChatError."""
     if isinstance(frame, bytes):
         raise ChatError("bad_frame", problem="it is binary; send text")
-    command = _command(frame)
-    if command is None:
-        session.post(frame, name)
-        return
-    content = command.get("content", {})
+    value = _json_object(frame)
+    if value is None or value.get("type") not in COMMANDS:
+        return _Command("said", {"text": frame})
+    content = value.get("content", {})
     if not isinstance(content, dict):
         raise ChatError("bad_frame", problem="its content is not an object")
-    if command["type"] == "message":
-        text = _field(content, "text", str)
-        context = _field(content, "context", dict, {})
-        session.post(text, name, _message_id(content), context)
-    elif command["type"] == "stop":
-        session.stop(_field(content, "turn", int, None))
+    return _Command(value["type"], content)
+
+
+def _say(text: str, session: Session, client: Client, query: _Query) -> None:
+    """The answer to a question that this client was shown, if there is one; else a message."""
+    question = session.questions.shown(client.cursor.seq) if client.cursor else None
+    if question is not None:
+        session.answer(question, text, query.name)
     else:
-        raise ChatError("unsupported", type=command["type"])
+        session.post(text, query.name, busy=query.busy)
 
 
-def _command(frame: str) -> dict[str, Any] | None:
+def _carry_out(command: _Command, session: Session, client: Client, query: _Query) -> None:
+    if query.role == "viewer":
+        raise ChatError("read_only")
+    (type, content), name = command, query.name
+    if type == "said":
+        _say(content["text"], session, client, query)
+    elif type == "message":
+        text, id = _field(content, "text", str), _field(content, "id", str, None)
+        context, busy = _field(content, "context", dict, {}), _field(content, "busy", str, query.busy)
+        session.post(text, name, id, context, busy)
+    elif type == "input_response":
+        request, text = _field(content, "request_id", str), _field(content, "text", str)
+        session.answer(request, text, name, _field(content, "arguments", dict, None))
+    elif type == "stop":
+        session.stop(_field(content, "turn", int, None))
+    elif type == "retry":
+        session.retry()
+    elif type == "edit":
+        session.edit(_field(content, "seq", int), _field(content, "text", str), name)
+    elif type == "rename":
+        session.rename(_field(content, "title", str), name)
+    elif type == "typing":
+        session.typing(name, _field(content, "is_typing", bool), origin=client)
+    else:
+        raise ChatError("unsupported", type=type)
+
+
+def _json_object(frame: str) -> dict[Any, Any] | None:
     if not frame.lstrip().startswith("{"):
         return None
     try:
         value = json.loads(frame)
     except (ValueError, RecursionError):
         return None
-    is_command = isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] in COMMANDS
-    return value if is_command else None
+    is_object = isinstance(value, dict) and isinstance(value.get("type"), str)
+    return value if is_object else None
 
 
 _REQUIRED = object()
@@ -212,24 +238,13 @@ def _field(content: dict[str, Any], name: str, kind: type, default: Any = _REQUI
     value = content.get(name)
     if value is None and default is not _REQUIRED:
         return default
-    if not isinstance(value, kind) or isinstance(value, bool):
-        kinds = {str: "text", dict: "an object", int: "a number"}
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        kinds = {str: "text", dict: "an object", int: "a number", bool: "true or false"}
         raise ChatError("bad_frame", problem=f"its {name} is not {kinds[kind]}")
     return value
 
 
-def _message_id(content: dict[str, Any]) -> str | None:
-    id: str | None = _field(content, "id", str, None)
-    if id is not None and not 0 < len(id) <= 100:
-        raise ChatError("bad_frame", problem="its id has not 1 to 100 characters")
-    return id
-
-
-def _error_frame(error: ChatError) -> str:
-    return events.live_frame("error", events.error_content(error.code, error.message, error.row.retryable))
-
-
 def _end(connection: Connection, error: ChatError) -> None:
     """Say why, then end the connection with the close code of the error's row."""
-    connection.write(lambda: connection.send_texts([_error_frame(error)]))
+    connection.write(lambda: connection.send_texts([events.error_frame(error)]))
     connection.close(error.row.close or 1011)

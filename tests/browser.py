@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.pages import Somebody
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 15_000
@@ -29,6 +33,32 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One person's browser: tabs share what it keeps."""
+    with new_context(browser) as context:
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab. Whatever goes wrong in it, or is refused by the page's policy, fails the test."""
+    with new_page(context) as page:
+        yield page
+
+
+@pytest.fixture
+def somebody(browser: Browser) -> Iterator[Somebody]:
+    """Opens a tab in a browser of its own, for a person of that name."""
+    with contextlib.ExitStack() as stack:
+
+        def open_page(name: str) -> Page:
+            context = stack.enter_context(new_context(browser))
+            context.add_init_script(f"localStorage.setItem('agentchat.name', {json.dumps(json.dumps(name))})")
+            return stack.enter_context(new_page(context))
+
+        yield open_page
+
+
+@contextlib.contextmanager
+def new_context(browser: Browser) -> Iterator[BrowserContext]:
     expect.set_options(timeout=PATIENCE_MS)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE_MS)
@@ -36,9 +66,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab. Whatever goes wrong in it, or is refused by the page's policy, fails the test."""
+@contextlib.contextmanager
+def new_page(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

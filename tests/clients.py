@@ -25,7 +25,7 @@ class ChatClient:
         url = address + ("?" + urlencode(query) if query else "")
         headers = {"Origin": origin} if origin is not None else None
         self.socket: ClientConnection = connect(
-            url, compression=None, additional_headers=headers, max_size=None, proxy=None
+            url, compression=None, additional_headers=headers, max_size=None, max_queue=None, proxy=None
         ).__enter__()
         self.frames: list[Frame] = []
 

@@ -9,13 +9,26 @@ import pytest
 
 from agentchat.errors import DuplicateMessage
 from agentchat.events import Draft
-from agentchat.store import SessionRecord, Store
+from agentchat.store import MARKS, SessionRecord, Store
 
 CREATED = "2026-11-21T05:09:42.304Z"
 
 
 def draft(type: str = "text", turn: int = 1, key: str | None = None, **content: object) -> Draft:
     return Draft(type, json.dumps(content), turn, key)
+
+
+def said(text: str, turn: int = 1) -> Draft:
+    return draft("user_message", turn, text=text)
+
+
+def titles(store: Store) -> list[str]:
+    return [found.session.title for found in store.find("", None, 10)]
+
+
+def found(store: Store, words: str) -> dict[str, list[int]]:
+    """Which sessions, and where."""
+    return {f.session.id: [seq for seq, _ in f.places] for f in store.find(words, None, 10)}
 
 
 class StoreContract:
@@ -31,7 +44,7 @@ class StoreContract:
 
     def test_a_new_session_is_empty(self, store: Store) -> None:
         """It knows its agent and when it was made."""
-        assert store.session("s") == SessionRecord("s", "weather", CREATED, last_seq=0, last_turn=0)
+        assert store.session("s") == SessionRecord("s", "weather", CREATED, updated=CREATED)
         assert store.read("s") == []
 
     def test_an_unknown_session(self, store: Store) -> None:
@@ -72,18 +85,18 @@ class StoreContract:
     def test_a_key_stands_once_in_a_session(self, store: Store) -> None:
         """The second append is refused as a whole and names the first event."""
         store.create(SessionRecord("other", "weather", CREATED))
-        [first] = store.append("s", [draft("user_message", key="message:1")])
+        [first] = store.append("s", [draft("input_response", key="answer:1")])
         with pytest.raises(DuplicateMessage) as refused:
-            store.append("s", [draft(), draft("user_message", key="message:1")])
+            store.append("s", [draft(), draft("input_response", key="answer:1")])
 
         assert refused.value.event == first
         assert len(store.read("s")) == 1
-        assert len(store.append("other", [draft(key="message:1")])) == 1
+        assert len(store.append("other", [draft(key="answer:1")])) == 1
 
     def test_a_session_knows_its_newest_event_and_turn(self, store: Store) -> None:
         """After a restart numbering goes on from there."""
-        store.append("s", [draft("user_message", turn=1), draft("turn_started", turn=1)])
-        store.append("s", [draft("user_message", turn=2), draft("text", turn=1)])
+        store.append("s", [said("one", turn=1), draft("turn_started", turn=1)])
+        store.append("s", [said("two", turn=2), draft("text", turn=1)])
 
         session = store.session("s")
         assert session is not None
@@ -96,7 +109,8 @@ class StoreContract:
         store.append("s", [draft(turn=1)], memory="first")
         store.append("s", [draft(turn=3)])
 
-        assert store.memories("s") == ["first", "second"]
+        assert list(store.memories("s").items()) == [(1, "first"), (2, "second")]
+        assert [store.memory("s", turn) for turn in (1, 2, 3)] == ["first", "second", None]
 
     def test_a_refused_append_leaves_no_memory(self, store: Store) -> None:
         """Events and memory are one transaction."""
@@ -104,7 +118,7 @@ class StoreContract:
         with pytest.raises(DuplicateMessage):
             store.append("s", [draft(key="k")], memory="lost")
 
-        assert store.memories("s") == ["kept"]
+        assert store.memories("s") == {1: "kept"}
 
     def test_open_turns(self, store: Store) -> None:
         """Those that were started and never completed, in any session."""
@@ -117,11 +131,14 @@ class StoreContract:
 
     def test_unanswered_messages(self, store: Store) -> None:
         """Those whose turn neither started nor ended, oldest first."""
+        store.create(SessionRecord("t", "weather", CREATED))
         for turn in (1, 2, 3, 4):
-            store.append("s", [draft("user_message", turn=turn)])
+            store.append("s", [said("something", turn=turn)])
         store.append("s", [draft("turn_started", turn=1), draft("turn_completed", turn=2)])
 
         assert [event.turn for event in store.unanswered("s")] == [3, 4]
+        assert store.unanswered("t") == []
+        assert store.sessions_unanswered() == ["s"]
 
     def test_empty_sessions_are_discarded(self, store: Store) -> None:
         """Old ones only, and never one with an event."""
@@ -133,6 +150,96 @@ class StoreContract:
         assert store.session("old") is None
         assert store.session("used") is not None
         assert store.session("s") is not None
+
+    def test_events_of_a_type(self, store: Store) -> None:
+        """All of them, however long the log, in their order."""
+        store.append("s", [draft("rewind"), draft(), draft("input_request"), draft(), draft("rewind")])
+
+        assert [(e.seq, e.type) for e in store.read_types("s", {"rewind"})] == [(1, "rewind"), (5, "rewind")]
+        assert [e.seq for e in store.read_types("s", MARKS)] == [1, 3, 5]
+        assert store.read_types("s", {"text"})[0].seq == 2
+
+    def test_milestones_of_a_turn(self, store: Store) -> None:
+        """What was asked, each version of it, and how far it got; nothing of other turns."""
+        store.append("s", [said("on", turn=2), said("one", turn=2), draft("turn_started", turn=1), draft(turn=2)])
+        store.append("s", [draft("turn_started", turn=2), draft("turn_completed", turn=2)])
+
+        types = [event.type for event in store.milestones("s", 2)]
+        assert types == ["user_message", "user_message", "turn_started", "turn_completed"]
+        assert store.milestones("s", 3) == []
+
+    def test_the_event_of_a_key(self, store: Store) -> None:
+        """Of this session only."""
+        [event] = store.append("s", [draft(key="k")])
+
+        assert store.keyed("s", "k") == event
+        assert store.keyed("s", "other") is None
+
+    def test_a_session_has_a_title(self, store: Store) -> None:
+        """Its own, else the beginning of its first message."""
+        assert titles(store) == [""]
+        store.append("s", [said("What is the weather in Oslo? " + "Really? " * 50)])
+        store.append("s", [said("And tomorrow?", turn=2)])
+        assert titles(store) == [("What is the weather in Oslo? " + "Really? " * 50)[:80]]
+
+        store.append("s", [draft("session_renamed", title="First", turn=0)])
+        store.append("s", [draft("session_renamed", title="Weather, ø", turn=0)])
+        assert titles(store) == ["Weather, ø"]
+
+    def test_sessions_are_listed_newest_first(self, store: Store) -> None:
+        """By their last event, in pages that follow each other without a gap."""
+        for number in range(5):
+            store.create(SessionRecord(f"n{number}", "weather", f"2026-11-1{number}T00:00:00.000Z"))
+        store.append("n1", [draft()])
+
+        everyone = [found.session.id for found in store.find("", None, 100)]
+        assert everyone == ["n1", "s", "n4", "n3", "n2", "n0"]
+        pages, before = [], None
+        while page := store.find("", before, 4):
+            pages.append([found.session.id for found in page])
+            before = (page[-1].session.updated, page[-1].session.id)
+        assert pages == [everyone[:4], everyone[4:]]
+
+    def test_sessions_are_found_by_what_was_said_in_them(self, store: Store) -> None:
+        """All of the words, in one place; the last may be a beginning. Neither tool calls nor echoes count."""
+        store.create(SessionRecord("t", "weather", CREATED))
+        store.append("s", [said("What is the weather in Oslo?")])
+        store.append("s", [draft("text", content="Oslo: cloudy and cold", message_id="m1")])
+        store.append("t", [draft("text", content="Oslo, but not by a person"), draft("tool_call", content="Oslo")])
+        store.append("t", [draft("session_renamed", title="Trip to Bergen", turn=0)])
+
+        assert found(store, "oslo") == {"s": [1, 2]}
+        assert found(store, "OSLO clou") == {"s": [2]}
+        assert found(store, "oslo bergen") == {}
+        assert found(store, "berg") == {"t": [0]}
+        assert found(store, 'w"ea*ther') == {}
+        assert found(store, "!!!") == found(store, "") == {"s": [], "t": []}
+        store.append("t", [draft("session_renamed", title="Oslo", turn=0)])
+        assert found(store, "bergen") == {}
+        assert found(store, "oslo") == {"s": [1, 2], "t": [0]}
+
+    def test_a_deleted_session_leaves_nothing(self, store: Store) -> None:
+        """Neither events nor memories nor words; its neighbours stay."""
+        store.create(SessionRecord("t", "weather", CREATED))
+        for id in ("s", "t"):
+            store.append(id, [said("Oslo")], memory="something")
+
+        assert store.delete("s")
+        assert not store.delete("s")
+        assert store.session("s") is None
+        assert store.read("s") == []
+        assert found(store, "oslo") == {"t": [1]}
+        assert store.sessions_unanswered() == ["t"]
+        store.create(SessionRecord("s", "weather", CREATED))
+        assert (store.read("s"), store.memories("s"), found(store, "oslo")) == ([], {}, {"t": [1]})
+
+    def test_sessions_expire_by_their_last_event(self, store: Store) -> None:
+        """Or by when they were made, if nothing ever happened in them."""
+        store.create(SessionRecord("old", "weather", "2026-11-01T00:00:00.000Z"))
+        store.create(SessionRecord("old, but used", "weather", "2026-11-01T00:00:00.000Z"))
+        store.append("old, but used", [draft()])
+
+        assert store.expired("2026-11-21T00:00:00.000Z") == ["old"]
 
     def test_many_threads_append_at_once(self, store: Store) -> None:
         """Every seq was given to exactly one event, and each thread's events are in its order."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from agentchat.errors import SettingsError
 from main import Running
-from tests.clients import PATIENCE
+from tests.clients import PATIENCE, wait_until
 from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer
+from tests.rest_client import SESSIONS, Answer, RestClient
 
+JSON = "application/json"
 TRAVERSALS = [
     "/../main.py",
     "/static/../../main.py",
@@ -30,83 +32,93 @@ TRAVERSALS = [
 ]
 
 
-def ask(server: Running, path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(server.page).netloc, timeout=PATIENCE)
-    connection.request(method, path, headers=headers)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response, body
+def ask(server: Running, path: str, method: str = "GET", **headers: str) -> Answer:
+    return RestClient(server).ask(method, path, None, headers)
 
 
-def error_of(body: bytes) -> Any:
-    """The error of an answer, which must have the one shape."""
-    answer = json.loads(body)
-    assert set(answer) == {"error"}
-    assert set(answer["error"]) == {"code", "message"}
-    return answer["error"]["code"]
+def speak(server: Running, *pieces: bytes) -> bytes:
+    """Send raw bytes, then nothing more, and return all that is answered until the connection is closed."""
+    port = urlsplit(server.page).port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        with contextlib.suppress(OSError):  # it was refused already
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
+
+
+def request(head: str, body: bytes = b"", /, **headers: object) -> bytes:
+    """A request as it is on the wire; an underscore in a header's name stands for a hyphen."""
+    lines = [head, "Host: localhost", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 def test_the_page_and_its_parts(server: Running) -> None:
     """Served with their types; everything the page names is there."""
-    response, page = ask(server, "/")
-    assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for path in [part.partition('"')[0] for part in page.decode().split('"/static/')[1:]]:
-        part, _ = ask(server, f"/static/{path}")
-        assert part.status == 200, path
+    page = ask(server, "/")
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    for path in [part.partition('"')[0] for part in page.body.decode().split('"/static/')[1:]]:
+        assert ask(server, f"/static/{path}").status == 200, path
 
 
 def test_what_the_page_needs_to_start(serve: Serve, model: ModelServer) -> None:
     """The WebSocket's port, the agents, the model; no key."""
     server = serve(model=model)
-    response, body = ask(server, "/api/config")
-    config = json.loads(body)
+    answer = ask(server, "/api/config")
+    config = answer.json
 
-    assert response.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Type"] == "application/json"
     assert config["ws_port"] == urlsplit(server.websocket).port
     assert config["model"] == {"name": "scripted", "demo": False}
     assert config["default_agent"] == "weather"
     [weather] = [agent for agent in config["agents"] if agent["name"] == "weather"]
     assert weather["available"]
     assert "What is the weather in Oslo?" in weather["suggestions"]
-    assert KEY.encode() not in body
+    assert KEY.encode() not in answer.body
 
 
 def test_health(server: Running) -> None:
     """For whatever looks after processes."""
-    assert json.loads(ask(server, "/healthz")[1]) == {"status": "ok"}
+    assert ask(server, "/healthz").json == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", *TRAVERSALS])
 def test_there_is_nothing_else(server: Running, path: str) -> None:
     """No path reaches the disk; errors have one shape."""
-    response, body = ask(server, path)
+    answer = ask(server, path)
 
-    assert response.status == 404
-    assert error_of(body) == "not_found"
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_only_get(server: Running, method: str) -> None:
-    """Anything else is refused in words."""
-    response, body = ask(server, "/", method)
-
-    assert response.status == 405
-    assert error_of(body) == "method_not_allowed"
+    assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_unknown_methods_are_refused_in_the_same_shape(server: Running) -> None:
-    """By the standard library, in our words."""
-    response, body = ask(server, "/", "BREW")
+def test_what_an_address_takes(server: Running) -> None:
+    """Anything else is refused in words, and it is said what would do."""
+    session = RestClient(server).new_session().path
+    for path, allowed in {
+        "/": "GET, HEAD", "/api/config": "GET, HEAD", SESSIONS: "POST, GET, HEAD",
+        session: "GET, PATCH, DELETE, HEAD", f"{session}/messages": "POST",
+    }.items():  # fmt: skip
+        for method in {"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} - set(allowed.split(", ")):
+            answer = ask(server, path, method)
+            assert (answer.status, answer.code) == (405, "method_not_allowed"), (method, path)
+            assert answer.headers["Allow"] == allowed
 
-    assert response.status == 501
-    assert error_of(body) == "bad_request"
+
+def test_only_the_head(server: Running) -> None:
+    """The same headers without the body; the connection goes on."""
+    for path in ("/", "/api/config", SESSIONS, "/nothing"):
+        whole, head = ask(server, path), ask(server, path, "HEAD")
+        assert (head.status, head.body) == (whole.status, b"")
+        assert head.headers["Content-Length"] == str(len(whole.body))
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/api/config"])
 def test_every_answer_carries_the_security_headers(server: Running, path: str) -> None:
     """Nothing foreign runs in the page, and it talks to this server alone."""
-    response, _ = ask(server, path)
+    response = ask(server, path)
     policy = response.headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy
@@ -120,35 +132,187 @@ def test_every_answer_carries_the_security_headers(server: Running, path: str) -
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "[::1", "a@127.0.0.1, b"])
 def test_a_foreign_host_is_refused(server: Running, host: str) -> None:
     """Or a foreign page could point a name of its own at this machine."""
-    response, body = ask(server, "/api/config", Host=host)
+    answer = ask(server, "/api/config", Host=host)
 
-    assert response.status == 403
-    assert error_of(body) == "host_refused"
-    assert "evil" not in response.headers["Content-Security-Policy"]
+    assert (answer.status, answer.code) == (403, "host_refused")
+    assert "evil" not in answer.headers["Content-Security-Policy"]
 
 
 def test_an_unchanged_file_is_not_sent_again(server: Running) -> None:
     """But asked for each time, so that a new version is seen at once."""
-    first, _ = ask(server, "/")
-    second, body = ask(server, "/", **{"If-None-Match": first.headers["ETag"]})
+    first = ask(server, "/")
+    second = ask(server, "/", **{"If-None-Match": first.headers["ETag"]})
 
-    assert (second.status, body) == (304, b"")
+    assert (second.status, second.body) == (304, b"")
 
 
-@pytest.mark.parametrize(
-    "nonsense", [b"\x00\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n"]
-)
-def test_nonsense_harms_nobody(server: Running, nonsense: bytes) -> None:
+def test_nonsense_harms_nobody(server: Running) -> None:
     """Whoever speaks something else than HTTP is refused; the next one is served."""
-    port = urlsplit(server.page).port
-    assert port is not None
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
-        connection.sendall(nonsense)
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(65536):
-            continue
+    for nonsense in (
+        b"\x00\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n", b"\r\n",
+        b"GET //[/ HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /" + b"x" * 70_000, b"do_GET / HTTP/1.1\r\n\r\n",
+    ):  # fmt: skip
+        speak(server, nonsense)
 
-    assert ask(server, "/healthz")[0].status == 200
+    assert ask(server, "/healthz").status == 200
+
+
+# Bodies
+
+
+UNREAD: list[tuple[dict[str, object], int, str]] = [
+    ({}, 411, "length_required"),
+    ({"Transfer_Encoding": "chunked"}, 411, "length_required"),
+    ({"Transfer_Encoding": "chunked", "Content_Length": 14}, 411, "length_required"),
+    ({"Content_Length": "14\r\nContent-Length: 14"}, 400, "bad_request"),
+    ({"Content_Length": "14, 14"}, 400, "bad_request"),
+    ({"Content_Length": "-1"}, 400, "bad_request"),
+    ({"Content_Length": "+14"}, 400, "bad_request"),
+    ({"Content_Length": "9" * 5000}, 400, "bad_request"),
+    ({"Content_Length": 5 * 2**20}, 413, "body_too_large"),
+    ({"Content_Length": 14, "Content_Type": "text/plain"}, 415, "type_unsupported"),
+    ({"Content_Length": 14, "Content_Type": "application/json; charset=utf-16"}, 415, "type_unsupported"),
+    ({"Content_Length": 14, "Content_Encoding": "gzip"}, 415, "type_unsupported"),
+]
+
+
+def test_a_body_that_is_not_read(server: Running) -> None:
+    """Is refused, and never taken for the next request."""
+    session = RestClient(server).new_session()
+    smuggled = request(f"DELETE {session.path} HTTP/1.1")
+    for headers, status, code in UNREAD:
+        head = request(f"POST {session.path}/messages HTTP/1.1", b"", **{"Content_Type": JSON, **headers})
+        answer = speak(server, head, smuggled)
+
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), headers
+        assert answer.count(b"HTTP/1.1") == 1, headers
+        assert b"Connection: close" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == code
+    assert session.get().status == 200
+
+
+def test_a_body_nobody_asked_for(server: Running) -> None:
+    """The same holds for requests that take none."""
+    session = RestClient(server).new_session()
+    smuggled = request(f"DELETE {session.path} HTTP/1.1")
+    for head in ("GET /healthz HTTP/1.1", "POST / HTTP/1.1", "POST /nothing HTTP/1.1", f"GET {session.path} HTTP/1.1"):
+        answer = speak(server, request(head, smuggled, Content_Length=len(smuggled)))
+        assert answer.count(b"HTTP/1.1") == 1
+    assert session.get().status == 200
+
+
+def test_whoever_sends_too_much_sees_why(server: Running) -> None:
+    """The answer is not lost because the connection is closed in mid-body."""
+    path = f"{SESSIONS}/x/messages"
+    body = b" " * 9 * 2**20
+    answer = speak(server, request(f"POST {path} HTTP/1.1", body, Content_Type=JSON, Content_Length=len(body)))
+
+    assert b"body_too_large" in answer
+
+
+def test_half_a_body(server: Running) -> None:
+    """Nothing is done, and nobody is answered."""
+    session = RestClient(server).new_session()
+    head = request(f"POST {session.path}/messages HTTP/1.1", Content_Type=JSON, Content_Length=100)
+
+    assert speak(server, head, b'{"text": "hello"}') == b""
+    assert session.log == []
+
+
+def test_a_body_that_waits_to_be_asked_for(server: Running) -> None:
+    """curl does so with large ones: what would be refused need not be sent at all."""
+    session = RestClient(server).new_session()
+    body = b'{"text": "hello"}'
+    about = {"Content_Type": JSON, "Expect": "100-continue", "Connection": "close"}
+    path = f"POST {session.path}/messages HTTP/1.1"
+    taken = speak(server, request(path, body, Content_Length=len(body), **about))
+    refused = speak(server, request(path, b"", Content_Length=5 * 2**20, **about))
+
+    assert taken.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 ")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+
+
+def test_one_connection_for_many_requests(server: Running) -> None:
+    """Also after errors, as long as it is clear where each request ends."""
+    session = RestClient(server).new_session()
+    connection = http.client.HTTPConnection(urlsplit(server.page).netloc, timeout=PATIENCE)
+    connection.connect()
+    socket = connection.sock
+    statuses = []
+    for method, path, body in [
+        ("POST", f"{session.path}/typing", b'{"is_typing": true}'), ("POST", f"{session.path}/typing", b"{}"),
+        ("GET", session.path, None), ("HEAD", session.path, None), ("GET", "/nothing", None), ("POST", "/", None),
+        ("GET", f"{session.path}/export", None), ("GET", "/", None),
+    ]:  # fmt: skip
+        connection.request(method, path, body, {"Content-Type": JSON})
+        with connection.getresponse() as response:
+            response.read()
+            statuses.append(response.status)
+        assert connection.sock is socket
+    connection.close()
+
+    assert statuses == [204, 400, 200, 200, 404, 405, 200, 200]
+
+
+# Other origins
+
+
+def test_a_page_of_another_origin_is_refused(server: Running) -> None:
+    """Everywhere under /api/, reading and writing; programs send no origin."""
+    for origin in ("http://evil.example", "null", "", "http://localhost:1", "https://127.0.0.1"):
+        for method, path in [("GET", "/api/config"), ("GET", SESSIONS), ("POST", SESSIONS), ("OPTIONS", SESSIONS)]:
+            answer = ask(server, path, method, Origin=origin, **{"Access-Control-Request-Method": "POST"})
+            assert (answer.status, answer.code) == (403, "origin_refused"), (origin, path)
+            assert "Access-Control-Allow-Origin" not in answer.headers
+    assert ask(server, SESSIONS).json["sessions"] == []
+
+
+def test_an_origin_over_several_lines(server: Running) -> None:
+    """Never comes back in a header of ours."""
+    origin = server.page.rstrip("/") + "\r\n\tx"
+    answer = speak(server, request(f"GET {SESSIONS} HTTP/1.1", b"", Origin=origin))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Access-Control" not in answer
+
+
+def test_a_page_that_is_allowed(serve: Serve, model: ModelServer) -> None:
+    """May ask before it asks, read every answer, and errors, too; it is told only its own name."""
+    friend = "https://chat.example.com"
+    server = serve("--origins", f"{friend},https://other.example", model=model)
+    asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "content-type"}
+    session = RestClient(server).new_session().path
+    preflight = ask(server, session, "OPTIONS", Origin=friend, **asked)
+
+    assert (preflight.status, preflight.body) == (204, b"")
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "Content-Type" in preflight.headers["Access-Control-Allow-Headers"]
+    for path in (session, f"{session}/events", f"{SESSIONS}/x", "/api/nothing"):
+        answer = ask(server, path, Origin=friend)
+        assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == (friend, "Origin")
+    assert "Access-Control-Allow-Origin" not in ask(server, session).headers
+    assert ask(server, session).headers["Vary"] == "Origin"
+
+
+def test_the_page_itself(server: Running) -> None:
+    """Browsers send its origin with what it writes."""
+    body = {"agent": "weather"}
+    answer = RestClient(server).ask("POST", SESSIONS, body, {"Origin": server.page.rstrip("/")})
+
+    assert answer.status == 201
+
+
+def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are refused in words; when there is room again, they are served."""
+    monkeypatch.setattr("agentchat.http.server.MAX_CONNECTIONS", 2)
+    server = serve(model=model)
+    session = RestClient(server).new_session()
+    with session.stream() as first, session.stream() as second:
+        first.receive()
+        second.receive()
+        assert b"too_many_connections" in speak(server)
+        first.cut()
+        wait_until(lambda: b"too_many_connections" not in speak(server, request("GET /healthz HTTP/1.1")))
 
 
 def test_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

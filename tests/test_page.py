@@ -14,6 +14,7 @@ from main import Running
 from tests.clients import ChatClient
 from tests.conftest import Serve, config_list
 from tests.model_server import ModelServer, Reply
+from tests.pages import answers, say, session_of, turn
 from tests.processes import ServerProcess
 
 pytest_plugins = ["tests.browser"]
@@ -25,27 +26,6 @@ HOSTILE = (
 )
 
 
-def say(page: Page, text: str) -> None:
-    page.locator("#composer textarea").fill(text)
-    expect(page.get_by_role("button", name="Send")).to_be_enabled()
-    page.keyboard.press("Enter")
-
-
-def answers(page: Page) -> list[str]:
-    return page.locator('.message[data-role="agent"] .prose').all_inner_texts()
-
-
-def turn(page: Page, number: int) -> str:
-    return f'.turn[data-turn="{number}"]'
-
-
-def session_of(page: Page) -> str:
-    expect(page).to_have_url(re.compile(r"session="))
-    found = re.search(r"session=([\w-]+)", page.url)
-    assert found is not None
-    return found[1]
-
-
 def test_the_main_job(serve: Serve, page: Page) -> None:
     """A suggestion, the tool's card, the answer, a second question, a reload: everything is still there."""
     server = serve("demo")
@@ -55,17 +35,17 @@ def test_the_main_job(serve: Serve, page: Page) -> None:
     card = page.locator(".tool-card")
     expect(card).to_have_attribute("data-state", "ok")
     expect(card).to_contain_text("weather_forecast")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     card.locator("summary").click()
     expect(card).to_contain_text('"city": "Oslo"')
     expect(card).to_contain_text("Mock forecast for Oslo")
     say(page, "What did I write before?")
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
-    expect(page.locator(turn(page, 2))).to_contain_text(QUESTION)
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
+    expect(turn(page, 2)).to_contain_text(QUESTION)
     said = page.locator(".message").all_inner_texts()
 
     page.reload()
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
     assert page.locator(".message").all_inner_texts() == said
     expect(page.locator(".tool-card")).to_have_attribute("data-state", "ok")
 
@@ -79,7 +59,7 @@ def test_text_streams_in_place(server: Running, model: ModelServer, page: Page) 
     bubble = page.locator('.message[data-role="agent"]')
     expect(bubble).to_contain_text("one")
     expect(bubble).to_have_attribute("data-state", "streaming")
-    expect(page.locator(f"{turn(page, 1)} .speaker")).to_contain_text("Forecaster")
+    expect(turn(page, 1).locator(".speaker")).to_contain_text("Forecaster")
     gate.set()
     expect(bubble).to_contain_text("one two three")
     expect(bubble).to_have_attribute("data-state", "done")
@@ -110,11 +90,11 @@ def test_stop(server: Running, model: ModelServer, page: Page, how: str) -> None
         page.get_by_role("button", name="Stop").click()
     else:
         page.keyboard.press("Escape")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "stopped")
+    expect(turn(page, 1)).to_have_attribute("data-state", "stopped")
     expect(page.locator('.message[data-role="agent"]')).to_have_attribute("data-state", "partial")
     expect(page.locator('.message[data-role="agent"]')).to_contain_text("one two")
     say(page, "go on")
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
 
 
 def test_messages_wait_in_order(server: Running, model: ModelServer, page: Page) -> None:
@@ -123,11 +103,11 @@ def test_messages_wait_in_order(server: Running, model: ModelServer, page: Page)
     model.script(Reply("first", gate=gate), Reply("second"))
     page.goto(server.page)
     say(page, "a")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "running")
+    expect(turn(page, 1)).to_have_attribute("data-state", "running")
     say(page, "b")
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "queued")
+    expect(turn(page, 2)).to_have_attribute("data-state", "queued")
     gate.set()
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
     assert answers(page) == ["first", "second"]
 
 
@@ -135,14 +115,14 @@ def test_a_second_tab_shows_the_same(server: Running, model: ModelServer, page: 
     """By the address alone; what is written in one appears in the other."""
     page.goto(server.page)
     say(page, "hello")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     other = context.new_page()
     other.goto(f"{server.page}?session={session_of(page)}")
-    expect(other.locator(turn(other, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(other, 1)).to_have_attribute("data-state", "completed")
     model.script(Reply("for both of you"))
     say(other, "and here")
     for tab in (page, other):
-        expect(tab.locator(turn(tab, 2))).to_contain_text("for both of you")
+        expect(turn(tab, 2)).to_contain_text("for both of you")
 
 
 def test_errors_are_shown_in_words(server: Running, model: ModelServer, page: Page) -> None:
@@ -151,9 +131,9 @@ def test_errors_are_shown_in_words(server: Running, model: ModelServer, page: Pa
     page.goto(server.page)
     say(page, "hello")
     expect(page.locator('.error-card[data-code="model_auth"]')).to_contain_text("refused the API key")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "failed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "failed")
     say(page, "hello again")
-    expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
 
 
 def test_nothing_that_is_said_can_run(server: Running, model: ModelServer, page: Page) -> None:
@@ -163,7 +143,7 @@ def test_nothing_that_is_said_can_run(server: Running, model: ModelServer, page:
     model.script(Reply(tools=[("weather_forecast", {"city": HOSTILE})]), Reply(HOSTILE))
     page.goto(server.page)
     say(page, HOSTILE)
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     page.locator(".tool-card summary").click()
 
     expect(page.locator('.message[data-role="agent"]').last).to_contain_text("<script>document.title='hacked'</script>")
@@ -179,7 +159,7 @@ def test_a_server_that_restarts(tmp_path: Path, model: ModelServer, page: Page) 
     with ServerProcess(tmp_path, "--port", "0", "--ws-port", "0", environment=environment) as first:
         page.goto(first.page)
         say(page, "hello")
-        expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+        expect(turn(page, 1)).to_have_attribute("data-state", "completed")
         ports = [re.findall(r":(\d+)/", address)[0] for address in (first.page, first.websocket)]
         first.signal(signal.SIGKILL)
         first.end()
@@ -188,18 +168,18 @@ def test_a_server_that_restarts(tmp_path: Path, model: ModelServer, page: Page) 
     expect(page.locator('.message[data-state="pending"]')).to_contain_text("written while")
     with ServerProcess(tmp_path, "--port", ports[0], "--ws-port", ports[1], environment=environment):
         expect(page.locator("[data-status]")).to_have_attribute("data-status", "online")
-        expect(page.locator(turn(page, 2))).to_have_attribute("data-state", "completed")
+        expect(turn(page, 2)).to_have_attribute("data-state", "completed")
         expect(page.locator('.message[data-role="person"]')).to_have_count(2)
 
 
 def test_past_conversations_are_listed(server: Running, page: Page) -> None:
-    """On this device, with their first words; one click goes back."""
+    """From the server, with their first words; one click goes back."""
     page.goto(server.page)
     say(page, "the first conversation")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     page.get_by_role("link", name="New conversation").click()
     say(page, "the second conversation")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     expect(page.locator(".history li")).to_have_count(2)
     page.locator(".history").get_by_text("the first conversation").click()
     expect(page.locator('.message[data-role="person"]')).to_contain_text("the first conversation")
@@ -239,7 +219,7 @@ def test_on_a_phone(server: Running, page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(server.page)
     say(page, "a" * 300 + " and `" + "b" * 300 + "`")
-    expect(page.locator(turn(page, 1))).to_have_attribute("data-state", "completed")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 

@@ -88,7 +88,7 @@ def test_a_port_that_is_taken(tmp_path: Path, option: str) -> None:
         (("--host", "no.such.host.invalid"), "Cannot listen on no.such.host.invalid"),
         (("--agents", "nowhere"), "The agents folder nowhere does not exist."),
         (("--data-dir", "/dev/null/data"), "The data folder /dev/null/data cannot be used"),
-        (("--log-level", "LOUD"), "LOUD is not a log level."),
+        (("--log-level", "LOUD"), "--log-level must be one of DEBUG, INFO, WARNING, ERROR, not 'LOUD'."),
         (("--model-timeout", "0"), "The model timeout must be more than 0 seconds."),
     ],
 )

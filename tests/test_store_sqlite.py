@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -14,13 +16,13 @@ from agentchat.errors import SettingsError, StoreError
 from agentchat.store import SessionRecord, Store
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 from tests.processes import ROOT
-from tests.store_contract import CREATED, StoreContract, draft
+from tests.store_contract import CREATED, StoreContract, draft, found, titles
 
 WRITER = """
 import sys
 from pathlib import Path
 from agentchat.events import Draft
-from agentchat.store.sqlite import SqliteStore
+from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 number = store.session("s").last_seq
 while True:
@@ -48,12 +50,12 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
     """Closed and opened again: the same events."""
     first = open_store(tmp_path)
     first.create(SessionRecord("s", "weather", CREATED))
-    appended = first.append("s", [draft("user_message", key="k")], memory="m")
+    appended = first.append("s", [draft("input_response", key="k")], memory="m")
     first.close()
     second = open_store(tmp_path)
 
     assert second.read("s") == appended
-    assert second.memories("s") == ["m"]
+    assert second.memories("s") == {1: "m"}
     second.close()
 
 
@@ -74,7 +76,7 @@ def test_an_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
         events = store.read("s", limit=100_000)
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert len(events) >= acknowledged
-        assert store.memories("s") == [str(len(events))]
+        assert store.memories("s") == {1: str(len(events))}
         store.close()
     with sqlite3.connect(tmp_path / "agentchat.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -119,4 +121,28 @@ def test_a_store_that_fails_loses_no_event(tmp_path: Path) -> None:
     store._writer.execute("PRAGMA max_page_count = 1000000")
 
     assert [event.seq for event in store.append("s", [draft()])] == [2]
+    store.close()
+
+
+def test_a_folder_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What was written before there were titles and a search is listed and found."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db:
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1")
+        for number, id in enumerate("ba"):
+            db.execute("INSERT INTO sessions VALUES (?, 'weather', ?)", (id, CREATED))
+            rows = [
+                (1, "user_message", {"text": f"Oslo {number}"}),
+                (2, "text", {"content": "Oslo, an echo"}),
+                (3, "text", {"content": "Oslo again", "message_id": "m"}),
+            ]
+            for seq, type, content in rows:
+                db.execute(
+                    "INSERT INTO events VALUES (?, ?, ?, 1, ?, ?, NULL)", (id, seq, CREATED, type, json.dumps(content))
+                )
+        db.commit()
+    store = open_store(tmp_path)
+
+    assert titles(store) == ["Oslo 0", "Oslo 1"]
+    assert found(store, "oslo") == {"b": [1, 3], "a": [1, 3]}
+    store.create(SessionRecord("c", "weather", CREATED))
     store.close()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,21 @@ class SessionRecord:
     created: str
     last_seq: int = 0
     last_turn: int = 0
+    title: str = ""
+    updated: str = ""  # when its newest event was written, else when it was made
+
+
+@dataclass(frozen=True)
+class Found:
+    """A session that was looked for, and where the words stand: (seq, text around them), seq 0 for the title."""
+
+    session: SessionRecord
+    places: Sequence[tuple[int, str]] = ()
+
+
+MARKS = frozenset({"rewind", "input_request", "input_response"})  # rare events that change what others mean
+TITLE_CHARS = 80  # of the first message, which names a session without a title
+SEARCH_PLACES = 3  # shown of each session that was found
 
 
 class Store(Protocol):
@@ -42,14 +57,41 @@ class Store(Protocol):
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         """Events with a `seq` greater than `after`, oldest first."""
 
-    def memories(self, session_id: str) -> list[str]:
-        """What the agents remember, turn by turn, oldest first."""
+    def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
+        """All events of these types, oldest first: quick for those of MARKS."""
+
+    def memories(self, session_id: str) -> dict[int, str]:
+        """What the agents remember of each turn, oldest first."""
+
+    def memory(self, session_id: str, turn: int) -> str | None:
+        """What the agents remember of that turn."""
 
     def open_turns(self) -> list[tuple[str, int]]:
         """(session, turn) of every turn that was started and not completed."""
 
     def unanswered(self, session_id: str) -> list[Event]:
-        """The `user_message` events whose turn was never started, oldest first."""
+        """The `user_message` events whose turn was never started, oldest first; of edited messages each version."""
+
+    def milestones(self, session_id: str, turn: int) -> list[Event]:
+        """The turn's `user_message` (each version of it), `turn_started` and `turn_completed`, oldest first."""
+
+    def keyed(self, session_id: str, key: str) -> Event | None:
+        """The event that was appended with that key."""
+
+    def sessions_unanswered(self) -> list[str]:
+        """The sessions in which `unanswered` finds something."""
+
+    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+        """Sessions in whose title or messages all `words` stand, or all of them for "", newest first.
+
+        `before` is (updated, id) of a session: only those behind it.
+        """
+
+    def delete(self, session_id: str) -> bool:
+        """Forget a session with all that belongs to it. False if there is none."""
+
+    def expired(self, before: str) -> list[str]:
+        """Sessions without an event since that time."""
 
     def discard_empty(self, before: str) -> None:
         """Forget sessions without events that were created before that time."""

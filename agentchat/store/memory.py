@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from agentchat.errors import DuplicateMessage
 from agentchat.events import Draft, Event, now
-from agentchat.store import SessionRecord
+from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, SessionRecord
 
 
 @dataclass
@@ -17,6 +18,20 @@ class _Log:
     events: list[Event] = field(default_factory=list)
     keys: dict[str, Event] = field(default_factory=dict)
     memories: dict[int, str] = field(default_factory=dict)
+    words: dict[int, str] = field(default_factory=dict)  # by seq; 0 for the title
+
+    @property
+    def now(self) -> SessionRecord:
+        last_turn = max((event.turn for event in self.events), default=0)
+        updated = self.events[-1].ts if self.events else self.record.created
+        first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
+        title = self.words.get(0) or first
+        return replace(self.record, last_seq=len(self.events), last_turn=last_turn, title=title, updated=updated)
+
+    @property
+    def unanswered(self) -> list[Event]:
+        begun = self.turns("turn_started") | self.turns("turn_completed")
+        return [e for e in self.events if e.type == "user_message" and e.turn not in begun]
 
     def turns(self, type: str) -> set[int]:
         return {event.turn for event in self.events if event.type == type}
@@ -36,10 +51,7 @@ class MemoryStore:
     def session(self, session_id: str) -> SessionRecord | None:
         with self._lock:
             log = self._logs.get(session_id)
-            if log is None:
-                return None
-            last_turn = max((event.turn for event in log.events), default=0)
-            return replace(log.record, last_seq=len(log.events), last_turn=last_turn)
+            return log.now if log else None
 
     def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
         with self._lock:
@@ -52,6 +64,11 @@ class MemoryStore:
             events = [Event(seq, ts, draft.turn, draft.type, draft.body) for seq, draft in enumerate(drafts, first)]
             log.events += events
             log.keys |= {d.key: e for d, e in zip(drafts, events, strict=True) if d.key is not None}
+            for draft, event in zip(drafts, events, strict=True):
+                if draft.words is not None:
+                    log.words[event.seq] = draft.words
+                if draft.title is not None:
+                    log.words[0] = draft.title
             if memory is not None:
                 log.memories[drafts[-1].turn] = memory
             return events
@@ -61,9 +78,17 @@ class MemoryStore:
             log = self._logs.get(session_id)
             return log.events[after : after + limit] if log else []
 
-    def memories(self, session_id: str) -> list[str]:
+    def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         with self._lock:
-            return [memory for _, memory in sorted(self._logs[session_id].memories.items())]
+            return [event for event in self._logs[session_id].events if event.type in types]
+
+    def memories(self, session_id: str) -> dict[int, str]:
+        with self._lock:
+            return dict(sorted(self._logs[session_id].memories.items()))
+
+    def memory(self, session_id: str, turn: int) -> str | None:
+        with self._lock:
+            return self._logs[session_id].memories.get(turn)
 
     def open_turns(self) -> list[tuple[str, int]]:
         with self._lock:
@@ -75,9 +100,41 @@ class MemoryStore:
 
     def unanswered(self, session_id: str) -> list[Event]:
         with self._lock:
-            log = self._logs[session_id]
-            begun = log.turns("turn_started") | log.turns("turn_completed")
-            return [e for e in log.events if e.type == "user_message" and e.turn not in begun]
+            return self._logs[session_id].unanswered
+
+    def milestones(self, session_id: str, turn: int) -> list[Event]:
+        types = {"user_message", "turn_started", "turn_completed"}
+        with self._lock:
+            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in types]
+
+    def keyed(self, session_id: str, key: str) -> Event | None:
+        with self._lock:
+            return self._logs[session_id].keys.get(key)
+
+    def sessions_unanswered(self) -> list[str]:
+        with self._lock:
+            return [id for id, log in self._logs.items() if log.unanswered]
+
+    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+        wanted = re.findall(r"\w+", words.lower())
+        with self._lock:
+            logs = sorted(self._logs.items(), key=lambda entry: (entry[1].now.updated, entry[0]), reverse=True)
+            found: list[Found] = []
+            for id, log in logs:
+                if before is not None and (log.now.updated, id) >= before:
+                    continue
+                places = [(seq, text) for seq, text in log.words.items() if _has(text, wanted)] if wanted else []
+                if places or not wanted:
+                    found.append(Found(log.now, places[:SEARCH_PLACES]))
+            return found[:limit]
+
+    def delete(self, session_id: str) -> bool:
+        with self._lock:
+            return self._logs.pop(session_id, None) is not None
+
+    def expired(self, before: str) -> list[str]:
+        with self._lock:
+            return [id for id, log in self._logs.items() if log.now.updated < before]
 
     def discard_empty(self, before: str) -> None:
         with self._lock:
@@ -85,3 +142,9 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _has(text: str, wanted: Sequence[str]) -> bool:
+    """All of them, the last as the beginning of a word."""
+    words = re.findall(r"\w+", text.lower())
+    return all(word in words for word in wanted[:-1]) and any(word.startswith(wanted[-1]) for word in words)

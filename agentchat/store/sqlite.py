@@ -7,17 +7,18 @@ is being committed share the next commit, so many conversations at once cost few
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agentchat.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.events import Draft, Event, now
-from agentchat.store import SessionRecord
+from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, SessionRecord
 
 BUSY_TIMEOUT = 10_000  # ms a statement waits for another process that reads the file, a backup for example
 
@@ -39,10 +40,41 @@ MIGRATIONS = [
         PRIMARY KEY (session, turn)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sessions ADD COLUMN title TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN updated TEXT NOT NULL DEFAULT '';
+    UPDATE sessions SET
+        number = (SELECT count(*) FROM sessions AS other WHERE other.id <= sessions.id),
+        updated = coalesce((SELECT ts FROM events WHERE session = sessions.id ORDER BY seq DESC LIMIT 1), created);
+    CREATE UNIQUE INDEX session_numbers ON sessions (number);
+    CREATE INDEX newest_sessions ON sessions (updated, id);
+    CREATE INDEX event_marks ON events (session, seq) WHERE type IN ('rewind', 'input_request', 'input_response');
+    CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = "unicode61 remove_diacritics 2");
+    INSERT INTO words (rowid, text)
+        SELECT (number << 24) + seq, json_extract(body, '$.text')
+        FROM events JOIN sessions ON sessions.id = session WHERE type = 'user_message'
+        UNION ALL
+        SELECT (number << 24) + seq, json_extract(body, '$.content')
+        FROM events JOIN sessions ON sessions.id = session
+        WHERE type = 'text' AND json_type(body, '$.message_id') = 'text' AND json_type(body, '$.content') = 'text';
+    """,
 ]
+SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq; seq 0 is the title
 
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EVENT = "seq, ts, turn, type, body"
+SESSION = (
+    "id, agent, created, (SELECT coalesce(max(seq), 0) FROM events WHERE session = sessions.id),"
+    " (SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
+    "  AND type IN ('user_message', 'turn_started', 'turn_completed')),"
+    f" coalesce(nullif(title, ''), (SELECT substr(json_extract(body, '$.text'), 1, {TITLE_CHARS}) FROM events"
+    "  WHERE session = sessions.id AND type = 'user_message' ORDER BY turn LIMIT 1), ''), updated"
+)
+UNANSWERED = (
+    "type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events WHERE session = asked.session"
+    " AND turn = asked.turn AND type IN ('turn_started', 'turn_completed'))"
+)
 
 
 @dataclass
@@ -52,6 +84,7 @@ class _Append:
     session_id: str
     drafts: Sequence[Draft]
     memory: str | None
+    words: Sequence[str | None]  # of each draft
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
     is_done: bool = False
@@ -82,10 +115,24 @@ class SqliteStore:
 
     def create(self, session: SessionRecord) -> None:
         with self._transaction() as db:
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?)", (session.id, session.agent, session.created))
+            db.execute(
+                "INSERT INTO sessions (id, agent, created, updated, number)"
+                " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
+                (session.id, session.agent, session.created, session.created),
+            )
+
+    def delete(self, session_id: str) -> bool:
+        with self._transaction() as db:
+            number = _number(db, session_id)
+            if number is None:
+                return False
+            db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
+            for table, column in (("memories", "session"), ("events", "session"), ("sessions", "id")):
+                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
+            return True
 
     def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
-        job = _Append(session_id, drafts, memory)
+        job = _Append(session_id, drafts, memory, [draft.words for draft in drafts])
         self._pending.append(job)
         with self._write_lock:  # whoever gets here first commits for all that are waiting
             if not job.is_done:
@@ -126,14 +173,7 @@ class SqliteStore:
     # Reading
 
     def session(self, session_id: str) -> SessionRecord | None:
-        rows = self._select(
-            "SELECT id, agent, created,"
-            " (SELECT coalesce(max(seq), 0) FROM events WHERE session = sessions.id),"
-            " (SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
-            "  AND type IN ('user_message', 'turn_started', 'turn_completed'))"
-            " FROM sessions WHERE id = ?",
-            session_id,
-        )
+        rows = self._select(f"SELECT {SESSION} FROM sessions WHERE id = ?", session_id)
         return SessionRecord(*rows[0]) if rows else None
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
@@ -143,9 +183,19 @@ class SqliteStore:
         )  # fmt: skip
         return [Event(*row) for row in rows]
 
-    def memories(self, session_id: str) -> list[str]:
-        rows = self._select("SELECT memory FROM memories WHERE session = ? ORDER BY turn", session_id)
-        return [memory for (memory,) in rows]
+    def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
+        listed = ", ".join(f"'{type}'" for type in sorted(types))  # written out, or SQLite cannot use its index
+        rows = self._select(
+            f"SELECT {EVENT} FROM events WHERE session = ? AND type IN ({listed}) ORDER BY seq", session_id
+        )
+        return [Event(*row) for row in rows]
+
+    def memories(self, session_id: str) -> dict[int, str]:
+        return dict(self._select("SELECT turn, memory FROM memories WHERE session = ? ORDER BY turn", session_id))
+
+    def memory(self, session_id: str, turn: int) -> str | None:
+        rows = self._select("SELECT memory FROM memories WHERE session = ? AND turn = ?", session_id, turn)
+        return rows[0][0] if rows else None
 
     def open_turns(self) -> list[tuple[str, int]]:
         return self._select(
@@ -155,13 +205,49 @@ class SqliteStore:
         )
 
     def unanswered(self, session_id: str) -> list[Event]:
-        rows = self._select(
-            f"SELECT {EVENT} FROM events AS asked WHERE session = ? AND type = 'user_message'"
-            " AND NOT EXISTS (SELECT 1 FROM events WHERE session = asked.session AND turn = asked.turn"
-            "                 AND type IN ('turn_started', 'turn_completed')) ORDER BY seq",
-            session_id,
+        query = f"SELECT {EVENT} FROM events AS asked WHERE session = ? AND {UNANSWERED} ORDER BY seq"
+        return [Event(*row) for row in self._select(query, session_id)]
+
+    def milestones(self, session_id: str, turn: int) -> list[Event]:
+        query = (
+            f"SELECT {EVENT} FROM events WHERE session = ? AND turn = ?"
+            " AND type IN ('user_message', 'turn_started', 'turn_completed') ORDER BY seq"
         )
-        return [Event(*row) for row in rows]
+        return [Event(*row) for row in self._select(query, session_id, turn)]
+
+    def keyed(self, session_id: str, key: str) -> Event | None:
+        rows = self._select(f"SELECT {EVENT} FROM events WHERE session = ? AND key = ?", session_id, key)
+        return Event(*rows[0]) if rows else None
+
+    def sessions_unanswered(self) -> list[str]:
+        rows = self._select(f"SELECT DISTINCT session FROM events AS asked WHERE {UNANSWERED}")
+        return [id for (id,) in rows]
+
+    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+        updated, id = before or ("~", "")  # "~" sorts behind every time
+        match = _match(words)
+        if not match:
+            query = (
+                f"SELECT {SESSION} FROM sessions WHERE (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?"
+            )
+            return [Found(SessionRecord(*row)) for row in self._select(query, updated, id, limit)]
+        rows = self._select(
+            f"SELECT number, {SESSION} FROM sessions"
+            f" WHERE number IN (SELECT DISTINCT rowid >> {SEQ_BITS} FROM words WHERE words MATCH ?)"
+            " AND (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?",
+            match, updated, id, limit,
+        )  # fmt: skip
+        return [Found(SessionRecord(*row), self._places(number, match)) for number, *row in rows]
+
+    def _places(self, number: int, match: str) -> list[tuple[int, str]]:
+        return self._select(
+            "SELECT rowid - ?, snippet(words, 0, '', '', '…', 16) FROM words"
+            " WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
+            _rows(number)[0], match, *_rows(number), SEARCH_PLACES,
+        )  # fmt: skip
+
+    def expired(self, before: str) -> list[str]:
+        return [id for (id,) in self._select("SELECT id FROM sessions WHERE updated < ?", before)]
 
     def _select(self, query: str, *parameters: object) -> list[Any]:
         try:
@@ -224,14 +310,21 @@ def _write(db: sqlite3.Connection, job: _Append) -> None:
     if duplicate is not None:
         job.error = DuplicateMessage(duplicate)
         return
-    (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (job.session_id,)).fetchone()
-    if last is None and not _exists(db, job.session_id):
+    number = _number(db, job.session_id)
+    if number is None:
         job.error = KeyError(job.session_id)
         return
+    (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (job.session_id,)).fetchone()
     ts = now()
-    for seq, draft in enumerate(job.drafts, (last or 0) + 1):
+    for seq, (draft, words) in enumerate(zip(job.drafts, job.words, strict=True), (last or 0) + 1):
         db.execute(INSERT_EVENT, (job.session_id, seq, ts, draft.turn, draft.type, draft.body, draft.key))
         job.events.append(Event(seq, ts, draft.turn, draft.type, draft.body))
+        if words is not None:
+            db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0] + seq, words))
+        if (title := draft.title) is not None:
+            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, job.session_id))
+            db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
+    db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, job.session_id))
     if job.memory is not None:
         turn = job.drafts[-1].turn
         db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (job.session_id, turn, job.memory))
@@ -247,5 +340,17 @@ def _duplicate(db: sqlite3.Connection, job: _Append) -> Event | None:
     return None
 
 
-def _exists(db: sqlite3.Connection, session_id: str) -> bool:
-    return db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is not None
+def _number(db: sqlite3.Connection, session_id: str) -> int | None:
+    row = db.execute("SELECT number FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return row[0] if row else None
+
+
+def _rows(number: int) -> tuple[int, int]:
+    """The first and the last row that a session has in `words`."""
+    return number << SEQ_BITS, ((number + 1) << SEQ_BITS) - 1
+
+
+def _match(words: str) -> str:
+    """FTS5's expression for all of the words, the last as the beginning of one."""
+    quoted = [f'"{word}"' for word in re.findall(r"\w+", words)]
+    return " ".join(quoted) + "*" if quoted else ""

@@ -177,6 +177,15 @@ test("silence after something was sent means that nobody is there", () => {
   assert.equal(network.sockets.length, 2);
 });
 
+test("what needs no answer waits for none", () => {
+  const network = online();
+
+  network.connection.send({ type: "typing" }, { isAnswered: false });
+  network.pass(60_000);
+
+  assert.equal(network.sockets.length, 1);
+});
+
 test("any frame is an answer", () => {
   const network = online();
 

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, compact, costs, displayName, duration, hue, initial, pretty } from "../../website_files/static/js/format.js";
-import { shorten } from "../../website_files/static/js/history.js";
+import {
+  ago, compact, costs, displayName, duration, hue, initial, pretty, shorten,
+} from "../../website_files/static/js/format.js";
 
 test("names are made readable", () => {
   assert.equal(displayName("weather_agent"), "Weather agent");

@@ -4,40 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { EMPTY, dismiss, firstText, isLive, reduce, runningTurn, write } from "../../website_files/static/js/session.js";
-
-const STAMP = "2026-11-21T05:09:42.304Z";
-
-/** Numbers logged events as the server does; a frame without `turn` is live only. */
-function fold(frames, state = EMPTY) {
-  let seq = state.lastSeq;
-  return frames.reduce((each, [type, content, turn]) => {
-    const logged = turn ? { seq: ++seq, ts: STAMP, turn } : {};
-    return reduce(each, { type, content, ...logged });
-  }, state);
-}
-
-const confirmed = (more = {}) => [
-  "connection_confirmed",
-  { session_id: "s1", agent: "weather", last_seq: 0, status: "idle", recovered: true, replaced: null, ...more },
-];
-const asked = (turn = 1, id = "m1", text = "Oslo?") => ["user_message", { id, text, name: "user" }, turn];
-const started = (turn = 1, id = "m1") => ["turn_started", { message_id: id, agent: "weather" }, turn];
-const stream = (offset, content, message_id = "a1") => ["stream", { message_id, sender: "forecaster", offset, content }];
-const said = (content, turn = 1, more = {}) => ["text", { content, sender: "forecaster", message_id: "a1", ...more }, turn];
-const called = (id = "c1", turn = 1) => [
-  "tool_call",
-  {
-    sender: "forecaster", message_id: `for-${id}`, content: null,
-    tool_calls: [{ id, type: "function", function: { name: "forecast", arguments: '{"city": "Oslo"}' } }],
-  },
-  turn,
-];
-const runs = (call_id = "c1", turn = 1) => ["execute_function", { func_name: "forecast", call_id, arguments: { city: "Oslo" } }, turn];
-const ran = (content, ok = true, call_id = "c1", turn = 1) => [
-  "executed_function", { func_name: "forecast", call_id, content, is_exec_success: ok }, turn,
-];
-const responded = (content, tool_call_id = "c1", turn = 1) => ["tool_response", { tool_responses: [{ tool_call_id, content }] }, turn];
-const ended = (status = "completed", turn = 1) => ["turn_completed", { status, duration_ms: 1200, usage: { prompt_tokens: 3 } }, turn];
+import {
+  STAMP, asked, called, confirmed, ended, fold, ran, responded, rewound, runs, said, started, stream,
+} from "./frames.mjs";
 
 const items = (state, turn = 0) => state.turns[turn].items;
 
@@ -202,6 +171,54 @@ test("events of the running turn do not end up in the queued one", () => {
 
   assert.equal(items(state, 0).length, 1);
   assert.equal(items(state, 1).length, 0);
+});
+
+test("a message that waits is replaced by its edited text", () => {
+  const state = fold([confirmed(), asked(), started(), asked(2, "m2", "Rome?"), asked(2, "m3", "Paris?")]);
+
+  const [, { message, status, key }, ...others] = state.turns;
+  assert.deepEqual([message.text, message.seq, status, key, others.length], ["Paris?", 4, "queued", "m2", 0]);
+});
+
+test("one that is stopped before it began was withdrawn", () => {
+  const state = fold([confirmed(), asked(), started(), asked(2, "m2"), ended("stopped", 2), ended("stopped")]);
+
+  assert.deepEqual(state.turns.map((turn) => turn.status), ["stopped", "withdrawn"]);
+});
+
+test("turns that no longer count are gone, with what still comes of them", () => {
+  const before = fold([confirmed(), asked(), started(), said("Sunny."), ended(), asked(2, "m2"), started(2, "m2")]);
+
+  const state = fold([rewound([1, 2]), asked(3, "m3", "Rome?"), said("Rainy.", 2), ended("stopped", 2), started(3, "m3")], before);
+
+  assert.deepEqual(state.turns.map(({ number, status }) => [number, status]), [[3, "running"]]);
+  assert.equal(state.lastSeq, before.lastSeq + 5);
+});
+
+test("a message counts its earlier versions, but not what a rollback cut off", () => {
+  const answered = (turn) => [asked(turn, `m${turn}`), started(turn), ended("completed", turn)];
+  const twice = fold([confirmed(), ...answered(1), rewound([1], "retry"), ...answered(2), rewound([2]), ...answered(3), ...answered(4)]);
+  const cut = fold([rewound([4], "rollback"), ...answered(5)], twice);
+
+  assert.deepEqual(twice.turns.map((turn) => turn.versions), [2, 0]);
+  assert.deepEqual(cut.turns.map((turn) => turn.versions), [2, 0]);
+});
+
+test("a conversation is called as the server says, from the beginning and when it is renamed", () => {
+  const state = fold([confirmed({ title: "Weather" })]);
+
+  assert.equal(state.title, "Weather");
+  assert.equal(fold([["session_renamed", { title: "Oslo", name: "Ada" }, 0]], state).title, "Oslo");
+});
+
+test("an error that names a message marks only that", () => {
+  const error = { code: "message_too_long", message: "Too long.", id: "m2" };
+  const written = ["m1", "m2"].reduce((state, id) => write(state, { id, text: "?" }), fold([confirmed()]));
+
+  const state = fold([["error", error]], written);
+
+  assert.deepEqual(state.pending.map((message) => message.error?.code), [undefined, "message_too_long"]);
+  assert.deepEqual(state.errors, []);
 });
 
 test("a message that is known already is not written again", () => {

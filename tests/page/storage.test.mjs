@@ -1,31 +1,13 @@
-/** What is kept in the browser: unsent messages, the list of conversations; also when nothing can be kept. */
+/** What is kept in the browser: unsent messages; also when nothing can be kept. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-/** Keys are its own properties, as in a browser; its methods are not among them. */
-class FakeStorage {
-  getItem(key) {
-    return this[key] ?? null;
-  }
-  setItem(key, value) {
-    this[key] = String(value);
-  }
-  removeItem(key) {
-    delete this[key];
-  }
-  clear() {
-    for (const key of Object.keys(this)) delete this[key];
-  }
-}
+import { browserStores } from "./browser.mjs";
 
-const stores = { localStorage: new FakeStorage(), sessionStorage: new FakeStorage() };
-for (const [name, value] of Object.entries(stores)) {
-  Object.defineProperty(globalThis, name, { value, configurable: true });
-}
+const stores = browserStores();
 const { Storage } = await import("../../website_files/static/js/storage.js");
 const outbox = await import("../../website_files/static/js/outbox.js");
-const history = await import("../../website_files/static/js/history.js");
 
 beforeEach(() => Object.values(stores).forEach((store) => store.clear()));
 
@@ -62,39 +44,6 @@ test("what has no session yet belongs to this tab alone", () => {
   outbox.add(null, message("a"));
 
   assert.deepEqual(Object.keys(stores.localStorage), []);
-});
-
-test("the conversation spoken in last comes first, and keeps its first title", () => {
-  history.touch({ id: "s1", title: "Oslo?", agent: "weather", at: 1 });
-  history.touch({ id: "s2", title: "Sums", agent: "calculator", at: 2 });
-  history.touch({ id: "s1", title: "And Rome?", agent: "weather", at: 3 });
-
-  assert.deepEqual(history.entries().map(({ id, title }) => [id, title]), [["s1", "Oslo?"], ["s2", "Sums"]]);
-});
-
-test("looking at an old conversation does not make it a new one", () => {
-  history.touch({ id: "s1", title: "Oslo?", agent: "weather", at: 5 });
-  history.touch({ id: "s2", title: "Sums", agent: "calculator", at: 9 });
-  history.touch({ id: "s1", title: "Oslo?", agent: "weather", at: 1 });
-
-  assert.deepEqual(ids(history.entries()), ["s2", "s1"]);
-  assert.equal(history.entries()[1].at, 5);
-});
-
-test("a conversation can be taken from the list", () => {
-  history.touch({ id: "s1", title: "Oslo?", agent: "weather", at: 1 });
-
-  history.forget("s1");
-
-  assert.deepEqual(history.entries(), []);
-});
-
-test("a list that somebody edited by hand is no list", () => {
-  stores.localStorage.setItem("agentchat.history", '{"oops": [');
-  assert.deepEqual(history.entries(), []);
-
-  stores.localStorage.setItem("agentchat.history", '[null, {"id": 3}, {"id": "s1"}]');
-  assert.deepEqual(ids(history.entries()), ["s1"]);
 });
 
 test("where nothing may be kept, nothing breaks", () => {

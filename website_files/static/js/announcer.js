@@ -1,6 +1,7 @@
 /** Tells a screen reader what has been finished; never each token. */
 
 import { displayName } from "./format.js";
+import { humanPrompt, repliesTo } from "./prompts.js";
 
 const ENDS = {
   stopped: "The answer was stopped.",
@@ -19,6 +20,7 @@ export class Announcer {
   happened({ type, content }) {
     const isAnswer = type === "text" && content.message_id && content.content;
     if (isAnswer) this.say(`${displayName(content.sender)}: ${content.content}`);
+    if (type === "input_request") this.say(asked(content));
     if (type === "error") this.say(content.message);
     if (type === "turn_completed" && ENDS[content.status]) this.say(ENDS[content.status]);
   }
@@ -29,4 +31,9 @@ export class Announcer {
     this.#element.append(line);
     while (this.#element.children.length > 5) this.#element.firstElementChild.remove();
   }
+}
+
+function asked({ agent, prompt = "", tool }) {
+  if (tool) return `${tool.name} waits for your yes.`;
+  return `${repliesTo(prompt) ? "" : `${displayName(agent)} asks: `}${humanPrompt(prompt)}`;
 }

@@ -2,18 +2,24 @@
 
 import { backoff } from "./backoff.js";
 import { Conversation } from "./conversation.js";
-import * as history from "./history.js";
 import * as outbox from "./outbox.js";
-import { addressOf, addressed, fetchConfig, socketAddress } from "./server.js";
-import { firstText } from "./session.js";
-import { tab } from "./storage.js";
+import { Past } from "./past.js";
+import {
+  addressOf, addressed, deleteSession, fetchConfig, fetchSessions, renameSession, socketAddress,
+} from "./server.js";
+import { device, tab } from "./storage.js";
+
+const TELLING = new Set([ // what changes the list of conversations
+  "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
+]);
+const BEGUN = "begun"; // the session that this tab began, while its own address may not have got through
 
 export class App {
   config = null;
-  past = history.entries(); // past conversations, newest first
   picked = null; // the agent that a new conversation will be with
   /** @type {Conversation|null} */
   conversation = null;
+  past;
   #listener;
   #configStatus = "connecting";
   #configTries = 0;
@@ -23,6 +29,7 @@ export class App {
    *   happened(frame: object): void}} listener */
   constructor(listener) {
     this.#listener = listener;
+    this.past = new Past(() => listener.changed(), fetchSessions);
   }
 
   /** "online", "connecting", "offline" or "refused" */
@@ -33,6 +40,11 @@ export class App {
 
   get agent() {
     return this.conversation ? this.conversation.agent : this.picked;
+  }
+
+  /** What the person is called on this device, "" for nothing. */
+  get name() {
+    return device.get("name", "");
   }
 
   // Actions
@@ -63,38 +75,57 @@ export class App {
     this.#listener.changed();
   }
 
+  callMe(name) {
+    if (name === this.name) return;
+    if (name) device.set("name", name);
+    else device.remove("name");
+    this.conversation?.open();
+    this.#listener.changed();
+  }
+
   /** Sends to the open conversation; without one, this message begins it. */
   send(text) {
-    if (!this.conversation) this.#begin({ sessionId: null, agent: this.picked });
+    if (!this.conversation) this.#begin({ sessionId: null, agent: this.picked, role: "member" });
     this.conversation.send(text);
   }
 
   /** Shows a session, or the first screen, and puts it in the page's address. */
   open(sessionId) {
-    if (addressed().sessionId !== sessionId) window.history.pushState(null, "", addressOf(sessionId));
+    if (addressed().sessionId !== sessionId) history.pushState(null, "", addressOf(sessionId));
     this.showAddressed();
   }
 
-  /** Shows what the page's address names: at the start, and when going back and forth. */
+  /** Leaves a conversation that takes no more; what was written in it can be sent in the next. */
+  startOver() {
+    const { state, agent } = this.conversation;
+    const draft = `draft.${state.sessionId}`;
+    const unsent = [this.conversation.takeBack(), tab.get(draft, "")].filter(Boolean).join("\n\n");
+    tab.remove(draft);
+    if (unsent) tab.set("draft.new", unsent);
+    this.picked = this.#available(agent)?.name ?? this.picked;
+    this.open(null);
+  }
+
+  /** Shows what the page's address names: when going back and forth. */
   showAddressed() {
-    const { sessionId, agent } = addressed();
+    const { sessionId, agent, role } = addressed();
     if (sessionId && sessionId === this.conversation?.state.sessionId) return;
     this.#leave();
-    const isUnsent = !sessionId && outbox.load(null)[0];
+    const unsent = sessionId ? null : outbox.load(null)[0];
     if (agent) this.picked = this.#available(agent)?.name ?? this.picked;
-    if (sessionId || isUnsent) this.#begin({ sessionId, agent: isUnsent?.agent ?? null });
+    if (sessionId || unsent) this.#begin({ sessionId, agent: unsent?.agent ?? null, role });
     this.#listener.opened(sessionId);
   }
 
-  forget(id) {
-    history.forget(id);
-    this.readPast();
+  async rename(id, title) {
+    await renameSession(id, title, this.name);
+    this.past.rename(id, title);
   }
 
-  /** This tab or another one changed the list. */
-  readPast() {
-    this.past = history.entries();
-    this.#listener.changed();
+  async delete(id) {
+    if (this.conversation?.state.sessionId === id) this.open(null);
+    await deleteSession(id);
+    this.past.remove(id);
   }
 
   // Internal
@@ -106,7 +137,17 @@ export class App {
     const first = this.#available(this.picked) ?? this.#available(config.default_agent) ?? this.#available();
     this.picked = first?.name ?? null;
     this.#setConfigStatus("online");
-    if (isFirst) this.showAddressed();
+    this.past.refresh();
+    if (!isFirst) return;
+    this.#findBegun();
+    this.showAddressed();
+  }
+
+  /** A reload may overtake the address that a new session has just got: it is found by what this tab remembers. */
+  #findBegun() {
+    const begun = tab.get(BEGUN);
+    const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    if (begun && isReload && !addressed().sessionId) history.replaceState(null, "", addressOf(begun));
   }
 
   #available(name) {
@@ -119,8 +160,9 @@ export class App {
   }
 
   #begin(which) {
-    const conversation = new Conversation(socketAddress(this.config), which, {
+    const conversation = new Conversation(socketAddress(this.config), which, () => this.name, {
       changed: () => this.#listener.changed(),
+      confirmed: (content) => conversation === this.conversation && this.#named(content),
       happened: (frame, isLive) => conversation === this.conversation && this.#happened(frame, isLive),
     });
     this.conversation = conversation;
@@ -128,30 +170,28 @@ export class App {
   }
 
   #leave() {
-    const unsent = this.conversation?.takeBack();
+    const { conversation } = this;
+    const unsent = conversation && !conversation.state.sessionId ? conversation.takeBack() : "";
     if (unsent) tab.set("draft.new", unsent);
-    this.conversation?.close();
+    tab.remove(BEGUN);
+    conversation?.close();
     this.conversation = null;
   }
 
   #happened(frame, isLive) {
-    if (frame.type === "connection_confirmed") this.#named(frame.content);
-    if (frame.type === "user_message" && (isLive || frame.turn === 1)) this.#note(frame);
-    if (isLive) this.#listener.happened(frame);
+    if (!isLive) return;
+    if (TELLING.has(frame.type)) this.past.refresh();
+    this.#listener.happened(frame);
   }
 
   /** The address names the session from now on, so that a reload or a second tab shows the same. */
   #named({ session_id: sessionId, replaced }) {
-    if (addressed().sessionId === sessionId) return;
-    if (replaced) this.forget(replaced);
+    const { sessionId: before, role } = addressed();
+    if (this.past.status === "failed") this.past.refresh(); // the server is back
+    if (before === sessionId) return;
+    tab.set(BEGUN, sessionId);
     const change = replaced ? "replaceState" : "pushState"; // "back" from a new conversation is the first screen
-    window.history[change](null, "", addressOf(sessionId));
+    history[change](null, "", addressOf(sessionId, role));
     this.#listener.named(sessionId);
-  }
-
-  #note({ ts }) {
-    const { state, agent } = this.conversation;
-    history.touch({ id: state.sessionId, title: firstText(state), agent, at: Date.parse(ts) || Date.now() });
-    this.readPast();
   }
 }

@@ -1,6 +1,6 @@
 /** Where the person writes. It always takes text: while an answer comes, and while there is no connection. */
 
-import { setText } from "./dom.js";
+import { fitHeight, setText } from "./dom.js";
 import { tab } from "./storage.js";
 import { codePoints } from "./turns.js";
 
@@ -17,7 +17,7 @@ export class Composer {
   #length = 0; // characters written
   #draft = null; // where this conversation's unfinished text is kept
 
-  /** @param {{send(text: string): void, stop(): void}} intents */
+  /** @param {{send(text: string): void, stop(): void, wrote(isWriting: boolean): void}} intents */
   constructor(form, intents) {
     this.#form = form;
     this.#field = form.querySelector("textarea");
@@ -25,13 +25,15 @@ export class Composer {
     this.#stop = form.querySelector(".stop-button");
     this.#note = form.querySelector(".composer-note");
     form.addEventListener("submit", (event) => (event.preventDefault(), this.#submit(intents)));
-    this.#field.addEventListener("input", () => this.#changed());
+    this.#field.addEventListener("input", () => (this.#changed(), intents.wrote(this.#length > 0)));
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     this.#stop.addEventListener("click", () => (intents.stop(), this.focus()));
   }
 
-  /** @param {{placeholder: string, limit: number, isReady: boolean, isRunning: boolean, isStopping: boolean}} now */
-  update({ placeholder, limit, isReady, isRunning, isStopping }) {
+  /** @param {{isHidden: boolean, placeholder: string, limit: number, isReady: boolean, isRunning: boolean,
+   *   isStopping: boolean}} now */
+  update({ isHidden, placeholder, limit, isReady, isRunning, isStopping }) {
+    this.#form.hidden = isHidden;
     this.#field.placeholder = placeholder;
     this.#limit = limit;
     this.#isReady = isReady;
@@ -60,11 +62,12 @@ export class Composer {
 
   // Internal
 
-  #submit({ send }) {
+  #submit({ send, wrote }) {
     if (this.#send.disabled) return;
     const text = this.#field.value;
     this.#field.value = "";
     this.#changed();
+    wrote(false);
     send(text);
     this.focus();
   }
@@ -81,7 +84,7 @@ export class Composer {
     else tab.remove(this.#draft);
     this.#length = text.trim() ? codePoints(text) : 0;
     this.#judge();
-    this.#grow();
+    fitHeight(this.#field);
   }
 
   /** What is too long is never sent, and is not cut either. */
@@ -91,11 +94,6 @@ export class Composer {
     this.#send.disabled = !this.#isReady || this.#length === 0 || excess > 0;
     this.#field.setAttribute("aria-invalid", excess > 0);
     setText(this.#note, excess > 0 ? tooLong(excess) : isNearlyFull ? remaining(-excess) : "");
-  }
-
-  #grow() {
-    this.#field.style.setProperty("height", "auto");
-    this.#field.style.setProperty("height", `${this.#field.scrollHeight}px`);
   }
 }
 

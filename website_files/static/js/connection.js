@@ -59,10 +59,10 @@ export class Connection {
   }
 
   /** @returns {boolean} whether the frame was handed to the network; that it arrived is for its answer to say */
-  send(frame) {
+  send(frame, { isAnswered = true } = {}) {
     if (this.status !== "online") return false;
     this.#socket.send(JSON.stringify(frame));
-    if (!this.#timers.answer) this.#wait("answer", ANSWER_TIME, this.open);
+    if (isAnswered && !this.#timers.answer) this.#wait("answer", ANSWER_TIME, this.open);
     return true;
   }
 

@@ -1,29 +1,39 @@
 /**
- * One open conversation: its state, its connection, and the messages that still have to get through.
+ * One open conversation: its state, its connection, and what still has to get through.
  * Each has its own socket, so what comes late from one that was left can never end up in another.
  */
 
 import { Connection } from "./connection.js";
 import * as outbox from "./outbox.js";
-import { EMPTY, dismiss, isLive, reduce, runningTurn, write } from "./session.js";
+import { stopTyping } from "./people.js";
+import { sendAnswer, unsentAnswers } from "./questions.js";
+import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "./session.js";
+import { TypingMemory, TypingSignal } from "./typing.js";
 
 export class Conversation {
   /** @type {import("./session.js").State} */
   state;
   agent;
+  #who;
   #connection;
   #listener;
   #stopWanted = null; // the turn to stop, until it has ended
+  #signal = new TypingSignal((isTyping) => this.#command("typing", { is_typing: isTyping }, { isAnswered: false }));
+  #typists = new TypingMemory((name) => this.#change(stopTyping(this.state, name)));
 
   /**
    * @param {string} server the WebSocket's address
-   * @param {{sessionId: string|null, agent: string|null}} which
-   * @param {{changed(): void, happened(frame: object, isLive: boolean): void}} listener
+   * @param {{sessionId: string|null, agent: string|null, role: string}} which
+   * @param {() => string} who the person's name now, "" for none
+   * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void}}
+   *   listener `confirmed` is told before anything is sent
    */
-  constructor(server, { sessionId, agent }, listener) {
+  constructor(server, { sessionId, agent, role }, who, listener) {
     this.#listener = listener;
+    this.#who = who;
     this.agent = agent;
-    this.state = outbox.load(sessionId).reduce(write, { ...EMPTY, sessionId, agent });
+    const unsent = role === "viewer" ? [] : outbox.load(sessionId); // another tab's, which may write
+    this.state = unsent.reduce(write, { ...EMPTY, sessionId, agent, role });
     this.#connection = new Connection(() => this.#address(server), {
       frame: (frame) => this.#receive(frame),
       status: () => listener.changed(),
@@ -41,11 +51,13 @@ export class Conversation {
 
   // Actions
 
+  /** Also what makes a new name known. */
   open() {
     this.#connection.open();
   }
 
   close() {
+    this.#typists.clear();
     this.#connection.close();
   }
 
@@ -63,24 +75,51 @@ export class Conversation {
 
   /** Tries again to send what is still pending. */
   resend() {
-    this.#change({ ...this.state, errors: [] });
+    this.#change(forgive(this.state));
     if (this.status !== "online") return this.open();
     this.state.pending.forEach((message) => this.#post(message));
   }
 
-  /** What was written for a session that never came to be: nobody has seen it, so it can be written on. */
+  /** What nobody has seen yet can be written on, elsewhere. */
   takeBack() {
-    if (this.state.sessionId) return "";
-    this.state.pending.forEach((message) => outbox.remove(null, message.id));
-    return this.state.pending.map((message) => message.text).join("\n\n");
+    const { sessionId, pending } = this.state;
+    pending.forEach((message) => outbox.remove(sessionId, message.id));
+    this.#change({ ...this.state, pending: [] });
+    return pending.map((message) => message.text).join("\n\n");
+  }
+
+  /** @returns {boolean} whether it was sent; an answer that was not is sent later, but a password is kept nowhere */
+  answer(requestId, { text, arguments: changed, isSecret = false }) {
+    const sending = isSecret ? { isSecret } : { text, arguments: changed };
+    const isSent = this.#command("input_response", { request_id: requestId, text, arguments: changed });
+    if (isSent || !isSecret) this.#change(sendAnswer(this.state, requestId, sending));
+    return isSent;
   }
 
   stop() {
     const turn = runningTurn(this.state);
     if (!turn) return;
     this.#stopWanted = turn.number;
-    this.#sendStop();
+    this.#command("stop", { turn: turn.number });
     this.#listener.changed();
+  }
+
+  withdraw(turn) {
+    return this.#command("stop", { turn });
+  }
+
+  retry() {
+    return this.#command("retry");
+  }
+
+  edit(seq, text) {
+    return this.#command("edit", { seq, text });
+  }
+
+  /** The person's text changed; nobody is told when nobody else is there. */
+  wrote(isWriting) {
+    const others = this.state.participants.reduce((sum, { connections = 1 }) => sum + connections, 0) > 1;
+    if (others) this.#signal.wrote(isWriting);
   }
 
   dismiss(key) {
@@ -90,38 +129,46 @@ export class Conversation {
   // Internal
 
   #address(server) {
-    const { sessionId, lastSeq } = this.state;
-    const query = new URLSearchParams();
-    if (sessionId) query.set("session", sessionId);
-    if (sessionId && lastSeq) query.set("after", lastSeq);
-    if (this.agent) query.set("agent", this.agent); // also what a new session gets, should this one be gone
-    return `${server}?${query}`;
+    const { sessionId, lastSeq, role } = this.state;
+    const given = {
+      session: sessionId,
+      after: sessionId && lastSeq,
+      agent: this.agent, // also what a new session gets, should this one be gone
+      name: this.#who(),
+      role: role === "viewer" && role,
+    };
+    return `${server}?${new URLSearchParams(Object.entries(given).filter(([, value]) => value))}`;
   }
 
   #receive(frame) {
     const before = this.state;
     this.#change(reduce(before, frame));
-    if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId);
+    if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId, frame.content);
     if (frame.type === "user_message") outbox.remove(this.state.sessionId, frame.content?.id);
+    if (frame.type === "typing") this.#typists.heard(frame.content);
     if (frame.type === "turn_completed" && frame.turn === this.#stopWanted) this.#stopWanted = null;
     if (this.state !== before) this.#listener.happened(frame, isLive(this.state, frame));
   }
 
-  #confirmed(wanted) {
+  #confirmed(wanted, content) {
     const { sessionId, agent, pending } = this.state;
+    this.agent = agent;
+    this.#listener.confirmed(content);
     if (wanted !== sessionId) outbox.move(wanted, sessionId, pending);
     if (!runningTurn(this.state)) this.#stopWanted = null; // a log that starts over has other turns
-    this.agent = agent;
-    pending.forEach((message) => this.#post(message));
-    if (this.#stopWanted) this.#sendStop();
+    pending.filter((message) => !message.error).forEach((message) => this.#post(message));
+    for (const { requestId, sending } of unsentAnswers(this.state)) {
+      this.#command("input_response", { request_id: requestId, ...sending });
+    }
+    if (this.#stopWanted) this.#command("stop", { turn: this.#stopWanted });
   }
 
   #post({ text, id }) {
-    this.#connection.send({ type: "message", content: { text, id } });
+    this.#command("message", { text, id });
   }
 
-  #sendStop() {
-    this.#connection.send({ type: "stop", content: { turn: this.#stopWanted } });
+  #command(type, content = {}, options = {}) {
+    return this.#connection.send({ type, content }, options);
   }
 
   #change(state) {

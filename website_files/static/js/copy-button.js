@@ -6,12 +6,14 @@ const SHOWN = 1600; // ms
 
 export class CopyButton {
   #read;
-  #label = h("span", {}, "Copy");
+  #words;
+  #label = h("span", {});
   #timer = null;
 
   /** @param {() => string} read gives the text when it is wanted */
-  constructor(read, name) {
+  constructor(read, name, words = "Copy") {
     this.#read = read;
+    this.#words = words;
     this.element = h(
       "button",
       { type: "button", class: "copy-button", "aria-label": name, title: name, onclick: () => this.#copy() },
@@ -19,6 +21,7 @@ export class CopyButton {
       icon("check"),
       this.#label,
     );
+    this.#reset();
   }
 
   async #copy() {
@@ -31,7 +34,7 @@ export class CopyButton {
 
   #reset() {
     delete this.element.dataset.copied;
-    this.#label.textContent = "Copy";
+    this.#label.textContent = this.#words;
   }
 }
 

@@ -11,6 +11,22 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A button named by what it contains. */
+export function button(className, onclick, ...children) {
+  return h("button", { type: "button", class: className, onclick }, ...children);
+}
+
+export function iconButton(className, name, iconName, onclick) {
+  const attributes = { type: "button", class: `icon-button ${className}`, "aria-label": name, title: name, onclick };
+  return h("button", attributes, icon(iconName));
+}
+
+/** A field is as high as its text, as far as its style allows. */
+export function fitHeight(field) {
+  field.style.setProperty("height", "auto");
+  field.style.setProperty("height", `${field.scrollHeight}px`);
+}
+
 /** True is an empty attribute; false, null and undefined are none. */
 export function setAttribute(element, name, value) {
   if (typeof value === "function") element.addEventListener(name.slice(2), value);
@@ -26,19 +42,19 @@ export function setText(element, text) {
 }
 
 const ICONS = {
-  plus: "M12 5v14M5 12h14",
-  panel: "M4 5h16v14H4zM9.5 5v14",
-  send: "M12 19V5M6 11l6-6 6 6",
-  stop: "M7.5 7.5h9v9h-9z",
-  copy: "M9 9h10v11H9zM15 9V4H5v11h4",
-  check: "M5 12.5l4.5 4.5L19 7.5",
-  cross: "M6 6l12 12M18 6L6 18",
-  down: "M12 5v14M6 13l6 6 6-6",
-  chevron: "M9 6l6 6-6 6",
-  tool: "M14.5 6.5a4 4 0 0 0 5 5L12 19a2.1 2.1 0 0 1-3-3l7.5-7.5M14.5 6.5L17 4a4.6 4.6 0 0 0-6 6l-7 7",
-  alert: "M12 8v5M12 16.5v.01M12 3.5l9.5 16.5h-19z",
   again: "M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5",
-  spark: "M12 4l1.8 5.2L19 11l-5.2 1.8L12 18l-1.8-5.2L5 11l5.2-1.8z",
+  alert: "M12 8v5M12 16.5v.01M12 3.5l9.5 16.5h-19z",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  chevron: "M9 6l6 6-6 6",
+  copy: "M9 9h10v11H9zM15 9V4H5v11h4",
+  cross: "M6 6l12 12M18 6L6 18",
+  edit: "M5 19l1-4.5L16.5 4l3.5 3.5L9.5 18zM14 6.5l3.5 3.5",
+  key: "M14.5 13.5a4.5 4.5 0 1 0-4.2-2.8L4 17v3h3.5v-2.5H10V15l.8-2",
+  link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+  more: "M5 12v.01M12 12v.01M19 12v.01",
+  question: "M9 9.5a3 3 0 1 1 4.5 2.6c-.9.5-1.5 1.1-1.5 2.2M12 17.5v.01M12 21a9 9 0 1 1 0-18 9 9 0 0 1 0 18z",
+  shield: "M12 3l7.5 2.8v5.4c0 4.6-3.1 8-7.5 9.8-4.4-1.8-7.5-5.2-7.5-9.8V5.8zM9 12l2.2 2.2L15.5 10",
+  tool: "M14.5 6.5a4 4 0 0 0 5 5L12 19a2.1 2.1 0 0 1-3-3l7.5-7.5M14.5 6.5L17 4a4.6 4.6 0 0 0-6 6l-7 7",
 };
 
 export function icon(name) {

@@ -1,19 +1,21 @@
-/** What went wrong, in words. */
+/** What went wrong, in words, and the way on where the conversation itself is at its end. */
 
-import { h, icon, setText } from "./dom.js";
+import { button, h, icon, iconButton, setText } from "./dom.js";
+
+const ENDS = new Set(["session_full", "session_deleted"]);
 
 export class ErrorCard {
   #message = h("p", { dir: "auto" });
 
-  /** @param {((key: string) => void)|null} dismiss for errors that belong to no turn */
-  constructor({ key, code }, dismiss = null) {
-    const close = { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: () => dismiss(key) };
+  /** @param {{startOver(): void, dismiss?(key: string): void}} intents `dismiss` is for errors outside all turns */
+  constructor({ key, code }, { startOver, dismiss }) {
+    const way = ENDS.has(code) ? button("solid-button", startOver, "New conversation") : null;
     this.element = h(
       "div",
       { class: "error-card", "data-code": code },
       icon("alert"),
-      h("div", {}, this.#message, h("p", { class: "error-code" }, code)),
-      dismiss && h("button", close, icon("cross")),
+      h("div", {}, this.#message, h("p", { class: "error-code" }, code), way),
+      dismiss && iconButton("", "Dismiss", "cross", () => dismiss(key)),
     );
   }
 

@@ -4,6 +4,7 @@ import { setText } from "./dom.js";
 
 const NEAR = 60; // pixels that still count as the end when scrolling down to it
 const TOUCHING = 4; // pixels: whoever scrolls up further than that wants to read there
+const OPENS = "summary, .message-edit, .approval-edit"; // what makes room where it is clicked
 
 export class Follower {
   #scroller;
@@ -19,7 +20,7 @@ export class Follower {
     this.#scroller = scroller;
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#isOn && this.#scrolled(), { passive: true });
-    content.addEventListener("click", (event) => event.target.closest("summary") && this.#hold(), true);
+    content.addEventListener("click", (event) => event.target.closest(OPENS) && this.#hold(), true);
     button.addEventListener("click", () => this.toEnd());
     const observer = new ResizeObserver(() => this.#isOn && this.#resized());
     observer.observe(content);

@@ -21,6 +21,16 @@ export function hue(name) {
   return (hash * 137) % 360; // neighbours land far apart
 }
 
+/** @returns {string} the first line, cut at a word where one ends near the limit */
+export function shorten(text, limit = 60) {
+  const line = text.trim().split("\n", 1)[0].replace(/\s+/g, " ");
+  const characters = Array.from(line);
+  if (characters.length <= limit) return line;
+  const cut = characters.slice(0, limit).join("");
+  const end = cut.lastIndexOf(" ");
+  return `${end > cut.length / 2 ? cut.slice(0, end) : cut}…`;
+}
+
 export function clock(ts, locale) {
   const date = new Date(ts);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });

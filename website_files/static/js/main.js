@@ -7,34 +7,57 @@ import { onceAFrame, setText } from "./dom.js";
 import { Follower } from "./follower.js";
 import { displayName } from "./format.js";
 import { showFaults } from "./notices.js";
-import { runningTurn } from "./session.js";
+import { PastList } from "./past-list.js";
+import { isViewer, typingLine } from "./people.js";
+import { PeoplePanel } from "./people-panel.js";
+import { addressed } from "./server.js";
+import { isWaiting, runningTurn } from "./session.js";
 import { Sidebar } from "./sidebar.js";
 import { StatusChip } from "./status-chip.js";
+import { TitleBar } from "./title-bar.js";
 import { Transcript } from "./transcript.js";
 import { Welcome } from "./welcome.js";
 
 const find = (selector) => document.querySelector(selector);
-const NAME = document.title;
 
 showFaults(find(".notices"));
 
 const app = new App({ changed: onceAFrame(draw), opened, named, happened });
 const announcer = new Announcer(find(".announcer"));
-const composer = new Composer(find("#composer"), { send, stop });
-const sidebar = new Sidebar(find(".app"), { open, create: () => open(null), forget: (id) => app.forget(id) });
+const wrote = (isWriting) => app.conversation?.wrote(isWriting);
+const composer = new Composer(find("#composer"), { send, stop, wrote });
+const sidebar = new Sidebar(find(".app"), () => open(null));
+const past = new PastList(find(".past"), {
+  open,
+  rename: (id, title) => app.rename(id, title),
+  delete: (id) => app.delete(id).then(() => find(".search").focus()),
+  search: (query) => app.past.search(query),
+  more: () => app.past.more(),
+});
+const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
+const people = new PeoplePanel(find(".people-button"), find(".people-panel"), (name) => {
+  app.callMe(name);
+  find(".people-panel").hidePopover();
+});
 const status = new StatusChip(find(".status"), () => (app.reconnect(), composer.focus()));
 const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
 const follower = new Follower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
-  resend: () => app.conversation?.resend(),
-  ask: send,
-  dismiss: (key) => (app.conversation?.dismiss(key), composer.focus()),
+  stop: () => (stop(), invite()),
+  resend: () => (app.conversation.resend(), invite()),
+  retry: () => (app.conversation.retry(), invite()),
+  edit: (seq, text) => app.conversation.edit(seq, text),
+  withdraw: (turn) => (app.conversation.withdraw(turn), invite()),
+  answer,
+  leave: invite,
+  startOver: () => (app.startOver(), invite()),
+  dismiss: (key) => (app.conversation.dismiss(key), composer.focus()),
 });
 
 addEventListener("popstate", () => app.showAddressed());
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
-addEventListener("storage", () => app.readPast());
+addEventListener("focus", () => app.past.refresh());
 addEventListener("keydown", pressed);
 setInterval(draw, 60_000); // "5 min" ago
 composer.openDraft("draft.new");
@@ -54,6 +77,12 @@ function stop() {
   app.conversation?.stop();
 }
 
+function answer(requestId, given) {
+  const isSent = app.conversation.answer(requestId, given);
+  if (isSent) invite();
+  return isSent;
+}
+
 function open(sessionId) {
   app.open(sessionId);
   sidebar.closeDrawer();
@@ -66,7 +95,7 @@ function invite() {
 }
 
 function pressed(event) {
-  if (event.key !== "Escape" || event.isComposing) return;
+  if (event.key !== "Escape" || event.isComposing || find(":popover-open")) return;
   if (sidebar.isDrawer) sidebar.closeDrawer();
   else stop();
 }
@@ -92,29 +121,43 @@ function happened(frame) {
 
 function draw() {
   const { conversation, config, picked } = app;
-  const model = conversation?.state.model ?? config?.model;
+  const state = conversation?.state;
   find(".starting").hidden = Boolean(config);
+  find(".app").dataset.role = state?.role ?? (config ? "member" : addressed().role);
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
-  if (conversation) transcript.update(conversation.state, conversation.status);
-  sidebar.update(app.past, conversation?.state.sessionId ?? null);
+  if (conversation) transcript.update(state, conversation.status);
+  past.update(app.past, state?.sessionId ?? null);
+  title.update(conversation);
+  people.update(state, app.name);
   status.update(app.status);
-  drawFrame(conversation, model);
+  drawModel(state?.model ?? config?.model, Boolean(conversation));
+  drawFoot(conversation, config, picked);
+}
+
+function drawModel(model, isTalking) {
+  find(".demo-badge").hidden = !model?.demo || !isTalking;
+  setText(find(".model-name"), model?.name ? `Model: ${model.name}` : "");
+}
+
+function drawFoot(conversation, config, picked) {
+  const state = conversation?.state;
+  const isReading = Boolean(state && isViewer(state));
+  setText(find(".typing-line"), typingLine(state?.typing ?? []));
+  find(".viewer-line").hidden = !isReading;
   composer.update({
-    placeholder: app.agent ? `Message ${displayName(app.agent)}` : "Write a message",
+    isHidden: isReading,
+    placeholder: placeholder(state),
     limit: config?.limits?.message_chars ?? Infinity,
     isReady: Boolean(conversation || (config && picked)),
-    isRunning: Boolean(conversation && runningTurn(conversation.state)),
-    isStopping: conversation?.stopping !== null && conversation?.stopping !== undefined,
+    isRunning: Boolean(state && runningTurn(state)),
+    isStopping: Boolean(conversation) && conversation.stopping !== null,
   });
 }
 
-function drawFrame(conversation, model) {
-  const title = conversation ? displayName(conversation.agent) : "New conversation";
-  setText(find(".topbar-title"), title);
-  setText(find("title"), conversation?.agent ? `${title} · ${NAME}` : NAME);
-  find(".demo-badge").hidden = !model?.demo || !conversation;
-  setText(find(".model-name"), model?.name ? `Model: ${model.name}` : "");
+function placeholder(state) {
+  if (state && isWaiting(state)) return "A question waits above";
+  return app.agent ? `Message ${displayName(app.agent)}` : "Write a message";
 }
 
 function isOnThisComputer() {

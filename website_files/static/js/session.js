@@ -2,30 +2,43 @@
  * What is shown of one session, folded from the frames of the wire: `(state, event) -> state`.
  * Pure: no DOM, no clock, no storage. What did not change stays the same object, so views can compare by identity.
  *
- * @typedef {{id: string, text: string, name?: string, ts?: string}} Message What a person wrote.
+ * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message What a
+ *   person wrote. `error` says why the server refused it.
  * @typedef {{kind: "message", key: string, sender: string, text: string, length: number, ts?: string,
  *   state: "streaming"|"done"|"partial"}} Answer `length` counts code points, as `offset` does.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
- *   result: string|null, state: "running"|"ok"|"failed", ts?: string}} ToolCall
+ *   result: string|null, state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
  * @typedef {{kind: "error", key: string, code: string, message: string}} Failure
- * @typedef {{key: string, number: number, status: string, message: Message|null, items: (Answer|ToolCall|Failure)[],
- *   agent: string|null, speaker: string|null, durationMs: number|null, usage: object|null}} Turn
- *   `status` is pending (not yet at the server), queued, running, or how the turn was completed.
- * @typedef {{sessionId: string|null, agent: string|null, model: object|null, lastSeq: number, replayUntil: number,
- *   replaced: string|null, turns: Turn[], pending: Message[], errors: Failure[]}} State
+ * @typedef {import("./questions.js").Question} Question
+ * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
+ *   items: (Answer|ToolCall|Question|Failure)[], agent: string|null, speaker: string|null, durationMs: number|null,
+ *   usage: object|null}} Turn `status` is pending (not yet at the server), queued, withdrawn, running, or how the turn
+ *   was completed. `versions` counts what it was before: retried, or edited.
+ * @typedef {{sessionId: string|null, agent: string|null, title: string, name: string|null, role: "member"|"viewer",
+ *   model: object|null, lastSeq: number, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
+ *   versions: number, participants: object[], typing: string[], pending: Message[], errors: Failure[]}} State
+ *   `gone` are the turns that no longer count, `versions` those that the next message stands for.
  */
 
+import { onPresence, onTyping, stopTyping } from "./people.js";
+import {
+  endQuestion, forgetSecrets, isOpenQuestion, onInputRequest, onInputResponse, refuseAnswer,
+} from "./questions.js";
 import { onToolCall, onExecuteFunction, onExecutedFunction, onToolResponse } from "./tool-calls.js";
 import { changeTurn, codePoints, cutAt, finishMessage, newTurn, putItem } from "./turns.js";
 
 /** @type {State} */
 export const EMPTY = Object.freeze({
-  sessionId: null, agent: null, model: null, lastSeq: 0, replayUntil: 0, replaced: null,
-  turns: [], pending: [], errors: [],
+  sessionId: null, agent: null, title: "", name: null, role: "member", model: null,
+  lastSeq: 0, replayUntil: 0, replaced: null,
+  turns: [], gone: new Set(), versions: 0, participants: [], typing: [], pending: [], errors: [],
 });
 
 const HANDLERS = new Map(Object.entries({
   connection_confirmed: onConfirmed,
+  session_renamed: (state, { title }) => ({ ...state, title: title ?? "" }),
+  presence: onPresence,
+  typing: onTyping,
   user_message: onUserMessage,
   turn_started: onTurnStarted,
   stream: onStream,
@@ -34,15 +47,19 @@ const HANDLERS = new Map(Object.entries({
   execute_function: inTurn(onExecuteFunction),
   executed_function: inTurn(onExecutedFunction),
   tool_response: inTurn(onToolResponse),
+  input_request: inTurn(onInputRequest),
+  input_response: inTurn(onInputResponse),
   group_chat_run_chat: inTurn((turn, { speaker }) => ({ ...turn, speaker: speaker ?? turn.speaker })),
   turn_completed: inTurn(onTurnCompleted),
+  rewind: onRewind,
   error: onError,
 }));
 
 /** Folds one frame into the state. An event that was seen before changes nothing. */
 export function reduce(state, event) {
   if (event.seq && event.seq <= state.lastSeq) return state;
-  const handler = HANDLERS.get(event.type);
+  const counts = event.type === "rewind" || !state.gone.has(event.turn);
+  const handler = counts ? HANDLERS.get(event.type) : undefined;
   const next = handler ? handler(state, event.content ?? {}, event) : state;
   return event.seq ? { ...next, lastSeq: event.seq } : next;
 }
@@ -58,12 +75,22 @@ export function dismiss(state, key) {
   return { ...state, errors: state.errors.filter((error) => error.key !== key) };
 }
 
+/** Forgets why messages were refused: they are sent again. */
+export function forgive(state) {
+  return { ...state, errors: [], pending: state.pending.map(({ error, ...message }) => message) };
+}
+
 /** The turn that runs now, if one does. */
 export function runningTurn(state) {
   return state.turns.findLast((turn) => turn.status === "running") ?? null;
 }
 
-/** What the person began with; it names the conversation. */
+/** Whether the running turn waits for a person. */
+export function isWaiting(state) {
+  return runningTurn(state)?.items.some(isOpenQuestion) ?? false;
+}
+
+/** What the person began with; it names a conversation without a title. */
 export function firstText(state) {
   return (state.turns[0]?.message ?? state.pending[0])?.text ?? "";
 }
@@ -80,26 +107,29 @@ function isKnown(state, id) {
 function onConfirmed(state, content) {
   const isOther = state.sessionId !== null && content.session_id !== state.sessionId;
   const startsOver = isOther || Boolean(content.replaced) || content.recovered === false;
-  const base = startsOver ? { ...EMPTY, pending: state.pending } : state;
+  const base = startsOver ? { ...EMPTY, pending: state.pending } : forgetSecrets(state);
   return {
     ...base,
     sessionId: content.session_id,
     agent: content.agent,
+    title: content.title ?? "",
+    name: content.name ?? null,
+    role: content.role ?? "member",
     model: content.model ?? null,
     replaced: content.replaced ?? base.replaced,
     replayUntil: content.last_seq ?? 0,
+    participants: content.participants ?? [],
+    typing: [],
     errors: [],
   };
 }
 
-function onUserMessage(state, { id, text, name }, { turn, ts }) {
-  const message = { id, text: text ?? "", name, ts };
-  const pending = state.pending.some((each) => each.id === id)
-    ? state.pending.filter((each) => each.id !== id)
-    : state.pending;
+function onUserMessage(before, { id, text, name }, { turn, ts, seq }) {
+  const message = { id, text: text ?? "", name, ts, seq };
+  const state = { ...stopTyping(before, name), versions: 0, pending: before.pending.filter((each) => each.id !== id) };
   const known = state.turns.some((each) => each.number === turn);
-  if (known) return changeTurn({ ...state, pending }, turn, (each) => ({ ...each, message }));
-  return { ...state, pending, turns: [...state.turns, { ...newTurn(turn, id), message }] };
+  if (known) return changeTurn(state, turn, (each) => ({ ...each, message }));
+  return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions }] };
 }
 
 function onTurnStarted(state, { agent }, { turn }) {
@@ -125,10 +155,10 @@ function onText(state, content, { turn, ts }) {
   return changeTurn(state, turn, (each) => finishMessage(each, content, ts));
 }
 
-function onTurnCompleted(turn, { status, duration_ms: durationMs, usage }) {
+function onTurnCompleted(turn, { status = "completed", duration_ms: durationMs, usage }) {
   return {
     ...turn,
-    status: status ?? "completed",
+    status: turn.status === "queued" && status === "stopped" ? "withdrawn" : status,
     durationMs: durationMs ?? null,
     usage: usage ?? null,
     items: turn.items.map(endItem),
@@ -137,16 +167,31 @@ function onTurnCompleted(turn, { status, duration_ms: durationMs, usage }) {
 
 /** Nothing goes on after the end of a turn, whatever did not come through before it. */
 function endItem(item) {
+  if (item.kind === "question") return endQuestion(item);
   if (item.state === "streaming") return { ...item, state: "partial" };
-  if (item.state === "running") return { ...item, state: "failed" };
+  if (item.state === "running" || item.state === "waiting") return { ...item, state: "failed" };
   return item;
 }
 
-function onError(state, { code = "internal", message = "", uuid }, { seq, turn }) {
-  const key = `error-${seq ?? uuid ?? code}`;
-  const failure = { kind: "error", key, code, message };
+/** What a message of a rollback takes the place of was another message, not an earlier version of it. */
+function onRewind(state, { turns = [], reason }) {
+  const gone = new Set([...state.gone, ...turns]);
+  const first = state.turns.find((turn) => turns.includes(turn.number));
+  const versions = reason === "rollback" || !first ? 0 : first.versions + 1;
+  return { ...state, gone, versions, turns: state.turns.filter((turn) => !gone.has(turn.number)) };
+}
+
+function onError(state, { code = "internal", message = "", uuid, id, request_id: requestId }, { seq, turn }) {
+  const failure = { kind: "error", key: `error-${seq ?? uuid ?? code}`, code, message };
   if (seq && turn) return changeTurn(state, turn, (each) => putItem(each, failure));
+  const refused = requestId ? refuseAnswer(state, requestId, message) : refuseMessage(state, id, failure);
+  if (refused !== state) return refused;
   return { ...state, errors: [...state.errors.filter((error) => error.code !== code), failure] };
+}
+
+function refuseMessage(state, id, error) {
+  if (!state.pending.some((message) => message.id === id)) return state;
+  return { ...state, pending: state.pending.map((each) => (each.id === id ? { ...each, error } : each)) };
 }
 
 function inTurn(change) {

@@ -19,7 +19,7 @@ export function onExecuteFunction(turn, { call_id: callId, func_name: name, argu
 export function onExecutedFunction(turn, content, ts) {
   const { call_id: callId, func_name: name, arguments: given, content: result, is_exec_success: ok } = content;
   const open = openCall(turn, callId, name) ?? newCall(turn, callId, name, given, null, ts);
-  return putItem(turn, { ...open, result: textOf(result), state: ok === false ? "failed" : "ok" });
+  return putItem(turn, ended(open, textOf(result), ok !== false));
 }
 
 /** Repeats what is known, except for a call that no function was run for. */
@@ -27,7 +27,7 @@ export function onToolResponse(turn, { tool_responses: responses }) {
   return (responses ?? []).reduce((each, { tool_call_id: callId, content }) => {
     const open = callId ? openCall(each, callId) : undefined;
     const result = textOf(content);
-    return open ? putItem(each, { ...open, result, state: result.startsWith("Error") ? "failed" : "ok" }) : each;
+    return open ? putItem(each, ended(open, result, !result.startsWith("Error"))) : each;
   }, turn);
 }
 
@@ -42,9 +42,15 @@ function newCall(turn, callId, name = "tool", given = null, sender = null, ts) {
   return { kind: "tool", key, callId, sender: speaker, name, arguments: given, result: null, state: "running", ts };
 }
 
-function openCall(turn, callId, name) {
+/** A call that was denied is over, too, but still gets the words that the model is told. */
+function ended(call, result, isGood) {
+  return { ...call, result, state: call.state === "denied" ? "denied" : isGood ? "ok" : "failed" };
+}
+
+export function openCall(turn, callId, name) {
   const isMeant = (item) => (callId ? item.callId === callId : item.name === name);
-  return turn.items.find((item) => item.kind === "tool" && item.state === "running" && isMeant(item));
+  const isOpen = ({ state, result }) => state === "denied" ? result === null : ["running", "waiting"].includes(state);
+  return turn.items.find((item) => item.kind === "tool" && isOpen(item) && isMeant(item));
 }
 
 function textOf(result) {

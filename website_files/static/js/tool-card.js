@@ -4,7 +4,7 @@ import { CopyButton } from "./copy-button.js";
 import { h, icon, setText } from "./dom.js";
 import { compact, pretty } from "./format.js";
 
-const STATES = { running: "Running", ok: "Done", failed: "Failed" };
+const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "Denied", ok: "Done", failed: "Failed" };
 
 export class ToolCard {
   #name = h("span", { class: "tool-name" });
@@ -41,7 +41,7 @@ export class ToolCard {
 }
 
 function outcome({ state, result }) {
-  if (state === "running") return "Not there yet";
+  if (state === "running" || state === "waiting") return "Not there yet";
   return result === null ? "The turn ended before the tool was done" : "Nothing";
 }
 

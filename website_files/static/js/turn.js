@@ -1,18 +1,22 @@
 /** One turn: what the person wrote, all that the agents did about it, and how it ended. */
 
 import { paintAvatar } from "./avatar.js";
-import { h, icon, setText } from "./dom.js";
+import { button, h, icon, setText } from "./dom.js";
 import { ErrorCard } from "./error-card.js";
 import { costs, displayName } from "./format.js";
 import { KeyedList } from "./keyed-list.js";
-import { AgentMessage, PersonMessage, SpeakerLine } from "./message.js";
+import { AgentMessage, SpeakerLine } from "./message.js";
+import { PersonMessage } from "./person-message.js";
+import { QuestionCard } from "./question-card.js";
+import { isOpenQuestion } from "./questions.js";
 import { ToolCard } from "./tool-card.js";
 
 const ITEMS = {
   speaker: () => new SpeakerLine(),
   message: () => new AgentMessage(),
   tool: () => new ToolCard(),
-  error: (item) => new ErrorCard(item),
+  question: (item, intents) => new QuestionCard(item, intents),
+  error: (item, { startOver }) => new ErrorCard(item, { startOver }),
 };
 
 const ENDS = {
@@ -24,14 +28,15 @@ const ENDS = {
 export class TurnView {
   #person;
   #items = h("div", { class: "turn-items" });
-  #list = new KeyedList(this.#items, (item) => ITEMS[item.kind](item));
+  #list;
   #working = new WorkingLine();
   #ending;
 
-  /** @param {{resend(): void, ask(text: string): void}} intents */
+  /** What can be asked of a turn: see main.js. */
   constructor(intents) {
-    this.#person = new PersonMessage(intents.resend);
-    this.#ending = new EndingLine(intents.ask);
+    this.#list = new KeyedList(this.#items, (item) => ITEMS[item.kind](item, intents));
+    this.#person = new PersonMessage(intents);
+    this.#ending = new EndingLine(intents.retry);
     this.element = h(
       "section",
       { class: "turn" },
@@ -39,20 +44,21 @@ export class TurnView {
     );
   }
 
-  /** @param {import("./session.js").Turn & {isOnline?: boolean}} turn */
+  /** @param {import("./session.js").Turn & {can: Set<string>}} turn */
   update(turn) {
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
     this.#person.element.hidden = !turn.message;
-    if (turn.message) this.#person.update(turn.message, personState(turn.status), turn.isOnline);
-    this.#list.update(withSpeakers(turn.items));
+    if (turn.message) this.#person.update(turn);
+    this.#list.update(withSpeakers(turn.items.map((item) => withRights(item, turn.can))));
     this.#working.update(turn);
     this.#ending.update(turn);
   }
 }
 
-function personState(status) {
-  return ["pending", "unsent", "queued"].includes(status) ? status : "done";
+/** Whether a question can be answered from here. */
+function withRights(item, can) {
+  return item.kind === "question" ? { ...item, canAnswer: can.has("answer"), isOnline: can.has("online") } : item;
 }
 
 /** Puts a line with the speaker's name where the speaker changes. */
@@ -74,7 +80,8 @@ class WorkingLine {
 
   update(turn) {
     const last = turn.items.at(-1);
-    this.element.hidden = turn.status !== "running" || last?.state === "streaming";
+    const isSeen = last?.state === "streaming" || turn.items.some(isOpenQuestion);
+    this.element.hidden = turn.status !== "running" || isSeen;
     if (this.element.hidden) return;
     const tool = turn.items.findLast((item) => item.state === "running");
     const who = turn.speaker ?? last?.sender ?? turn.agent;
@@ -87,23 +94,22 @@ class WorkingLine {
 class EndingLine {
   #state = h("span", { class: "ending-state" });
   #costs = h("span", { class: "ending-costs" });
-  #again;
-  #text = "";
+  #retry;
 
-  constructor(ask) {
-    const attributes = { type: "button", class: "text-button", onclick: () => ask(this.#text) };
-    this.#again = h("button", attributes, icon("again"), "Ask again");
-    this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#costs, this.#again);
+  constructor(retry) {
+    this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
+    this.#retry.title = "Answer this anew";
+    this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#costs);
   }
 
   update(turn) {
     const end = ENDS[turn.status] ?? "";
-    const spent = costs(turn).join(" · ");
-    this.#text = turn.message?.text ?? "";
+    const spent = turn.status === "withdrawn" ? "" : costs(turn).join(" · ");
     setText(this.#state, end);
     setText(this.#costs, spent);
-    this.#again.hidden = !end || !this.#text;
-    this.element.hidden = !end && !(turn.status === "completed" && spent);
+    this.#retry.hidden = !turn.can.has("retry");
+    this.#retry.disabled = !turn.can.has("online");
+    this.element.hidden = !end && !spent && this.#retry.hidden;
     if (turn.usage) this.#costs.title = tokens(turn.usage);
   }
 }

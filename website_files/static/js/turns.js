@@ -2,7 +2,7 @@
 
 export function newTurn(number, key = `turn-${number}`) {
   return {
-    key, number, status: "queued", message: null, items: [],
+    key, number, status: "queued", message: null, versions: 0, items: [],
     agent: null, speaker: null, durationMs: null, usage: null,
   };
 }
@@ -19,6 +19,11 @@ export function changeTurn(state, number, change) {
 export function putItem(turn, item) {
   const at = turn.items.findIndex((each) => each.key === item.key);
   return { ...turn, items: at < 0 ? [...turn.items, item] : turn.items.with(at, item) };
+}
+
+export function putItemBehind(turn, key, item) {
+  const at = turn.items.findIndex((each) => each.key === key) + 1;
+  return { ...turn, items: turn.items.toSpliced(at, 0, item) };
 }
 
 /** The whole text takes the place of what was streamed. A message that turns out to be empty disappears. */

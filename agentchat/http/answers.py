@@ -1,0 +1,187 @@
+"""What the server answers over HTTP, as models: openapi.py describes it by them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+Status = Literal["queued", "running", "waiting", "completed", "stopped", "failed", "interrupted"]
+
+
+class Anything(BaseModel):
+    """An object that describes itself."""
+
+
+class ErrorAbout(BaseModel):
+    code: str
+    message: str
+
+
+class Error(BaseModel):
+    """What went wrong, in words a person can act on."""
+
+    error: ErrorAbout
+
+
+class SseMessage(BaseModel):
+    """A message of an event stream."""
+
+    id: str | None = Field(default=None, description="The event's `seq`, if it is one of the log")
+    data: str = Field(description="A frame as JSON, on one line")
+
+
+class Waiting(BaseModel):
+    """A message that waits for its turn."""
+
+    id: str
+    text: str
+    name: str
+    turn: int
+    seq: int
+
+
+class Participant(BaseModel):
+    name: str
+    role: Literal["member", "viewer"]
+    connections: int
+
+
+class Found(BaseModel):
+    """Where words stand; `seq` is 0 for the title."""
+
+    seq: int
+    text: str
+
+
+class Summary(BaseModel):
+    """A session as lists show it."""
+
+    id: str
+    agent: str
+    title: str
+    created: str
+    updated: str
+    last_seq: int
+    status: Literal["idle", "running", "waiting"]
+    messages: int
+
+
+class Listed(Summary):
+    """A session of a list; one of a search has `found`."""
+
+    found: list[Found] = []
+
+
+class SessionList(BaseModel):
+    sessions: list[Listed]
+    next: str | None = Field(description="What to send as `before` for the next page")
+
+
+class SessionAnswer(Summary):
+    """A session."""
+
+    open_requests: list[dict[str, Any]]
+    queue: list[Waiting]
+    participants: list[Participant]
+
+
+class Accepted(BaseModel):
+    """A message is in the log."""
+
+    seq: int
+    id: str
+    turn: int
+    status: Status
+
+
+class EventFrame(BaseModel):
+    """An event of the log. See docs/protocol.md for the types."""
+
+    seq: int
+    ts: str
+    turn: int
+    type: str
+    content: dict[str, Any]
+
+
+class TurnError(ErrorAbout):
+    retryable: bool
+
+
+class Finished(Accepted):
+    """A turn that has ended."""
+
+    summary: str
+    usage: dict[str, float | None]
+    duration_ms: int
+    error: TurnError | None
+    events: list[EventFrame]
+
+
+class Answered(BaseModel):
+    seq: int
+
+
+class Stopping(BaseModel):
+    turn: int | None
+
+
+class EventList(BaseModel):
+    events: list[EventFrame]
+    last_seq: int
+
+
+class Export(BaseModel):
+    session: SessionAnswer
+    events: list[EventFrame]
+
+
+class ChatMessage(BaseModel):
+    id: str
+    session_id: str
+    role: Literal["assistant"]
+    content: str
+    agent_name: str
+    created_at: str
+
+
+class Complete(BaseModel):
+    """The answer to one message."""
+
+    session_id: str
+    message: ChatMessage
+    code_changes: list[Any]
+    replaced: str | None = Field(default=None, description="The unknown session that this new one stands for")
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class ModelAbout(BaseModel):
+    name: str
+    demo: bool
+
+
+class AgentAbout(BaseModel):
+    name: str
+    description: str
+    suggestions: list[str]
+    available: bool
+    reason: str | None
+
+
+class Limits(BaseModel):
+    message_chars: int
+
+
+class Config(BaseModel):
+    """What a client needs to start."""
+
+    version: str
+    ws_port: int
+    model: ModelAbout
+    default_agent: str | None
+    agents: list[AgentAbout]
+    limits: Limits

@@ -1,0 +1,32 @@
+"""All that there is under /api/, and a sign of life: the table of routes, which describes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agentchat.catalogue import Catalogue
+from agentchat.http import answers, openapi
+from agentchat.http.interactions import Interactions
+from agentchat.http.rest import Rest
+from agentchat.http.routes import Reply, Route, Table
+from agentchat.sessions import Sessions
+
+
+def table(sessions: Sessions, catalogue: Catalogue, config: Callable[[], dict[str, Any]]) -> Table:
+    """What the server answers. `config` is what a client needs to start."""
+    rest = Rest(sessions, catalogue)
+    routes = [
+        _fixed("/api/config", "readConfig", "What a client needs to start", answers.Config, config),
+        _fixed("/healthz", "readHealth", "A sign of life", answers.Health, lambda: {"status": "ok"}),
+        *rest.routes(),
+        *Interactions(sessions, rest).routes(),
+    ]
+    description: dict[str, Any] = {}
+    routes.append(_fixed(openapi.PATH, "readDescription", "This description", answers.Anything, lambda: description))
+    description |= openapi.describe(routes)
+    return Table(routes)
+
+
+def _fixed(path: str, name: str, summary: str, model: Any, answer: Callable[[], Any]) -> Route:
+    return Route("GET", path, name, summary, lambda call: Reply(200, answer()), {200: model})

@@ -1,0 +1,118 @@
+"""The HTTP server: the page, and what the table of routes says.
+
+Files are read at start, so no path ever reaches the disk. A thread serves each connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import mimetypes
+import socket
+import threading
+import time
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from agentchat.errors import ChatError, SettingsError
+from agentchat.http.answering import File, Handler, error_reply
+from agentchat.http.routes import JSON, Table
+from agentchat.http.waiting import Clients
+from agentchat.listener import BACKLOG, EXHAUSTED, RETRY, bind
+from agentchat.origins import Origins
+
+log = logging.getLogger(__name__)
+
+END_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
+END_TIMEOUT = 0.5  # seconds that streams have to end with the server
+MAX_CONNECTIONS = 1000  # a thread each
+PAGE = "templates/chat.html"
+
+
+def load_files(folder: Path) -> dict[str, File]:
+    """The page and its parts, by the path they are asked for. Raises SettingsError when the page is missing."""
+    try:
+        files = {"/": _file(folder / PAGE)}
+        for path in sorted((folder / "static").rglob("*")):
+            if path.is_file():
+                files["/" + path.relative_to(folder).as_posix()] = _file(path)
+    except OSError as error:
+        raise SettingsError(f"The page cannot be read: {error}.") from error
+    return files
+
+
+def _file(path: Path) -> File:
+    type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(path.suffix)
+    type = type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    type = f"{type}; charset=utf-8" if type.startswith(("text/", "image/svg")) else type
+    body = path.read_bytes()
+    return File(type, body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves the page and the routes on its own threads. Raises SettingsError when it cannot listen."""
+
+    daemon_threads = True
+    block_on_close = False  # a client that keeps its connection must not hold up the end
+    request_queue_size = BACKLOG
+
+    def __init__(self, host: str, port: int, files: dict[str, File]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.files = files
+        self.table = Table()
+        self.origins = Origins(port, host)
+        self.ws_port = 0
+        self.clients = Clients()
+        self._room = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__((host, port), Handler, bind_and_activate=False)
+        bind(self.socket, host, port)
+        self.server_address = self.socket.getsockname()
+        self.server_activate()
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+    def get_request(self) -> tuple[Any, Any]:
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                time.sleep(RETRY)  # new connections wait; nobody is told, or the log would fill up
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._room.acquire(blocking=False):
+            _refuse(request)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread to be had
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("A request broke off", exc_info=True)
+
+    def shutdown(self) -> None:
+        with contextlib.suppress(OSError):  # not on every system
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for connections
+        super().shutdown()
+        self.clients.end(END_TIMEOUT)
+
+
+def _refuse(connection: socket.socket) -> None:
+    body = error_reply(ChatError("too_many_connections")).encoded
+    head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n"
+    with contextlib.suppress(OSError):
+        connection.setblocking(False)
+        connection.send(f"{head}Connection: close\r\n\r\n".encode() + body)

@@ -1,0 +1,96 @@
+"""What stands between an agent and its tools: a person's yes, the journal, and the way out of a tool that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from agentchat import stopping
+from agentchat.chat import is_marked
+from agentchat.errors import ChatError
+from agentchat.journal import Journal
+from agentchat.questions import Answer
+from agentchat.stopping import Stopped
+
+Tool = Callable[..., Any]
+
+
+class Turn(Protocol):
+    """What a tool needs of the turn that it runs in."""
+
+    journal: Journal
+
+    def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        """Wait for a person's decision."""
+
+
+class Denied(Exception):
+    """A person said no; AG2 makes it the tool's result."""
+
+
+def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
+    """The tool as agents may call it. `approve` is that setting, `turn` the turn that runs now."""
+    needs_yes = approve == "all" or (approve == "marked" and is_marked(tool))
+    stoppable = _stoppable(tool)
+
+    @functools.wraps(tool)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        running = turn()
+        if running is None:
+            return stoppable(*args, **kwargs)
+        answer = running.approve(name, kwargs) if needs_yes else None
+        if answer is not None and answer.text == "deny":
+            reason = f": {answer.reason}" if answer.reason else ""
+            raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
+        if answer is None or answer.arguments is None:
+            return _recorded(running.journal, name, functools.partial(stoppable, *args, **kwargs))
+        result = _recorded(running.journal, name, functools.partial(stoppable, **answer.arguments))
+        changed = json.dumps(answer.arguments, ensure_ascii=False)
+        return f"[The person changed the arguments to {changed}.]\n{result}" if isinstance(result, str) else result
+
+    return run
+
+
+def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
+    """What the call returns or raises, from the journal if it is there. One that broke off is made again."""
+    if journal.next_is("tool"):
+        entry = journal.replay("tool", name) or {}
+        if "error" in entry:
+            raise RuntimeError(entry["error"])
+        return entry["result"]
+    start = journal.position
+    if journal.replay("tool begun", name) is None:
+        journal.record("tool begun", name)
+    try:
+        result = call()
+    except ChatError:  # a question that nobody answered ends the turn, not only the tool
+        raise
+    except Exception as error:
+        journal.record("tool", name, since=start, error=str(error))
+        raise
+    journal.record("tool", name, since=start, result=result)
+    if not isinstance(result, str):
+        journal.is_complete = False
+    return result
+
+
+def _stoppable(tool: Tool) -> Tool:
+    """The tool in a thread of its own, or on the tools' event loop, so that stopping the turn need not wait for it."""
+    is_async = inspect.iscoroutinefunction(tool)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        def call() -> Any:
+            return asyncio.run(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
+
+        try:
+            return stopping.call(call, f"tool-{tool.__name__}")
+        except (Stopped, Exception):
+            raise
+        except BaseException as error:  # SystemExit, CancelledError: AG2 makes a result of Exceptions only
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+    return run

@@ -1,0 +1,139 @@
+"""One turn of a session: the answer to one message. The conversation writes into it and asks through it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+from agentchat import events
+from agentchat.cursor import Live
+from agentchat.errors import ChatError, StoreError
+from agentchat.events import Draft
+from agentchat.log import Log
+from agentchat.milestones import Message
+from agentchat.open_questions import OpenQuestions, Question
+from agentchat.questions import Answer, Request
+from agentchat.stopping import Stopped, StopToken
+
+log = logging.getLogger(__name__)
+
+STORE_RETRY = 1.0  # seconds between tries to write what a turn did, while the store fails
+
+
+class Scene(Protocol):
+    """What a turn needs of its session."""
+
+    log: Log
+    questions: OpenQuestions
+
+    def end(self, drafts: Sequence[Draft], memory: str | None, completes: Live | None) -> None:
+        """Append the turn's last words; from then on it does not run any more. Raises StoreError."""
+
+    def wait_unless_closing(self, seconds: float) -> None:
+        """Raises ChatError when the server ends meanwhile."""
+
+
+class Turn:
+    """One turn of a session."""
+
+    def __init__(self, scene: Scene, message: Message, input_timeout: float = 0, memory: str | None = None) -> None:
+        self.message = message
+        self.number = message.turn
+        self.token = StopToken()
+        self.memory = memory
+        """What the agents remembered when a server before this one ended while the turn waited; None for a new turn."""
+        self._scene = scene
+        self._log = scene.log
+        self._questions = scene.questions
+        self._input_timeout = input_timeout  # seconds, 0 for none
+        self._live: Live | None = None
+
+    # Writing
+
+    def append(self, type: str, content: Mapping[str, Any], memory: str | None = None) -> None:
+        """An event of this turn. Raises Stopped when the turn is stopped while the store fails."""
+        live = self._live
+        completes = live if live is not None and content.get("message_id") == live.message_id else None
+        drafts = [self._draft(type, content)]
+        self._write(lambda memory: self._log.append(drafts, memory, completes), memory, self.token.sleep)
+        if completes is not None:
+            self._live = None
+
+    def stream(self, message_id: str, sender: str, text: str) -> None:
+        live = self._live
+        if live is None or live.message_id != message_id:
+            live = self._live = Live(message_id, sender)
+            self._log.show(live)
+        live.texts.append(self._log.redact(text))
+        self._log.wake()
+
+    def restart(self, message_id: str) -> None:
+        self._live = None
+
+    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
+        """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
+        self._questions.close(self.number)
+        if self._log.is_deleted:
+            return
+        try:
+            self._write(
+                lambda memory: self._scene.end(drafts, memory, self._live), memory, self._scene.wait_unless_closing
+            )
+        except (ChatError, Stopped):
+            log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
+
+    def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:
+        return Draft(type, self._log.redact(events.encode(content)), self.number)
+
+    def _write(self, append: Callable[[str | None], object], memory: str | None, wait: Callable[[float], None]) -> None:
+        """Append, however long it takes: a turn waits for a failing store to recover, and nothing it did is lost."""
+        memory = self._log.redact(memory) if memory is not None else None
+        for attempt in itertools.count():
+            if self._log.is_deleted:
+                raise Stopped("stopped")
+            try:
+                append(memory)
+                return
+            except StoreError:
+                if attempt == 0:
+                    log.exception("Turn %d of %s waits for the store", self.number, self._log.id)
+                wait(STORE_RETRY)
+
+    # Asking
+
+    def ask(self, request: Request, memory: str) -> Answer:
+        """Ask the people of the session and wait for the first answer.
+
+        `memory` is what it takes to ask again after a restart. Raises Stopped, and ChatError when time is up.
+        """
+        expires = None
+        if self._input_timeout:
+            expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
+        question = Question(request.content(expires), self.number)
+        drafts = [self._draft("input_request", question.content)]
+        self._write(lambda memory: self._questions.ask(question, drafts, memory), memory, self.token.sleep)
+        return self._wait_for(question)
+
+    def ask_again(self, request_id: str) -> Answer:
+        """Wait for the answer to a question that was asked before the server was started."""
+        return self._wait_for(self._questions.recalled(request_id))
+
+    def _wait_for(self, question: Question) -> Answer:
+        patience = None
+        if question.content["expires"] is not None:
+            expires = datetime.fromisoformat(question.content["expires"].replace("Z", "+00:00"))
+            patience = (expires - datetime.now(timezone.utc)).total_seconds()
+        deadline = time.monotonic() + patience if patience is not None else None
+        with self.token.interruptible(question.woken.set):
+            question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
+        if question.answer is None:
+            self._questions.close(self.number)
+            if question.answer is None:  # else it came in the last moment
+                raise ChatError("input_timeout", seconds=f"{self._input_timeout:g}")
+        if question.content["password"]:
+            self._log.hide(question.answer.text)
+        return question.answer

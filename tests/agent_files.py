@@ -1,0 +1,113 @@
+"""Agent files for tests: each asks people for something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# {mode} is AG2's human_input_mode of the proxy.
+MODE = '''
+"""Asks before each of its steps."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def weather_forecast(city: str) -> str:
+    return f"sunny in {{city}}"
+
+def build(llm_config, chat):
+    agent = ConversableAgent("forecaster", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="{mode}", code_execution_config=False, default_auto_reply=None)
+    register_function(weather_forecast, caller=agent, executor=user, description="Weather forecast for a city.")
+    return user, agent
+'''
+
+TOOLS = '''
+"""Has tools that ask, and tools that need a yes."""
+import pathlib
+from autogen import ConversableAgent, UserProxyAgent, register_function
+from autogen.io.base import IOStream
+from agentchat.chat import needs_approval
+
+def build(llm_config, chat):
+    def count(name):
+        path = pathlib.Path(chat.folder) / "ran.txt"
+        path.write_text((path.read_text() if path.exists() else "") + name + "\\n")
+
+    def book(city: str) -> str:
+        count("book")
+        day = IOStream.get_default().input(f"Which day in {city}?")
+        seat = IOStream.get_default().input("Window or aisle?")
+        return f"Booked {city} on {day}, {seat}"
+
+    async def book_async(city: str) -> str:
+        return book(city)
+
+    def sign(text: str) -> str:
+        pin = IOStream.get_default().input("Your PIN?", password=True)
+        return f"Signed {text} with {pin}"
+
+    @needs_approval
+    def send(to: str, times: int = 1) -> str:
+        count(f"send {to} {times}")
+        return f"Sent to {to}"
+
+    def look(what: str) -> str:
+        count("look")
+        return f"Looked at {what}"
+
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    for tool in (book, book_async, sign, send, look):
+        register_function(tool, caller=agent, executor=user, description=tool.__name__)
+    return user, agent
+'''
+
+GROUP = '''
+"""A person chooses who speaks, and one member is a person."""
+from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
+
+def build(llm_config, chat):
+    planner = ConversableAgent("planner", llm_config=llm_config, human_input_mode="NEVER")
+    reviewer = ConversableAgent("reviewer", llm_config=False, human_input_mode="ALWAYS")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    group = GroupChat([user, planner, reviewer], [], max_round=3, speaker_selection_method="manual")
+    return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
+'''
+
+ASYNC = '''
+"""Answers and asks with coroutines."""
+import asyncio
+from autogen import Agent, ConversableAgent, UserProxyAgent, register_function
+
+class Person(UserProxyAgent):
+    async def a_get_human_input(self, prompt, **kwargs):
+        await asyncio.sleep(0)
+        return await super().a_get_human_input(prompt, **kwargs)
+
+async def greet(recipient, messages, sender, config):
+    await asyncio.sleep(0)
+    return (True, "Good day.") if messages[-1]["content"] == "greet me" else (False, None)
+
+async def weather_forecast(city: str) -> str:
+    await asyncio.sleep(0)
+    return f"sunny in {city}"
+
+def build(llm_config, chat):
+    agent = ConversableAgent("forecaster", llm_config=llm_config, human_input_mode="NEVER")
+    agent.register_reply([Agent, None], greet)
+    user = Person("user", human_input_mode="ALWAYS", code_execution_config=False, default_auto_reply=None)
+    register_function(weather_forecast, caller=agent, executor=user, description="Weather forecast for a city.")
+    return user, agent
+'''
+
+
+def write_agents(folder: Path, **sources: str) -> str:
+    """Agent files, by their names. Returns the folder."""
+    agents = folder / "agents"
+    agents.mkdir(exist_ok=True)
+    for name, source in sources.items():
+        (agents / f"{name}.py").write_text(source)
+    return str(agents)
+
+
+def write_all(folder: Path) -> str:
+    modes = {mode.lower(): MODE.format(mode=mode) for mode in ("ALWAYS", "TERMINATE")}
+    return write_agents(folder, **modes, tools=TOOLS, group=GROUP, coroutines=ASYNC)

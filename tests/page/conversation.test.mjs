@@ -1,0 +1,139 @@
+/** One conversation on the wire: what it asks for, sends, sends again, and never keeps. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { FakeSocket, browserStores } from "./browser.mjs";
+
+const stores = browserStores();
+globalThis.WebSocket = FakeSocket;
+const { Conversation } = await import("../../website_files/static/js/conversation.js");
+
+let told; // what the page was told, in order
+
+beforeEach(() => {
+  Object.values(stores).forEach((store) => store.clear());
+  FakeSocket.all = [];
+  told = [];
+});
+
+function open(which = {}, name = "") {
+  const conversation = new Conversation("ws://server/", { sessionId: null, agent: "weather", role: "member", ...which }, () => name, {
+    changed: () => {},
+    confirmed: (content) => told.push([content.session_id, FakeSocket.last.sent.length, Object.keys(stores.sessionStorage)]),
+    happened: () => {},
+  });
+  conversation.open();
+  return conversation;
+}
+
+const confirm = (more = {}) => FakeSocket.last.say("connection_confirmed", { session_id: "s1", agent: "weather", last_seq: 0, ...more });
+const ask = (password = false) => {
+  FakeSocket.last.say("user_message", { id: "m1", text: "?" }, { seq: 1, turn: 1 });
+  FakeSocket.last.say("turn_started", { message_id: "m1" }, { seq: 2, turn: 1 });
+  FakeSocket.last.say("input_request", { request_id: "q1", prompt: "?", password }, { seq: 3, turn: 1 });
+};
+const question = ({ state }) => state.turns[0].items[0];
+const everything = () => JSON.stringify(stores);
+
+test("the address names the person and the role", (t) => {
+  const conversation = open({ sessionId: "s1", role: "viewer" }, "Ada");
+  t.after(() => conversation.close());
+
+  assert.deepEqual(Object.fromEntries(FakeSocket.last.url.searchParams), { session: "s1", agent: "weather", name: "Ada", role: "viewer" });
+});
+
+test("the id is known to the page before the first message is sent, and the message is still kept then", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  conversation.send("hello");
+  confirm();
+
+  const [[id, sent, kept]] = told;
+  assert.deepEqual([id, sent, kept.length], ["s1", 0, 1]);
+  assert.deepEqual(FakeSocket.last.commands("message").map((content) => content.text), ["hello"]);
+  assert.deepEqual([Object.keys(stores.sessionStorage).length, Object.keys(stores.localStorage).length], [0, 1]);
+});
+
+test("a message that was refused is not sent again by itself, but when the person wants it", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  conversation.send("hello");
+  confirm();
+  const [{ id }] = FakeSocket.last.commands("message");
+  FakeSocket.last.say("error", { code: "busy", message: "Not now.", id });
+  conversation.open();
+  confirm();
+  assert.equal(FakeSocket.last.commands("message").length, 0);
+
+  conversation.resend();
+  assert.deepEqual(FakeSocket.last.commands("message").map((content) => content.id), [id]);
+});
+
+test("a viewer sends nothing, whatever another tab has not sent yet", (t) => {
+  const writer = open({ sessionId: "s1" });
+  writer.send("hello");
+  const viewer = open({ sessionId: "s1", role: "viewer" });
+  t.after(() => [writer, viewer].forEach((each) => each.close()));
+  confirm({ role: "viewer" });
+
+  assert.deepEqual(FakeSocket.last.sent, []);
+});
+
+test("what was refused can be taken elsewhere", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  conversation.send("one");
+  confirm();
+  conversation.send("two");
+
+  assert.equal(conversation.takeBack(), "one\n\ntwo");
+  assert.doesNotMatch(everything(), /one|two/);
+});
+
+test("an answer is sent again after a reconnect, until its event comes", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  ask();
+  conversation.answer("q1", { text: "Bergen" });
+  conversation.open();
+  assert.equal(conversation.answer("q1", { text: "Bergen" }), false);
+  confirm({ last_seq: 3 });
+  assert.deepEqual(FakeSocket.last.commands("input_response"), [{ request_id: "q1", text: "Bergen" }]);
+
+  FakeSocket.last.say("input_response", { request_id: "q1", text: "Bergen", name: "user" }, { seq: 4, turn: 1 });
+  conversation.open();
+  confirm({ last_seq: 4 });
+  assert.deepEqual(FakeSocket.last.commands("input_response"), []);
+});
+
+test("a password is sent once and kept nowhere", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  ask(true);
+  assert.equal(conversation.answer("q1", { text: "hunter2", isSecret: true }), true);
+  assert.equal(FakeSocket.last.commands("input_response")[0].text, "hunter2");
+  assert.doesNotMatch(JSON.stringify(conversation.state) + everything(), /hunter2/);
+
+  conversation.open();
+  assert.equal(conversation.answer("q1", { text: "hunter2", isSecret: true }), false);
+  assert.doesNotMatch(JSON.stringify(conversation.state) + everything(), /hunter2/);
+  confirm({ last_seq: 3 });
+  assert.deepEqual(FakeSocket.last.commands("input_response"), []);
+  assert.equal(question(conversation).sending, null);
+});
+
+test("nobody is told that one writes while nobody else is here", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm({ participants: [{ name: "user", role: "member", connections: 1 }] });
+  conversation.wrote(true);
+  assert.deepEqual(FakeSocket.last.commands("typing"), []);
+
+  FakeSocket.last.say("presence", { participants: [{ name: "user", connections: 1 }, { name: "Ada", connections: 1 }] });
+  conversation.wrote(true);
+  conversation.wrote(false);
+  assert.deepEqual(FakeSocket.last.commands("typing"), [{ is_typing: true }, { is_typing: false }]);
+});

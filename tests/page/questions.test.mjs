@@ -1,0 +1,130 @@
+/** Questions and approvals: open, answered by whom, closed; and how they are put to a person. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { humanPrompt, repliesTo } from "../../website_files/static/js/prompts.js";
+import { sendAnswer, unsentAnswers, verdict } from "../../website_files/static/js/questions.js";
+import { isWaiting } from "../../website_files/static/js/session.js";
+import {
+  asked, called, confirmed, ended, fold, ran, replied, responded, rewound, runs, started, wants,
+} from "./frames.mjs";
+
+const begun = [confirmed(), asked(), started()];
+const question = (state) => state.turns[0].items.find((item) => item.kind === "question");
+const call = (state) => state.turns[0].items.find((item) => item.kind === "tool");
+const approval = (call_id = "c1") => wants("q1", { tool: { name: "forecast", arguments: { city: "Oslo" }, call_id } });
+
+test("a question is open until it is answered, and then says by whom and what", () => {
+  const open = fold([...begun, wants()]);
+  const answered = fold([replied("Bergen")], open);
+
+  assert.equal(question(open).state, "open");
+  assert.equal(isWaiting(open), true);
+  assert.equal(question(answered).state, "answered");
+  assert.deepEqual(question(answered).answer, { text: "Bergen", name: "Ada", arguments: null });
+  assert.equal(isWaiting(answered), false);
+});
+
+test("a question whose turn ended is closed", () => {
+  const state = fold([...begun, wants(), ended("stopped")]);
+
+  assert.equal(question(state).state, "closed");
+});
+
+test("an answered question stays answered when its turn ends", () => {
+  assert.equal(question(fold([...begun, wants(), replied("Bergen"), ended()])).state, "answered");
+});
+
+test("a password has no text", () => {
+  const state = fold([...begun, wants("q1", { password: true }), replied(undefined)]);
+
+  assert.equal(question(state).isPassword, true);
+  assert.equal(question(state).answer.text, null);
+});
+
+test("an error that names a question stands at it, and it can be answered again", () => {
+  const sending = sendAnswer(fold([...begun, wants()]), "q1", { text: "Bergen" });
+
+  const state = fold([["error", { code: "answer_unusable", message: "Say more.", request_id: "q1" }]], sending);
+
+  assert.deepEqual([question(state).error, question(state).sending], ["Say more.", null]);
+  assert.deepEqual(state.errors, []);
+});
+
+test("one that names no question that is known stands below", () => {
+  assert.equal(fold([...begun, ["error", { code: "already_answered", message: "No.", request_id: "q9" }]]).errors.length, 1);
+});
+
+test("an answer is on its way until its event comes", () => {
+  const sending = sendAnswer(fold([...begun, wants()]), "q1", { text: "Bergen", arguments: undefined });
+
+  assert.deepEqual(unsentAnswers(sending).map((each) => each.sending.text), ["Bergen"]);
+  assert.deepEqual(unsentAnswers(fold([replied("Bergen")], sending)), []);
+});
+
+test("a password on its way is forgotten when the connection is another", () => {
+  const sending = sendAnswer(fold([...begun, wants("q1", { password: true })]), "q1", { isSecret: true });
+
+  assert.deepEqual(unsentAnswers(sending), []);
+  assert.equal(question(fold([confirmed({ last_seq: 3 })], sending)).sending, null);
+});
+
+test("an approval stands right behind its call, which waits for it", () => {
+  const state = fold([...begun, called("c1"), called("c2"), approval("c1")]);
+
+  assert.deepEqual(state.turns[0].items.map((item) => item.callId ?? item.requestId), ["c1", "q1", "c2"]);
+  assert.deepEqual(state.turns[0].items.map((item) => item.state), ["waiting", "open", "running"]);
+});
+
+test("an approved call runs, with the arguments that were approved", () => {
+  const changed = { city: "Bergen" };
+  const running = fold([...begun, called(), approval(), replied("edit", { arguments: changed })]);
+
+  assert.equal(call(running).state, "running");
+  assert.deepEqual(call(running).arguments, changed);
+  assert.equal(call(fold([runs(), ran("12 °C")], running)).state, "ok");
+});
+
+test("a denied call stays denied, whatever the model is told", () => {
+  const denied = fold([...begun, called(), approval(), replied("deny, too expensive")]);
+
+  assert.equal(call(denied).state, "denied");
+  const told = call(fold([ran("The person said no.", false), responded("The person said no.")], denied));
+  assert.deepEqual([told.state, told.result], ["denied", "The person said no."]);
+});
+
+test("an approval of a call that nobody knows is shown as well", () => {
+  assert.equal(question(fold([...begun, approval("c9")])).state, "open");
+});
+
+test("a call whose turn ends while it waits has failed", () => {
+  assert.equal(call(fold([...begun, called(), approval(), ended("stopped")])).state, "failed");
+});
+
+test("a question of a turn that no longer counts is gone", () => {
+  assert.equal(isWaiting(fold([...begun, wants(), rewound([1]), asked(2, "m2")])), false);
+});
+
+test("a verdict has a choice and perhaps a reason", () => {
+  assert.deepEqual(verdict("deny, too expensive"), { choice: "deny", reason: "too expensive" });
+  assert.deepEqual(verdict(" Approve "), { choice: "approve", reason: "" });
+  assert.deepEqual(verdict("deny: no\nnever"), { choice: "deny", reason: "no\nnever" });
+  assert.deepEqual(verdict(null), { choice: "", reason: "" });
+});
+
+test("AG2's prompts for a terminal are put in words for people, all others are left alone", () => {
+  const prompts = [
+    "Replying as user. Provide feedback to weather_agent. Press enter to skip and use auto-reply, or type 'exit' to end the conversation: ",
+    "Please give feedback to weather_agent. Press enter to skip and use auto-reply, or type 'exit' to stop the conversation: ",
+    "Please give feedback to weather_agent. Press enter or type 'exit' to stop the conversation: ",
+  ];
+
+  for (const prompt of prompts) {
+    assert.match(humanPrompt(prompt), /Weather agent/);
+    assert.doesNotMatch(humanPrompt(prompt), /[Pp]ress enter|'exit'/);
+    assert.equal(repliesTo(prompt), "Weather agent");
+  }
+  assert.equal(humanPrompt(" Which city? "), "Which city?");
+  assert.equal(repliesTo("Which city?"), null);
+});

@@ -1,0 +1,230 @@
+"""The dialect of /api/v1/chat: one request, one answer, or what the agents do until it is there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentchat.http import waiting
+from main import Running
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+from tests.rest_client import Conversation, EventStream, RestClient
+
+QUESTION = "What is the weather in Oslo?"
+GOES_ON = """
+from autogen import ConversableAgent, UserProxyAgent
+
+def build(llm_config, chat):
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False,
+                          max_consecutive_auto_reply=1, default_auto_reply="go on")
+    return user, ConversableAgent("thinker", llm_config=llm_config, human_input_mode="NEVER")
+"""
+
+
+@pytest.fixture
+def rest(server: Running) -> RestClient:
+    return RestClient(server)
+
+
+@pytest.fixture
+def session(rest: RestClient) -> Conversation:
+    return rest.new_session()
+
+
+def chat(rest: RestClient, session_id: str, **body: object) -> EventStream:
+    return EventStream(rest.netloc, f"/api/v1/chat/{session_id}/stream", body=body)
+
+
+def items(stream: EventStream) -> list[Any]:
+    """All that the stream says, until it ends."""
+    return [message.frame for message in stream.messages()]
+
+
+def test_a_question_and_its_answer(session: Conversation) -> None:
+    """All that the dialect knows of a turn, and nothing else."""
+    with chat(session.client, session.id, message=QUESTION, context={"page": 7}) as stream:
+        assert stream.response.headers["Content-Type"] == "text/event-stream"
+        start, call, result, complete = items(stream)
+    log = {event["type"]: event for event in session.log}
+
+    message_id = log["user_message"]["content"]["id"]
+    assert start == {"type": "start", "data": {"session_id": session.id, "user_message_id": message_id}}
+    shape = ["agent_name", "message_type", "content", "tool_name", "tool_arguments", "timestamp"]
+    assert [call["type"], result["type"]] == ["agent_interaction"] * 2
+    assert list(call["data"].values()) == [
+        "forecaster", "tool_call", "", "weather_forecast", {"city": "Oslo"}, log["tool_call"]["ts"],
+    ]  # fmt: skip
+    assert (list(call["data"]), list(result["data"])) == (shape, shape)
+    assert (result["data"]["message_type"], result["data"]["tool_name"]) == ("tool_response", "weather_forecast")
+    assert result["data"]["content"] == log["executed_function"]["content"]["content"]
+    assert log["user_message"]["content"]["context"] == {"page": 7}
+    assert complete == {
+        "type": "complete",
+        "data": {
+            "session_id": session.id,
+            "message": {
+                "id": log["text"]["content"]["message_id"],
+                "session_id": session.id,
+                "role": "assistant",
+                "content": log["text"]["content"]["content"],
+                "agent_name": "forecaster",
+                "created_at": log["text"]["ts"],
+            },
+            "code_changes": [],
+        },
+    }
+
+
+def test_the_answer_alone(session: Conversation) -> None:
+    """The data of `complete`, as the whole answer."""
+    answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": QUESTION})
+
+    assert (answer.status, set(answer.json)) == (200, {"session_id", "message", "code_changes"})
+    assert answer.json["message"]["content"] == session.log[-2]["content"]["content"]
+
+
+def test_an_unknown_session_becomes_a_new_one(rest: RestClient) -> None:
+    """And the client is told which id it stands for; the new one can be gone on with."""
+    with chat(rest, "long gone?".replace(" ", "%20").replace("?", "%3F"), message="hello") as stream:
+        start, *_ = items(stream)
+    assert start["data"]["replaced"] == "long gone?"
+    session = Conversation(rest, start["data"]["session_id"])
+    answer = rest.post("/api/v1/chat/gone", {"message": "hello", "agent": "weather"}).json
+
+    assert answer["replaced"] == "gone"
+    assert answer["session_id"] not in {session.id, "gone"}
+    assert "replaced" not in rest.post(f"/api/v1/chat/{session.id}", {"message": "and?"}).json
+    assert session.get().json["messages"] == 2
+
+
+def test_what_was_said_beside_a_call(session: Conversation, model: ModelServer) -> None:
+    """Stands with the call, and is no thought of its own."""
+    call = ("weather_forecast", {"city": "Oslo"})
+    model.script(Reply("Let me see.", tools=[call]), Reply("It rains."))
+    with chat(session.client, session.id, message="hello") as stream:
+        _, asked, _, complete = items(stream)
+
+    assert (asked["data"]["message_type"], asked["data"]["content"]) == ("tool_call", "Let me see.")
+    assert complete["data"]["message"]["content"] == "It rains."
+
+
+def test_several_texts(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """All are thoughts but for the last one, whatever else AG2 has to say behind it."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "pair.py").write_text(GOES_ON)
+    model.script(Reply("First thought."), Reply("Second thought."))
+    rest = RestClient(serve("--agents", str(tmp_path / "agents"), model=model))
+    with chat(rest, "new", message="hello") as stream:
+        said = [each["data"] for each in items(stream)]
+
+    thoughts = [each["content"] for each in said if each.get("message_type") == "thought"]
+    assert [*thoughts, said[-1]["message"]["content"]] == ["First thought.", "Second thought."]
+
+
+def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
+    """With the sentence of its error; without a stream, with its status as well."""
+    model.script(Reply(status=401), Reply(status=401))
+    with chat(session.client, session.id, message="hello") as stream:
+        _, error = items(stream)
+    answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": "hello"})
+
+    assert (answer.status, answer.code) == (502, "model_auth")
+    assert error == {"type": "error", "data": {"message": answer.json["error"]["message"]}}
+
+
+def test_a_turn_that_is_stopped(session: Conversation, model: ModelServer) -> None:
+    """What was said until then is a thought; there is no answer."""
+    gate = threading.Event()
+    model.script(Reply("one two three", gate_after=(2, gate)))
+    with session.stream() as following, chat(session.client, session.id, message="hello") as stream:
+        following.until("stream")
+        session.post("stop")
+        _, thought, error = items(stream)
+    gate.set()
+
+    assert thought["data"]["message_type"] == "thought"
+    assert error == {"type": "error", "data": {"message": "Somebody stopped the agents."}}
+
+
+def test_a_question_of_an_agent(serve: Serve, model: ModelServer) -> None:
+    """It is passed on; when it is answered over REST, the stream goes on."""
+    session = RestClient(serve("--approve", "all", model=model)).new_session()
+    with chat(session.client, session.id, message=QUESTION) as stream:
+        messages = (message.frame for message in stream.messages())
+        asked = next(frame for frame in messages if frame["type"] == "input_request")
+        assert asked["data"] == session.log[-1]["content"]
+        session.post("input", {"request_id": asked["data"]["request_id"], "text": "deny, not today"})
+        rest = list(messages)
+
+    assert [each["type"] for each in rest] == ["agent_interaction", "complete"]
+    assert "not today" in rest[0]["data"]["content"]
+
+
+def test_a_question_that_nobody_can_answer_here(serve: Serve, model: ModelServer) -> None:
+    """A single answer cannot pass it on. The turn waits, and others may answer."""
+    session = RestClient(serve("--approve", "all", model=model)).new_session()
+    answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": QUESTION})
+
+    assert (answer.status, answer.code) == (409, "input_needed")
+    assert session.log[-1]["content"]["prompt"] in answer.json["error"]["message"]
+    assert session.get().json["status"] == "waiting"
+
+
+def test_whoever_hangs_up_stops_nothing(session: Conversation, model: ModelServer) -> None:
+    """The answer is in the session."""
+    gate = threading.Event()
+    model.script(Reply("all the same", gate=gate))
+    with session.stream() as following:
+        with chat(session.client, session.id, message="hello") as stream:
+            following.until("turn_started")
+            stream.cut()
+        gate.set()
+        assert following.until("turn_completed")["content"]["summary"] == "all the same"
+
+
+def test_silence_is_not_taken_for_death(
+    session: Conversation, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment from time to time, as in other streams."""
+    monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
+    gate = threading.Event()
+    model.script(Reply("at last", gate=gate))
+    with chat(session.client, session.id, message="hello") as stream:
+        messages = stream.messages()
+        assert next(messages).comment is None
+        assert [next(messages).comment, next(messages).comment] == ["", ""]
+        gate.set()
+        assert [message.frame["type"] for message in messages if message.data] == ["complete"]
+
+
+def test_what_does_not_fit(session: Conversation) -> None:
+    """Is refused before a stream begins."""
+    for what in ("", "/stream"):
+        path = f"/api/v1/chat/{session.id}{what}"
+        for body, code in [
+            ({"message": " "}, "message_empty"), ({"message": "x" * 200_001}, "message_too_long"), ({}, "bad_request"),
+            ({"text": "hello"}, "bad_request"), ({"message": "x", "context": 1}, "bad_request"),
+        ]:  # fmt: skip
+            assert session.client.post(path, body).code == code, json.dumps(body)[:50]
+    assert session.client.post("/api/v1/chat/gone", {"message": "x", "agent": "nobody"}).code == "agent_unknown"
+    assert session.log == []
+
+
+def test_the_end_of_the_server(serve: Serve, model: ModelServer) -> None:
+    """Is said, so that the client knows that there was no answer yet."""
+    server = serve(model=model)
+    session = RestClient(server).new_session()
+    gate = threading.Event()
+    model.script(Reply("never", gate=gate))
+    with session.stream() as following, chat(session.client, session.id, message="hello") as stream:
+        following.until("turn_started")
+        server.close()
+        *_, last = items(stream)
+    gate.set()
+
+    assert last == {"type": "error", "data": {"message": "The server is going away. Reconnect in a moment."}}

@@ -1,0 +1,110 @@
+"""The description for programs says what is there, and the server answers as it says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from agentchat.errors import ERRORS
+from main import Running
+from tests.clients import PATIENCE
+from tests.processes import ROOT
+from tests.rest_client import SESSIONS, Answer, RestClient
+
+ADDRESS = "/api/openapi.json"
+
+
+@pytest.fixture
+def rest(server: Running) -> RestClient:
+    return RestClient(server)
+
+
+@pytest.fixture
+def description(rest: RestClient) -> Any:
+    return rest.get(ADDRESS).json
+
+
+def documented(page: str) -> set[tuple[str, str]]:
+    """The requests that stand in a page's tables, with full paths."""
+    found = set()
+    for line in (ROOT / "docs" / page).read_text().splitlines():
+        for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) ([^\s`?]+)", line):
+            found.add((method, path.replace("…/", f"{SESSIONS}/", 1)))
+    return found
+
+
+def test_everything_is_documented(description: Any) -> None:
+    """What is there stands in the pages for people, and the other way round."""
+    there = {(method.upper(), path) for path, methods in description["paths"].items() for method in methods}
+    in_pages = documented("rest.md") | ({("GET", "/api/config"), ("GET", "/healthz")} & documented("protocol.md"))
+
+    assert in_pages == there
+
+
+def test_every_operation_is_described(description: Any) -> None:
+    """With a name of its own, and with the errors that the table has for its statuses."""
+    operations = [operation for methods in description["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+
+    assert description["openapi"].startswith("3.1")
+    assert len(set(names)) == len(names)
+    for operation in operations:
+        statuses = {int(status) for status in operation["responses"]}
+        assert {400, 403, 500, 503} <= statuses
+        assert statuses <= {row.status for row in ERRORS.values()} | {200, 201, 202, 204}
+        assert ("requestBody" in operation) == ({411, 413, 415} <= statuses)
+
+
+def test_answers_are_as_described(rest: RestClient, description: Any) -> None:
+    """A real answer of each operation, and some errors, against the schemas."""
+    session = rest.new_session(title="Weather")
+    one, chat = session.path, "/api/v1/chat/{session_id}"
+    turn = f"{one}/messages?wait={PATIENCE}"
+    asked = {"text": "What is the weather in Oslo?"}
+
+    def check(method: str, path: str, template: str, body: object = None) -> Answer:
+        answer = rest.ask(method, path, body)
+        response = description["paths"][template][method.lower()]["responses"][str(answer.status)]
+        if answer.body:
+            schema = response["content"][answer.headers["Content-Type"]]["schema"]
+            jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(answer.json)
+        else:
+            assert "content" not in response
+        return answer
+
+    template = f"{SESSIONS}/{{id}}"
+    answers = [
+        check("GET", "/api/config", "/api/config"),
+        check("GET", "/healthz", "/healthz"),
+        check("GET", ADDRESS, ADDRESS),
+        check("POST", SESSIONS, SESSIONS, {"agent": "weather"}),
+        check("POST", turn, f"{template}/messages", asked),
+        check("POST", f"{one}/messages", f"{template}/messages", asked),
+        check("GET", f"{SESSIONS}?limit=1", SESSIONS),
+        check("GET", f"{SESSIONS}?q=oslo", SESSIONS),
+        check("GET", one, template),
+        check("PATCH", one, template, {"title": "Oslo"}),
+        check("POST", f"{one}/stop", f"{template}/stop"),
+        check("POST", f"{one}/typing", f"{template}/typing", {"is_typing": False}),
+        check("POST", turn, f"{template}/messages", asked),
+        check("POST", f"{one}/retry", f"{template}/retry"),
+        check("POST", turn, f"{template}/messages", asked),
+        check("POST", f"{one}/edit", f"{template}/edit", {"seq": 1, "text": "x"}),
+        check("POST", f"{one}/input", f"{template}/input", {"request_id": "x", "text": "x"}),
+        check("GET", f"{one}/events", f"{template}/events"),
+        check("GET", f"{one}/export", f"{template}/export"),
+        check("POST", f"/api/v1/chat/{session.id}", chat, {"message": "hello"}),
+        check("POST", "/api/v1/chat/gone", chat, {"message": "hello"}),
+        check("DELETE", one, template),
+        check("GET", one, template),
+        check("POST", one + "/messages", f"{template}/messages", {}),
+        check("GET", f"{SESSIONS}?limit=x", SESSIONS),
+    ]
+
+    assert [answer.status for answer in answers] == [
+        200, 200, 200, 201, 200, 202, 200, 200, 200, 200, 202, 204, 200, 202, 200, 409, 409, 200, 200, 200, 200, 204,
+        404, 400, 400,
+    ]  # fmt: skip

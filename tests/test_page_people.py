@@ -1,0 +1,405 @@
+"""The page when agents ask, when messages wait, when an answer is wanted anew, and when several people are there."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from main import Running
+from tests.clients import ChatClient
+from tests.conftest import Serve, config_list
+from tests.model_server import ModelServer, Reply
+from tests.pages import Somebody, answers, say, session_of, turn
+from tests.processes import ServerProcess
+
+pytest_plugins = ["tests.browser"]
+
+CLERK = '''
+"""Books hotels, and asks a lot."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+from autogen.io import IOStream
+from agentchat.chat import needs_approval
+
+def ask(question: str) -> str:
+    return "The person said: " + IOStream.get_default().input(question)
+
+def log_in(site: str) -> str:
+    return f"{len(IOStream.get_default().input('Password for ' + site, password=True))} letters"
+
+@needs_approval
+def book(hotel: str, nights: int) -> str:
+    return f"Booked: {nights} nights at {hotel}"
+
+def build(llm_config, chat):
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="MODE", code_execution_config=False, default_auto_reply=None)
+    for tool in (ask, log_in, book):
+        register_function(tool, caller=agent, executor=user, description=tool.__name__)
+    return user, agent
+'''
+BOOKING = {"hotel": "Sandviken", "nights": 2}
+
+
+@pytest.fixture
+def clerk(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
+    """A chat server with an agent whose tools ask people."""
+    return serve(*clerks(tmp_path), model=model)
+
+
+def clerks(folder: Path) -> list[str]:
+    """The options of a server with such agents."""
+    agents = folder / "agents"
+    agents.mkdir()
+    (agents / "clerk.py").write_text(CLERK.replace("MODE", "NEVER"))
+    (agents / "polite.py").write_text(CLERK.replace("MODE", "ALWAYS"))
+    return ["--agents", str(agents), "--default-agent", "clerk"]
+
+
+def ask_to_book(page: Page, server: Running, model: ModelServer) -> Locator:
+    """A turn that waits for a yes. Returns the card."""
+    model.script(Reply(tools=[("book", BOOKING)]), Reply("That was it."))
+    page.goto(server.page)
+    say(page, "Book it")
+    card = page.locator(".approval")
+    expect(card).to_have_attribute("data-state", "open")
+    expect(page.locator(".tool-card")).to_have_attribute("data-state", "waiting")
+    expect(page.locator(".tool-card")).to_contain_text("Waiting for your yes")
+    expect(card).to_contain_text('"hotel": "Sandviken"')
+    return card
+
+
+def finished(page: Page, number: int = 1) -> None:
+    expect(turn(page, number)).to_have_attribute("data-state", "completed")
+
+
+def test_a_question_is_answered_with_a_button(clerk: Running, model: ModelServer, page: Page) -> None:
+    """AG2's prompt for a terminal is put in words for people; the card becomes one line."""
+    model.script(Reply("Here you are."))
+    page.goto(f"{clerk.page}?agent=polite")
+    say(page, "hello")
+    card = page.locator(".question-card")
+    expect(card).to_have_attribute("data-state", "open")
+    expect(card).to_contain_text("Clerk waits for your reply")
+    assert "Press enter" not in card.inner_text()
+    assert "Press enter" in (card.locator(".question-prompt").get_attribute("title") or "")
+    card.locator(".question-choices button").last.click()
+    expect(card).to_have_attribute("data-state", "answered")
+    expect(card).to_contain_text("User: ")
+    expect(card.locator("button, textarea")).to_have_count(0)
+    finished(page)
+
+
+def test_a_question_survives_a_reload(clerk: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
+    """And is answered with words, once for all tabs."""
+    model.script(Reply(tools=[("ask", {"question": "Which city?"})]), Reply("Noted."))
+    page.goto(clerk.page)
+    say(page, "hello")
+    expect(page.locator(".question-card")).to_contain_text("Which city?")
+    page.reload()
+    other = context.new_page()
+    other.goto(page.url)
+    for tab in (page, other):
+        expect(tab.locator(".question-card")).to_have_attribute("data-state", "open")
+    page.bring_to_front()  # a tab behind another one is slow
+    field = page.locator(".question-card textarea")
+    field.fill("Bergen <b>")
+    field.press("Enter")
+    for tab in (page, other):
+        expect(tab.locator(".question-card")).to_have_attribute("data-state", "answered")
+        expect(tab.locator(".question-card")).to_contain_text("User: Bergen <b>")
+    finished(page)
+
+
+def test_a_question_outlives_the_server(tmp_path: Path, model: ModelServer, page: Page) -> None:
+    """What is answered while the server is away is sent when it is back."""
+    options, environment = clerks(tmp_path), config_list(model)
+    model.script(Reply(tools=[("ask", {"question": "Which city?"})]), Reply("Noted."))
+    card = page.locator(".question-card")
+    with ServerProcess(tmp_path, "--port", "0", "--ws-port", "0", *options, environment=environment) as first:
+        page.goto(first.page)
+        say(page, "hello")
+        expect(card).to_have_attribute("data-state", "open")
+        ports = [re.findall(r":(\d+)/", address)[0] for address in (first.page, first.websocket)]
+        first.signal(signal.SIGKILL)
+        first.end()
+    expect(page.locator("[data-status]")).to_have_attribute("data-status", "offline")
+    card.locator("textarea").fill("Bergen")
+    card.locator("textarea").press("Enter")
+    expect(card).to_contain_text("Your answer waits for the connection")
+    with ServerProcess(tmp_path, "--port", ports[0], "--ws-port", ports[1], *options, environment=environment):
+        expect(card).to_have_attribute("data-state", "answered")
+        finished(page)
+
+
+def test_a_question_whose_turn_was_stopped_is_closed(clerk: Running, model: ModelServer, page: Page) -> None:
+    """Nobody can answer it any more."""
+    model.script(Reply(tools=[("ask", {"question": "Which city?"})]))
+    page.goto(clerk.page)
+    say(page, "hello")
+    expect(page.locator(".question-card")).to_have_attribute("data-state", "open")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".question-card")).to_have_attribute("data-state", "closed")
+    expect(page.locator(".question-card button")).to_have_count(0)
+
+
+def test_a_password_stays_nowhere(clerk: Running, model: ModelServer, page: Page) -> None:
+    """Neither on the page nor in what the browser keeps."""
+    model.script(Reply(tools=[("log_in", {"site": "hotels.example"})]), Reply("You are in."))
+    page.goto(clerk.page)
+    say(page, "log in")
+    card = page.locator('.question-card[data-kind="password"]')
+    field = card.locator("input")
+    expect(field).to_have_attribute("type", "password")
+    expect(field).to_have_attribute("autocomplete", "off")
+    field.fill("hunter2secret")
+    field.press("Enter")
+    expect(card).to_have_attribute("data-state", "answered")
+    expect(page.locator(".tool-card")).to_have_attribute("data-state", "ok")
+    finished(page)
+    for reloaded in (False, True):
+        if reloaded:
+            page.reload()
+            finished(page)
+        kept = page.evaluate(
+            "JSON.stringify([{...localStorage}, {...sessionStorage}, document.documentElement.outerHTML,"
+            " [...document.querySelectorAll('input, textarea')].map((field) => field.value)])"
+        )
+        assert "hunter2secret" not in kept
+
+
+def test_a_tool_is_approved(clerk: Running, model: ModelServer, page: Page) -> None:
+    """It waits for the yes, then runs."""
+    card = ask_to_book(page, clerk, model)
+    card.get_by_role("button", name="Approve").click()
+    expect(card).to_have_attribute("data-state", "answered")
+    expect(page.locator(".tool-card")).to_have_attribute("data-state", "ok")
+    finished(page)
+
+
+def test_a_tool_is_denied(clerk: Running, model: ModelServer, page: Page) -> None:
+    """It does not run, and the answer goes on."""
+    card = ask_to_book(page, clerk, model)
+    card.get_by_role("button", name="Deny").click()
+    expect(card).to_contain_text("denied it")
+    expect(page.locator(".tool-card")).to_have_attribute("data-state", "denied")
+    finished(page)
+    assert "Booked" not in json.dumps(model.requests[-1]["body"])
+
+
+def test_a_tool_gets_other_arguments(clerk: Running, model: ModelServer, page: Page) -> None:
+    """What is not JSON is not sent."""
+    card = ask_to_book(page, clerk, model)
+    card.get_by_role("button", name="Edit").click()
+    field = card.get_by_label("Arguments as JSON")
+    field.fill("{oops")
+    card.get_by_role("button", name="Run with these").click()
+    expect(card).to_contain_text("This is not JSON")
+    field.fill('{"hotel": "Sandviken", "nights": 3}')
+    card.get_by_role("button", name="Run with these").click()
+    expect(card).to_have_attribute("data-state", "answered")
+    finished(page)
+    page.locator(".tool-card summary").click()
+    expect(page.locator(".tool-card")).to_contain_text("Booked: 3 nights at Sandviken")
+
+
+def test_messages_that_wait_can_be_changed(server: Running, model: ModelServer, page: Page) -> None:
+    """Edited, withdrawn, or sent now."""
+    gate = threading.Event()
+    model.script(Reply("one two", gate_after=(1, gate)), Reply("last"))
+    page.goto(server.page)
+    for text in ("a", "b", "c"):
+        say(page, text)
+    expect(page.locator(".queue-entry")).to_have_count(2)
+    turn(page, 2).get_by_role("button", name="Withdraw").click()
+    expect(turn(page, 2)).to_have_attribute("data-state", "withdrawn")
+    expect(turn(page, 2)).to_contain_text("Withdrawn: b")
+    turn(page, 3).get_by_role("button", name="Edit").click()
+    field = turn(page, 3).get_by_label("Your message")
+    field.fill("c, but better")
+    field.press("Enter")
+    expect(turn(page, 3).locator(".bubble")).to_have_text("c, but better")
+    turn(page, 3).get_by_role("button", name="Send now").click()
+    expect(turn(page, 1)).to_have_attribute("data-state", "stopped")
+    finished(page, 3)
+    assert answers(page)[-1] == "last"
+    assert model.requests[-1]["body"]["messages"][-1]["content"] == "c, but better"
+
+
+def test_an_answer_is_wanted_anew(server: Running, model: ModelServer, page: Page) -> None:
+    """With the same words or with others; what was there before is gone, and stays so after a reload."""
+    model.script(Reply("first"), Reply("second"), Reply("third"))
+    page.goto(server.page)
+    say(page, "hello")
+    finished(page)
+    page.locator(".turn-retry").click()
+    expect(page.locator(".turn")).to_contain_text(["second"])
+    expect(page.locator(".turn")).to_contain_text(["1 earlier version"])
+    page.locator(".message").first.hover()
+    page.locator(".message-edit").click()
+    field = page.get_by_label("Your message")
+    field.fill("hello, edited")
+    field.press("Enter")
+    expect(page.locator(".turn")).to_contain_text(["third"])
+    expect(page.locator(".turn")).to_have_attribute("data-state", "completed")
+    assert answers(page) == ["third"]
+    page.reload()
+    expect(page.locator(".turn .bubble")).to_have_text("hello, edited")
+    assert answers(page) == ["third"]
+
+
+def test_the_running_turn_is_edited(server: Running, model: ModelServer, page: Page) -> None:
+    """It is rolled back, and the new words are answered."""
+    model.script(Reply("one two", gate_after=(1, threading.Event())), Reply("better"))
+    page.goto(server.page)
+    say(page, "helo")
+    expect(page.locator('.message[data-role="agent"]')).to_contain_text("one")
+    page.locator('.message[data-role="person"]').hover()
+    page.locator(".message-edit").click()
+    page.get_by_label("Your message").fill("hello")
+    page.get_by_label("Your message").press("Enter")
+    expect(page.locator('.message[data-role="agent"]')).to_have_text(re.compile("better"))
+    expect(page.locator(".turn")).to_have_count(1)
+
+
+def test_three_people(clerk: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
+    """Who is here, who writes, who said and who decided what, for each of them."""
+    ada, ben = somebody("Ada"), somebody("Ben")
+    card = ask_to_book(ada, clerk, model)
+    ben.goto(ada.url)
+    page.goto(ada.url)
+    people = page.locator(".participants li")
+    page.get_by_role("button", name="People").click()
+    expect(people).to_have_count(3)
+    expect(people.filter(has_text="you")).to_contain_text("User")
+    page.get_by_label("Your name").fill("Cleo")
+    page.get_by_label("Your name").press("Enter")
+    ada.get_by_role("button", name="People").click()
+    expect(ada.locator(".participants")).to_contain_text("Cleo")
+    expect(ada.locator(".participants li").filter(has_text="you")).to_contain_text("Ada")
+    ada.keyboard.press("Escape")
+
+    ben.locator("#composer textarea").press_sequentially("Too")
+    expect(ada.locator(".typing-line")).to_have_text("Ben is writing…")
+    expect(ben.locator(".typing-line")).to_have_text("")
+    say(ben, "Too expensive?")
+    expect(ada.locator(".typing-line")).to_have_text("")
+    for tab in (ada, ben, page):
+        expect(turn(tab, 2).locator(".message-name")).to_have_text("Ben")
+    expect(turn(ada, 2).locator(".withdraw")).to_be_hidden()
+    page.locator(".approval").get_by_role("button", name="Deny").click()
+    for tab in (ada, ben, page):
+        expect(tab.locator(".approval")).to_contain_text("Cleo denied it")
+    expect(card).to_have_attribute("data-state", "answered")
+    page.close()
+    expect(ada.locator(".people-count")).to_have_text("2")
+
+
+def test_a_viewer_only_reads(clerk: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
+    """By the link that members copy."""
+    ada = somebody("Ada")
+    ask_to_book(ada, clerk, model)
+    ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ada.get_by_role("button", name="People").click()
+    ada.get_by_role("button", name="Copy link for reading only").click()
+    expect(ada.get_by_role("button", name="Copy link for reading only")).to_contain_text("Copied")
+    link = ada.evaluate("navigator.clipboard.readText()")
+    assert link == f"{clerk.page}?session={session_of(ada)}&role=viewer"
+    page.goto(link)
+    expect(page.get_by_text("You are reading along")).to_be_visible()
+    expect(page.locator(".approval")).to_have_attribute("data-state", "open")
+    expect(ada.locator('.participants li[data-role="viewer"]')).to_contain_text("reads only")
+    for what in ("#composer", ".approval button", ".message-edit", ".sidebar", ".turn-retry"):
+        expect(page.locator(what).filter(visible=True)).to_have_count(0)
+
+
+def test_a_conversation_is_renamed_exported_found_and_deleted(
+    serve: Serve, page: Page, context: BrowserContext
+) -> None:
+    """From the list, and by a click on its title; another tab hears of it."""
+    server = serve("demo")
+    page.goto(server.page)
+    say(page, "What is the weather in Oslo?")
+    finished(page)
+    page.get_by_role("button", name="What is the weather in Oslo?", exact=True).click()
+    page.get_by_label("Title").fill("<b>Umbrella</b>")
+    page.get_by_label("Title").press("Enter")
+    other = context.new_page()
+    other.goto(page.url)
+    for tab in (page, other):
+        expect(tab.locator(".topbar-title")).to_have_text("<b>Umbrella</b>")
+        expect(tab.locator(".history li")).to_contain_text(["<b>Umbrella</b>"])
+
+    page.bring_to_front()  # a tab behind another one is slow
+    page.locator(".entry").hover()
+    page.locator(".entry-more").click()
+    for format in ("markdown", "html", "json"):
+        link = page.get_by_role("link", name=f"Export as {format}")
+        with page.expect_download() as download:
+            link.evaluate("(link) => link.click()")
+        assert "weather in Oslo" in Path(download.value.path()).read_text()
+        if format != "json":
+            page.locator(".entry-more").click()
+    page.locator(".search").fill("mock")
+    expect(page.locator(".history .found mark").first).to_have_text(re.compile("mock", re.IGNORECASE))
+    page.locator(".search").fill("nothing of the kind")
+    expect(page.locator(".history-note")).to_contain_text("Nothing found")
+    page.locator(".search").fill("umbr")
+    expect(page.locator(".history .entry-title mark")).to_have_text("Umbrella")
+
+    page.locator(".entry").hover()
+    page.locator(".entry-more").click()
+    page.get_by_role("button", name="Delete").click()
+    page.locator(".entry-question").get_by_role("button", name="Delete").click()
+    expect(page.locator(".history li")).to_have_count(0)
+    expect(page.locator(".welcome")).to_be_visible()
+    expect(other.locator('.error-card[data-code="session_deleted"]')).to_be_visible()
+
+
+def test_there_are_more_conversations(server: Running, page: Page) -> None:
+    """A page of them, and the rest when it is wanted."""
+    page.goto(server.page)
+    for number in range(52):
+        answer = page.request.post(f"{server.page}api/agent-chat/sessions", data={"title": f"Number {number}"})
+        assert answer.ok
+    page.reload()
+    expect(page.locator(".history li")).to_have_count(50)
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(page.locator(".history li")).to_have_count(52)
+    expect(page.get_by_role("button", name="More", exact=True)).to_be_hidden()
+
+
+def test_a_full_conversation_goes_on_in_a_new_one(serve: Serve, model: ModelServer, page: Page) -> None:
+    """With what the person wrote, sent or not."""
+    server = serve("--max-messages-per-session", "1", model=model)
+    page.goto(server.page)
+    say(page, "one")
+    finished(page)
+    say(page, "two")
+    card = page.locator('.error-card[data-code="session_full"]')
+    expect(page.locator('.message[data-state="refused"]')).to_contain_text("two")
+    page.locator("#composer textarea").fill("and three")
+    card.get_by_role("button", name="New conversation").click()
+    expect(page.locator("#composer textarea")).to_have_value("two\n\nand three")
+    page.locator("#composer textarea").press("Enter")
+    finished(page)
+    expect(page.locator('.message[data-role="person"]')).to_have_count(1)
+
+
+def test_a_reload_right_after_the_first_message(server: Running, page: Page) -> None:
+    """Whatever of it had got through: it is there once, and answered once."""
+    page.goto(server.page)
+    with page.expect_websocket() as opened:
+        say(page, "hello")
+    opened.value.wait_for_event("framereceived")
+    page.reload()
+    finished(page)
+    expect(page.locator('.message[data-role="person"]')).to_have_count(1)
+    with ChatClient(server.websocket, session=session_of(page)) as client:
+        assert client.confirmed()["last_seq"] > 0
+        assert client.until("user_message")["content"]["text"] == "hello"

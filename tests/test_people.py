@@ -1,0 +1,173 @@
+"""Several people in one session: who is here, who writes, who may only read; and what a session may come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from main import Running
+from tests.clients import ChatClient, contents, types
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+
+Connect = Callable[..., ChatClient]
+
+
+def people(content: dict[str, list[dict[str, object]]]) -> list[tuple[object, ...]]:
+    return [(each["name"], each["role"], each["connections"]) for each in content["participants"]]
+
+
+@pytest.fixture
+def three(connect: Connect) -> tuple[ChatClient, ChatClient, ChatClient]:
+    """Ada, Bob, and Eve, who only reads."""
+    ada = connect(name="Ada")
+    session = ada.confirmed()["session_id"]
+    bob = connect(session=session, name="Bob")
+    eve = connect(session=session, name="Eve", role="viewer")
+    for client in (bob, eve):
+        client.confirmed()
+    return ada, bob, eve
+
+
+def test_who_is_here(three: tuple[ChatClient, ...], connect: Connect) -> None:
+    """Everybody is told whenever that changes; one in two tabs is one person."""
+    ada, bob, eve = three
+    assert people(eve.frames[0]["content"]) == [("Ada", "member", 1), ("Bob", "member", 1), ("Eve", "viewer", 1)]
+    assert (eve.frames[0]["content"]["name"], eve.frames[0]["content"]["role"]) == ("Eve", "viewer")
+    second = connect(session=ada.frames[0]["content"]["session_id"], name="Ada")
+    ada.until("presence", lambda content: ("Ada", "member", 2) in people(content))
+    second.cut()
+    ada.until("presence", lambda content: ("Ada", "member", 1) in people(content))
+    bob.socket.close()
+    ada.until("presence", lambda content: people(content) == [("Ada", "member", 1), ("Eve", "viewer", 1)])
+
+    assert all("seq" not in frame for frame in ada.frames if frame["type"] == "presence")
+
+
+def test_who_writes(three: tuple[ChatClient, ...]) -> None:
+    """The others are told, the one who writes is not."""
+    ada, bob, eve = three
+    ada.command("typing", is_typing=True)
+    for other in (bob, eve):
+        assert other.until("typing")["content"] == {"name": "Ada", "is_typing": True}
+    ada.command("typing", is_typing=False)
+    assert bob.until("typing")["content"] == {"name": "Ada", "is_typing": False}
+    ada.ask("hello")
+
+    assert "typing" not in types(ada.frames)
+
+
+def test_who_said_what(three: tuple[ChatClient, ...]) -> None:
+    """In the order of the log, the same for all."""
+    ada, bob, eve = three
+    ada.ask("I am Ada")
+    bob.until("turn_completed")
+    bob.ask("I am Bob")
+    for client in (ada, eve):
+        client.until("turn_completed", turn=2)
+        assert client.log == bob.log
+
+    assert [(content["name"], content["text"]) for content in contents(eve.log, "user_message")] == [
+        ("Ada", "I am Ada"),
+        ("Bob", "I am Bob"),
+    ]
+
+
+def test_a_viewer_only_reads(three: tuple[ChatClient, ...]) -> None:
+    """Whatever it sends gets an error, and nobody else notices."""
+    ada, _, eve = three
+    eve.say("hello")
+    for command in ("message", "stop", "retry", "typing", "rename", "input_response", "edit"):
+        eve.command(command, text="x", title="x", is_typing=True, seq=1, request_id="x")
+    for _ in range(8):
+        assert eve.until("error")["content"]["code"] == "read_only"
+    ada.ask("hello")
+
+    assert [content["name"] for content in contents(ada.log, "user_message")] == ["Ada"]
+
+
+@pytest.mark.parametrize(("query", "problem"), [({"role": "king"}, "role"), ({"busy": "later"}, "busy")])
+def test_an_address_that_makes_no_sense(server: Running, query: dict[str, str], problem: str) -> None:
+    """Is refused for good, with a sentence."""
+    with ChatClient(server.websocket, **query) as client:
+        error = client.receive()["content"]
+        assert error["code"] == "bad_query"
+        assert problem in error["message"]
+        assert client.close_code() == 1008
+
+
+def test_a_conversation_has_a_title(three: tuple[ChatClient, ...], connect: Connect) -> None:
+    """The first message, until somebody gives it another; all are told, and who comes later finds it."""
+    ada, bob, _ = three
+    ada.ask("What is the weather in Oslo?")
+    session = ada.frames[0]["content"]["session_id"]
+    assert connect(session=session).confirmed()["title"] == "What is the weather in Oslo?"
+    ada.command("rename", title="  Oslo  ")
+    renamed = bob.until("session_renamed")
+
+    assert (renamed["content"]["title"], renamed["content"]["name"], renamed["turn"]) == ("Oslo", "Ada", 0)
+    assert connect(session=session).confirmed()["title"] == "Oslo"
+
+
+def test_a_conversation_that_is_full(serve: Serve, model: ModelServer) -> None:
+    """A clear error, and nothing is lost: what was accepted before may be sent again."""
+    server = serve("--max-messages-per-session", "2", model=model)
+    with ChatClient(server.websocket) as client:
+        client.confirmed()
+        for id in ("a", "b"):
+            client.command("message", text="hello", id=id)
+            client.until("turn_completed")
+        client.command("message", text="hello", id="c")
+        error = client.until("error")["content"]
+        assert (error["code"], error["id"]) == ("session_full", "c")
+        assert error["message"] == "This conversation has reached its limit of 2 messages. Start a new one."
+        client.command("retry")
+        assert client.until("error")["content"]["code"] == "session_full"
+        client.command("message", text="hello", id="a")
+        client.command("rename", title="Full")
+        client.until("session_renamed")
+
+    assert len(contents(client.frames, "error")) == 2
+
+
+def test_a_conversation_expires(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """So long after its last event; then a new one takes its place, and the client is told."""
+    first = serve(model=model)
+    with ChatClient(first.websocket) as client:
+        session = client.confirmed()["session_id"]
+        client.ask("hello")
+    first.close()
+    second = serve("--session-ttl-hours", "1", model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        assert client.confirmed()["replaced"] is None
+    second.close()
+    third = serve("--session-ttl-hours", "0.0000001", model=model)
+    with ChatClient(third.websocket, session=session) as client:
+        confirmed = client.confirmed()
+
+    assert confirmed["replaced"] == session
+    assert confirmed["last_seq"] == 0
+
+
+def test_a_long_conversation_stays_in_the_context_window(serve: Serve, model: ModelServer) -> None:
+    """The model gets the first message and the newest ones; the log keeps all of them."""
+    server = serve("--context-tokens", "500", model=model)
+    with ChatClient(server.websocket) as client:
+        client.confirmed()
+        client.ask("The very first message")
+        for number in range(12):
+            model.script(Reply(f"Answer {number}. " + "word " * 50))
+            client.ask(f"Message {number}. " + "word " * 50)
+        client.ask("What is the weather in Oslo?")
+
+    sent = [message for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    texts = [str(message["content"]) for message in sent]
+    assert texts[0] == "The very first message"
+    assert texts[-3:] == ["What is the weather in Oslo?", texts[-2], texts[-1]]
+    assert sent[-2]["tool_calls"][0]["id"] == sent[-1]["tool_call_id"]
+    assert "Message 11" in "".join(texts)
+    assert "Message 5" not in "".join(texts)
+    assert sum(map(len, texts)) < 500 * 4
+    assert len(contents(client.log, "user_message")) == 14

@@ -1,0 +1,258 @@
+"""Agents ask people: who asks what, who may answer, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from main import Running
+from tests.agent_files import write_all
+from tests.clients import ChatClient, contents, types
+from tests.conftest import Serve, config_list
+from tests.model_server import ModelServer, Reply
+from tests.processes import ServerProcess
+
+QUESTION = "What is the weather in Oslo?"
+
+Talk = Callable[..., ChatClient]
+
+
+@pytest.fixture
+def server(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
+    """A chat server whose agents ask."""
+    return serve("--agents", write_all(tmp_path), model=model)
+
+
+@pytest.fixture
+def talk(connect: Talk) -> Talk:
+    def start(agent: str = "", **query: object) -> ChatClient:
+        client = connect(agent=agent, **query)
+        client.confirmed()
+        return client
+
+    return start
+
+
+def session_of(client: ChatClient) -> str:
+    return str(client.frames[0]["content"]["session_id"])
+
+
+def test_a_proxy_that_always_asks(talk: Talk) -> None:
+    """An empty answer runs the tool that the agent proposed; words are said to the agent; `exit` ends the turn."""
+    client = talk("always")
+    client.say(QUESTION)
+    first = client.until("input_request")["content"]
+    assert (first["agent"], first["password"], first["tool"]) == ("forecaster", False, None)
+    assert first["prompt"].startswith("Replying as user. Provide feedback to forecaster.")
+    assert (first["choices"], first["labels"]) == (["", "exit"], {"": "Continue", "exit": "End"})
+
+    client.command("input_response", request_id=first["request_id"], text="")
+    assert client.until("input_response")["content"]["text"] == ""
+    assert client.until("executed_function")["content"]["content"] == "sunny in Oslo"
+    client.until("input_request")
+    client.say("And in Bergen, please: the weather in Bergen")
+    second = client.until("input_response")["content"]
+    assert (second["text"], second["name"]) == ("And in Bergen, please: the weather in Bergen", "user")
+    client.until("input_request")
+    client.say("exit")
+    client.until("turn_completed")
+
+    assert len(contents(client.log, "user_message")) == 1
+    assert len(contents(client.log, "turn_completed")) == 1
+
+
+def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
+    """TERMINATE: only where AG2 would stop; what is answered goes on."""
+    model.script(Reply("TERMINATE"), Reply("More done."))
+    client = talk("terminate")
+    client.say("Do it")
+    request = client.until("input_request")["content"]
+    assert request["choices"] == ["exit"]
+    client.command("input_response", request_id=request["request_id"], text="Do more")
+    client.until("turn_completed")
+
+    assert model.requests[-1]["body"]["messages"][-1]["content"] == "Do more"
+    assert contents(client.log, "text")[-1]["content"] == "More done."
+
+
+@pytest.mark.parametrize("tool", ["book", "book_async"])
+def test_a_tool_that_asks(talk: Talk, model: ModelServer, tool: str) -> None:
+    """As often as it likes, sync or async; the agent that called it is the one that asks."""
+    model.script(Reply(tools=[(tool, {"city": "Oslo"})]))
+    client = talk("tools")
+    client.say("Book")
+    asked = []
+    for answer in ("Monday", "aisle"):
+        request = client.until("input_request")["content"]
+        asked.append((request["agent"], request["prompt"], request["choices"]))
+        client.command("input_response", request_id=request["request_id"], text=answer)
+    client.until("turn_completed")
+
+    assert asked == [("clerk", "Which day in Oslo?", None), ("clerk", "Window or aisle?", None)]
+    assert contents(client.log, "executed_function")[0]["content"] == "Booked Oslo on Monday, aisle"
+
+
+def test_a_group_that_asks(talk: Talk, model: ModelServer) -> None:
+    """Who is to speak next is a choice among names; a member that is a person is asked for what to say."""
+    model.script(Reply("A plan."))
+    client = talk("group")
+    client.say("Plan it")
+    choose = client.until("input_request")["content"]
+    assert choose["labels"] == {"1": "user", "2": "planner", "3": "reviewer", "": "Let the agents choose"}
+    client.command("input_response", request_id=choose["request_id"], text="2")
+    again = client.until("input_request")["content"]
+    client.command("input_response", request_id=again["request_id"], text="3")
+    review = client.until("input_request")["content"]
+    assert review["agent"] == "reviewer"
+    client.command("input_response", request_id=review["request_id"], text="Looks good.")
+    client.until("turn_completed")
+
+    said = [(content["sender"], content["content"]) for content in contents(client.log, "text")]
+    assert said[1:] == [("planner", "A plan."), ("reviewer", "Looks good.")]
+
+
+def test_agents_of_coroutines(talk: Talk, model: ModelServer) -> None:
+    """Replies, questions and tools that are async take the same road."""
+    client = talk("coroutines")
+    client.say(QUESTION)
+    client.until("input_request")
+    client.say("")
+    client.until("executed_function")
+    last = client.until("input_request")["content"]
+    client.command("input_response", request_id=last["request_id"], text="greet me")
+    client.until("text", lambda content: content["content"] == "Good day.")
+    client.until("input_request")
+    client.say("exit")
+    completed = client.until("turn_completed")["content"]
+
+    assert completed["status"] == "completed"
+    assert contents(client.log, "executed_function")[0]["content"] == "sunny in Oslo"
+    assert client.streamed == "The tool says: sunny in Oslo"
+
+
+def test_agents_of_coroutines_are_stopped(talk: Talk, model: ModelServer) -> None:
+    """While they ask, and while their model answers."""
+    client = talk("coroutines")
+    for waits_for in ("input_request", "stream"):
+        model.script(Reply(n=1000, delay=0.05) if waits_for == "stream" else Reply("hm"))
+        client.say("hello")
+        client.until(waits_for)
+        client.command("stop")
+        assert client.until("turn_completed")["content"]["status"] == "stopped"
+    model.wait_for(lambda counts: counts.active == 0)
+
+
+def test_the_first_answer_counts(talk: Talk) -> None:
+    """Whoever comes later is told who was first."""
+    ada = talk("always", name="Ada")
+    bob = talk(session=session_of(ada), name="Bob")
+    ada.say(QUESTION)
+    request = bob.until("input_request")["content"]["request_id"]
+    ada.until("input_request")
+    bob.command("input_response", request_id=request, text="exit")
+    assert ada.until("input_response")["content"]["name"] == "Bob"
+    ada.command("input_response", request_id=request, text="")
+    error = ada.until("error")["content"]
+
+    assert (error["code"], error["request_id"]) == ("already_answered", request)
+    assert error["message"] == "Bob has answered this question already."
+
+
+def test_what_is_typed_meanwhile_is_no_answer(talk: Talk, model: ModelServer) -> None:
+    """A `message`, and a plain frame of one who was not shown the question, wait for turns of their own."""
+    client = talk("always")
+    model.script(Reply("What do you think?"))
+    client.say("hello")
+    client.command("message", text="This is a message.", id="m1")
+    request = client.until("input_request")["content"]["request_id"]
+    client.command("message", text="So is this.", id="m2")
+    client.until("user_message", lambda content: content["id"] == "m2")
+    client.command("input_response", request_id=request, text="exit")
+    client.until("turn_completed", turn=1)
+
+    assert [content["text"] for content in contents(client.log, "input_response")] == ["exit"]
+    assert client.until("turn_started", turn=2)["content"]["message_id"] == "m1"
+
+
+def test_an_answer_too_late(talk: Talk) -> None:
+    """A question ends with its turn."""
+    client = talk("always")
+    client.say(QUESTION)
+    request = client.until("input_request")["content"]["request_id"]
+    client.command("stop")
+    assert client.until("turn_completed")["content"]["status"] == "stopped"
+    client.command("input_response", request_id=request, text="")
+    assert client.until("error")["content"]["code"] == "request_closed"
+    client.say("hello")
+
+    assert "user_message" in types(client.log)[-2:] or client.until("user_message")["content"]["text"] == "hello"
+
+
+def test_whoever_comes_later_finds_the_question(talk: Talk) -> None:
+    """A reload, another tab: it is in the log and among the open requests."""
+    first = talk("always")
+    first.say(QUESTION)
+    request = first.until("input_request")["content"]
+    first.cut()
+    second = talk(session=session_of(first))
+    confirmed = second.frames[0]["content"]
+    assert confirmed["status"] == "waiting"
+    assert confirmed["open_requests"] == [request]
+    second.until("input_request")
+    second.say("exit")
+    second.until("turn_completed")
+    third = talk(session=session_of(first))
+
+    assert third.frames[0]["content"]["open_requests"] == []
+
+
+def test_a_question_waits_only_so_long(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """With a limit the turn says that nobody answered; the conversation goes on."""
+    server = serve("--agents", write_all(tmp_path), "--input-timeout", "0.2", model=model)
+    with ChatClient(server.websocket, agent="always") as client:
+        client.confirmed()
+        client.say(QUESTION)
+        request = client.until("input_request")
+        assert request["content"]["expires"] > request["ts"]
+        error = client.until("error")["content"]
+        assert client.until("turn_completed")["content"]["status"] == "failed"
+        client.command("input_response", request_id=request["content"]["request_id"], text="")
+        late = client.until("error")["content"]
+
+    assert error["code"] == "input_timeout"
+    assert error["message"] == "Nobody answered within 0.2 seconds, so the turn was ended."
+    assert late["code"] == "request_closed"
+
+
+def test_a_password_is_kept_nowhere(model: ModelServer, tmp_path: Path) -> None:
+    """In no frame, no file, no log, even where the tool repeats it and everything is logged."""
+    pins = ["4711-xyz", 'quo"te\\d ø']
+    options = ("--port", "0", "--ws-port", "0", "--log-level", "DEBUG", "--agents", write_all(tmp_path))
+    with ServerProcess(tmp_path, *options, environment=config_list(model)) as server:
+        with ChatClient(server.websocket, agent="tools", name="Eve") as client:
+            client.confirmed()
+            for pin in pins:
+                model.script(Reply(tools=[("sign", {"text": "letter"})]), Reply(f"Signed with {pin}."))
+                client.say("Sign")
+                request = client.until("input_request")["content"]
+                assert (request["password"], request["choices"]) == (True, None)
+                client.command("input_response", request_id=request["request_id"], text=pin)
+                client.until("turn_completed")
+        server.signal(signal.SIGINT)
+        assert server.end() == 0
+
+    log = client.log
+    answers = contents(log, "input_response")
+    assert [{key: answer.get(key) for key in ("name", "text")} for answer in answers] == [
+        {"name": "Eve", "text": None}
+    ] * 2
+    assert contents(log, "executed_function")[0]["content"] == "Signed letter with [password]"
+    assert contents(log, "text")[-1]["content"] == "Signed with [password]."
+    files = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    kept = files.decode("utf-8", "replace") + server.errors + server.greeting + json.dumps(log, ensure_ascii=False)
+    for pin in pins:
+        assert all(spelling not in kept for spelling in (pin, json.dumps(pin)[1:-1], pin[-4:]))

@@ -1,0 +1,452 @@
+"""All that a session can do, over REST."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from main import Running
+from tests.clients import PATIENCE, ChatClient, types
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+from tests.rest_client import SESSIONS, Conversation, RestClient
+
+QUESTION = "What is the weather in Oslo?"
+SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "messages"}
+
+
+@pytest.fixture
+def rest(server: Running) -> RestClient:
+    return RestClient(server)
+
+
+@pytest.fixture
+def session(rest: RestClient) -> Conversation:
+    return rest.new_session()
+
+
+@pytest.fixture
+def asking(serve: Serve, model: ModelServer) -> Conversation:
+    """A session whose agents ask before each tool."""
+    return RestClient(serve("--approve", "all", model=model)).new_session()
+
+
+def until_asked(session: Conversation, text: str = QUESTION) -> Any:
+    """Say something, and return the question that comes before the answer."""
+    answer = session.post("messages", {"text": text}, wait=PATIENCE)
+    assert (answer.status, answer.json["status"]) == (202, "waiting")
+    return session.log[-1]["content"]
+
+
+# Sessions
+
+
+def test_a_session_is_made_and_read(rest: RestClient) -> None:
+    """Its address is told, and what is there is what was answered."""
+    made = rest.post(SESSIONS, {"agent": "weather", "title": " Plans "})
+    read = rest.get(made.headers["Location"])
+
+    assert (made.status, read.status) == (201, 200)
+    assert set(read.json) == SUMMARY | {"open_requests", "queue", "participants"}
+    assert read.json == made.json
+    assert (read.json["agent"], read.json["title"], read.json["status"]) == ("weather", "Plans", "idle")
+
+
+def test_a_session_needs_nothing(rest: RestClient) -> None:
+    """No body at all: the default agent, and a name from the first message."""
+    session = Conversation(rest, rest.post(SESSIONS).json["id"])
+    session.ask("Shall I take an umbrella?")
+
+    assert session.get().json["agent"] == "weather"
+    assert session.get().json["title"] == "Shall I take an umbrella?"
+    assert session.get().json["messages"] == 1
+
+
+def test_an_unknown_agent(rest: RestClient) -> None:
+    """No session is made for one that is not there."""
+    answer = rest.post(SESSIONS, {"agent": "nobody"})
+
+    assert (answer.status, answer.code) == (404, "agent_unknown")
+    assert rest.get(SESSIONS).json["sessions"] == []
+
+
+def test_another_title(session: Conversation) -> None:
+    """It is in the log, with the name of whoever gave it."""
+    answer = session.client.ask("PATCH", session.path, {"title": "Trip to Oslo", "name": "Ada"})
+
+    assert (answer.status, answer.json["title"]) == (200, "Trip to Oslo")
+    [event] = session.log
+    assert (event["type"], event["content"]["title"], event["content"]["name"]) == (
+        "session_renamed", "Trip to Oslo", "Ada",
+    )  # fmt: skip
+
+
+def test_the_list_is_read_in_pages(rest: RestClient) -> None:
+    """Newest first; all of them once, whatever the size of a page."""
+    made = [rest.new_session(title=f"number {number}").id for number in range(5)]
+    seen: list[str] = []
+    query: dict[str, object] = {"limit": 2}
+    while True:
+        page = rest.get(SESSIONS, **query).json
+        assert all(set(entry) == SUMMARY for entry in page["sessions"])
+        seen += [entry["id"] for entry in page["sessions"]]
+        if page["next"] is None:
+            break
+        query["before"] = page["next"]
+
+    assert sorted(seen) == sorted(made)
+    updated = [entry["updated"] for entry in rest.get(SESSIONS).json["sessions"]]
+    assert updated == sorted(updated, reverse=True)
+
+
+def test_words_are_found(rest: RestClient, model: ModelServer) -> None:
+    """In titles, in what people said and in what agents said; with the places."""
+    model.script(Reply("A zeppelin is an airship."))
+    first, second = rest.new_session(), rest.new_session(title="About zeppelins")
+    first.ask("What is that?")
+    found = {entry["id"]: entry["found"] for entry in rest.get(SESSIONS, q="zeppelin").json["sessions"]}
+
+    assert set(found) == {first.id, second.id}
+    assert found[second.id] == [{"seq": 0, "text": "About zeppelins"}]
+    [place] = found[first.id]
+    assert "zeppelin" in place["text"]
+    assert first.log[place["seq"] - 1]["content"]["content"] == "A zeppelin is an airship."
+    assert rest.get(SESSIONS, q="submarine").json == {"sessions": [], "next": None}
+
+
+def test_deleted_while_its_turn_runs(server: Running, rest: RestClient, model: ModelServer) -> None:
+    """Whoever follows is told, the turn ends, and then there is nothing."""
+    gate = threading.Event()
+    model.script(Reply("never", gate=gate))
+    session = rest.new_session()
+    with session.stream() as stream, ChatClient(server.websocket, session=session.id) as client:
+        client.until("connection_confirmed")
+        session.post("messages", {"text": "hello"})
+        stream.until("turn_started")
+
+        assert session.client.ask("DELETE", session.path).status == 204
+        *_, last = list(stream.messages())
+        assert (last.id, last.frame["type"], last.frame["content"]["code"]) == ("", "error", "session_deleted")
+        assert client.close_code() == 1008
+    gate.set()
+    assert session.get().code == "session_unknown"
+    assert session.client.ask("DELETE", session.path).code == "session_unknown"
+    assert rest.get(SESSIONS).json["sessions"] == []
+
+
+def test_whoever_waits_for_a_deleted_session(session: Conversation, model: ModelServer) -> None:
+    """Is told so, rather than left waiting."""
+    gate = threading.Event()
+    model.script(Reply("never", gate=gate))
+    with ThreadPoolExecutor(1) as pool, session.stream() as stream:
+        waiting = pool.submit(session.post, "messages", {"text": "hello"}, wait=PATIENCE)
+        stream.until("turn_started")
+        session.client.ask("DELETE", session.path)
+
+        assert (waiting.result().status, waiting.result().code) == (410, "session_deleted")
+    gate.set()
+
+
+# Messages
+
+
+def test_a_message_is_in_the_log_when_it_is_accepted(session: Conversation) -> None:
+    """With the id, the name and the context that it came with."""
+    body = {"text": "hello", "id": "m1", "name": "Ada", "context": {"page": 7}}
+    answer = session.post("messages", body)
+
+    assert answer.status == 202
+    assert set(answer.json) == {"seq", "id", "turn", "status"}
+    assert (answer.json["seq"], answer.json["id"], answer.json["turn"]) == (1, "m1", 1)
+    content = session.log[0]["content"]
+    assert {name: content[name] for name in body} == body
+
+
+def test_waiting_for_the_answer(session: Conversation) -> None:
+    """The finished turn with all its events, as they stand in the log."""
+    turn = session.ask(QUESTION)
+
+    assert set(turn) == {"seq", "id", "turn", "status", "summary", "usage", "duration_ms", "error", "events"}
+    assert (turn["status"], turn["error"]) == ("completed", None)
+    assert turn["summary"].startswith("The tool says: Mock forecast for Oslo")
+    assert turn["events"] == session.log
+    assert types(turn["events"])[-1] == "turn_completed"
+
+
+def test_waiting_for_one_of_several(session: Conversation, model: ModelServer) -> None:
+    """The events are those of the turn, though others lie between."""
+    gate = threading.Event()
+    model.script(Reply("one", gate=gate), Reply("two"))
+    session.post("messages", {"text": "first"})
+    with ThreadPoolExecutor(1) as pool, session.stream() as stream:
+        waiting = pool.submit(session.post, "messages", {"text": "second"}, wait=PATIENCE)
+        while stream.until("user_message")["content"]["text"] != "second":
+            continue
+        gate.set()
+        turn = waiting.result().json
+
+    assert turn["summary"] == "two"
+    assert {event["turn"] for event in turn["events"]} == {2}
+
+
+def test_waiting_for_too_long(session: Conversation, model: ModelServer) -> None:
+    """When time is up, it is said how far the turn is; it goes on."""
+    gate = threading.Event()
+    model.script(Reply("at last", gate=gate))
+    answer = session.post("messages", {"text": "hello", "id": "m1"}, wait=1)
+
+    assert (answer.status, answer.json["status"]) == (202, "running")
+    gate.set()
+    assert session.ask("hello", id="m1")["summary"] == "at last"
+
+
+def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
+    """It was accepted and has ended: 200, and the error says why."""
+    model.script(Reply(status=401))
+    turn = session.ask("hello")
+
+    assert turn["status"] == "failed"
+    assert turn["error"]["code"] == "model_auth"
+    assert set(turn["error"]) == {"code", "message", "retryable"}
+
+
+@pytest.mark.parametrize("way", ["header", "body", "both"])
+def test_the_same_message_twice(session: Conversation, way: str) -> None:
+    """Counts once, and gets the same answer; also while the first one is answered, and from many at once."""
+    body = {"text": "hello"} | ({"id": "m1"} if way == "body" else {"id": "other"} if way == "both" else {})
+    headers = {} if way == "body" else {"Idempotency-Key": "m1"}
+
+    def send(_: int) -> Any:
+        return session.client.ask("POST", f"{session.path}/messages?wait={PATIENCE}", body, headers).json
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(send, range(4))
+
+    assert others == [first, first, first]
+    assert first["id"] == "m1"
+    assert types(session.log).count("user_message") == 1
+
+
+def test_a_busy_session_may_refuse(session: Conversation, model: ModelServer) -> None:
+    """If the sender wishes so; nothing of it is in the log."""
+    gate = threading.Event()
+    model.script(Reply("one", gate=gate))
+    session.post("messages", {"text": "first", "id": "m1"})
+    answer = session.post("messages", {"text": "second", "busy": "reject"})
+    gate.set()
+    session.ask("first", id="m1")
+
+    assert (answer.status, answer.code) == (409, "busy")
+    assert types(session.log).count("user_message") == 1
+
+
+# Questions
+
+
+def test_an_answer_lets_the_turn_go_on(asking: Conversation) -> None:
+    """And `wait` ended at the question, since nothing would have happened before the answer."""
+    request = until_asked(asking)
+    assert request["tool"]["name"] == "weather_forecast"
+    with asking.stream(after=asking.get().json["last_seq"]) as stream:
+        answer = asking.post("input", {"request_id": request["request_id"], "text": "approve", "name": "Ada"})
+        assert answer.status == 200
+        assert asking.log[answer.json["seq"] - 1]["content"]["name"] == "Ada"
+        assert stream.until("turn_completed")["content"]["summary"].startswith("The tool says: Mock forecast for Oslo")
+
+
+def test_other_arguments(asking: Conversation) -> None:
+    """The tool gets what the person wrote instead."""
+    request = until_asked(asking)
+    with asking.stream() as stream:
+        body = {"request_id": request["request_id"], "text": "edit", "arguments": {"city": "Bergen"}}
+        assert asking.post("input", body).status == 200
+        assert "Bergen" in stream.until("executed_function")["content"]["content"]
+        stream.until("turn_completed")
+
+
+def test_answers_that_are_none(asking: Conversation) -> None:
+    """Unknown, unusable, too late: each has its own code."""
+    request = until_asked(asking)
+    answer = {"request_id": request["request_id"], "text": "approve"}
+
+    assert asking.post("input", {**answer, "request_id": "x"}).code == "request_unknown"
+    assert asking.post("input", {**answer, "text": "perhaps"}).code == "answer_unusable"
+    assert asking.post("input", answer).status == 200
+    second = asking.post("input", answer)
+    assert (second.status, second.code) == (409, "already_answered")
+
+
+def test_waiting_again_after_the_answer(asking: Conversation) -> None:
+    """A question that has its answer no longer ends the wait."""
+    body = {"text": QUESTION, "id": "m1"}
+    asking.post("messages", body, wait=PATIENCE)
+    request = asking.log[-1]["content"]
+    asking.post("input", {"request_id": request["request_id"], "text": "deny"})
+    answer = asking.post("messages", body, wait=PATIENCE)
+
+    assert (answer.status, answer.json["status"]) == (200, "completed")
+
+
+# Turns
+
+
+def test_a_turn_is_stopped(session: Conversation, model: ModelServer) -> None:
+    """The answer names the turn; with nothing to stop it names none."""
+    assert session.post("stop", {}).json == {"turn": None}
+    model.script(Reply("never", gate=threading.Event()))
+    with session.stream() as stream:
+        session.post("messages", {"text": "hello"})
+        stream.until("turn_started")
+        assert session.post("stop", {"turn": 7}).json == {"turn": None}
+        answer = session.post("stop")
+
+        assert (answer.status, answer.json) == (202, {"turn": 1})
+        assert stream.until("turn_completed")["content"]["status"] == "stopped"
+
+
+def test_tried_again(session: Conversation, model: ModelServer) -> None:
+    """The message is answered anew, in a turn of its own."""
+    assert session.post("retry").code == "nothing_to_retry"
+    model.script(Reply("one"), Reply("two"))
+    session.ask("hello")
+    with session.stream(after=session.get().json["last_seq"]) as stream:
+        answer = session.post("retry", {})
+
+        assert (answer.status, answer.json["turn"]) == (202, 2)
+        assert stream.until("turn_completed")["content"]["summary"] == "two"
+        assert types(stream.log)[:2] == ["rewind", "user_message"]
+        assert stream.log[1]["seq"] == answer.json["seq"]
+
+
+def test_said_differently(session: Conversation, model: ModelServer) -> None:
+    """The new text is answered instead."""
+    model.script(Reply("one"), Reply("two"))
+    session.ask("helo")
+    answer = session.post("edit", {"seq": 1, "text": "hello", "name": "Ada"})
+
+    assert (answer.status, answer.json["turn"]) == (202, 2)
+    assert session.log[answer.json["seq"] - 1]["content"]["text"] == "hello"
+    assert session.post("edit", {"seq": 2, "text": "hello"}).code == "message_unknown"
+
+
+def test_others_see_who_writes(session: Conversation) -> None:
+    """It is not in the log."""
+    with session.stream() as stream:
+        stream.receive()
+        assert session.post("typing", {"is_typing": True, "name": "Ada"}).status == 204
+        assert stream.until("typing")["content"] == {"name": "Ada", "is_typing": True}
+    assert session.log == []
+
+
+# Events
+
+
+def test_the_log_is_read_in_pages(session: Conversation) -> None:
+    """Every event once, in order; `last_seq` says when that was all."""
+    session.ask(QUESTION)
+    whole = session.get("/events").json
+    seen: list[Any] = []
+    while len(seen) < whole["last_seq"]:
+        page = session.get("/events", after=len(seen), limit=2).json
+        assert 0 < len(page["events"]) <= 2
+        seen += page["events"]
+
+    assert seen == whole["events"]
+    assert session.get("/events", after=9).json == {"events": [], "last_seq": 9}
+    assert session.get("/events", after=99).json == {"events": [], "last_seq": 9}
+
+
+def test_large_events_come_in_smaller_pages(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one answer never holds a whole long log."""
+    monkeypatch.setattr("agentchat.http.rest.EVENTS_BYTES", 1000)
+    session.ask("long " * 1000)
+
+    assert len(session.get("/events").json["events"]) == 1
+    assert session.get("/events", after=1).json["events"][0]["seq"] == 2
+
+
+# What does not work
+
+
+REQUESTS: list[tuple[str, str, object]] = [
+    ("GET", "", None), ("PATCH", "", {"title": "x"}), ("DELETE", "", None), ("POST", "/messages", {"text": "x"}),
+    ("POST", "/input", {"request_id": "x", "text": "x"}), ("POST", "/stop", {}), ("POST", "/retry", {}),
+    ("POST", "/edit", {"seq": 1, "text": "x"}), ("POST", "/typing", {"is_typing": True}), ("GET", "/events", None),
+    ("GET", "/export", None),
+]  # fmt: skip
+
+
+def test_an_unknown_session(rest: RestClient) -> None:
+    """Is said to be one, everywhere; an id is taken as it is."""
+    for method, what, body in REQUESTS:
+        for id in ("long-gone", "%2e%2e", "a%2Fb", "%00", "%ff", "x" * 1000):
+            answer = rest.ask(method, f"{SESSIONS}/{id}{what}", body)
+            assert (answer.status, answer.code) == (404, "session_unknown"), (method, id, what)
+
+
+BODIES: list[tuple[object, str]] = [
+    (b"{", "JSON"), (b"\xff", "JSON"), (b'{"text": "x"} {}', "JSON"), (b'{"text": "\\ud800"}', "JSON"),
+    (b'{"text": "x", "context": {"a": NaN}}', "JSON"),
+    (b'{"context":' + b"[" * 100_000, "JSON"), (b"", "text is missing"), ([], "object"), ("hello", "object"),
+    ({}, "text is missing"), ({"text": 1}, "text"), ({"text": None}, "text"), ({"text": ["x"]}, "text"),
+    ({"text": "x", "id": ""}, "id"), ({"text": "x", "id": "x" * 101}, "100 characters"), ({"text": "x", "id": 1}, "id"),
+    ({"text": "x", "name": "x" * 101}, "name"), ({"text": "x", "context": []}, "context"),
+    ({"text": "x", "busy": "never"}, "busy"), ({"text": "x", "sk-secret": "sk-secret"}, "nothing else"),
+]  # fmt: skip
+
+
+def test_a_body_that_does_not_fit(session: Conversation) -> None:
+    """Is refused with a sentence that names the field, and not what was in it."""
+    for body, word in BODIES:
+        answer = session.client.ask("POST", f"{session.path}/messages", body, {"Content-Type": "application/json"})
+        sentence = answer.json["error"]["message"]
+
+        assert (answer.status, answer.code) == (400, "bad_request"), body
+        assert word in sentence, body
+        assert "secret" not in sentence
+        assert len(sentence) < 300
+    assert session.log == []
+
+
+def test_a_message_that_is_none(session: Conversation) -> None:
+    """The rules of the WebSocket hold."""
+    empty, long = session.post("messages", {"text": "  \n"}), session.post("messages", {"text": "x" * 200_001})
+
+    assert (empty.status, empty.code) == (400, "message_empty")
+    assert (long.status, long.code) == (413, "message_too_long")
+
+
+QUERIES = [
+    "limit=0", "limit=201", "limit=x", "limit=", "limit=1&limit=2", "limit=%D9%A3", "limit=1.0", "before=x",
+    "before=2026_", "limit=" + "9" * 5000,
+]  # fmt: skip
+
+
+def test_an_address_that_does_not_fit(rest: RestClient) -> None:
+    """Numbers are digits, within their limits, and stand once."""
+    for query in QUERIES:
+        answer = rest.get(f"{SESSIONS}?{query}")
+        assert (answer.status, answer.code) == (400, "bad_request"), query
+
+
+def test_numbers_that_are_whole(session: Conversation) -> None:
+    """JSON knows one kind of number; a truth value is none."""
+    session.ask("hello")
+
+    assert session.post("edit", {"seq": 1.0, "text": "again"}).status == 202
+    for wrong in (1.5, True, "1", -1, 10**16):
+        assert session.post("edit", {"seq": wrong, "text": "again"}).code == "bad_request"
+
+
+def test_many_at_once(rest: RestClient) -> None:
+    """Each gets its own answer."""
+
+    def talk(number: int) -> str:
+        session = rest.new_session()
+        return str(session.ask(f"echo {number}")["events"][0]["content"]["text"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(talk, range(8))) == [f"echo {number}" for number in range(8)]

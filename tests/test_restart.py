@@ -1,0 +1,285 @@
+"""A question outlives the server that asked it: the next one takes the answer, and the turn goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.agent_files import write_agents, write_all
+from tests.clients import ChatClient, Frame, contents, types
+from tests.conftest import Serve, config_list
+from tests.model_server import ModelServer, Reply
+from tests.processes import ServerProcess
+
+QUESTION = "What is the weather in Oslo?"
+PORTS = ("--port", "0", "--ws-port", "0")
+
+
+def asked(client: ChatClient) -> str:
+    return str(client.until("input_request")["content"]["request_id"])
+
+
+def answer_it(client: ChatClient, request: str, text: str) -> None:
+    client.command("input_response", request_id=request, text=text)
+    client.until("input_response", lambda content: content["request_id"] == request)
+
+
+def statuses(log: list[Frame]) -> dict[int, str]:
+    return {frame["turn"]: frame["content"]["status"] for frame in log if frame["type"] == "turn_completed"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_question_survives_a_restart(tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
+    """Killed or told to go, twice: no event is written twice, no tool runs twice, the model is not asked again."""
+    environment, agents = config_list(model), write_all(tmp_path)
+    options = (*PORTS, "--agents", agents)
+    model.script(Reply(tools=[("look", {"what": "map"})]), Reply(tools=[("book", {"city": "Oslo"})]), Reply("Booked."))
+    with ServerProcess(tmp_path, *options, environment=environment) as server:
+        with ChatClient(server.websocket, agent="tools", name="Ada") as client:
+            session = client.confirmed()["session_id"]
+            client.say("Book")
+            first = asked(client)
+            log = client.log
+        server.signal(how)
+        server.end()
+    with ServerProcess(tmp_path, *options, environment=environment) as server:
+        with ChatClient(server.websocket, session=session, name="Bob") as client:
+            confirmed = client.confirmed()
+            assert confirmed["status"] == "waiting"
+            assert [request["request_id"] for request in confirmed["open_requests"]] == [first]
+            asked(client)
+            answer_it(client, first, "Monday")
+            second = asked(client)
+            assert client.log[: len(log)] == log
+        server.signal(how)
+        server.end()
+    with (
+        ServerProcess(tmp_path, *options, environment=environment) as server,
+        ChatClient(server.websocket, session=session) as client,
+    ):
+        assert [request["request_id"] for request in client.confirmed()["open_requests"]] == [second]
+        client.command("input_response", request_id=second, text="aisle")
+        client.until("turn_completed")
+
+    assert types(client.log) == [
+        "user_message", "turn_started", "text",
+        "tool_call", "execute_function", "executed_function", "tool_response",
+        "tool_call", "execute_function", "input_request", "input_response", "input_request", "input_response",
+        "executed_function", "tool_response", "text", "turn_completed",
+    ]  # fmt: skip
+    assert [frame["seq"] for frame in client.log] == list(range(1, 18))
+    assert contents(client.log, "executed_function")[1]["content"] == "Booked Oslo on Monday, aisle"
+    assert contents(client.log, "turn_completed")[0]["usage"]["completion_tokens"] > 0
+    assert len(model.requests) == 3
+    assert (tmp_path / "data" / "ran.txt").read_text().split("\n") == ["look", "book", "book", "book", ""]
+    messages = model.requests[-1]["body"]["messages"]
+    assert [message["role"] for message in messages[1:]] == ["user", "assistant", "tool", "assistant", "tool"]
+
+
+def test_an_approval_survives_a_restart(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """The tool runs once, after the yes."""
+    agents = write_all(tmp_path)
+    model.script(Reply(tools=[("send", {"to": "Ada"}), ("look", {"what": "up"})]), Reply("Sent."))
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="tools") as client:
+        session = client.confirmed()["session_id"]
+        client.say("Send it")
+        request = asked(client)
+    first.close()
+    assert not (tmp_path / "data" / "ran.txt").exists()
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        client.command("input_response", request_id=request, text="approve")
+        client.until("turn_completed")
+
+    assert (tmp_path / "data" / "ran.txt").read_text() == "send Ada 1\nlook\n"
+    assert statuses(client.log) == {1: "completed"}
+
+
+@pytest.mark.parametrize("agent", ["always", "coroutines", "group"])
+def test_agents_of_every_kind_find_back(serve: Serve, model: ModelServer, tmp_path: Path, agent: str) -> None:
+    """A restart at every question of a turn changes nothing about it: neither for people nor for the model."""
+    agents = write_all(tmp_path)
+    answers = {"group": ["2", "3", "Looks good."]}.get(agent, ["", "Once more: the weather in Bergen", "", "exit"])
+
+    def talk(restarts: bool) -> list[Frame]:
+        server = serve("--agents", agents, model=model)
+        with ChatClient(server.websocket, agent=agent) as client:
+            session = client.confirmed()["session_id"]
+            client.command("message", text=QUESTION, id="m")
+            request = asked(client)
+        for answer in answers:
+            if restarts:
+                server.close()
+                server = serve("--agents", agents, model=model)
+            with ChatClient(server.websocket, session=session) as client:
+                answer_it(client, request, answer)
+                while client.receive()["type"] not in {"input_request", "turn_completed"}:
+                    pass
+                request = client.frames[-1]["content"].get("request_id")
+        server.close()
+        return client.log
+
+    straight = talk(restarts=False)
+    requests = [request["body"]["messages"] for request in model.requests]
+    broken = talk(restarts=True)
+
+    assert types(broken) == types(straight)
+    assert types(broken)[-1] == "turn_completed"
+    assert contents(broken, "turn_completed")[0]["status"] == "completed"
+    assert [request["body"]["messages"] for request in model.requests[len(requests) :]] == requests
+
+
+def test_the_conversation_goes_on_behind_it(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """Messages that waited behind the question come next; the agents remember the turn that was broken off."""
+    agents = write_all(tmp_path)
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="tools") as client:
+        session = client.confirmed()["session_id"]
+        client.ask("My name is Ada.")
+        model.script(Reply(tools=[("book", {"city": "Oslo"})]), Reply("Booked."))
+        client.say("Book")
+        asked(client)
+        client.command("message", text="And then?", id="then")
+        client.until("user_message", lambda content: content["id"] == "then")
+    first.close()
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        confirmed = client.confirmed()
+        assert [entry["id"] for entry in confirmed["queue"]] == ["then"]
+        for answer in ("Monday", "aisle"):
+            client.command("input_response", request_id=asked(client), text=answer)
+        client.until("turn_completed", turn=3)
+
+    assert statuses(client.log) == {1: "completed", 2: "completed", 3: "completed"}
+    said = [message["content"] for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    assert said == [
+        "My name is Ada.", "You said: My name is Ada.",
+        "Book", "", "Booked Oslo on Monday, aisle", "Booked.",
+        "And then?",
+    ]  # fmt: skip
+
+
+def test_a_stop_reaches_a_turn_that_was_brought_back(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """It ends stopped, and its question is closed."""
+    agents = write_all(tmp_path)
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="always") as client:
+        session = client.confirmed()["session_id"]
+        client.say(QUESTION)
+        request = asked(client)
+    first.close()
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        client.command("stop", turn=1)
+        client.until("turn_completed")
+        client.command("input_response", request_id=request, text="")
+        assert client.until("error")["content"]["code"] == "request_closed"
+
+    assert statuses(client.log) == {1: "stopped"}
+
+
+def test_an_agent_that_changed_meanwhile(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """It does not find back to its question: the turn says so, and the conversation goes on."""
+    agents = write_all(tmp_path)
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="always") as client:
+        session = client.confirmed()["session_id"]
+        client.say(QUESTION)
+        asked(client)
+    first.close()
+    text = (tmp_path / "agents" / "always.py").read_text()
+    write_agents(tmp_path, always=text.replace('"ALWAYS"', '"NEVER"'))
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        assert client.until("error")["content"]["code"] == "not_resumed"
+        client.until("turn_completed")
+        client.ask("hello")
+
+    assert statuses(client.log) == {1: "failed", 2: "completed"}
+
+
+def test_what_comes_after_a_password_cannot_be_brought_back(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """The password is kept nowhere, so the turn is interrupted; a restart at the password's own question is none."""
+    agents = write_agents(tmp_path, vault=VAULT)
+    first = serve("--agents", agents, model=model)
+    model.script(Reply(tools=[("sign", {"text": "letter"})]))
+    with ChatClient(first.websocket, agent="vault") as client:
+        session = client.confirmed()["session_id"]
+        client.say("Sign")
+        request = asked(client)
+    first.close()
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        client.command("input_response", request_id=request, text="secret")
+        client.until("input_request", lambda content: content["prompt"] == "Sure?")
+    second.close()
+    third = serve("--agents", agents, model=model)
+    with ChatClient(third.websocket, session=session) as client:
+        assert client.confirmed()["open_requests"] == []
+        client.until("turn_completed")
+
+    assert statuses(client.log) == {1: "interrupted"}
+
+
+def test_a_model_that_is_not_recorded(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """A client of another protocol would have to be asked again, and might say something else: interrupted."""
+    agents = write_agents(tmp_path, foreign=FOREIGN)
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="foreign") as client:
+        session = client.confirmed()["session_id"]
+        client.say("hello")
+        asked(client)
+    first.close()
+    second = serve("--agents", agents, model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        client.until("turn_completed")
+
+    assert contents(client.log, "text")[-1]["content"] == "Something of its own."
+    assert statuses(client.log) == {1: "interrupted"}
+
+
+FOREIGN = '''
+"""Speaks through a client of its own."""
+from types import SimpleNamespace
+from autogen import ConversableAgent, UserProxyAgent
+
+class Client:
+    def __init__(self, config, **kwargs):
+        pass
+    def create(self, params):
+        message = SimpleNamespace(content="Something of its own.", function_call=None, tool_calls=None)
+        return SimpleNamespace(choices=[SimpleNamespace(message=message)], model="own", id="1", usage=None)
+    def message_retrieval(self, response):
+        return [choice.message.content for choice in response.choices]
+    def cost(self, response):
+        return 0
+    @staticmethod
+    def get_usage(response):
+        return {}
+
+def build(llm_config, chat):
+    own = {"config_list": [{"model": "own", "model_client_cls": "Client"}]}
+    agent = ConversableAgent("stranger", llm_config=own, human_input_mode="NEVER")
+    agent.register_model_client(Client)
+    user = UserProxyAgent("user", human_input_mode="ALWAYS", code_execution_config=False, default_auto_reply=None)
+    return user, agent
+'''
+
+VAULT = '''
+"""Signs."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+from autogen.io.base import IOStream
+
+def sign(text: str) -> str:
+    IOStream.get_default().input("Your PIN?", password=True)
+    return IOStream.get_default().input("Sure?")
+
+def build(llm_config, chat):
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(sign, caller=agent, executor=user, description="Signs a text.")
+    return user, agent
+'''

@@ -1,0 +1,105 @@
+/** One conversation of the list: a link, a menu, and in its place for a moment a field or a question. */
+
+import { button, h, iconButton, setAttribute, setText } from "./dom.js";
+import { ago, displayName } from "./format.js";
+import { InlineForm } from "./inline-form.js";
+import { marked } from "./marks.js";
+import { addressOf } from "./server.js";
+
+const TITLE_CHARS = 200;
+const STATES = { running: "at work", waiting: "waits for you" };
+
+export class PastEntry {
+  id = "";
+  #title = h("span", { class: "entry-title", dir: "auto" });
+  #about = h("span", { class: "entry-about" });
+  #found = h("span", { class: "entry-found" });
+  #link = h("a", { class: "entry" }, this.#title, this.#about, this.#found);
+  #more = iconButton("entry-more", "More", "more");
+  #intents;
+  #shownTitle = "";
+  element = h("li", {}, this.#link, this.#more);
+
+  /**
+   * @param {import("./entry-menu.js").EntryMenu} menu
+   * @param {{open(id: string): void, rename(id: string, title: string): Promise, delete(id: string): Promise}} intents
+   */
+  constructor(menu, intents) {
+    this.#intents = intents;
+    this.#link.addEventListener("click", (event) => follow(event, () => intents.open(this.id)));
+    menu.attach(this.#more, this);
+  }
+
+  update({ id, title, agent, updated, status, found = [], query, isCurrent }) {
+    this.id = id;
+    this.#shownTitle = title || "Untitled";
+    this.#title.replaceChildren(...marks(this.#shownTitle, query));
+    const about = [displayName(agent), STATES[status] ?? ago(Date.parse(updated) || Date.now())];
+    setText(this.#about, about.join(" · "));
+    this.#about.dataset.activity = status;
+    const places = found.filter(({ seq }) => seq > 0);
+    const snippets = places.map(({ text }) => h("span", { class: "found", dir: "auto" }, ...marks(text, query)));
+    this.#found.replaceChildren(...snippets);
+    setAttribute(this.#link, "href", addressOf(id));
+    setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
+    setAttribute(this.#more, "aria-label", `More for “${this.#shownTitle}”`);
+  }
+
+  /** The title becomes a field. */
+  rename() {
+    const form = new InlineForm({
+      label: "Title",
+      value: this.#shownTitle,
+      limit: TITLE_CHARS,
+      done: (title) => this.#save(form, title.trim()),
+      cancel: () => this.#restore(),
+    });
+    this.element.replaceChildren(form.element);
+    form.focus();
+  }
+
+  askDelete() {
+    const problem = h("p", { class: "field-problem", role: "alert" });
+    const remove = button("solid-button danger-button", () => this.#remove(remove, problem), "Delete");
+    const keep = button("quiet-button", () => this.#restore(), "Keep");
+    const cancel = (event) => event.key === "Escape" && (event.stopPropagation(), this.#restore());
+    const words = h("p", {}, `Delete “${this.#shownTitle}” for everybody?`);
+    const question = h("div", { class: "entry-question", role: "group", onkeydown: cancel }, words, problem);
+    question.append(h("div", { class: "field-actions" }, keep, remove));
+    this.element.replaceChildren(question);
+    keep.focus();
+  }
+
+  #save(form, title) {
+    if (!title) return "A title has at least one letter.";
+    if (title === this.#shownTitle) return this.#restore();
+    this.#intents.rename(this.id, title).then(() => this.#restore(), (error) => form.explain(error.message));
+    return "";
+  }
+
+  #remove(remove, problem) {
+    remove.disabled = true;
+    this.#intents.delete(this.id).catch((error) => {
+      remove.disabled = false;
+      setText(problem, error.message);
+    });
+  }
+
+  #restore() {
+    const hadFocus = this.element.contains(document.activeElement);
+    this.element.replaceChildren(this.#link, this.#more);
+    if (hadFocus) this.#more.focus();
+  }
+}
+
+/** Text nodes and marks: what was said is never markup. */
+function marks(text, query) {
+  return marked(text, query).map((piece) => (piece.isFound ? h("mark", {}, piece.text) : piece.text));
+}
+
+/** A plain click stays on this page; one that asks for a new tab gets it. */
+export function follow(event, act) {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  act();
+}
