@@ -77,3 +77,19 @@ def test_it_answers_without_streaming(serve: Serve) -> None:
     with ChatClient(server.websocket) as client:
         frames = client.ask("What is the weather in Oslo?")
     assert "Mock forecast for Oslo" in contents(frames, "turn_completed")[0]["summary"]
+
+
+def test_the_agent_that_asks(serve: Serve) -> None:
+    """What a new user can try without a key: a question, and a tool that waits for a yes."""
+    server = serve("demo")
+    with ChatClient(server.websocket, agent="travel") as client:
+        client.say("Book a train to Lisbon")
+        assert client.until("input_request")["content"]["prompt"] == "On which day do you want to go to Lisbon?"
+        client.say("Monday")
+        assert "Lisbon on Monday" in client.until("turn_completed")["content"]["summary"]
+        client.say("Cancel my train to Lisbon")
+        assert client.until("input_request")["content"]["tool"]["name"] == "cancel_train"
+        client.say("no")
+        client.until("turn_completed", turn=2)
+
+    assert [content["is_exec_success"] for content in contents(client.log, "executed_function")] == [True, False]

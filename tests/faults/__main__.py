@@ -1,0 +1,60 @@
+"""`python -m tests.faults`: plays schedules, prints figures, and ends with 1 when something was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from tests.faults.schedule import Schedule
+from tests.faults.servers import Zygote
+
+PROGRESS = 25  # schedules between two lines
+
+
+def play(seeds: range, jobs: int = 3) -> tuple[dict[int, list[str]], Counter[str]]:
+    """What was wrong, by seed, and the figures."""
+    figures: Counter[str] = Counter()
+    wrong: dict[int, list[str]] = {}
+    began = time.monotonic()
+    with Zygote() as zygote, ThreadPoolExecutor(jobs) as pool:
+
+        def one(seed: int) -> tuple[int, list[str], Counter[str]]:
+            own: Counter[str] = Counter(schedules=1)
+            with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+                return seed, Schedule(seed, zygote, Path(folder), own).play(), own
+
+        for done in as_completed([pool.submit(one, seed) for seed in seeds]):
+            seed, found, own = done.result()
+            figures.update(own)
+            if found:
+                wrong[seed] = found
+                print(f"\nseed {seed} went wrong:\n" + "\n".join(found), flush=True)
+            if figures["schedules"] % PROGRESS == 0:
+                seconds = time.monotonic() - began
+                print(f"{figures['schedules']} schedules, {seconds:.0f} s, {len(wrong)} went wrong", flush=True)
+    figures["seconds"] = round(time.monotonic() - began)
+    return wrong, figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1, help="of the first schedule; each next one has the next")
+    parser.add_argument("--jobs", type=int, default=3, help="schedules at the same time")
+    options = parser.parse_args()
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the model writes to servers that were killed
+    wrong, figures = play(range(options.seed, options.seed + options.schedules), options.jobs)
+    width = max(map(len, figures))
+    print("\n".join(f"{name:{width}}  {figures[name]:,}" for name in sorted(figures)))
+    print(f"went wrong: {', '.join(map(str, sorted(wrong))) or 'none'}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What is left of a schedule, for the checks."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentchat.store.sqlite import SqliteStore
+from tests.clients import Frame
+from tests.faults.agents import RAN
+
+Log = Sequence[Frame]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One session: its log as the store has it, and what people saw, sent and asked for."""
+
+    log: Log
+    views: Mapping[str, Log] = field(default_factory=dict)
+    """What each client saw of the log, over all its connections."""
+    accepted: Sequence[str] = ()
+    """Ids of messages that were sent until they were seen."""
+    refused: Sequence[str] = ()
+    texts: frozenset[str] = frozenset()
+    confirmations: Sequence[Any] = ()
+    """The first frames of all connections."""
+    reminded: Sequence[str] | None = None
+    """The messages of which the model was reminded in the last turn."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is left of a schedule."""
+
+    conversations: Sequence[Conversation]
+    ran: Sequence[tuple[str, str]] = ()
+    """(tool, call) for each time that a tool ran."""
+    ends: int = 0
+    """How often the server was ended."""
+
+
+def logs(folder: Path) -> dict[str, list[Frame]]:
+    """All logs of a data folder that no server uses."""
+    store = SqliteStore(folder)
+    with contextlib.closing(store):
+        return {found.session.id: _log(store, found.session.id) for found in store.find("", None, 1_000_000)}
+
+
+def _log(store: SqliteStore, session: str) -> list[Frame]:
+    events: list[Frame] = []
+    while page := store.read(session, len(events)):
+        events += [
+            {"seq": event.seq, "ts": event.ts, "turn": event.turn, "type": event.type, "content": event.content}
+            for event in page
+        ]
+        if page[-1].seq != len(events):
+            break  # a gap, of which the checks will tell
+    return events
+
+
+def damage(folder: Path, passwords: Sequence[str]) -> list[str]:
+    """What is wrong with the file itself, what a server would still find to do, and what must not be in the file."""
+    data = b"".join(path.read_bytes() for path in folder.glob("agentchat.db*"))
+    found = [f"the password {password} is in the file" for password in passwords if password.encode() in data]
+    with contextlib.closing(sqlite3.connect(folder / "agentchat.db")) as db:
+        found += [f"integrity_check: {row}" for (row,) in db.execute("PRAGMA integrity_check") if row != "ok"]
+        try:
+            db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        except sqlite3.DatabaseError as error:
+            found.append(f"the full-text index: {error}")
+    with contextlib.closing(SqliteStore(folder)) as store:
+        found += [f"session {session} still has the open turn {turn}" for session, turn in store.open_turns()]
+        found += [f"session {session} still has a message that waits" for session in store.sessions_unanswered()]
+    return found
+
+
+def ran(folder: Path) -> list[tuple[str, str]]:
+    """(tool, call) for each time that a tool ran."""
+    path = folder / RAN
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(tool, call) for tool, call in (line.split(" ") for line in lines)]

@@ -1,0 +1,91 @@
+"""The model of the fault tests: what it says stands in the message that it answers, so it is the same in every run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.model_server import ModelServer, Reply, words
+
+Body = dict[str, Any]
+Step = dict[str, Any]
+
+SCRIPT = re.compile(r"@@(\[.*\])@@", re.DOTALL)
+LABEL = re.compile(r"<(m[\w.]+)>")
+
+
+def script(label: str, steps: Sequence[Step]) -> str:
+    """A message that says how it is to be answered: fields of `Reply` for each call of the model."""
+    return f"<{label}> @@{json.dumps(list(steps))}@@"
+
+
+def labels(request: Body) -> list[str]:
+    """The messages that the model was reminded of."""
+    said = [words(message) for message in request["messages"] if message["role"] == "user"]
+    return [found[1] for text in said if (found := LABEL.match(text))]
+
+
+class ScriptedModel(ModelServer):
+    """It tells of each request, and of each token that it sends."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._calls = 0
+        self.complaints: list[str] = []
+        """What it was told that no model accepts."""
+
+    def choose(self, request: Body) -> Reply:
+        asked = request["body"]
+        self._tell("request")
+        self._requests.append(request)
+        wrong = problems(asked["messages"])
+        if wrong:
+            self.complaints.append(f"{'; '.join(wrong)}: {_outline(asked['messages'])}")
+        step = _step(asked["messages"])
+        tools = []
+        for name in step.pop("tools", ()):
+            self._calls += 1
+            tools.append((name, {"call": f"c{self._calls}"}))
+        return Reply(tools=tools, **step)
+
+    def count(self, **steps: int) -> None:
+        super().count(**steps)
+        if "tokens" in steps:
+            self._tell("token")
+
+
+def _step(messages: Sequence[Body]) -> Step:
+    place = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    found = SCRIPT.search(words(messages[place]))
+    if found is None:
+        return {"text": f"You said: {words(messages[place])[:40]}"}
+    steps = json.loads(found[1])
+    done = sum(message["role"] == "assistant" for message in messages[place:])
+    return dict(steps[min(done, len(steps) - 1)])
+
+
+def _outline(messages: Sequence[Body]) -> str:
+    """A history for people to read."""
+    calls = [[call["id"] for call in m.get("tool_calls") or ()] or m.get("tool_call_id", "") for m in messages]
+    return "\n".join(f"  {m['role']} {c} {words(m)[:90]!r}" for m, c in zip(messages, calls, strict=True))
+
+
+def problems(messages: Sequence[Body]) -> list[str]:
+    """What is wrong with a history: each call of a tool must be answered, right behind it, once."""
+    found = []
+    open_calls: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                found.append(f"the model was told the result of {message['tool_call_id']}, which it had not called")
+            open_calls.discard(message["tool_call_id"])
+            continue
+        if open_calls:
+            found.append(f"the model was not told the results of {sorted(open_calls)}")
+        open_calls = {call["id"] for call in message.get("tool_calls") or ()}
+    if open_calls:
+        found.append(f"the model was called before {sorted(open_calls)} had results")
+    return found

@@ -1,0 +1,143 @@
+"""One client over all its connections: what it saw of the log, in the order in which it saw it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from tests.clients import ChatClient, Frame
+from tests.faults.plan import Part
+
+TORN = b"\x81\xfe\x10\x00\x01\x02\x03\x04half"  # the beginning of a frame of 4096 bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A person received a frame; without one, the connection is gone."""
+
+    person: Person
+    frame: Frame | None
+
+
+class Person:
+    """A client that comes back with the last seq it saw. All but the reading happens in one thread."""
+
+    def __init__(self, part: Part, agent: str, tell: Callable[[Seen], None]) -> None:
+        self.name = part.name
+        self.is_member = part.role == "member"
+        self.session = ""
+        self.seen: list[Frame] = []
+        """Of the log, over all connections."""
+        self.confirmations: list[Any] = []
+        self.complaints: list[str] = []
+        self.is_here = False
+        """Connected, and confirmed."""
+        self.away = 0
+        """How much is to happen before it comes back."""
+        self._query = {"agent": agent, "name": part.name, "role": part.role}
+        self._tell = tell
+        self._client: ChatClient | None = None
+        self._streams: dict[str, str] = {}  # by message, of this connection
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client is not None
+
+    @property
+    def last(self) -> int:
+        return int(self.seen[-1]["seq"]) if self.seen else 0
+
+    def connect(self, address: str) -> None:
+        """Come (back). If the server has died meanwhile, nothing happens."""
+        place: dict[str, Any] = {"session": self.session, "after": self.last} if self.session else {}
+        try:
+            self._client = ChatClient(address, **self._query, **place)
+        except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError):
+            return
+        self._streams.clear()
+        threading.Thread(target=self._read, args=(self._client,), name=f"reads-{self.name}", daemon=True).start()
+
+    def send(self, type: str, **content: object) -> None:
+        """What does not arrive is lost, as it is for every client."""
+        assert self._client is not None
+        with contextlib.suppress(ConnectionClosed, OSError):  # the thread that reads tells
+            self._client.command(type, **content)
+
+    def cut(self) -> None:
+        """Break the connection off with a reset."""
+        if self._client is not None:
+            with contextlib.suppress(OSError):  # the server was faster
+                self._client.cut()
+
+    def tear(self) -> None:
+        """Break the connection off in the middle of a frame."""
+        if self._client is not None:
+            try:
+                self._client.socket.socket.sendall(TORN)
+            except OSError:
+                return
+            self.cut()
+
+    def leave(self) -> None:
+        """Close the connection in order."""
+        if self._client is not None:
+            self._client.socket.close()
+
+    def gone(self) -> None:
+        """The connection is gone, and all that it received was taken in."""
+        if self._client is not None:
+            self._client.socket.close()
+        self._client = None
+        self.is_here = False
+
+    def take(self, frame: Frame) -> None:
+        """A frame arrived."""
+        if not self.is_here:
+            self._confirm(frame)
+        elif "seq" in frame:
+            if frame["seq"] != self.last + 1:
+                self.complaints.append(f"{self.name} saw {self.last}, then {frame['seq']} {frame['type']}")
+            self._end_stream(frame)
+            self.seen.append(frame)
+        elif frame["type"] == "stream":
+            self._stream(frame["content"])
+
+    def _confirm(self, frame: Frame) -> None:
+        content = frame["content"]
+        if frame["type"] != "connection_confirmed":
+            self.complaints.append(f"the first frame for {self.name} was {frame}")
+            return
+        self.is_here = True
+        self.confirmations.append(content)
+        if self.session and content["session_id"] != self.session:
+            self.complaints.append(f"{self.name} came back to {self.session} and got {content['session_id']}")
+        elif self.session and not content["recovered"]:
+            self.complaints.append(f"{self.name} had seen {self.last}, but the log ends at {content['last_seq']}")
+        self.session = content["session_id"]
+
+    def _stream(self, content: Any) -> None:
+        so_far = self._streams.get(content["message_id"], "")
+        if content["offset"] == 0:
+            so_far = ""
+        elif content["offset"] != len(so_far):
+            self.complaints.append(f"{self.name} had {len(so_far)} characters, then got {content}")
+        self._streams[content["message_id"]] = so_far + content["content"]
+
+    def _end_stream(self, frame: Frame) -> None:
+        """A message that was streamed to this connection is repeated whole."""
+        streamed = self._streams.pop(frame["content"].get("message_id", ""), None)
+        if streamed is not None and streamed != frame["content"]["content"]:
+            self.complaints.append(f"{self.name} saw {streamed!r} as a stream, and then {frame}")
+
+    def _read(self, client: ChatClient) -> None:
+        try:
+            while True:
+                self._tell(Seen(self, json.loads(client.socket.recv())))
+        except (ConnectionClosed, OSError, EOFError):
+            self._tell(Seen(self, None))

@@ -1,0 +1,113 @@
+"""What is known of one conversation: the longest part of its log that any client saw, and what was sent to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.clients import Frame
+from tests.faults.person import Person
+
+
+@dataclass
+class Sent:
+    """A message under an id of ours."""
+
+    owner: Person
+    text: str
+    busy: str
+    state: str = "pending"
+    """pending, seen (in the log) or refused."""
+
+
+@dataclass
+class Talk:
+    """One conversation."""
+
+    people: list[Person]
+    to_say: deque[str]
+    log: list[Frame] = field(default_factory=list)
+    sent: dict[str, Sent] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
+    """All that a message may say."""
+    turns: dict[int, str] = field(default_factory=dict)
+    """waiting, running or done."""
+    questions: dict[str, Frame] = field(default_factory=dict)
+    """The open ones."""
+    answering: dict[str, Person] = field(default_factory=dict)
+    """The questions to which an answer is on its way, and by whom."""
+    rewound: set[int] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return next((person.session for person in self.people if person.session), "")
+
+    def learn(self, frame: Frame) -> bool:
+        """Someone saw this event. Whether it is news."""
+        seq = frame["seq"]
+        if seq <= len(self.log):
+            if self.log[seq - 1] != frame:
+                self.complaints.append(f"two people saw {self.log[seq - 1]} and {frame}")
+            return False
+        self.log.append(frame)
+        self._follow(frame)
+        return True
+
+    def _follow(self, frame: Frame) -> None:
+        type, turn, content = frame["type"], frame["turn"], frame["content"]
+        if type == "user_message":
+            self.turns.setdefault(turn, "waiting")
+            if content["id"] in self.sent:
+                self.sent[content["id"]].state = "seen"
+        elif type == "turn_started":
+            self.turns[turn] = "running"
+        elif type == "turn_completed":
+            self.turns[turn] = "done"
+            for id in [id for id, asked in self.questions.items() if asked["turn"] == turn]:
+                self._close(id)
+        elif type == "input_request":
+            self.questions[content["request_id"]] = frame
+        elif type == "input_response":
+            self._close(content["request_id"])
+        elif type == "rewind":
+            self.rewound |= set(content["turns"])
+
+    def _close(self, request_id: str) -> None:
+        self.questions.pop(request_id, None)
+        self.answering.pop(request_id, None)
+
+    def refused(self, error: Any) -> None:
+        """The server did not take what was sent."""
+        self.answering.pop(error.get("request_id", ""), None)
+        if error["code"] == "busy" and "id" in error:
+            self.sent[error["id"]].state = "refused"
+
+    def forget(self, person: Person) -> None:
+        """Its connection is gone, and with it perhaps what it had just sent."""
+        self.answering = {id: by for id, by in self.answering.items() if by is not person}
+
+    @property
+    def members(self) -> list[Person]:
+        """Who can do something now, having seen all that anybody saw."""
+        return [p for p in self.people if p.is_member and p.is_here and p.last == len(self.log)]
+
+    @property
+    def stands_still(self) -> bool:
+        """Nothing happens unless somebody does something."""
+        if any(sent.state == "pending" for sent in self.sent.values()) or self.answering:
+            return False
+        return bool(self.questions) or self.is_idle
+
+    @property
+    def is_idle(self) -> bool:
+        return all(state == "done" for state in self.turns.values())
+
+    def with_state(self, state: str) -> list[int]:
+        return [turn for turn, now in self.turns.items() if now == state]
+
+    def messages(self, states: set[str]) -> list[Frame]:
+        """The messages, in each version, of turns that count and are in one of these states."""
+        asked = [frame for frame in self.log if frame["type"] == "user_message"]
+        return [f for f in asked if self.turns[f["turn"]] in states and f["turn"] not in self.rewound]

@@ -1,0 +1,161 @@
+"""A process that has imported all and forks chat servers: each is a process of its own, and is there at once.
+
+It takes one JSON object per line on its standard input ({"do": "start", …} or {"do": "signal", …}) and writes one per
+line about each server: it is ready, it has ended. When its standard input is closed it kills what still runs, and ends.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import main
+from agentchat import models, settings
+from agentchat.events import Draft, Event
+from agentchat.store.sqlite import SqliteStore
+
+OUT = 1
+Order = dict[str, Any]
+
+
+class Zygote:
+    """The parent of the servers. It has one thread: a fork copies no other."""
+
+    def __init__(self) -> None:
+        self._servers: dict[int, int] = {}  # process ids, by the numbers they go by
+        self._lifeline = os.pipe()  # the servers read from it, and end when nobody is left who could write
+        self._child_died = os.pipe()
+        os.set_blocking(self._child_died[1], False)
+        signal.set_wakeup_fd(self._child_died[1])
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def run(self) -> None:
+        """Take orders until there are no more."""
+        received = b""
+        while True:
+            ready, _, _ = select.select([0, self._child_died[0]], [], [])
+            if self._child_died[0] in ready:
+                os.read(self._child_died[0], 4096)
+                self._bury()
+            if 0 in ready:
+                data = os.read(0, 65536)
+                if not data:
+                    break
+                *lines, received = (received + data).split(b"\n")
+                for line in lines:
+                    self._obey(json.loads(line))
+        for pid in self._servers.values():
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._servers.values():
+            os.waitpid(pid, 0)
+
+    def _obey(self, order: Order) -> None:
+        number = order["number"]
+        if order["do"] == "signal":
+            if number in self._servers:  # else it has ended meanwhile
+                os.kill(self._servers[number], order["signal"])
+            return
+        pid = os.fork()
+        if pid == 0:
+            self._become_server(order)
+        self._servers[number] = pid
+
+    def _bury(self) -> None:
+        for number, pid in list(self._servers.items()):
+            gone, status = os.waitpid(pid, os.WNOHANG)
+            if gone:
+                del self._servers[number]
+                _tell(OUT, number=number, ended=os.waitstatus_to_exitcode(status))
+
+    def _become_server(self, order: Order) -> None:
+        """Never returns."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in all threads, until it is waited for
+            for end in (self._lifeline[1], *self._child_died):
+                os.close(end)
+            threading.Thread(target=self._end_with_parent, name="lifeline", daemon=True).start()
+            _serve(order)
+            status = 0
+        except BaseException:  # noqa: BLE001 - the stack above is the parent's
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _end_with_parent(self) -> None:
+        os.read(self._lifeline[0], 1)
+        os._exit(1)
+
+
+def _serve(order: Order) -> None:
+    """What main.main does, with a log file in place of a terminal."""
+    out = os.dup(OUT)
+    log = os.open(Path(order["folder"]) / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    main._set_up_logging("WARNING")
+    os.chdir(order["folder"])
+    if order["crash"]:
+        vars(main)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
+    environment: Mapping[str, str] = order["environment"]
+    with main.serving(settings.load(order["arguments"], environment), environment) as running:
+        _tell(out, number=order["number"], address=running.websocket)
+        signal.sigwait([signal.SIGTERM])
+
+
+class FragileStore(SqliteStore):
+    """Kills its own process right before or right after one of its appends."""
+
+    def __init__(self, folder: Path, append: int, when: str) -> None:
+        super().__init__(folder)
+        self._left = append
+        self._when = when
+        self._count_lock = threading.Lock()
+
+    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
+        with self._count_lock:
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last and self._when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        written = super().append(session_id, drafts, memory)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return written
+
+
+def _tell(out: int, **news: object) -> None:
+    os.write(out, json.dumps(news).encode() + b"\n")  # short enough for a pipe to keep it in one piece
+
+
+def run() -> None:
+    silent = os.dup(OUT)
+    os.dup2(2, OUT)  # AG2 prints the answer
+    models.warm_up()
+    sys.stdout.flush()
+    os.dup2(silent, OUT)
+    os.close(silent)
+    assert threading.active_count() == 1
+    gc.collect()
+    gc.freeze()  # what is never looked at again stays shared with the children
+    _tell(OUT, number=0, address="")
+    Zygote().run()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,181 @@
+"""A short form of the fault test, and proof that its checks can fail. In full: `make faults`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.clients import Frame
+from tests.faults.__main__ import play
+from tests.faults.checks import violations
+from tests.faults.evidence import Conversation, Evidence
+from tests.faults.model import problems
+
+SHORT = range(1, 13)
+
+Log = list[Frame]
+
+
+def test_nothing_is_lost_when_things_break() -> None:
+    """Servers that are killed, connections that are cut, at moments drawn by lot."""
+    wrong, figures = play(SHORT)
+
+    assert wrong == {}
+    assert figures["kills"] > 0
+    assert figures["cuts"] > 0
+
+
+def log() -> Log:
+    """Two turns: a tool that needs a yes, and one that asks; then a message that was withdrawn."""
+    call, book = {"call": "c1"}, {"call": "c2"}
+    content: list[tuple[int, str, dict[str, Any]]] = [
+        (1, "user_message", {"id": "a", "text": "<m1> one"}),
+        (1, "turn_started", {"message_id": "a"}),
+        (1, "execute_function", {"func_name": "send", "arguments": call}),
+        (1, "input_request", {"request_id": "q1", "prompt": "?", "password": False, "tool": {"arguments": call}}),
+        (2, "user_message", {"id": "b", "text": "<m2> two"}),
+        (1, "input_response", {"request_id": "q1", "text": "approve"}),
+        (1, "executed_function", {"func_name": "send", "arguments": call, "content": "Sent", "is_exec_success": True}),
+        (1, "turn_completed", {"status": "completed"}),
+        (2, "turn_started", {"message_id": "b"}),
+        (2, "execute_function", {"func_name": "book_async", "arguments": book}),
+        (2, "input_request", {"request_id": "q2", "prompt": "Which day, c2?", "password": False, "tool": None}),
+        (2, "input_response", {"request_id": "q2", "text": "Monday"}),
+        (
+            2,
+            "executed_function",
+            {
+                "func_name": "book_async",
+                "arguments": book,
+                "content": "Booked c2 on Monday",
+                "is_exec_success": True,
+            },
+        ),
+        (3, "user_message", {"id": "c", "text": "<m3> three"}),
+        (3, "turn_completed", {"status": "stopped"}),
+        (2, "turn_completed", {"status": "completed"}),
+    ]
+    return [{"seq": n, "ts": "", "turn": t, "type": type, "content": c} for n, (t, type, c) in enumerate(content, 1)]
+
+
+def judged(events: Log, view: Log | None = None, **more: Any) -> list[str]:
+    first = {"last_seq": 4, "open_requests": [{"request_id": "q1"}], "queue": []}
+    seen = copy.deepcopy(events if view is None else view)
+    what: dict[str, Any] = {
+        "views": {"Ada": seen},
+        "accepted": ["a", "b", "c"],
+        "texts": frozenset({"<m1> one", "<m2> two", "<m3> three"}),
+        "confirmations": [first],
+        "reminded": ["m1", "m2"],
+    }
+    ran = more.pop("ran", [("send", "c1"), ("book_async", "c2"), ("book_async", "c2")])
+    return violations(Evidence([Conversation(events, **(what | more))], ran, ends=1))
+
+
+def test_a_good_log_passes() -> None:
+    assert judged(log()) == []
+
+
+def without(*seqs: int) -> Callable[[Log], Log]:
+    """Those events are lost; the others move up."""
+    return lambda events: numbered([event for event in events if event["seq"] not in seqs])
+
+
+def numbered(events: Log) -> Log:
+    return [{**event, "seq": place} for place, event in enumerate(events, 1)]
+
+
+def again(seq: int, at: int | None = None) -> Callable[[Log], Log]:
+    """That event stands twice."""
+    return lambda events: numbered([*events[: at or seq], events[seq - 1], *events[at or seq :]])
+
+
+def changed(seq: int, **content: Any) -> Callable[[Log], Log]:
+    def change(events: Log) -> Log:
+        events[seq - 1]["content"] |= content
+        return events
+
+    return change
+
+
+def with_event(at: int, turn: int, type: str, **content: Any) -> Callable[[Log], Log]:
+    """One event more, behind `at`."""
+    event = {"seq": 0, "ts": "", "turn": turn, "type": type, "content": content}
+    return lambda events: numbered([*events[:at], event, *events[at:]])
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda events: [*events[:5], *events[6:]], "has the seq 7"),
+        (without(1), "it has no message"),
+        (without(2, 1, 3, 4, 6, 7, 8), "the turns are [2, 3]"),
+        (without(16), "completed 0 times"),
+        (again(8), "completed 2 times"),
+        (again(2), "started 2 times"),
+        (again(1, at=4), "was changed at 5, after it had begun"),
+        (without(2), "without having started"),
+        (without(8), "started while turn 1 was running"),
+        (again(7, at=8), "is outside of 2 to 8"),
+        (changed(2, message_id="b"), "it answers b"),
+        (changed(8, status="failed"), "it ended failed, with the errors []"),
+        (with_event(7, 1, "error", code="internal"), "it has the error"),
+        (
+            with_event(4, 1, "rewind", turns=[1, 2], reason="edit"),
+            "turn 2 was rewound at 5, started at 10 and ended completed",
+        ),
+        (without(6), "was open, and its turn ended completed"),
+        (again(6), "has 2 answers"),
+        (again(4, at=5), "and again at"),
+        (without(4), "has no question before it"),
+        (changed(6, text="deny"), "nobody had said yes"),
+        (without(3), "its start is in no log"),
+        (changed(13, content="Booked c2 on Friday"), "was told ['Monday']"),
+        (changed(5, text="<m2> other"), "nobody wrote"),
+        (changed(5, id="z"), "nobody sent the message"),
+        (with_event(16, 4, "user_message", id="a", text="<m1> one"), "has the turns [1, 4]"),
+    ],
+)
+def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) -> None:
+    """Each check can fail."""
+    assert any(complaint in found for found in judged(damage(log()))), judged(damage(log()))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "complaint"),
+    [
+        ({"view": log()[:-1]}, "Ada saw 15 events of 16"),
+        ({"view": [*log()[:3], *log()[4:]]}, "Ada saw event 5 (user_message) where 4 was due"),
+        ({"view": [*log()[:4], *log()[3:]]}, "where 5 was due"),
+        ({"view": changed(6, text="deny")(log())}, "but the log has"),
+        ({"view": [*log(), {**log()[-1], "seq": 17}]}, "but the log ends at 16"),
+        ({"accepted": ["a", "b", "c", "d"]}, "the message d was sent until it was seen, and has the turns []"),
+        ({"refused": ["b"]}, "the message b was refused"),
+        ({"confirmations": [{"last_seq": 16, "open_requests": [], "queue": [{"turn": 1}]}]}, "turns {1} in the queue"),
+        ({"confirmations": [{"last_seq": 16, "open_requests": [{"request_id": "q0"}], "queue": []}]}, "open questions"),
+        ({"confirmations": [{"last_seq": 17, "open_requests": [], "queue": []}]}, "it ends at 16"),
+        ({"reminded": ["m2"]}, "the model was reminded of ['m2']"),
+        ({"reminded": ["m1", "m2", "m1"]}, "the model was reminded of"),
+        ({"ran": [("send", "c1"), ("send", "c1"), ("book_async", "c2")]}, "send c1 ran 2 times"),
+        ({"ran": [("book_async", "c2")]}, "and never ran"),
+        ({"ran": [("send", "c1"), *[("book_async", "c2")] * 3]}, "book_async c2 ran 3 times"),
+    ],
+)
+def test_what_people_saw_is_compared(evidence: dict[str, Any], complaint: str) -> None:
+    """With the log, and with what tools and the model were told."""
+    assert any(complaint in found for found in judged(log(), **evidence)), judged(log(), **evidence)
+
+
+def test_a_history_that_no_model_accepts() -> None:
+    """Calls without results, and results without calls."""
+    call = {"role": "assistant", "tool_calls": [{"id": "c"}]}
+    result = {"role": "tool", "tool_call_id": "c"}
+    user = {"role": "user", "content": "hello"}
+
+    assert problems([user, call, result, user]) == []
+    assert problems([user, call, user]) != []
+    assert problems([user, call]) != []
+    assert problems([user, call, result, result]) != []
