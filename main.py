@@ -35,6 +35,7 @@ from agentchat.store.sqlite import SqliteStore
 
 log = logging.getLogger("agentchat")
 
+SIGNAL_POLL = 0.5  # seconds
 PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
 TALKATIVE = ("httpx", "openai", "autogen.io.websockets", "agentchat.websockets")  # a line for each request or port scan
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str]) -> int:
         _set_up_logging(chosen.log_level)
         with serving(chosen, os.environ) as running:
             _announce(chosen, running)
-            stopped.wait()
+            while not stopped.wait(SIGNAL_POLL):  # without an end, a signal just before the wait would be slept over
+                continue
             print("Stopping …", flush=True)
     except SettingsError as error:
         print(f"agentchat: {error}", file=sys.stderr)

@@ -39,6 +39,7 @@ NOTES = {
     "stopped": "[The person stopped this answer.]",
     "interrupted": "[This answer was interrupted: the server went down.]",
     "failed": "[This answer failed.]",
+    "completed": "[The person ended this answer here.]",
 }
 
 
@@ -115,7 +116,7 @@ class Conversation:
             self._stream = None
         if status == "suspended":  # the next server goes on from what was stored with the question
             return Outcome(status, "", self._usage().since(before, self._has_price), None)
-        if status != "completed":
+        if status != "completed" or _has_open_calls(self._history):
             self._restore(self._closed(self._history, stream.keep_partial(), status))
         usage = self._usage().since(before, self._has_price)
         return Outcome(status, stream.summary, usage, stream.memory.all(has_ended=True), failure)
@@ -251,7 +252,7 @@ class Conversation:
     def _closed(self, messages: list[Message], partial: Partial, status: str) -> list[Message]:
         """The messages of a turn that broke off: calls answered, what was said kept, and a note that it was cut."""
         note = NOTES[status]
-        if messages and messages[-1].get("tool_calls"):
+        if _has_open_calls(messages):
             messages = [*messages, _unanswered(messages[-1], self._user.name, note)]
         if not messages or messages[-1]["role"] not in {"user", "tool"}:
             return messages
@@ -302,6 +303,11 @@ def _cleaned(sender: Agent, message: Any, recipient: Agent, silent: bool) -> Any
     if isinstance(message, dict) and isinstance(message.get("content"), str):
         return {**message, "content": clean(message["content"])}
     return message
+
+
+def _has_open_calls(messages: list[Message]) -> bool:
+    """Models refuse a history in which a call has no result. Who answers AG2 with `exit` leaves one, too."""
+    return bool(messages and messages[-1].get("tool_calls"))
 
 
 def _unanswered(call: Message, executor: str, note: str) -> Message:

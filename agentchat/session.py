@@ -71,6 +71,8 @@ class Session:
         self._rewound = self.log.rewound
         newest = {event.turn: milestones.message(event) for event in self._house.store.unanswered(self.id)}
         self._queue.extend(newest[turn] for turn in sorted(newest) if turn not in self._rewound)
+        if gone := [milestones.completed(turn, "stopped") for turn in sorted(newest) if turn in self._rewound]:
+            self.log.append(gone)  # rewound when they were about to start; then the server was killed
         if waiting is not None:
             self.questions.recall(waiting)
             self._resumed = self._asked(waiting)
@@ -106,7 +108,8 @@ class Session:
                 return self._ask(text, name, id, context)
             if busy == "reject":
                 raise ChatError("busy")
-            return self._ask(text, name, id, context, "rollback" if busy == "rollback" else None, [running.number])
+            must_rewind = busy == "rollback" and running.number not in self._rewound
+            return self._ask(text, name, id, context, "rollback" if must_rewind else None, [running.number])
 
     def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None) -> Event:
         """The answer to an open question; the first one counts. Returns its event; raises ChatError."""
@@ -134,7 +137,7 @@ class Session:
         """The last turn no longer counts, and its message is answered anew. Returns the new message's event."""
         with self._lock:
             self._check_alive()
-            if self._running is not None:
+            if self._running is not None and self._running.number not in self._rewound:
                 turn = self._running.number
             else:
                 self._check_idle()
@@ -422,7 +425,9 @@ class Session:
         return turn not in self._rewound and any(e.type == "turn_started" for e in self.log.milestones(turn))
 
     def _counting_from(self, turn: int) -> list[int]:
-        return [t for t in range(turn, self._last_turn + 1) if t not in self._rewound]
+        """The turn and those since; not those that have not begun."""
+        waiting = {message.turn for message in self._queue}
+        return [t for t in range(turn, self._last_turn + 1) if t not in self._rewound | waiting]
 
 
 def summary(record: SessionRecord, status: str) -> dict[str, Any]:

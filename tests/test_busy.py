@@ -245,3 +245,16 @@ def test_an_answer_under_way_is_tried_again(working: ChatClient, model: ModelSer
     assert contents(working.log, "rewind")[0]["turns"] == [1]
     assert statuses(working.log) == {1: "stopped", 2: "completed"}
     assert told(model) == ["first"]
+
+
+def test_what_waits_is_not_rewound(working: ChatClient, model: ModelServer) -> None:
+    """Trying the running turn again leaves the messages behind it alone: each is answered, and counts."""
+    working.command("message", text="second", id="second")
+    working.until("queue")
+    working.command("retry")
+    working.until("turn_completed", turn=3)
+    working.ask("fourth")
+
+    assert contents(working.log, "rewind")[0]["turns"] == [1]
+    assert statuses(working.log) == {1: "stopped", 2: "completed", 3: "completed", 4: "completed"}
+    assert [text for text in told(model) if not text.startswith("You said")] == ["second", "first", "fourth"]

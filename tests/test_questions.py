@@ -79,6 +79,22 @@ def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
     assert contents(client.log, "text")[-1]["content"] == "More done."
 
 
+def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
+    """`exit` leaves no call without a result behind: models refuse such a history."""
+    client = talk("always")
+    client.say(QUESTION)
+    client.until("input_request")
+    client.say("exit")
+    client.until("turn_completed")
+    client.command("message", text="hello")
+    client.until("input_request")
+
+    said = [message for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    assert [message["role"] for message in said] == ["user", "assistant", "tool", "assistant", "user"]
+    assert said[2]["tool_call_id"] == said[1]["tool_calls"][0]["id"]
+    assert said[2]["content"] == said[3]["content"] == "[The person ended this answer here.]"
+
+
 @pytest.mark.parametrize("tool", ["book", "book_async"])
 def test_a_tool_that_asks(talk: Talk, model: ModelServer, tool: str) -> None:
     """As often as it likes, sync or async; the agent that called it is the one that asks."""

@@ -38,6 +38,7 @@ class Zygote:
         os.set_blocking(self._child_died[1], False)
         signal.set_wakeup_fd(self._child_died[1])
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the servers, too, until they wait for it
 
     def run(self) -> None:
         """Take orders until there are no more."""
@@ -83,7 +84,6 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in all threads, until it is waited for
             for end in (self._lifeline[1], *self._child_died):
                 os.close(end)
             threading.Thread(target=self._end_with_parent, name="lifeline", daemon=True).start()
