@@ -108,7 +108,7 @@ class Conversation:
                 self._chat(clean(text))
                 replay.check_end()
         except Stopped as stopped:
-            status = stopped.reason
+            status, failure = stopped.reason, stopped.error
         except BaseException as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
             status, failure = "failed", self._explained(error, stream)
         finally:

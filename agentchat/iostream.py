@@ -47,7 +47,7 @@ class TurnLog(Protocol):
         """The message begins anew; what was streamed of it does not count."""
 
     def ask(self, request: Request, memory: str) -> Answer:
-        """Ask the people of the session, and wait. Raises Stopped, and ChatError when time is up."""
+        """Ask the people of the session, and wait. Raises Stopped, also when time is up."""
 
     def ask_again(self, request_id: str) -> Answer:
         """Wait for the answer to a question that was asked before the server was started."""
@@ -244,7 +244,7 @@ class TurnStream(IOStream):
         return self._ask(Request(agent, prompt, password, choices, labels)).text
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        """Ask whether a tool may run. Raises Stopped, and ChatError when time is up."""
+        """Ask whether a tool may run. Raises Stopped, also when time is up."""
         call = {"name": tool, "arguments": dict(arguments), "call_id": self._executing.get("call_id")}
         return self._ask(Request(self._speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
 

@@ -10,6 +10,7 @@ import contextvars
 from typing import Any
 
 from agentchat.errors import ChatError
+from agentchat.stopping import Stopped
 
 Entry = dict[str, Any]
 
@@ -30,12 +31,12 @@ class Journal:
     def replay(self, kind: str, what: str) -> Entry | None:
         """The entry that answers this, or None from where the journal ends.
 
-        Raises ChatError when the turn asks for something else than it did before.
+        Raises Stopped when the turn asks for something else than it did before.
         """
         if not self.is_replaying:
             return None
         if not self.next_is(kind) or self._entries[self.position]["what"] != what:
-            raise ChatError("not_resumed")
+            raise _lost()
         self.position += 1
         return self._entries[self.position - 1]
 
@@ -44,9 +45,9 @@ class Journal:
         return self.is_replaying and self._entries[self.position]["kind"] == kind
 
     def check_end(self) -> None:
-        """Raises ChatError when the turn ended before it was back where it was."""
+        """Raises Stopped when the turn ended before it was back where it was."""
         if self.is_replaying:
-            raise ChatError("not_resumed")
+            raise _lost()
 
     def record(self, kind: str, what: str, since: int | None = None, **answer: Any) -> Entry:
         """Add an entry, in place of all `since` that position. A callable is called when the journal is written."""
@@ -62,6 +63,10 @@ class Journal:
         if not self.is_complete:
             return None
         return [{name: value() if callable(value) else value for name, value in e.items()} for e in self._entries]
+
+
+def _lost() -> Stopped:
+    return Stopped("failed", ChatError("not_resumed"))  # AG2 would go on after an Exception in a tool
 
 
 current: contextvars.ContextVar[Journal | None] = contextvars.ContextVar("journal", default=None)

@@ -38,9 +38,20 @@ class Log:
 
     # Writing
 
-    def append(self, drafts: Sequence[Draft], memory: str | None = None, completes: Live | None = None) -> list[Event]:
-        """Into the store, then for all to see. Raises StoreError, DuplicateMessage."""
+    def append(
+        self,
+        drafts: Sequence[Draft],
+        memory: str | None = None,
+        completes: Live | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> list[Event]:
+        """Into the store, then for all to see. Raises StoreError, DuplicateMessage, and what `check` raises.
+
+        Between `check` and the append nothing else is appended.
+        """
         with self._append_lock:
+            if check is not None:
+                check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
             written = self.store.append(self.id, drafts, memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from agentchat.errors import ChatError
@@ -52,15 +52,15 @@ class OpenQuestions:
         self._recalled = dict(self._open)
 
     def recalled(self, request_id: str) -> Question:
-        """One of those; it may have been answered before its turn was back at it. Raises ChatError for another."""
-        if request_id not in self._recalled:
-            raise ChatError("not_resumed")
+        """One of those; it may have been answered before its turn was back at it."""
         return self._recalled[request_id]
 
-    def ask(self, question: Question, drafts: Sequence[Draft], memory: str | None) -> list[Event]:
-        """Append the question's event, and have it answered from then on. Raises StoreError."""
+    def ask(
+        self, question: Question, drafts: Sequence[Draft], memory: str | None, check: Callable[[], None]
+    ) -> list[Event]:
+        """Append the question's event, and have it answered from then on. See Log.append."""
         with self._lock:
-            events = self._log.append(drafts, memory)
+            events = self._log.append(drafts, memory, check=check)
             question.seq = events[-1].seq
             self._open[question.id] = question
             return events

@@ -331,7 +331,7 @@ class Session:
             self._chat.user, self._chat.context = message.name, message.context
             return self._conversation_for(turn).run(message.text, turn, turn.token, turn.memory)
         except Stopped as stopped:
-            return Outcome(stopped.reason, "", NO_USAGE, None)
+            return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)
         except ChatError as error:
             return Outcome("failed", "", NO_USAGE, None, error)
         except BaseException:  # nothing may end the thread without the turn's end in the log

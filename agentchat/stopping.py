@@ -12,14 +12,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from agentchat.errors import ChatError
+
 T = TypeVar("T")
 
 
 class Stopped(BaseException):
-    """The turn was stopped. `reason` is the status it ends with: stopped or interrupted."""
+    """The turn must end. `reason` is the status it ends with: stopped, interrupted, or failed with an `error`."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, error: ChatError | None = None) -> None:
         self.reason = reason
+        self.error = error
         super().__init__(reason)
 
 

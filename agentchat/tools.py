@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from agentchat import stopping
 from agentchat.chat import is_marked
-from agentchat.errors import ChatError
 from agentchat.journal import Journal
 from agentchat.questions import Answer
 from agentchat.stopping import Stopped
@@ -67,8 +66,6 @@ def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
         journal.record("tool begun", name)
     try:
         result = call()
-    except ChatError:  # a question that nobody answered ends the turn, not only the tool
-        raise
     except Exception as error:
         journal.record("tool", name, since=start, error=str(error))
         raise

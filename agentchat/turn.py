@@ -51,6 +51,7 @@ class Turn:
         self._questions = scene.questions
         self._input_timeout = input_timeout  # seconds, 0 for none
         self._live: Live | None = None
+        self._is_over = False
 
     # Writing
 
@@ -59,7 +60,7 @@ class Turn:
         live = self._live
         completes = live if live is not None and content.get("message_id") == live.message_id else None
         drafts = [self._draft(type, content)]
-        self._write(lambda memory: self._log.append(drafts, memory, completes), memory, self.token.sleep)
+        self._write(lambda memory: self._log.append(drafts, memory, completes, self._check), memory, self.token.sleep)
         if completes is not None:
             self._live = None
 
@@ -76,6 +77,7 @@ class Turn:
 
     def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
+        self._is_over = True
         self._questions.close(self.number)
         if self._log.is_deleted:
             return
@@ -85,6 +87,11 @@ class Turn:
             )
         except (ChatError, Stopped):
             log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
+
+    def _check(self) -> None:
+        """A tool that was left behind may still have something to say. Raises Stopped."""
+        if self._is_over:
+            raise Stopped("stopped")
 
     def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:
         return Draft(type, self._log.redact(events.encode(content)), self.number)
@@ -108,14 +115,14 @@ class Turn:
     def ask(self, request: Request, memory: str) -> Answer:
         """Ask the people of the session and wait for the first answer.
 
-        `memory` is what it takes to ask again after a restart. Raises Stopped, and ChatError when time is up.
+        `memory` is what it takes to ask again after a restart. Raises Stopped, also when time is up.
         """
         expires = None
         if self._input_timeout:
             expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
         question = Question(request.content(expires), self.number)
         drafts = [self._draft("input_request", question.content)]
-        self._write(lambda memory: self._questions.ask(question, drafts, memory), memory, self.token.sleep)
+        self._write(lambda memory: self._questions.ask(question, drafts, memory, self._check), memory, self.token.sleep)
         return self._wait_for(question)
 
     def ask_again(self, request_id: str) -> Answer:
@@ -133,7 +140,7 @@ class Turn:
         if question.answer is None:
             self._questions.close(self.number)
             if question.answer is None:  # else it came in the last moment
-                raise ChatError("input_timeout", seconds=f"{self._input_timeout:g}")
+                raise Stopped("failed", ChatError("input_timeout", seconds=f"{self._input_timeout:g}"))
         if question.content["password"]:
             self._log.hide(question.answer.text)
         return question.answer

@@ -96,6 +96,19 @@ def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
 
 
 @pytest.mark.parametrize("tool", ["book", "book_async"])
+def test_a_tool_whose_question_nobody_answers(serve: Serve, model: ModelServer, tmp_path: Path, tool: str) -> None:
+    """It ends the turn, not only the tool: the agent is not to go on as if it had an answer."""
+    server = serve("--agents", write_all(tmp_path), "--input-timeout", "0.2", model=model)
+    model.script(Reply(tools=[(tool, {"city": "Oslo"})]))
+    with ChatClient(server.websocket, agent="tools") as client:
+        client.say("Book")
+        assert client.until("error")["content"]["code"] == "input_timeout"
+        assert client.until("turn_completed")["content"]["status"] == "failed"
+
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize("tool", ["book", "book_async"])
 def test_a_tool_that_asks(talk: Talk, model: ModelServer, tool: str) -> None:
     """As often as it likes, sync or async; the agent that called it is the one that asks."""
     model.script(Reply(tools=[(tool, {"city": "Oslo"})]))
