@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from agentchat.errors import ChatError
+from agentchat.events import clean
 
 MESSAGE_CHARS = 200_000  # the longest message; about what the largest models read in one go
 ID_CHARS = 100
@@ -17,20 +19,36 @@ def check_id(id: str | None) -> None:
     """Of a message; None for one that is to be made."""
     if id is not None and not 0 < len(id) <= ID_CHARS:
         raise ChatError("bad_frame", problem=f"its id has not 1 to {ID_CHARS} characters")
+    if id is not None and id != clean(id):
+        raise ChatError("bad_frame", problem="its id is no valid text")
 
 
 def check_title(title: str) -> None:
     """Of a session."""
-    if not title.strip() or len(title) > TITLE_CHARS:
+    if not one_line(title) or len(title) > TITLE_CHARS:
         raise ChatError("bad_frame", problem=f"its title has not 1 to {TITLE_CHARS} characters")
 
 
-def check_numbers(value: Mapping[str, Any] | None) -> None:
-    """Python reads and writes numbers that JSON does not have; they would break the frames of all who read them."""
+def cleaned(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An object that people send along, with broken text in it replaced.
+
+    Python reads and writes numbers that JSON does not have; they would break the frames of all who read them.
+    """
+    if value is None:
+        return None
     try:
-        json.dumps(value, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ChatError("bad_frame", problem="it has a number that JSON cannot hold") from error
+    return dict(json.loads(clean(text)))
+
+
+def one_line(text: str) -> str:
+    """A name or a title, without what would break a line, hide, or turn the direction of what follows."""
+    return " ".join(_UNSEEN.sub(" ", clean(text)).split())
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def check_text(text: str) -> None:

@@ -20,7 +20,7 @@ from agentchat.cursor import Cursor, Live
 from agentchat.errors import ChatError, DuplicateMessage
 from agentchat.events import Draft, Event
 from agentchat.house import BUSY, House
-from agentchat.limits import check_id, check_length, check_numbers, check_text, check_title
+from agentchat.limits import check_id, check_length, check_text, check_title, cleaned, one_line
 from agentchat.log import Log
 from agentchat.milestones import NO_USAGE, Message
 from agentchat.open_questions import OpenQuestions
@@ -92,7 +92,7 @@ class Session:
         `busy` is what becomes of it while a turn runs: one of BUSY.
         """
         check_text(text)
-        check_numbers(context)
+        context = cleaned(context)
         check_id(id)
         busy = busy or self._house.rules.busy
         if busy not in BUSY:
@@ -114,9 +114,8 @@ class Session:
     def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None) -> Event:
         """The answer to an open question; the first one counts. Returns its event; raises ChatError."""
         check_length(text)
-        check_numbers(arguments)
         self._check_alive()
-        return self.questions.answer(request_id, text, name, arguments)
+        return self.questions.answer(request_id, text, name, cleaned(arguments))
 
     def stop(self, turn: int | None = None) -> int | None:
         """Stop the running turn, or that turn if it runs; withdraw it if it waits. Returns which one, if any."""
@@ -174,7 +173,7 @@ class Session:
         check_title(title)
         with self._lock:
             self._check_alive()
-            [event] = self.log.append([milestones.renamed(events.clean(title.strip()), events.clean(name))])
+            [event] = self.log.append([milestones.renamed(one_line(title), events.clean(name))])
             return event
 
     def typing(self, name: str, is_typing: bool, origin: object = None) -> None:
@@ -313,8 +312,9 @@ class Session:
     def _run(self, turn: Turn) -> None:
         began = time.monotonic()
         outcome = self._outcome(turn)
-        if outcome.status == "suspended":
-            return
+        turn.close()
+        if outcome.status in {"suspended", "interrupted"} and self.questions.is_waiting(turn.number):
+            return  # the server ends; the next one goes on from the question
         duration_ms = round((time.monotonic() - began) * 1000)
         summary = self.log.redact(outcome.summary)
         drafts = [milestones.completed(turn.number, outcome.status, duration_ms, outcome.usage, summary)]

@@ -133,7 +133,12 @@ class Sessions:
 
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Listed]:
         """Sessions as lists show them, newest first, and where the words stand in them. See Store.find."""
-        found = [f for f in self._store.find(words, before, limit) if f.session.updated >= self._oldest_kept()]
+        oldest = self._oldest_kept()
+        found = [
+            f
+            for f in self._store.find(words, before, limit)
+            if f.session.updated >= oldest or f.session.id in self._open
+        ]
         return [(summary(f.session, self._status(f.session.id)), list(f.places)) for f in found]
 
     def delete(self, session_id: str) -> None:

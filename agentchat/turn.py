@@ -77,7 +77,6 @@ class Turn:
 
     def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
-        self._is_over = True
         self._questions.close(self.number)
         if self._log.is_deleted:
             return
@@ -87,6 +86,10 @@ class Turn:
             )
         except (ChatError, Stopped):
             log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
+
+    def close(self) -> None:
+        """From now on nothing is written or asked but the end."""
+        self._is_over = True
 
     def _check(self) -> None:
         """A tool that was left behind may still have something to say. Raises Stopped."""

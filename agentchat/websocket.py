@@ -26,6 +26,7 @@ from agentchat.cursor import Cursor
 from agentchat.delivery import Client, Connection, Deliverer
 from agentchat.errors import ChatError
 from agentchat.house import BUSY
+from agentchat.limits import one_line
 from agentchat.listener import Listener
 from agentchat.origins import Origins
 from agentchat.people import ROLES
@@ -142,7 +143,7 @@ class _Query:
         values = parse_qs(urlsplit(path).query)
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
-        self.name = values.get("name", [""])[0].strip()[:100] or "user"
+        self.name = one_line(values.get("name", [""])[0])[:100] or "user"
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY)
         after = values.get("after", ["0"])[0]

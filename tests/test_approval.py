@@ -89,6 +89,17 @@ def test_arguments_that_are_edited(clerk: Clerk, model: ModelServer, how: str) -
     assert told == '[The person changed the arguments to {"to": "Bob", "times": 1}.]\nSent to Bob'
 
 
+def test_arguments_that_are_broken_text(clerk: Clerk, model: ModelServer) -> None:
+    """A lone surrogate would make every later model call fail."""
+    model.script(SEND, Reply("Sent."))
+    request = clerk.request()
+    broken = {"to": "\ud800", "times": 1}
+    clerk.client.command("input_response", request_id=request["request_id"], text="edit", arguments=broken)
+
+    assert clerk.client.until("turn_completed")["content"]["status"] == "completed"
+    assert clerk.ran == ["send \ufffd 1"]
+
+
 def test_arguments_that_do_not_fit(clerk: Clerk, model: ModelServer) -> None:
     """The tool says so, as it would to the agent itself."""
     model.script(SEND, Reply("Oh."))

@@ -35,8 +35,8 @@ LAYERS = [
     {"demo", "transport"},
     {"network"},
     {"store.memory", "store.sqlite"},
-    {"store", "listener", "origins"},
-    {"events", "settings", "stopping", "tapping", "limits"},
+    {"store", "listener", "origins", "limits"},
+    {"events", "settings", "stopping", "tapping"},
     {"errors"},
 ]
 

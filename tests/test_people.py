@@ -111,6 +111,13 @@ def test_a_conversation_has_a_title(three: tuple[ChatClient, ...], connect: Conn
     assert connect(session=session).confirmed()["title"] == "Oslo"
 
 
+def test_a_title_is_one_line(client: ChatClient) -> None:
+    """Nothing in it breaks the line, hides, or turns what follows around."""
+    client.command("rename", title=" Oslo\r\n\x00\u202eBergen ")
+
+    assert client.until("session_renamed")["content"]["title"] == "Oslo Bergen"
+
+
 def test_a_conversation_that_is_full(serve: Serve, model: ModelServer) -> None:
     """A clear error, and nothing is lost: what was accepted before may be sent again."""
     server = serve("--max-messages-per-session", "2", model=model)

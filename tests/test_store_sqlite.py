@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,4 +146,32 @@ def test_a_folder_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
     assert titles(store) == ["Oslo 0", "Oslo 1"]
     assert found(store, "oslo") == {"b": [1, 3], "a": [1, 3]}
     store.create(SessionRecord("c", "weather", CREATED))
+    store.close()
+
+
+def test_one_that_cannot_be_written_harms_no_other(tmp_path: Path) -> None:
+    """Appends share a commit; what is wrong with one of them is its own error, and the others are on disk."""
+    store = open_store(tmp_path)
+    store.create(SessionRecord("s", "weather", CREATED))
+    start = threading.Barrier(8)
+    refused: list[Exception] = []
+
+    def append(number: int) -> None:
+        start.wait()
+        for turn in range(20):
+            try:
+                store.append("s", [draft(turn=turn, number=number, key="\ud800" if number % 2 else None)])
+            except UnicodeEncodeError as error:
+                refused.append(error)
+
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    events = store.read("s", limit=1000)
+
+    assert len(refused) == 80
+    assert [event.seq for event in events] == list(range(1, 81))
+    assert all(event.content["number"] % 2 == 0 for event in events)
     store.close()

@@ -62,6 +62,7 @@ def test_a_text_frame_that_is_no_command_is_a_message(client: ChatClient, text: 
         ({"type": "message", "content": {"text": "hello", "id": 5}}, "bad_frame"),
         ({"type": "message", "content": {"text": "hello", "id": ""}}, "bad_frame"),
         ({"type": "message", "content": {"text": "hello", "id": "x" * 101}}, "bad_frame"),
+        ({"type": "message", "content": {"text": "hello", "id": "\ud800"}}, "bad_frame"),
         ({"type": "message", "content": {"text": "hello", "context": []}}, "bad_frame"),
         ({"type": "message", "content": {"text": "  "}}, "message_empty"),
         ({"type": "message", "content": {"text": "x" * 200_001}}, "message_too_long"),

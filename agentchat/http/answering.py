@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -258,7 +259,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def _accepted(types: Sequence[str], header: str) -> str:
     """Which of the types a client asks for by its name; the first one if it does not."""
-    asked = [part.partition(";")[0].strip().lower() for part in header.split(",")]
+    parts = [part.replace(" ", "").lower() for part in header.split(",")]
+    asked = [part.partition(";")[0] for part in parts if not re.search(r";q=0(\.0*)?($|;)", part)]
     return next((type for type in asked if type in types), types[0])
 
 

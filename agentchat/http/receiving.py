@@ -64,7 +64,7 @@ class Incoming:
             raise ChatError("body_too_large", limit=f"{MAX_BODY:,}")
         type = self._headers.get_content_type() if "Content-Type" in self._headers else "nothing"
         if type != JSON or self._headers.get_content_charset("utf-8") not in {"utf-8", "us-ascii"}:
-            raise ChatError("type_unsupported", type=type)
+            raise ChatError("type_unsupported", type=self._headers["Content-Type"] or "nothing")
         if self._headers.get("Content-Encoding", "identity") != "identity":
             raise ChatError("type_unsupported", type="a compressed body")
         return length

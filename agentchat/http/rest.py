@@ -10,6 +10,7 @@ from agentchat.catalogue import Catalogue
 from agentchat.events import Event
 from agentchat.http import answers, export, following, requests, sse
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Route, Stream
+from agentchat.limits import one_line
 from agentchat.sessions import Session, Sessions
 
 PATH = "/api/agent-chat/sessions"
@@ -118,7 +119,7 @@ class Rest:
         session = self.session(call)
         if call.accept == EVENT_STREAM:
             after = sse.place(headers.last_event_id, query.after)
-            return sse.stream(sse.watch(session, call.watch(), after, query.name.strip(), query.role))
+            return sse.stream(sse.watch(session, call.watch(), after, one_line(query.name), query.role))
         frames = _frames(session, query.after, query.limit)
         body = f'{{"events":[{",".join(frames)}],"last_seq":{session.log.view.last_seq}}}'
         return Reply(200, body.encode())
@@ -167,7 +168,7 @@ class Rest:
 
 
 def _name(name: str) -> str:
-    return name.strip() or "user"
+    return one_line(name) or "user"
 
 
 def _accepted(session: Session, message: Event) -> Reply:

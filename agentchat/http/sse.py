@@ -33,7 +33,7 @@ def message(data: str) -> str:
 
 def place(last_event_id: str | None, after: int) -> int:
     """Where a stream begins. What a browser remembers wins; -1 for a place that no log has."""
-    if last_event_id is None:
+    if not last_event_id:
         return after
     is_number = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
     return int(last_event_id) if is_number else -1

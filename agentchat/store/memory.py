@@ -124,7 +124,7 @@ class MemoryStore:
                 if before is not None and (log.now.updated, id) >= before:
                     continue
                 places = [(seq, text) for seq, text in log.words.items() if _has(text, wanted)] if wanted else []
-                if places or not wanted:
+                if places or not words:
                     found.append(Found(log.now, places[:SEARCH_PLACES]))
             return found[:limit]
 

@@ -151,16 +151,31 @@ class SqliteStore:
 
     def _commit_pending(self) -> None:
         jobs = [self._pending.popleft() for _ in range(len(self._pending))]
+        while jobs:
+            bad = self._commit(jobs)
+            if bad is None:
+                break
+            jobs.remove(bad)  # whatever is wrong with it, the others are written
+            bad.is_done = True
+        for job in jobs:
+            job.is_done = True
+
+    def _commit(self, jobs: Sequence[_Append]) -> _Append | None:
+        """Write all of them, or none; returns the one that nothing can be done for, if that is why."""
+        job = jobs[0]
         try:
             with _begin(self._writer) as db:
                 for job in jobs:
+                    job.events, job.error = [], None
                     _write(db, job)
         except sqlite3.Error as error:
             for job in jobs:
                 job.error = StoreError()
                 job.error.__cause__ = error
-        for job in jobs:
-            job.is_done = True
+        except Exception as error:  # noqa: BLE001 - raised again by the append that it belongs to
+            job.error = error
+            return job
+        return None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -226,6 +241,8 @@ class SqliteStore:
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
         updated, id = before or ("~", "")  # "~" sorts behind every time
         match = _match(words)
+        if words and not match:
+            return []
         if not match:
             query = (
                 f"SELECT {SESSION} FROM sessions WHERE (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?"

@@ -118,17 +118,31 @@ export class App {
   }
 
   async rename(id, title) {
-    await renameSession(id, title, this.name);
-    this.past.rename(id, title);
+    try {
+      await renameSession(id, title, this.name);
+      this.past.rename(id, title);
+    } catch (error) {
+      this.#unlessGone(id, error);
+    }
   }
 
   async delete(id) {
     if (this.conversation?.state.sessionId === id) this.open(null);
-    await deleteSession(id);
-    this.past.remove(id);
+    try {
+      await deleteSession(id);
+      this.past.remove(id);
+    } catch (error) {
+      this.#unlessGone(id, error);
+    }
   }
 
   // Internal
+
+  /** Somebody else deleted it: then it only has to leave the list. */
+  #unlessGone(id, error) {
+    if (!["session_unknown", "session_deleted"].includes(error.code)) throw error;
+    this.past.remove(id);
+  }
 
   #configure(config) {
     const isFirst = !this.config;

@@ -93,7 +93,7 @@ export class Composer {
     const isNearlyFull = this.#length > this.#limit * NEARLY_FULL;
     this.#send.disabled = !this.#isReady || this.#length === 0 || excess > 0;
     this.#field.setAttribute("aria-invalid", excess > 0);
-    setText(this.#note, excess > 0 ? tooLong(excess) : isNearlyFull ? remaining(-excess) : "");
+    setText(this.#note, excess > 0 ? tooLong(excess) : isNearlyFull ? remaining(this.#limit - this.#length) : "");
   }
 }
 

@@ -51,11 +51,12 @@ function sessionPath(id) {
   return `${SESSIONS}/${encodeURIComponent(id)}`;
 }
 
-/** @throws {Error} with words of the server's, where it has some */
+/** @throws {Error} with words of the server's, where it has some, and its `code` */
 async function request(path, options = {}) {
   const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...options });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(body?.error?.message ?? `The server answered with ${answer.status}`);
-  return body;
+  if (answer.ok) return body;
+  const error = new Error(body?.error?.message ?? `The server answered with ${answer.status}`);
+  throw Object.assign(error, { code: body?.error?.code });
 }
