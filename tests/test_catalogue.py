@@ -13,7 +13,7 @@ from agentchat.chat import Chat
 from agentchat.errors import ChatError, SettingsError
 from main import Running
 from tests.clients import ChatClient, contents, wait_until
-from tests.conftest import Serve
+from tests.conftest import Serve, Served
 from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def demo(serve: Serve, folder: Path) -> Running:
+def demo(serve: Serve, folder: Path) -> Served:
     return serve("demo", "--agents", str(folder))
 
 
@@ -108,13 +108,15 @@ def test_a_changed_file_counts_from_the_next_conversation_on(demo: Running, fold
     assert [info.name for info in demo.catalogue.agents()] == ["parrot"]
 
 
-def test_a_session_whose_agent_is_gone_can_still_be_read(demo: Running, folder: Path) -> None:
+def test_a_session_whose_agent_is_gone_can_still_be_read(serve: Serve, demo: Served, folder: Path) -> None:
     """Its log is replayed; a message gets an error that says which agent is missing."""
     with ChatClient(demo.websocket, agent="parrot") as client:
         session = client.confirmed()["session_id"]
         client.ask("hello")
+    demo.close()  # else its agents may still be in memory
     os.remove(folder / "parrot.py")
-    with ChatClient(demo.websocket, session=session) as client:
+    server = serve("demo", "--agents", str(folder))
+    with ChatClient(server.websocket, session=session) as client:
         assert client.confirmed()["last_seq"] > 0
         client.say("still there?")
         client.until("turn_completed", turn=2)

@@ -320,3 +320,17 @@ def test_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("main.ROOT", tmp_path)
     with pytest.raises(SettingsError, match="The page cannot be read"):
         serve("demo")
+
+
+def test_kept_connections_end_with_the_server(serve: Serve) -> None:
+    """Who kept one for its next request connects anew, to the next server."""
+    server = serve("demo")
+    port = urlsplit(server.page).port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(request("GET /healthz HTTP/1.1"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        server.close()
+        connection.settimeout(PATIENCE)
+
+        assert connection.recv(65536) == b""

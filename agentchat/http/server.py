@@ -66,6 +66,8 @@ class PageServer(ThreadingHTTPServer):
         self.ws_port = 0
         self.clients = Clients()
         self._room = threading.Semaphore(MAX_CONNECTIONS)
+        self._lock = threading.Lock()  # guards the connections
+        self._connections: set[socket.socket] = set()
         super().__init__((host, port), Handler, bind_and_activate=False)
         bind(self.socket, host, port)
         self.server_address = self.socket.getsockname()
@@ -95,9 +97,13 @@ class PageServer(ThreadingHTTPServer):
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._connections.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
+            with self._lock:
+                self._connections.discard(request)
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -108,6 +114,10 @@ class PageServer(ThreadingHTTPServer):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for connections
         super().shutdown()
         self.clients.end(END_TIMEOUT)
+        with self._lock:
+            for connection in self._connections:  # one that is kept for later must not be answered any more
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
 
 
 def _refuse(connection: socket.socket) -> None:
