@@ -174,7 +174,9 @@ class ModelServer:
         self._started.set()
         await self._stop.wait()
         listener.close()
-        while self.connections:
+        quiet = 0
+        while quiet < 3:  # a connection that is just being accepted is known some rounds later only
+            quiet = 0 if self.connections or len(asyncio.all_tasks()) > 1 else quiet + 1
             for connection in self.connections:
                 connection.transport.abort()
             await asyncio.sleep(0)  # now each is told that it was lost
