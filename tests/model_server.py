@@ -173,10 +173,11 @@ class ModelServer:
         self._port = listener.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
+        while len(asyncio.all_tasks()) > 1:  # asyncio forgets a connection whose listener closes while it is accepted
+            await asyncio.sleep(0)
         listener.close()
-        quiet = 0
-        while quiet < 3:  # a connection that is just being accepted is known some rounds later only
-            quiet = 0 if self.connections or len(asyncio.all_tasks()) > 1 else quiet + 1
+        await asyncio.sleep(0)  # now the last one has been made known
+        while self.connections:
             for connection in self.connections:
                 connection.transport.abort()
             await asyncio.sleep(0)  # now each is told that it was lost
