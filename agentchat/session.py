@@ -191,8 +191,6 @@ class Session:
             self.log.forget_signal(f"typing:{name}")
         self.log.signal("presence", "presence", {"participants": self._people.participants})
 
-    # Following
-
     # What there is to see
 
     @property
@@ -313,7 +311,8 @@ class Session:
         began = time.monotonic()
         outcome = self._outcome(turn)
         turn.close()
-        if outcome.status in {"suspended", "interrupted"} and self.questions.is_waiting(turn.number):
+        is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
+        if outcome.status == "suspended" or is_left_asking:
             return  # the server ends; the next one goes on from the question
         duration_ms = round((time.monotonic() - began) * 1000)
         summary = self.log.redact(outcome.summary)
@@ -351,6 +350,8 @@ class Session:
         """The last words of the running turn: whoever sees them may take it that nothing runs. Raises StoreError."""
         with self._lock:
             self.log.append(drafts, memory, completes)
+            if self._running is not None and self._running.number in self._rewound:
+                self._conversation = None  # its agents may have been built after they were to forget it
             self._running = None
 
     def wait_unless_closing(self, seconds: float) -> None:

@@ -16,6 +16,7 @@ from agentchat import settings
 from main import Running
 from tests.clients import ChatClient
 from tests.model_server import ModelServer
+from tests.rest_client import Conversation, RestClient
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -84,3 +85,13 @@ def connect(server: Running) -> Iterator[Callable[..., ChatClient]]:
     """Opens further connections; they end with the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **query: stack.enter_context(ChatClient(server.websocket, **query))
+
+
+@pytest.fixture
+def rest(server: Running) -> RestClient:
+    return RestClient(server)
+
+
+@pytest.fixture
+def session(rest: RestClient) -> Conversation:
+    return rest.new_session()

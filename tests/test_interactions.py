@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from agentchat.http import waiting
-from main import Running
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Conversation, EventStream, RestClient
@@ -24,16 +23,6 @@ def build(llm_config, chat):
                           max_consecutive_auto_reply=1, default_auto_reply="go on")
     return user, ConversableAgent("thinker", llm_config=llm_config, human_input_mode="NEVER")
 """
-
-
-@pytest.fixture
-def rest(server: Running) -> RestClient:
-    return RestClient(server)
-
-
-@pytest.fixture
-def session(rest: RestClient) -> Conversation:
-    return rest.new_session()
 
 
 def chat(rest: RestClient, session_id: str, **body: object) -> EventStream:

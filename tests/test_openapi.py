@@ -9,17 +9,11 @@ import jsonschema
 import pytest
 
 from agentchat.errors import ERRORS
-from main import Running
 from tests.clients import PATIENCE
 from tests.processes import ROOT
 from tests.rest_client import SESSIONS, Answer, RestClient
 
 ADDRESS = "/api/openapi.json"
-
-
-@pytest.fixture
-def rest(server: Running) -> RestClient:
-    return RestClient(server)
 
 
 @pytest.fixture

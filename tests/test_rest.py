@@ -19,16 +19,6 @@ SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "
 
 
 @pytest.fixture
-def rest(server: Running) -> RestClient:
-    return RestClient(server)
-
-
-@pytest.fixture
-def session(rest: RestClient) -> Conversation:
-    return rest.new_session()
-
-
-@pytest.fixture
 def asking(serve: Serve, model: ModelServer) -> Conversation:
     """A session whose agents ask before each tool."""
     return RestClient(serve("--approve", "all", model=model)).new_session()

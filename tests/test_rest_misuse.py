@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from main import Running
 from tests.rest_client import SESSIONS, Conversation, RestClient
-
-
-@pytest.fixture
-def rest(server: Running) -> RestClient:
-    return RestClient(server)
-
-
-@pytest.fixture
-def session(rest: RestClient) -> Conversation:
-    return rest.new_session()
-
 
 REQUESTS: list[tuple[str, str, object]] = [
     ("GET", "", None), ("PATCH", "", {"title": "x"}), ("DELETE", "", None), ("POST", "/messages", {"text": "x"}),

@@ -25,7 +25,6 @@ from agentchat.origins import Origins
 
 log = logging.getLogger(__name__)
 
-END_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
 END_TIMEOUT = 0.5  # seconds that streams have to end with the server
 MAX_CONNECTIONS = 1000  # a thread each
 PAGE = "templates/chat.html"
