@@ -17,17 +17,20 @@ from typing import Any
 from autogen.io.base import IOStream
 from dotenv import load_dotenv
 
-from agentchat import __version__, models, settings, websocket
+from agentchat import __version__, mcp, models, settings, websocket
 from agentchat.catalogue import Catalogue
-from agentchat.chat import Chat
+from agentchat.chat import Around, Chat, Offers
 from agentchat.conversation import Conversation
+from agentchat.embeddings import Embeddings
 from agentchat.errors import SettingsError
 from agentchat.house import House, Rules
 from agentchat.http import api, server
 from agentchat.iostream import NullStream
+from agentchat.knowledge import Knowledge
 from agentchat.limits import MESSAGE_CHARS
 from agentchat.listener import Listener, room_for_connections
 from agentchat.models import Models
+from agentchat.notes import Notes
 from agentchat.origins import Origins
 from agentchat.sessions import Sessions
 from agentchat.settings import ROOT, Settings
@@ -38,7 +41,13 @@ log = logging.getLogger("agentchat")
 SIGNAL_POLL = 0.5  # seconds
 PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
-TALKATIVE = ("httpx", "openai", "autogen.io.websockets", "agentchat.websockets")  # a line for each request or port scan
+TALKATIVE = (
+    "httpx",
+    "mcp",
+    "openai",
+    "autogen.io.websockets",
+    "agentchat.websockets",
+)  # a line for each request
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
         _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
+        mcp_servers = mcp.load(chosen.mcp)
+        stack.callback(mcp_servers.close)
         page = server.PageServer(chosen.host, chosen.port, server.load_files(ROOT / "website_files"))
         stack.callback(page.server_close)
         listener = Listener(chosen.host, chosen.ws_port, room_for_connections())
@@ -86,15 +97,21 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         stack.callback(store.close)
 
         IOStream.set_global_default(NullStream())
-        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, chosen.data_dir, chosen.default_agent)
+        notes = Notes(store)
+        knowledge = _knowledge(chosen, chosen_models)
+        stack.callback(knowledge.close)
+        offers = Offers(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
+        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, offers, chosen.default_agent)
         models.warm_up()
-        sessions = Sessions(_house(store, catalogue, chosen_models, chosen))
+        sessions = Sessions(_house(store, catalogue, chosen_models, chosen, offers))
         interrupted = sessions.begin()
         if interrupted:
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = listener.port
-        page.table = api.table(sessions, catalogue, lambda: _page_config(catalogue, chosen_models, listener.port))
+        page.table = api.table(
+            sessions, catalogue, notes, knowledge, lambda: _page_config(catalogue, chosen_models, listener.port)
+        )
 
         sockets = websocket.Server(sessions, catalogue, page.origins)
         stack.enter_context(sockets.run(listener))
@@ -109,18 +126,30 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         yield Running(page_address, socket_address, chosen_models, catalogue)
 
 
-def _house(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings) -> House:
+def _house(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings, offers: Offers) -> House:
     def new_conversation(agent: str, chat: Chat, memories: Iterable[str]) -> Conversation:
         pair = catalogue.build(agent, chat)
-        models = chosen_models
-        return Conversation(pair, memories, models.explain, models.has_price, chosen.approve, chosen.context_tokens)
+        explain, has_price = chosen_models.explain, chosen_models.has_price
+        return Conversation(pair, chat, memories, explain, has_price, chosen.approve, chosen.context_tokens)
 
-    def new_chat(session_id: str) -> Chat:
-        return Chat(session_id, folder=chosen.data_dir)
+    def new_chat(session_id: str, around: Around) -> Chat:
+        return Chat(session_id, offers=offers, around=around)
+
+    def clear(session_id: str) -> None:
+        Chat(session_id, offers=offers).clear()
 
     rules = Rules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return House(store, new_conversation, new_chat, chosen_models.redact, lambda id: new_chat(id).clear(), model, rules)
+    return House(store, new_conversation, new_chat, chosen_models.redact, clear, model, rules)
+
+
+def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
+    embed = None
+    if chosen.embedding_model and chosen_models.is_demo:
+        log.warning("The demo model has no embeddings: documents are searched by words alone")
+    elif chosen.embedding_model:
+        embed = Embeddings(chosen_models.llm_config, chosen.embedding_model)
+    return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
 
 
 def _page_config(catalogue: Catalogue, chosen_models: Models, ws_port: int) -> dict[str, Any]:

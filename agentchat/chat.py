@@ -1,51 +1,239 @@
-"""What an agent file is given: one small object for one conversation."""
+"""What an agent file is given: one small object for one conversation. See docs/agents.md."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-Tool = TypeVar("Tool", bound=Callable[..., Any])
+from agentchat.approval import needs_approval as needs_approval  # agent files find all they need here
+from agentchat.changes import Changes
+from agentchat.errors import ChatError
+from agentchat.events import Event
+from agentchat.plan import Plan
+from agentchat.workspace import Workspace
+
+if TYPE_CHECKING:
+    from autogen.tools import Tool
+
+    from agentchat.knowledge import Knowledge
+
+NOBODY_THERE = (
+    "A human was asked to take over. Nobody is there right now: the conversation is kept, and whoever comes first will "
+    "answer in it. Say so in one sentence, and no more."
+)
+SOMEBODY_THERE = (
+    "A human was asked to take over, and will answer in this conversation. Say so in one sentence, and no more."
+)
 
 
-def needs_approval(tool: Tool) -> Tool:
-    """Marks a tool: before it runs, a person is asked whether it may. See AGENTCHAT_APPROVE."""
-    vars(tool)[_MARK] = True
-    return tool
+class RunningTurn(Protocol):
+    """The turn that runs, as far as agents and tools may reach into it."""
+
+    speaker: str
+    """The agent that spoke last."""
+
+    def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
+        """Wait for a person's answer."""
+
+    def allows(self, what: str, details: Mapping[str, Any]) -> bool:
+        """Wait for a person's yes or no."""
+
+    def tell(self, type: str, content: Mapping[str, Any]) -> None:
+        """Append an event."""
+
+    def progress(self, done: float, total: float | None, text: str) -> None:
+        """Show how far the tool is that runs."""
 
 
-def is_marked(tool: Callable[..., Any]) -> bool:
-    """Wrappers that keep what they wrap known, as AG2's do, keep the mark."""
-    return bool(getattr(tool, _MARK, False))
+class Notes(Protocol):
+    """What is remembered of people."""
+
+    def note(self, user: str, key: str, value: str) -> None:
+        """Keep it, in place of what stood under that key."""
+
+    def notes(self, user: str) -> dict[str, str]:
+        """All that is kept of a person."""
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        """One of them, or all. Returns how many that were."""
 
 
-_MARK = "needs_approval"
+class Toolbox(Protocol):
+    """The tools of MCP servers."""
+
+    def tools(self, name: str | None = None) -> list[Tool]:
+        """Those of one server, or of all."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a server has for all its agents."""
+
+    folder: Path = Path("data")
+    """Where conversations are kept."""
+    notes: Notes | None = None
+    knowledge: Knowledge | None = None
+    toolbox: Toolbox | None = None
+    can_run_code: bool = False
+
+
+class Around(Protocol):
+    """The session that a chat belongs to."""
+
+    def events_of(self, *types: str) -> list[Event]:
+        """The events of these types that count, oldest first."""
+
+    @property
+    def operators(self) -> int:
+        """How many people are there to take conversations over."""
 
 
 @dataclass
 class Chat:
-    """The conversation that an agent is built for."""
+    """The conversation that an agent is built for.
+
+    What speaks to people or writes into the conversation works in a turn only, and raises ChatError elsewhere.
+    """
 
     session_id: str
     user: str = "user"
     """Who wrote the newest message."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """What the client sent along with the newest message."""
-    folder: Path = Path("data")
+    offers: Offers = field(default_factory=Offers, repr=False)
+    around: Around | None = field(default=None, repr=False)
+    user_id: str = ""
+    """Whose memory this is: two people may have the same name."""
+
+    def __post_init__(self) -> None:
+        self.plan = Plan(self._events_of, self._tell)
+        self.files = Workspace(self.folder, self._file_changed)
+        self.changes = Changes(self.files, self._originals)
+        self._running: RunningTurn | None = None
+
+    # What there is
+
+    @property
+    def folder(self) -> Path:
+        return self.offers.folder / "workspaces" / self.session_id
 
     @property
     def workspace(self) -> Path:
-        """A folder of this conversation's own, made when it is first asked for."""
-        self._workspace.mkdir(parents=True, exist_ok=True)
-        return self._workspace
+        """A folder of this conversation's own, made when it is first asked for. `files` is the safe way into it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
 
     @property
-    def _workspace(self) -> Path:
-        return self.folder / "workspaces" / self.session_id
+    def knowledge(self) -> Knowledge:
+        """The documents that AGENTCHAT_KNOWLEDGE names."""
+        if self.offers.knowledge is None:
+            raise ChatError("outside_turn")
+        return self.offers.knowledge
+
+    @property
+    def can_run_code(self) -> bool:
+        """See AGENTCHAT_RUN_CODE."""
+        return self.offers.can_run_code
+
+    def tools(self, server: str | None = None) -> list[Tool]:
+        """The tools of the MCP servers that are configured, or of that one; none without any."""
+        return self.offers.toolbox.tools(server) if self.offers.toolbox else []
+
+    # People
+
+    def ask(self, prompt: str, choices: Sequence[str] | None = None, password: bool = False) -> str:
+        """Ask the person, and wait for the answer. Other answers than the `choices` are possible."""
+        return self._turn.ask(prompt, choices, password)
+
+    def approve(self, what: str, details: Mapping[str, Any] | None = None) -> bool:
+        """Ask the person for a yes, and wait."""
+        return self._turn.allows(what, details or {})
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Show a bar with the tool that runs: `done` of `total`, or without an end."""
+        self._turn.progress(done, total, text)
+
+    def hand_to_human(self, reason: str) -> str:
+        """Ask for a human: after this turn the agents are silent until one has come and handed back.
+
+        Returns what the agent should know about it.
+        """
+        speaker = self._turn.speaker
+        self._tell("handoff", {"from": speaker, "to": "human", "reason": reason, "kind": "wanted"})
+        return SOMEBODY_THERE if self.around is not None and self.around.operators else NOBODY_THERE
+
+    # Memory
+
+    def remember(self, key: str, value: str) -> str:
+        """Keep something about the person, for all conversations with them. Returns a sentence about it."""
+        self._notes.note(self._whose, key, value)
+        return f"Remembered: {key}: {value}."
+
+    def recall(self) -> dict[str, str]:
+        """All that is remembered of who wrote the newest message."""
+        return self._notes.notes(self._whose)
+
+    def forget(self, key: str) -> str:
+        """Remember that no longer. Returns a sentence about it."""
+        is_known = self._notes.forget(self._whose, key)
+        return f"Forgotten: {key}." if is_known else f"Nothing was remembered as {key}."
+
+    # For the server
+
+    @contextlib.contextmanager
+    def in_turn(self, turn: RunningTurn) -> Iterator[None]:
+        """While that turn runs."""
+        token, person = _current.set(turn), _person.set(self.user_id)
+        self._running = turn
+        try:
+            yield
+        finally:
+            self._running = None
+            _current.reset(token)
+            _person.reset(person)
 
     def clear(self) -> None:
         """The conversation was deleted: so are its files."""
-        shutil.rmtree(self._workspace, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._originals, ignore_errors=True)
+
+    @property
+    def _originals(self) -> Path:
+        return self.offers.folder / "originals" / self.session_id
+
+    @property
+    def _notes(self) -> Notes:
+        if self.offers.notes is None:
+            raise ChatError("outside_turn")
+        return self.offers.notes
+
+    @property
+    def _whose(self) -> str:
+        # A tool that was left behind must not remember of the next person what it was told by the last one.
+        return _person.get() or self.user_id
+
+    @property
+    def _turn(self) -> RunningTurn:
+        # A tool that was left behind keeps the turn that it belongs to; threads of its own know only what runs now.
+        turn = _current.get() or self._running
+        if turn is None:
+            raise ChatError("outside_turn")
+        return turn
+
+    def _tell(self, type: str, content: Mapping[str, Any]) -> None:
+        self._turn.tell(type, {"by": self._turn.speaker, **content} if type != "handoff" else content)
+
+    def _file_changed(self, path: str, kind: str, size: int) -> None:
+        self._tell("file_changed", {"path": path, "kind": kind, "size": size})
+
+    def _events_of(self, *types: str) -> list[Event]:
+        return self.around.events_of(*types) if self.around else []
+
+
+_current: contextvars.ContextVar[RunningTurn | None] = contextvars.ContextVar("running_turn", default=None)
+_person: contextvars.ContextVar[str] = contextvars.ContextVar("person", default="")

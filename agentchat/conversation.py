@@ -13,23 +13,26 @@ import functools
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from autogen import Agent, ConversableAgent, GroupChatManager
+from autogen import Agent, ConversableAgent, GroupChat, GroupChatManager
 from autogen.io.base import IOStream
 
-from agentchat import journal, stopping, transport
+from agentchat import journal, stopping, transport, usage
 from agentchat.catalogue import Pair
+from agentchat.chat import Chat
 from agentchat.context_window import fit
 from agentchat.errors import ChatError
 from agentchat.events import clean
 from agentchat.iostream import Memory, Partial, TurnLog, TurnStream
 from agentchat.journal import Journal
+from agentchat.sendable import sendable
 from agentchat.stopping import Stopped, StopToken
 from agentchat.tools import guarded
+from agentchat.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +52,10 @@ class Outcome:
 
     status: str
     summary: str
-    usage: dict[str, Any]
+    usage: Mapping[str, Any]
     memory: str | None
     error: ChatError | None = None
-
-
-class _Usage(NamedTuple):
-    """A reading of the agents' counters: tokens, and US dollars."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float
-
-    def since(self, before: _Usage, has_price: bool) -> dict[str, int | float | None]:
-        # A hand-off makes AG2 start an agent's counters anew, so a difference may come out negative.
-        return {
-            "prompt_tokens": max(self.prompt_tokens - before.prompt_tokens, 0),
-            "completion_tokens": max(self.completion_tokens - before.completion_tokens, 0),
-            "cost": max(round(self.cost - before.cost, 6), 0.0) if has_price else None,
-        }
+    code_changes: Sequence[Mapping[str, str]] = ()
 
 
 class Conversation:
@@ -76,6 +64,7 @@ class Conversation:
     def __init__(
         self,
         pair: Pair,
+        chat: Chat,
         memories: Iterable[str],
         explain: Callable[[Exception], ChatError],
         has_price: bool,
@@ -84,28 +73,37 @@ class Conversation:
     ) -> None:
         """`memories` are those of the turns that count. `approve` is that setting."""
         self._user, self._agent = pair
+        self._chat = chat
         self._explain = explain
         self._has_price = has_price
         self._approve = approve
         self._context_tokens = context_tokens
         self._stream: TurnStream | None = None
-        for agent in self._members():
+        self._everybody = self._members()
+        for agent in self._everybody:
             self._prepare(agent)
         self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
-        self._restore([message for memory in memories for message in self._recalled(json.loads(memory))])
+        remembered = [json.loads(memory) for memory in memories]
+        self._restore([message for memory in remembered for message in self._recalled(memory)])
+        if isinstance(self._agent, GroupChatManager):
+            shared = [memory["shared"] for memory in remembered if memory.get("shared")]
+            self._agent.context_variables.update(shared[-1] if shared else {})
 
     def run(self, text: str, turn: TurnLog, token: StopToken, memory: str | None = None) -> Outcome:
         """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised.
 
         With the `memory` of a turn that was left waiting for an answer, they go on from there.
         """
-        before = self._usage()
         replay = Journal(json.loads(memory)["journal"] if memory else None)
-        stream = self._stream = TurnStream(turn, token, self._user.name, Memory(self._history), replay)
+        cost = Usage(self._has_price)
+        stream = self._stream = TurnStream(
+            turn, token, self._user.name, Memory(self._history, self._shared), replay, cost, self._agent.name
+        )
+        self._chat.changes.begin(is_resumed=memory is not None)
         status, failure = "completed", None
         try:
-            with _in_force(stream, token):
-                self._chat(clean(text))
+            with _in_force(stream, token), self._chat.in_turn(stream):
+                self._talk(clean(text))
                 replay.check_end()
         except Stopped as stopped:
             status, failure = stopped.reason, stopped.error
@@ -115,19 +113,27 @@ class Conversation:
             stream.close()
             self._stream = None
         if status == "suspended":  # the next server goes on from what was stored with the question
-            return Outcome(status, "", self._usage().since(before, self._has_price), None)
+            return Outcome(status, "", cost.content, None)
         if status != "completed" or _has_open_calls(self._history):
             self._restore(self._closed(self._history, stream.keep_partial(), status))
-        usage = self._usage().since(before, self._has_price)
-        return Outcome(status, stream.summary, usage, stream.memory.all(has_ended=True), failure)
+        memory = stream.memory.all(has_ended=True)
+        return Outcome(status, stream.summary, cost.content, memory, failure, self._changes())
 
-    def _chat(self, text: str) -> None:
+    def _changes(self) -> Sequence[Mapping[str, str]]:
+        try:
+            return self._chat.changes.take()
+        except (OSError, ChatError):
+            log.exception("What the turn changed in the workspace cannot be told")
+            return ()
+
+    def _talk(self, text: str) -> None:
+        self._choose_first()
         if self._is_async:
-            asyncio.run(self._chat_async(text))
+            asyncio.run(self._talk_async(text))
         else:
             self._user.initiate_chat(self._agent, message=text, clear_history=False)
 
-    async def _chat_async(self, text: str) -> None:
+    async def _talk_async(self, text: str) -> None:
         asyncio.get_running_loop().set_default_executor(_ContextExecutor())
         await self._user.a_initiate_chat(self._agent, message=text, clear_history=False)
 
@@ -145,10 +151,18 @@ class Conversation:
     # The agents
 
     def _members(self) -> list[ConversableAgent]:
-        members = [self._user, self._agent]
-        if isinstance(self._agent, GroupChatManager):
-            members += [agent for agent in self._agent.groupchat.agents if agent is not self._user]
-        return members
+        """All agents that may speak, those of nested chats included."""
+        found: list[ConversableAgent] = []
+        waiting: list[ConversableAgent] = [self._user, self._agent]
+        while waiting:
+            agent = waiting.pop(0)
+            if agent in found:
+                continue
+            found.append(agent)
+            if isinstance(agent, GroupChatManager):
+                waiting += agent.groupchat.agents
+            waiting += [partner for reply in agent._reply_func_list for partner in _partners(reply["reply_func"])]
+        return found
 
     @property
     def _is_async(self) -> bool:
@@ -159,7 +173,7 @@ class Conversation:
                 inspect.iscoroutinefunction(reply["reply_func"]) and not reply["ignore_async_in_sync_chat"]
                 for reply in agent._reply_func_list
             )
-            for agent in self._members()
+            for agent in self._everybody
         )
 
     def _prepare(self, agent: ConversableAgent) -> None:
@@ -170,8 +184,28 @@ class Conversation:
         agent.register_hook("process_all_messages_before_reply", self._fitting)
         tools = {n: guarded(n, tool, self._approve, lambda: self._stream) for n, tool in agent.function_map.items()}
         agent.register_function(tools, silent_override=True)
+        for reply in agent._reply_func_list:
+            if _partners(reply["reply_func"]):
+                reply["reply_func"] = self._nested(agent.name, reply["reply_func"])
+            if isinstance(reply["config"], GroupChat):  # nobody sees how speakers are chosen, and AG2 fails to tell it
+                reply["config"].select_speaker_auto_verbose = False
         for method in ("get_human_input", "a_get_human_input"):  # AG2 says that these are there to be overridden
             setattr(agent, method, self._asked_by(agent.name, getattr(agent, method)))
+
+    def _nested(self, name: str, hold: Callable[..., Any]) -> Callable[..., Any]:
+        """A reply for which an agent first talks to others."""
+
+        @functools.wraps(hold)
+        def held(*args: Any, **kwargs: Any) -> Any:
+            with self._stream.nested(name) if self._stream is not None else contextlib.nullcontext():
+                return hold(*args, **kwargs)
+
+        @functools.wraps(hold)
+        async def held_async(*args: Any, **kwargs: Any) -> Any:
+            with self._stream.nested(name) if self._stream is not None else contextlib.nullcontext():
+                return await hold(*args, **kwargs)
+
+        return held_async if inspect.iscoroutinefunction(hold) else held
 
     def _asked_by(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(ask)
@@ -183,7 +217,7 @@ class Conversation:
         return asked
 
     def _fitting(self, messages: list[Message]) -> list[Message]:
-        return fit(messages, self._context_tokens)
+        return fit(sendable(messages), self._context_tokens)
 
     def _call_begins(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:
@@ -194,15 +228,6 @@ class Conversation:
         if self._stream is not None:
             self._stream.end_message()
         return response
-
-    def _usage(self) -> _Usage:
-        readings = [reading for agent in self._members() if (reading := agent.get_total_usage())]
-        models = [model for reading in readings for model in reading.values() if isinstance(model, dict)]
-        return _Usage(
-            sum(model.get("prompt_tokens", 0) for model in models),
-            sum(model.get("completion_tokens", 0) for model in models),
-            sum(reading.get("total_cost", 0.0) for reading in readings),
-        )
 
     # What the agents remember
 
@@ -215,7 +240,7 @@ class Conversation:
     def _restore(self, messages: list[Message]) -> None:
         messages = list(messages)  # may be the very history that is filled anew
         if isinstance(self._agent, GroupChatManager):
-            for agent in self._members():
+            for agent in self._everybody:
                 for history in agent.chat_messages.values():
                     history.clear()
             self._agent.groupchat.messages.clear()
@@ -224,6 +249,19 @@ class Conversation:
         else:
             self._agent.chat_messages[self._user][:] = messages
             self._mirror()
+
+    def _shared(self) -> Mapping[str, Any]:
+        variables: Mapping[str, Any] = self._agent.context_variables.to_dict()
+        return variables
+
+    def _choose_first(self) -> None:
+        """Whoever spoke last goes on. AG2's patterns have their first agent speak first, once, whatever was said."""
+        if not isinstance(self._agent, GroupChatManager):
+            return
+        state = _enclosed(self._agent.groupchat.speaker_selection_method, "state")
+        if isinstance(state, dict) and "use_initial_agent" in state:
+            members = {agent.name for agent in self._agent.groupchat.agents} - {self._user.name}
+            state["use_initial_agent"] = not any(message.get("name") in members for message in self._history)
 
     def _tell_everyone(self, message: Message) -> None:
         """Put a message into every history of a group, as if it had just been said."""
@@ -247,7 +285,16 @@ class Conversation:
     def _recalled(self, memory: dict[str, Any]) -> list[Message]:
         """A turn's messages from the store, closed if the server went down before the turn had ended."""
         messages: list[Message] = memory["messages"]
+        if memory.get("is_heard"):
+            return [self._heard(message) for message in messages]
         return messages if memory["has_ended"] else self._closed(messages, Partial("", ""), "interrupted")
+
+    def _heard(self, message: Message) -> Message:
+        """What people said to each other, as the agents may have heard it."""
+        is_group = isinstance(self._agent, GroupChatManager)
+        if message["role"] == "assistant" and not is_group:
+            return {**message, "name": self._agent.name}
+        return {**message, "role": "user", "name": self._user.name}
 
     def _closed(self, messages: list[Message], partial: Partial, status: str) -> list[Message]:
         """The messages of a turn that broke off: calls answered, what was said kept, and a note that it was cut."""
@@ -266,6 +313,23 @@ def can_go_on(memory: str) -> bool:
     return json.loads(memory).get("journal") is not None
 
 
+def heard(text: str, operator: str = "") -> str:
+    """The memory of words that no agent answered: of the person, or of an operator in the agents' place."""
+    if not operator:
+        return _heard_memory("user", text)
+    return _heard_memory("assistant", f"[{operator}, a human, answered here:] {text}")
+
+
+def handed_back(note: str, operator: str) -> str:
+    """The memory of a conversation that the agents have again."""
+    who = f"{operator}, a human, has handed the conversation back to you" if operator else "Nobody came"
+    return _heard_memory("user", f"[{who}. You answer again.{' Note: ' + note if note else ''}]")
+
+
+def _heard_memory(role: str, content: str) -> str:
+    return json.dumps({"messages": [{"role": role, "content": clean(content)}], "has_ended": True, "is_heard": True})
+
+
 class _ContextExecutor(ThreadPoolExecutor):
     """AG2 makes the model calls of an asynchronous chat in threads, in which our stop token must be known, too."""
 
@@ -279,6 +343,7 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
     stop = stopping.current.set(token)
     calls = transport.current.set(stream)
     replay = journal.current.set(stream.journal)
+    report = usage.current.set(stream.pay)
     try:
         with IOStream.set_default(stream):
             yield
@@ -286,6 +351,7 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
         stopping.current.reset(stop)
         transport.current.reset(calls)
         journal.current.reset(replay)
+        usage.current.reset(report)
 
 
 _LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions
@@ -300,9 +366,27 @@ def _fall_silent(recipient: ConversableAgent, messages: Any, sender: Any, config
 def _cleaned(sender: Agent, message: Any, recipient: Agent, silent: bool) -> Any:
     if isinstance(message, str):
         return clean(message)
-    if isinstance(message, dict) and isinstance(message.get("content"), str):
-        return {**message, "content": clean(message["content"])}
+    if isinstance(message, dict):
+        results = message.get("tool_responses")
+        more = {"tool_responses": [_clean_content(result) for result in results]} if results else {}
+        return _clean_content({**message, **more})
     return message
+
+
+def _clean_content(message: Message) -> Message:
+    return {**message, "content": clean(message["content"])} if isinstance(message.get("content"), str) else message
+
+
+def _partners(reply: Callable[..., Any]) -> list[ConversableAgent]:
+    """With whom an agent talks before it gives this reply: AG2 keeps its nested chats in a closure."""
+    chats = _enclosed(reply, "chat_queue") or []
+    return [chat[role] for chat in chats for role in ("sender", "recipient") if chat.get(role) is not None]
+
+
+def _enclosed(function: Any, name: str) -> Any:
+    """What a function keeps under that name in its closure, where AG2 keeps what it shows nowhere else."""
+    names = function.__code__.co_freevars if inspect.isfunction(function) else ()
+    return function.__closure__[names.index(name)].cell_contents if name in names else None
 
 
 def _has_open_calls(messages: list[Message]) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agentchat import events
 from agentchat.events import Event
+from agentchat.showing import Filter
 
 BATCH_BYTES = 256 * 1024  # a cursor that lags catches up in pieces of about this size
 
@@ -16,9 +17,10 @@ BATCH_BYTES = 256 * 1024  # a cursor that lags catches up in pieces of about thi
 class Live:
     """A message that is being written. Only its turn appends, any cursor reads."""
 
-    def __init__(self, message_id: str, sender: str) -> None:
+    def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
         self.message_id = message_id
         self.sender = sender
+        self.about = about  # what else each of its frames says
         self.texts: list[str] = []
 
 
@@ -26,12 +28,12 @@ class Live:
 class View:
     """What cursors see of a session, replaced as a whole so that they need no lock.
 
-    `tail` holds the newest events, each with the live message that it completed.
+    `tail` holds the newest events, each with the live message that it completed; `lives` are being written.
     """
 
     last_seq: int
     tail: tuple[tuple[Event, Live | None], ...] = ()
-    live: Live | None = None
+    lives: tuple[Live, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Signal:
     """
 
     number: int
+    about: str
     frame: str
     origin: object = None
 
@@ -63,16 +66,16 @@ class Readable(Protocol):
 class Cursor:
     """A reader's place in a session: the last event sent, and how much of the live message was sent."""
 
-    def __init__(self, session: Readable, after: int, owner: object = None) -> None:
+    def __init__(self, session: Readable, after: int, owner: object = None, show: str = "all") -> None:
+        """`owner` is not told of what it has said itself; `show` is one of SHOWS."""
         self.session = session
+        self._filter = Filter(show)
         self._owner = owner
         self._signal = session.signal_number
         self._joined = session.view.last_seq
         self.recovered = 0 <= after <= self._joined
         self.seq = after if self.recovered else 0
-        self._live: Live | None = None
-        self._texts = 0  # how many of its texts were sent
-        self._offset = 0  # how many characters that was
+        self._sent: dict[Live, tuple[int, int]] = {}  # how many texts of a live message, and characters in them
 
     @property
     def is_over(self) -> bool:
@@ -101,13 +104,16 @@ class Cursor:
             for event, live in page:
                 if live is not None and event.seq > self._joined:
                     frames += self._rest_of(live)
-                frames.append(event.frame)
-                size += len(frames[-1])
+                    self._sent.pop(live, None)
+                shown = [each.frame for each in self._filter.take(event)]
+                frames += shown
+                size += sum(map(len, shown))
                 self.seq = event.seq
                 if size >= BATCH_BYTES:
                     break
-        if view.live is not None and self.seq == view.last_seq:
-            frames += self._rest_of(view.live)
+        if view.lives and self.seq == view.last_seq:
+            frames += [frame for live in view.lives for frame in self._rest_of(live)]
+            self._sent = {live: sent for live, sent in self._sent.items() if live in view.lives}
         if self._signal != self.session.signal_number and self.seq == view.last_seq:
             frames += self._new_signals()
         return frames
@@ -115,13 +121,17 @@ class Cursor:
     def _new_signals(self) -> list[str]:
         since, self._signal = self._signal, self.session.signal_number
         signals = sorted(self.session.signals.values(), key=lambda signal: signal.number)
-        new = [signal for signal in signals if signal.number > since]
+        new = [signal for signal in signals if signal.number > since and self._has(signal)]
         return [signal.frame for signal in new if signal.origin is None or signal.origin is not self._owner]
 
+    def _has(self, signal: Signal) -> bool:
+        return self._filter.has_progress or not signal.about.startswith("progress:")
+
     def _rest_of(self, live: Live) -> list[str]:
-        if live is not self._live:
-            self._live, self._texts, self._offset = live, 0, 0
-        texts = live.texts[self._texts :]
+        if not self._filter.has_streams:
+            return []
+        count, offset = self._sent.get(live, (0, 0))
+        texts = live.texts[count:]
         if not texts:
             return []
         text = "".join(texts)
@@ -129,11 +139,11 @@ class Cursor:
             "uuid": _uuid(),
             "message_id": live.message_id,
             "sender": live.sender,
-            "offset": self._offset,
+            "offset": offset,
             "content": text,
+            **live.about,
         }
-        self._texts += len(texts)
-        self._offset += len(text)
+        self._sent[live] = (count + len(texts), offset + len(text))
         return [events.live_frame("stream", content)]
 
 

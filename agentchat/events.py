@@ -16,6 +16,9 @@ from agentchat.errors import ChatError
 
 Content = Mapping[str, Any]
 
+HOLDING = {"wanted": "waiting", "taken": "taken", "returned": ""}
+"""Hand-offs between agents and people, by their kind: who has the session after them."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -40,6 +43,11 @@ class Draft:
     def title(self) -> str | None:
         """The session's new title, if this names it."""
         return str(json.loads(self.body)["title"]) if self.type == "session_renamed" else None
+
+    @property
+    def held(self) -> str | None:
+        """Who has the session from now on: a state of held.py, "" for the agents; None if nothing changes."""
+        return HOLDING.get(json.loads(self.body)["kind"]) if self.type == "handoff" else None
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,8 @@ class ConnectionConfirmedEvent(BaseEvent):
     open_requests: list[dict[str, Any]]
     queue: list[dict[str, Any]]
     participants: list[dict[str, Any]]
+    held: dict[str, Any] | None
+    progress: list[dict[str, Any]]
     model: dict[str, Any]
     server: dict[str, Any]
 
@@ -149,6 +159,7 @@ class UserMessageEvent(BaseEvent):
     id: str
     text: str
     name: str
+    user: str
     context: dict[str, Any]
 
 
@@ -168,6 +179,7 @@ class TurnCompletedEvent(BaseEvent):
     duration_ms: int
     usage: dict[str, Any]
     summary: str
+    code_changes: list[dict[str, str]]
 
 
 @wrap_event

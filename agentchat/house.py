@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentchat.chat import Chat
+from agentchat.chat import Around, Chat
 from agentchat.conversation import Conversation
+from agentchat.desk import Desk
 from agentchat.settings import CHOICES
 from agentchat.store import Store
 
 BUSY = CHOICES["busy"]
 
 NewConversation = Callable[[str, Chat, Iterable[str]], Conversation]
+NewChat = Callable[[str, Around], Chat]
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,11 @@ class House:
 
     store: Store
     new_conversation: NewConversation
-    new_chat: Callable[[str], Chat]
+    new_chat: NewChat
     redact: Callable[[str], str]
     clear: Callable[[str], None]
     """Removes what else a session has left."""
     model: Mapping[str, Any]
     rules: Rules = Rules()
+    desk: Desk = field(default_factory=Desk)
     is_closing: threading.Event = field(default_factory=threading.Event)

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import json
 import logging
-import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 import httpx
-import pydantic_core
-from autogen import Agent
+from autogen.agentchat.group.targets.transition_target import RandomAgentTarget
 from autogen.events.print_event import PrintEvent
 from autogen.io.base import IOStream
 from pydantic import BaseModel
 
+from agentchat import wire
 from agentchat.errors import ChatError
 from agentchat.events import clean
 from agentchat.journal import Journal
-from agentchat.questions import APPROVALS, Answer, Request
-from agentchat.stopping import StopToken
+from agentchat.questions import APPROVALS, Answer, Request, is_yes
+from agentchat.stopping import Stopped, StopToken
+from agentchat.usage import Usage
+from agentchat.writing import TERMINATE, Thought, Writing
 
 log = logging.getLogger(__name__)
 
 MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself would go on to 100
+MAX_HANDOFFS = 10  # for one message; more than that is a circle
 
 Message = dict[str, Any]
-
-# AG2's word for "the chat is over", which people need not see: at the end of a text, or what may become it.
-_TERMINATE = re.compile(r"(?<!\w)TERMINATE[\s.]*$")
-_MAYBE_TERMINATE = re.compile(r"(?<!\w)(?:T|TE|TER|TERM|TERMI|TERMIN|TERMINA|TERMINAT|TERMINATE[\s.]*)$")
 
 
 class TurnLog(Protocol):
@@ -40,11 +41,14 @@ class TurnLog(Protocol):
     def append(self, type: str, content: Mapping[str, Any], memory: str | None) -> None:
         """Into the log, together with what the agents remember of this turn so far, if that changed."""
 
-    def stream(self, message_id: str, sender: str, text: str) -> None:
-        """More text of a message that is being written."""
+    def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
+        """More text of a message that is being written. `about` goes with each of its frames."""
 
     def restart(self, message_id: str) -> None:
         """The message begins anew; what was streamed of it does not count."""
+
+    def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
+        """How far a running tool is."""
 
     def ask(self, request: Request, memory: str) -> Answer:
         """Ask the people of the session, and wait. Raises Stopped, also when time is up."""
@@ -63,8 +67,10 @@ class Partial(NamedTuple):
 class Memory:
     """What a history has gained since the turn began, as JSON text."""
 
-    def __init__(self, history: list[Message]) -> None:
+    def __init__(self, history: list[Message], shared: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """`shared` gives what a team knows beside its history: AG2's context variables."""
         self._history = history
+        self._shared = shared
         self._start = self._saved = len(history)
 
     def news(self) -> str | None:
@@ -75,61 +81,47 @@ class Memory:
         return self.all(has_ended=False)
 
     def all(self, has_ended: bool) -> str:
-        return json.dumps({"messages": self._history[self._start :], "has_ended": has_ended}, default=str)
+        return self._dump(has_ended=has_ended)
 
     def waiting(self, journal: Journal) -> str:
         """All of it, and what it takes to go on after a restart."""
-        news = {"messages": self._history[self._start :], "has_ended": False, "journal": journal.entries()}
+        return self._dump(has_ended=False, journal=journal.entries())
+
+    def _dump(self, **more: Any) -> str:
+        news = {"messages": self._history[self._start :], "shared": dict(self._shared()), **more}
         return json.dumps(news, default=str)
-
-
-class _StreamedMessage:
-    """One answer of a model on its way: its text as shown, without a trailing TERMINATE."""
-
-    def __init__(self, sender: str) -> None:
-        self.id = uuid4().hex
-        self.sender = sender
-        self.is_tapped = False
-        self._shown: list[str] = []
-        self._held = ""  # may turn out to be a TERMINATE
-
-    def add(self, text: str) -> str:
-        """What of the message can be shown now."""
-        text = self._held + text
-        maybe = _MAYBE_TERMINATE.search(text)
-        cut = maybe.start() if maybe else len(text)
-        visible, self._held = text[:cut], text[cut:]
-        self._shown.append(visible)
-        return visible
-
-    def reset(self) -> None:
-        self._shown.clear()
-        self._held = ""
-
-    @property
-    def text(self) -> str:
-        return "".join(self._shown)
 
 
 class TurnStream(IOStream):
     """AG2's IOStream for one turn.
 
-    The model's transport writes here, too: `begin` and `show`.
+    The model's transport writes here, too (`begin` and `show`), and tools reach into the turn by it (chat.RunningTurn).
     """
 
-    def __init__(self, turn: TurnLog, token: StopToken, person: str, memory: Memory, journal: Journal) -> None:
+    def __init__(
+        self, turn: TurnLog, token: StopToken, person: str, memory: Memory, journal: Journal, usage: Usage, chooser: str
+    ) -> None:
+        """`person` is the agent that stands for the person; `chooser` pays for calls that are no agent's own."""
         self.journal = journal
         self.asking = person  # the agent for whom a person is asked now
         self._turn = turn
         self._token = token
         self._person = person
-        self._message: _StreamedMessage | None = None  # being written by a model
-        self._written: _StreamedMessage | None = None  # written, its event still to come
+        self._message: Writing | None = None  # being written by a model
+        self._written: Writing | None = None  # written, its event still to come
+        self._thought: Thought | None = None  # what was thought before it, not yet in the log
+        self._within: list[str] = []  # agents that hold nested chats, the innermost last
+        self._handoffs: list[str] = []  # who had the turn, one after another
+        self._reason = ""  # what the newest tool call gives as its reason
+        self._leaving: tuple[str, str] | None = None  # who hands over to whoever speaks next, and why
+        self._usage = usage
+        self._chooser = chooser
         self._calls_left = MAX_MODEL_CALLS
+        self._is_calling = False
         self._answers: dict[int, httpx.SyncByteStream] = {}  # by the thread that reads them, the newest of each
         self._call_start = 0  # where the journal stood when the model was called
-        self._speaker = ""
-        self._executing: dict[str, Any] = {}  # the newest tool call
+        self.speaker = ""
+        self._executing: Mapping[str, Any] = {}  # the newest tool call
         self._candidates: list[str] = []  # who can be chosen to speak next
         self.memory = memory
         self.summary = ""
@@ -143,9 +135,13 @@ class TurnStream(IOStream):
         if self._calls_left == 0:
             raise ChatError("model_calls", limit=MAX_MODEL_CALLS)
         self._calls_left -= 1
+        self._is_calling = True
         if self._message is not None and self._message.text:  # another entry of the list takes over
             self._message.reset()
             self._turn.restart(self._message.id)
+        if self._thought is not None:
+            self._turn.restart(self._thought.id)
+            self._thought = None
 
     def opened(self, stream: httpx.SyncByteStream) -> None:
         self._answers[threading.get_ident()] = stream
@@ -159,62 +155,143 @@ class TurnStream(IOStream):
         if answer := self._answers.pop(thread, None):
             answer.close()
 
-    def show(self, text: str) -> None:
+    def show(self, text: str, is_thought: bool) -> None:
         """A token, straight from the wire. Outside an agent's own call (speaker selection) nobody sees it."""
         self._token.check()
-        if self._message is not None:
+        if self._message is None:
+            return
+        if is_thought:
+            self._think(self._message, text)
+        else:
             self._message.is_tapped = True
             self._write(self._message, text)
 
+    def think(self, text: str) -> None:
+        """What a model thought before an answer that came in one piece."""
+        if self._message is not None and self._thought is None and text:
+            self._think(self._message, text)
+
+    def pay(self, call: Mapping[str, Any]) -> None:
+        """What a model call has cost, which has an answer now."""
+        self._is_calling = False
+        holder = self._about_said().get("within", self._chooser)
+        self._usage.add(self._message.sender if self._message is not None else holder, call)
+
     @property
     def is_calling_model(self) -> bool:
-        return self._message is not None
+        return self._is_calling or self._message is not None
 
     def begin_message(self, sender: str) -> None:
-        self._message = _StreamedMessage(sender)
+        if self._leaving is not None:
+            (giver, reason), self._leaving = self._leaving, None
+            self._handed_over(giver, sender, reason)
+        self._message = Writing(sender, self._about())
         self._call_start = self.journal.position
 
     def end_message(self) -> None:
         self._message, self._written = None, self._message
+        self._keep_thought()
         if self.journal.position == self._call_start:  # a client that is not ours (Anthropic, Gemini): not recorded
             self.journal.is_complete = False
 
-    def _write(self, message: _StreamedMessage, text: str) -> None:
+    def _write(self, message: Writing, text: str) -> None:
         visible = message.add(clean(text))
         if visible:
-            self._turn.stream(message.id, message.sender, visible)
+            self._turn.stream(message.id, message.sender, visible, message.about)
+
+    def _think(self, message: Writing, text: str) -> None:
+        if self._thought is None:
+            self._thought = Thought(message.sender, message.about)
+        thought, text = self._thought, clean(text)
+        thought.texts.append(text)
+        self._turn.stream(thought.id, thought.sender, text, {"kind": "reasoning", **thought.about})
+
+    def _keep_thought(self, **about: bool) -> None:
+        thought, self._thought = self._thought, None
+        text = "".join(thought.texts) if thought is not None else ""
+        if thought is not None and text.strip():
+            content = {"message_id": thought.id, "sender": thought.sender, "content": text, **thought.about, **about}
+            self._append("reasoning", {"uuid": str(uuid4()), **content})
+
+    def _about(self) -> dict[str, str]:
+        return {"within": self._within[-1]} if self._within else {}
+
+    def _about_said(self) -> dict[str, str]:
+        """Of what AG2 tells, which may come from the agents of a tool."""
+        return {"within": self._caller} if self._caller else self._about()
 
     # AG2's side
 
     def send(self, message: BaseModel) -> None:
         self._token.check()
-        type, content = _dump(message)
+        type, content = wire.dump(message)
         if type == "stream":
             # Clients of other protocols (Anthropic, Gemini) stream through here; ours have shown the text already.
             if self._message is not None and not self._message.is_tapped:
                 self._write(self._message, content["content"])
             return
+        if wire.is_inner(type, content) or (self._written is None and wire.is_transfer(type, content)):
+            return
         if type in {"text", "tool_call"} and content.get("sender") != self._person:
             self._finish(content)
-        elif type == "execute_function":
-            self._executing = content
+        elif type == "executed_function":
+            self._executed(content)
         elif type == "select_speaker":
             self._candidates = [str(agent) for agent in content.get("agents") or ()]
-        if self.journal.is_replaying:  # it is in the log already
+        if type in wire.HANDOFFS:
+            event: Any = message
+            event = getattr(event, "content", event)  # AG2 wraps its events, ours are plain
+            self._append(type, {**content, "transition_target": str(event.transition_target)})
+            self._hand_over(type, event)
+        else:
+            self._append(type, {**self._about_said(), **content})
+        if type == "execute_function":
+            self._execute(content)
+
+    def _append(self, type: str, content: Mapping[str, Any]) -> None:
+        if not self.journal.is_replaying:  # else it is in the log already
+            self._turn.append(type, {**self._about(), **content}, self.memory.news())
+
+    def _hand_over(self, type: str, event: Any) -> None:
+        """One agent gives the turn to another. Raises Stopped when they do so in circles."""
+        giver, target = event.source_agent.name, event.transition_target
+        if isinstance(target, RandomAgentTarget) and type != wire.AFTER_WORK:  # AG2 draws the lot when all this is over
+            self._leaving = giver, self._reason
+        elif taker := getattr(target, "agent_name", None) or getattr(target, "nominated_name", None):
+            self._handed_over(giver, taker, self._reason)
+
+    def _handed_over(self, giver: str, taker: str, reason: str) -> None:
+        if taker == giver or wire.is_wrapper(giver) or wire.is_wrapper(taker):  # these hold nested chats for others
             return
-        self._turn.append(type, content, self.memory.news())
+        self.tell("handoff", {"from": giver, "to": taker, "reason": reason, "kind": "agents"})
+        self._handoffs += [taker] if self._handoffs else [giver, taker]
+        if len(self._handoffs) > MAX_HANDOFFS:
+            raise Stopped("failed", ChatError("handoff_circle", agents=" → ".join(self._handoffs[-4:])))
+
+    @contextlib.contextmanager
+    def nested(self, agent: str) -> Iterator[None]:
+        """While that agent holds a chat of its own with others."""
+        self._within.append(wire.holder(agent))
+        try:
+            yield
+        finally:
+            self._within.pop()
 
     def _finish(self, content: dict[str, Any]) -> None:
         """The event that ends a streamed message carries its id."""
         written, self._written = self._written, None
         content["message_id"] = written.id if written else uuid4().hex
-        self._speaker = content["sender"]
+        self._reason = ""
+        self._executing = {}
+        if not self._caller:
+            self.speaker = content["sender"]
         if isinstance(content.get("content"), str):
-            content["content"] = _TERMINATE.sub("", content["content"])
-            self.summary = content["content"].strip() or self.summary
+            content["content"] = TERMINATE.sub("", content["content"])
+            self.summary = (not self._about_said() and content["content"].strip()) or self.summary
 
     def keep_partial(self) -> Partial:
         """Put what was shown of a message that broke off into the log."""
+        self._keep_thought(partial=True)
         message = self._message or self._written
         if message is None or not message.text:
             return Partial("", "")
@@ -226,12 +303,53 @@ class TurnStream(IOStream):
             "message_id": message.id,
             "partial": True,
         }
-        self._turn.append("text", content, None)
+        self._turn.append("text", {**content, **message.about}, None)
+        if message.about:  # it was said within a nested chat, of which the agents remember the outcome only
+            return Partial("", "")
         self.summary = message.text.strip()
         return Partial(message.sender, message.text)
 
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         self.send(PrintEvent(*objects, sep=sep, end=end))
+
+    # What tools do beside their work
+
+    def tell(self, type: str, content: Mapping[str, Any]) -> None:
+        """An event of ours."""
+        self._token.check()
+        self._append(type, {"uuid": str(uuid4()), **content})
+
+    @property
+    def _call(self) -> Mapping[str, Any]:
+        """The tool call that this thread (or task) works for; other threads of a tool know the newest one only."""
+        call = _executing.get()
+        return call.content if call is not None and call.stream is self else self._executing
+
+    @property
+    def _caller(self) -> str:
+        """The agent whose tool this thread (or task) carries out. A tool may have agents of its own."""
+        call = _executing.get()
+        return call.agent if call is not None and call.stream is self else ""
+
+    def _execute(self, content: Mapping[str, Any]) -> None:
+        self._executing = content
+        arguments = content.get("arguments")
+        self._reason = str(arguments.get("reason", "")) if isinstance(arguments, dict) else ""
+        around = _executing.get()
+        is_ours = around is not None and around.stream is self  # else a turn was stopped in the middle of it
+        _executing.set(_Call(self, content, self.speaker, around if is_ours else None))
+
+    def _executed(self, content: Mapping[str, Any]) -> None:
+        call = _executing.get()
+        if call is not None and call.content.get("call_id") == content.get("call_id"):
+            _executing.set(call.around)
+
+    def progress(self, done: float, total: float | None, text: str) -> None:
+        """How far the tool is that runs."""
+        self._token.check()
+        running = self._call
+        call_id, tool = str(running.get("call_id") or ""), str(running.get("func_name") or "")
+        self._turn.progress(call_id, tool, done, total, clean(text))
 
     # Asking people
 
@@ -239,14 +357,24 @@ class TurnStream(IOStream):
         agent, self.asking = self.asking, self._person
         labels = _known_answers(prompt, self._candidates)
         # The proxy stands for the person, so it is the agent that spoke last who wants to know.
-        agent = self._speaker if agent == self._person and self._speaker else agent
+        agent = self.speaker if agent == self._person and self.speaker else agent
         choices = list(labels) if labels and not password else None
         return self._ask(Request(agent, prompt, password, choices, labels)).text
 
+    def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
+        """For tools. Raises Stopped, also when time is up."""
+        return self._ask(Request(self.speaker or self._person, prompt, password, choices)).text
+
+    def allows(self, what: str, details: Mapping[str, Any]) -> bool:
+        """For tools. Raises Stopped, also when time is up."""
+        lines = [what, *(f"{name}: {value}" for name, value in details.items())]
+        answer = self._ask(Request(self.speaker or self._person, "\n".join(lines), choices=("approve", "deny")))
+        return is_yes(answer.text)
+
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         """Ask whether a tool may run. Raises Stopped, also when time is up."""
-        call = {"name": tool, "arguments": dict(arguments), "call_id": self._executing.get("call_id")}
-        return self._ask(Request(self._speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
+        call = {"name": tool, "arguments": dict(arguments), "call_id": self._call.get("call_id")}
+        return self._ask(Request(self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
 
     def _ask(self, request: Request) -> Answer:
         self._token.check()
@@ -265,6 +393,19 @@ class TurnStream(IOStream):
         return answer
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A tool call that is carried out, for an agent; `around` is the one within which that happens."""
+
+    stream: TurnStream
+    content: Mapping[str, Any]
+    agent: str
+    around: _Call | None
+
+
+_executing: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("executing", default=None)
+
+
 def _known_answers(prompt: str, candidates: Sequence[str]) -> dict[str, str]:
     """The answers that AG2's own questions take, and what they mean."""
     if "Press enter to skip and use auto-reply" in prompt:
@@ -274,21 +415,6 @@ def _known_answers(prompt: str, candidates: Sequence[str]) -> dict[str, str]:
     if prompt.startswith("Enter the number of the next speaker"):
         return {str(number): name for number, name in enumerate(candidates, 1)} | {"": "Let the agents choose"}
     return {}
-
-
-def _dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
-    """Type and content as AG2 would send them; what it cannot serialise (hand-offs hold agents) goes by its name."""
-    try:
-        data = event.model_dump(mode="json")
-    except (pydantic_core.PydanticSerializationError, UnicodeError, TypeError, ValueError, AttributeError):
-        data = pydantic_core.to_jsonable_python(dict(event), fallback=_described, bytes_mode="base64")
-    return data["type"], data["content"]
-
-
-def _described(value: object) -> Any:
-    if isinstance(value, BaseModel):
-        return dict(value)
-    return value.name if isinstance(value, Agent) else str(value)
 
 
 class NullStream(IOStream):

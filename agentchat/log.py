@@ -6,11 +6,12 @@ they can.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agentchat import events
+from agentchat import events, held
 from agentchat.cursor import Live, Signal, View
 from agentchat.errors import ChatError
 from agentchat.events import Draft, Event
@@ -23,14 +24,23 @@ SECRET_CHARS = 4  # a shorter password cannot be kept out of texts without break
 class Log:
     """The events of one session. `redact` takes out what no session may hold."""
 
-    def __init__(self, record: SessionRecord, store: Store, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        record: SessionRecord,
+        store: Store,
+        redact: Callable[[str], str],
+        held_changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = record.id
         self.store = store
+        self.held = held.state(store.read_types(record.id, {"handoff"})) if record.held else None
+        """Who has the session, when that is not the agents."""
         self.view = View(record.last_seq)
         self.signals: Mapping[str, Signal] = {}
         self.signal_number = 0
         self.is_deleted = False
         self._redact = redact
+        self._held_changed = held_changed
         self._secrets: frozenset[str] = frozenset()
         self._append_lock = threading.Lock()  # keeps `view` in the order of the store; guards it and the signals
         self._follow_lock = threading.Lock()  # guards what follows
@@ -57,16 +67,21 @@ class Log:
             written = self.store.append(self.id, drafts, memory)
             view = self.view
             tail = (*view.tail, *((event, completes) for event in written))[-TAIL:]
-            live = None if completes is view.live else view.live
-            self.view = View(written[-1].seq, tail, live)
+            lives = tuple(live for live in view.lives if live is not completes)
+            self.view = View(written[-1].seq, tail, lives)
+            is_handed_over = any(draft.held is not None for draft in drafts)
+            if is_handed_over:
+                self.held = functools.reduce(held.follow, written, self.held)
         self.wake()
+        if is_handed_over:
+            self._held_changed()
         return written
 
-    def show(self, live: Live) -> None:
-        """A message is being written."""
+    def show(self, lives: Sequence[Live]) -> None:
+        """These messages are being written, and no others."""
         with self._append_lock:
             view = self.view
-            self.view = View(view.last_seq, view.tail, live)
+            self.view = View(view.last_seq, view.tail, tuple(lives))
 
     def redact(self, text: str) -> str:
         """The text without what must not be kept."""
@@ -84,7 +99,7 @@ class Log:
         """Tell all readers but `origin` the newest state of something that is not in the log."""
         with self._append_lock:
             number = self.signal_number + 1
-            self.signals = {**self.signals, about: Signal(number, events.live_frame(type, content), origin)}
+            self.signals = {**self.signals, about: Signal(number, about, events.live_frame(type, content), origin)}
             self.signal_number = number
         self.wake()
 

@@ -12,7 +12,7 @@ from agentchat import events
 from agentchat.errors import ChatError
 from agentchat.events import Draft, Event
 
-NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None}
+NO_USAGE: Mapping[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None, "agents": {}}
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Message:
     name: str
     context: Mapping[str, Any]
     turn: int
+    user: str = ""
+    """Whose memory the agents may use: see identity.py."""
     seq: int = 0
 
     @property
@@ -43,21 +45,35 @@ def key(message_id: str) -> str:
 
 def asked(message: Message, key: str | None) -> Draft:
     """A message is accepted; without a key it replaces one that waits."""
-    event = events.UserMessageEvent(id=message.id, text=message.text, name=message.name, context=dict(message.context))
+    event = events.UserMessageEvent(
+        id=message.id, text=message.text, name=message.name, user=message.user, context=dict(message.context)
+    )
     return _draft(event, message.turn, key)
 
 
 def message(event: Event) -> Message:
     """The message that `asked` wrote."""
     content = event.content
-    return Message(content["id"], content["text"], content["name"], content["context"], event.turn, event.seq)
+    user = content.get("user", "")  # logs of older versions have none
+    return Message(content["id"], content["text"], content["name"], content["context"], event.turn, user, event.seq)
 
 
 def completed(
-    turn: int, status: str, duration_ms: int = 0, usage: Mapping[str, Any] = NO_USAGE, summary: str = ""
+    turn: int,
+    status: str,
+    duration_ms: int = 0,
+    usage: Mapping[str, Any] = NO_USAGE,
+    summary: str = "",
+    code_changes: Sequence[Mapping[str, str]] = (),
 ) -> Draft:
     """A turn is over."""
-    event = events.TurnCompletedEvent(status=status, duration_ms=duration_ms, usage=dict(usage), summary=summary)
+    event = events.TurnCompletedEvent(
+        status=status,
+        duration_ms=duration_ms,
+        usage=dict(usage),
+        summary=summary,
+        code_changes=[dict(change) for change in code_changes],
+    )
     return _draft(event, turn)
 
 

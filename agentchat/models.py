@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import autogen.oai.client
 import httpx
@@ -22,9 +23,10 @@ from autogen.oai.openai_utils import OAI_PRICE1K
 from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 
-from agentchat import journal
+from agentchat import journal, tapping, transport
 from agentchat.demo import TOKEN_DELAY, DemoTransport
 from agentchat.errors import ChatError, SettingsError
+from agentchat.sendable import is_object, sendable
 from agentchat.transport import ModelClient, PoolTransport, RetryingTransport, server_name
 
 CONFIG_LIST = "OAI_CONFIG_LIST"
@@ -48,12 +50,16 @@ class DirectClient(OpenAIClient):
         if recorded is not None:
             return ChatCompletion.model_validate(recorded["response"])
         response = self._create(params)
+        _tell_thoughts(response)
+        _put_right(response)
         if turn is not None:
             turn.record("model", str(params.get("model")), response=functools.partial(_plain, response))
         return response
 
     def _create(self, params: dict[str, Any]) -> Any:
-        messages = params.get("messages")
+        messages = sendable(params.get("messages") or [])
+        if messages:
+            params = {**params, "messages": messages}
         if messages and params.get("stream") and "response_format" not in params:
             for message in messages:
                 message.setdefault("role", "user")
@@ -61,6 +67,35 @@ class DirectClient(OpenAIClient):
             stand_ins = {key: value[:1] for key, value in ready.items()}
             params = params | stand_ins | {"extra_body": {**(params.get("extra_body") or {}), **ready}}
         return super().create(params)
+
+
+def _tell_thoughts(response: Any) -> None:
+    """Of an answer that came in one piece; those of streamed ones were shown as they came."""
+    calls = transport.current.get()
+    extra = getattr(response.choices[0].message, "model_extra", None) if response.choices else None
+    if calls is not None and extra:
+        calls.think(tapping.thoughts(extra))
+
+
+def _put_right(response: Any) -> None:
+    """Make of pictures what they are in streamed answers, and of tool calls what AG2 can read."""
+    for choice in response.choices or ():
+        message = choice.message
+        images = (message.model_extra or {}).pop("images", None)
+        if images or isinstance(message.content, list):
+            message.content = tapping.take_text({"content": message.content, "images": images})
+        ids = set[str]()
+        for call in message.tool_calls or ():
+            if not call.id or call.id in ids:
+                call.id = f"call_{uuid4().hex}"
+            ids.add(call.id)
+            if call.type == "function" and not is_object(call.function.arguments):
+                call.function.arguments = _told(call.function.arguments)
+
+
+def _told(arguments: str | None) -> str:
+    """Arguments that are no object, in such a way that AG2 tells the model; for some that is fatal to it."""
+    return "{}" if not arguments or arguments == "null" else f"no object: {arguments}"
 
 
 def _plain(response: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-ROLES = ("member", "viewer")
+ROLES = ("member", "viewer", "operator")
 
 
 class People:

@@ -76,6 +76,12 @@ def decision(text: str, name: str, arguments: Mapping[str, Any] | None) -> Answe
     raise ChatError("answer_unusable", problem="it takes approve, deny or edit")
 
 
+def is_yes(text: str) -> bool:
+    """A yes, and nothing else: "ok, but wait" is none."""
+    word, rest = _WORD_AND_REST.match(text).groups()  # type: ignore[union-attr]  # matches everything
+    return _SHORT.get(word.lower(), word.lower()) == "approve" and not rest
+
+
 def _arguments(text: str) -> dict[str, Any]:
     try:
         arguments = json.loads(text)

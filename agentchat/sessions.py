@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from agentchat import events, milestones
+from agentchat import events, held, milestones
 from agentchat.conversation import can_go_on
+from agentchat.desk import Desk
 from agentchat.errors import ChatError, StoreError
 from agentchat.house import House
 from agentchat.limits import check_title
@@ -23,6 +24,8 @@ from agentchat.store import MARKS, SessionRecord
 log = logging.getLogger(__name__)
 
 EXPIRY_CHECK = 60.0  # seconds between looks for sessions that have expired
+LAST_TURNS = 100  # newest ones in which a person's words are looked for
+LAST_CHARS = 300
 EMPTY_KEPT = timedelta(days=1)  # sessions in which nothing was ever said
 
 Listed = tuple[dict[str, Any], list[tuple[int, str]]]
@@ -37,6 +40,7 @@ class Sessions:
         self._lock = threading.RLock()  # guards what follows
         self._open: dict[str, Session] = {}
         self._waiting: dict[str, int] = {}  # sessions that are not open, and their turn that waits for an answer
+        house.desk.follow(self._tell_operators)
 
     @property
     def is_closing(self) -> threading.Event:
@@ -141,6 +145,57 @@ class Sessions:
         ]
         return [(summary(f.session, self._status(f.session.id)), list(f.places)) for f in found]
 
+    # The desk
+
+    @property
+    def desk(self) -> Desk:
+        return self._house.desk
+
+    def held(self) -> list[dict[str, Any]]:
+        """The sessions that wait for a human, or that one has; those first that wait longest."""
+        oldest = self._oldest_kept()
+        kept = [record for record in self._store.held() if record.updated >= oldest or record.id in self._open]
+        found = [entry for record in kept if (entry := self._held(record)) is not None]
+        return sorted(found, key=lambda entry: (entry["state"] == held.TAKEN, entry["since"]))
+
+    def _held(self, record: SessionRecord) -> dict[str, Any] | None:
+        now = held.state(self._store.read_types(record.id, {"handoff"}))
+        if now is None:
+            return None  # handed back, or deleted meanwhile
+        said = self._last_words(record)
+        return {
+            "id": record.id,
+            "title": record.title,
+            "agent": record.agent,
+            "person": said["name"] if said else "",
+            "last": said["text"][:LAST_CHARS] if said else "",
+            **now.content,
+        }
+
+    def _last_words(self, record: SessionRecord) -> Any:
+        """The content of a person's newest message, if there is one; operators' words have turns of their own."""
+        for turn in range(record.last_turn, max(record.last_turn - LAST_TURNS, 0), -1):
+            said = [event for event in self._store.milestones(record.id, turn) if event.type == "user_message"]
+            if said:
+                return said[-1].content
+        return None
+
+    def _tell_operators(self) -> None:
+        """Whoever waits for a human sees whether there is one; nobody is told the same twice."""
+        there = {"there": len(self.desk.operators)}
+        frame = events.live_frame("operators", there)
+        with self._lock:
+            sessions = list(self._open.values())
+        for session in sessions:
+            told = session.log.signals.get("operators")
+            if session.log.held is None:
+                if told is not None:
+                    session.log.forget_signal("operators")
+            elif told is None or told.frame != frame:
+                session.log.signal("operators", "operators", there)
+
+    # Forgetting
+
     def delete(self, session_id: str) -> None:
         """Forget a session, whoever uses it. Raises ChatError when there is none."""
         with self._lock:
@@ -152,6 +207,7 @@ class Sessions:
                 raise ChatError("session_unknown", id=session_id)
         if session is not None:
             session.give_up()
+        self.desk.changed()
 
     def _keep(self, session: Session) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,14 @@ from agentchat import __version__
 from agentchat.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class Paths(tuple[Path, ...]):
+    """Folders and files, written with commas between them."""
+
+    def __new__(cls, given: str | Iterable[Path]) -> Paths:
+        paths = (Path(part.strip()) for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+        return super().__new__(cls, paths)
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,24 @@ SETTINGS = [
     Setting("data_dir", Path, Path("data"), "Folder where conversations are kept."),
     Setting("agents", Path, ROOT / "agents", "Folder of the agent files."),
     Setting("default_agent", str, "weather", "Agent for those who name none; if it is missing, the first by name."),
+    Setting("mcp", Path, Path("mcp.json"), "File that names MCP servers; without it there are none."),
+    Setting(
+        "knowledge",
+        Paths,
+        Paths([ROOT / "docs", ROOT / "README.md"]),
+        "Folders and files with commas: the documents that agents can search.",
+    ),
+    Setting(
+        "embedding_model",
+        str,
+        "",
+        "Model of the model server's /v1/embeddings: documents are searched by meaning, too.",
+    ),
     Setting("open", bool, False, "Open the page in a browser."),
     Setting("origins", str, "", "Further pages that may connect, such as https://chat.example.com, with commas."),
     Setting("model_timeout", float, 120.0, "Seconds to wait for a model, for its first and for each next piece."),
     Setting("approve", str, "marked", "Which tools wait for a person's yes: all, marked (in their file), none."),
+    Setting("run_code", bool, False, "Let the coding team run code, as this user, after a person's yes each time."),
     Setting(
         "busy",
         str,
@@ -85,10 +107,14 @@ class Settings:
     data_dir: Path
     agents: Path
     default_agent: str
+    mcp: Path
+    knowledge: Paths
+    embedding_model: str
     open: bool
     origins: str
     model_timeout: float
     approve: str
+    run_code: bool
     busy: str
     input_timeout: float
     context_tokens: int
@@ -138,9 +164,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _shown(setting: Setting) -> str:
-    if isinstance(setting.default, Path) and setting.default.is_relative_to(ROOT):
-        return str(setting.default.relative_to(ROOT))
+    if isinstance(setting.default, Paths):
+        return ",".join(map(_from_root, setting.default))
+    if isinstance(setting.default, Path):
+        return _from_root(setting.default)
     return "off" if setting.default is False else str(setting.default) or "none"
+
+
+def _from_root(path: Path) -> str:
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _value(setting: Setting, option: Any, environment: Mapping[str, str]) -> Any:

@@ -7,10 +7,13 @@ one step what would otherwise be hundreds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-Show = Callable[[str], None]
+Show = Callable[[str, bool], None]
+"""Called with text as it comes, and whether it is what a reasoning model thinks before it answers."""
+
+THOUGHTS = ("reasoning_content", "reasoning")  # as model servers name them
 
 
 class TokenTap:
@@ -45,9 +48,10 @@ class TokenTap:
         if chunk is None:
             return self._release() + event + b"\n\n"
         delta = chunk["choices"][0]["delta"]
-        text = delta.get("content")
-        if isinstance(text, str) and text:
-            self._show(text)
+        if thought := thoughts(delta):
+            self._show(thought, True)
+        if text := take_text(delta):
+            self._show(text, False)
             self._texts.append(text)
         if _is_only_text(chunk):
             self._held = chunk
@@ -136,6 +140,28 @@ class ChunkedBody:
         elif line:  # else the line end behind a chunk
             self._left = int(line.partition(b";")[0], 16)
             self._is_in_trailer = self._left == 0
+
+
+def thoughts(message: Mapping[str, Any]) -> str:
+    """What a message, or a piece of one, holds beside its text."""
+    return next((text for name in THOUGHTS if isinstance(text := message.get(name), str) and text), "")
+
+
+def take_text(delta: dict[str, Any]) -> str:
+    """The text of a message, or a piece of one. Pictures become Markdown: the layers above know texts only."""
+    content = delta.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    parts += images if isinstance(images := delta.pop("images", None), list) else []
+    texts = [_part(part) for part in parts if isinstance(part, dict)]
+    if content is not None:
+        delta["content"] = ""  # what is shown passes on with the rest
+    return "".join(texts)
+
+
+def _part(part: dict[str, Any]) -> str:
+    url = part["image_url"].get("url") if isinstance(part.get("image_url"), dict) else None
+    text = part.get("text")
+    return f"\n\n![picture]({url})\n\n" if isinstance(url, str) else text if isinstance(text, str) else ""
 
 
 def _is_streamed_answer(head: bytes) -> bool:

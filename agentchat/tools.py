@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from agentchat import stopping
-from agentchat.chat import is_marked
+from agentchat.approval import needs_yes
 from agentchat.journal import Journal
 from agentchat.questions import Answer
 from agentchat.stopping import Stopped
@@ -33,7 +33,7 @@ class Denied(Exception):
 
 def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
     """The tool as agents may call it. `approve` is that setting, `turn` the turn that runs now."""
-    needs_yes = approve == "all" or (approve == "marked" and is_marked(tool))
+    is_to_ask = needs_yes(tool, approve)
     stoppable = _stoppable(tool)
 
     @functools.wraps(tool)
@@ -41,7 +41,7 @@ def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]
         running = turn()
         if running is None:
             return stoppable(*args, **kwargs)
-        answer = running.approve(name, kwargs) if needs_yes else None
+        answer = running.approve(name, kwargs) if is_to_ask else None
         if answer is not None and answer.text == "deny":
             reason = f": {answer.reason}" if answer.reason else ""
             raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")

@@ -45,8 +45,11 @@ class ModelCalls(Protocol):
         """An answer begins. Whoever ends the call closes the stream, or it is closed when the garbage is collected:
         perhaps in a thread that holds the connection pool's lock just then, which would wait for itself for ever."""
 
-    def show(self, text: str) -> None:
+    def show(self, text: str, is_thought: bool) -> None:
         """A piece of the answer has arrived. May raise, and so end the call."""
+
+    def think(self, text: str) -> None:
+        """What was thought before an answer that came in one piece."""
 
 
 _Route = tuple[str, str, int | None, str | None]  # scheme, host, port, proxy
@@ -127,7 +130,7 @@ def _tapped(response: httpx.Response, calls: ModelCalls | None) -> httpx.Respons
     return response
 
 
-def _nowhere(text: str) -> None:
+def _nowhere(text: str, is_thought: bool) -> None:
     """Somebody else shows it, or nobody should."""
 
 

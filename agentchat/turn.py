@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from agentchat import events
+from agentchat.bars import Bars
 from agentchat.cursor import Live
 from agentchat.errors import ChatError, StoreError
 from agentchat.events import Draft
@@ -30,7 +31,7 @@ class Scene(Protocol):
     log: Log
     questions: OpenQuestions
 
-    def end(self, drafts: Sequence[Draft], memory: str | None, completes: Live | None) -> None:
+    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """Append the turn's last words; from then on it does not run any more. Raises StoreError."""
 
     def wait_unless_closing(self, seconds: float) -> None:
@@ -50,40 +51,49 @@ class Turn:
         self._log = scene.log
         self._questions = scene.questions
         self._input_timeout = input_timeout  # seconds, 0 for none
-        self._live: Live | None = None
+        self._lives: dict[str, Live] = {}  # what is being written, by the ids of the messages
         self._is_over = False
+        self.bars = Bars(scene.log)
 
     # Writing
 
     def append(self, type: str, content: Mapping[str, Any], memory: str | None = None) -> None:
         """An event of this turn. Raises Stopped when the turn is stopped while the store fails."""
-        live = self._live
-        completes = live if live is not None and content.get("message_id") == live.message_id else None
+        completes = self._lives.pop(str(content.get("message_id")), None)
         drafts = [self._draft(type, content)]
         self._write(lambda memory: self._log.append(drafts, memory, completes, self._check), memory, self.token.sleep)
-        if completes is not None:
-            self._live = None
+        if type == "executed_function":
+            self.bars.end(str(content.get("call_id")))
 
-    def stream(self, message_id: str, sender: str, text: str) -> None:
-        live = self._live
-        if live is None or live.message_id != message_id:
-            live = self._live = Live(message_id, sender)
-            self._log.show(live)
+    def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
+        live = self._lives.get(message_id)
+        if live is None:
+            live = self._lives[message_id] = Live(message_id, sender, about or {})
+            self._log.show(list(self._lives.values()))
         live.texts.append(self._log.redact(text))
         self._log.wake()
 
+    def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
+        """How far a running tool is; only the newest is ever shown. Raises Stopped once the turn is over."""
+        words = self._log.redact(text)
+        content = {"turn": self.number, "id": call_id, "tool": tool, "done": done, "total": total, "text": words}
+        if not self.bars.set(call_id, content):
+            raise Stopped("stopped")
+
     def restart(self, message_id: str) -> None:
-        self._live = None
+        self._lives.pop(message_id, None)
+        self._log.show(list(self._lives.values()))
 
     def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
         self._questions.close(self.number)
+        self.bars.close()
+        self._lives.clear()
+        self._log.show(())
         if self._log.is_deleted:
             return
         try:
-            self._write(
-                lambda memory: self._scene.end(drafts, memory, self._live), memory, self._scene.wait_unless_closing
-            )
+            self._write(lambda memory: self._scene.end(drafts, memory), memory, self._scene.wait_unless_closing)
         except (ChatError, Stopped):
             log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
 

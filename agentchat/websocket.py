@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from agentchat import events
+from agentchat import events, identity
 from agentchat.catalogue import Catalogue
 from agentchat.cursor import Cursor
 from agentchat.delivery import Client, Connection, Deliverer
@@ -31,12 +31,27 @@ from agentchat.listener import Listener
 from agentchat.origins import Origins
 from agentchat.people import ROLES
 from agentchat.sessions import Session, Sessions
+from agentchat.showing import SHOWS
 
 log = logging.getLogger(__name__)
 
 MAX_FRAME = 4 * 2**20  # bytes; a message of the longest text fits, whatever its script
 CLOSE_TIMEOUT = 2.0  # seconds a client has to agree to the end
-COMMANDS = frozenset({"message", "input_response", "stop", "retry", "edit", "rename", "typing", "feedback"})
+COMMANDS = frozenset(
+    {
+        "message",
+        "input_response",
+        "stop",
+        "retry",
+        "edit",
+        "rename",
+        "typing",
+        "task",
+        "take",
+        "hand_back",
+        "feedback",
+    }
+)
 
 
 class Server:
@@ -110,11 +125,11 @@ class Server:
 
     def _serve(self, connection: Connection, client: Client) -> None:
         assert connection.request is not None
-        query = _Query(connection.request.path)
+        query = _Query(connection.request.path, "; ".join(connection.request.headers.get_all("Cookie")))
         session, replaced = self._enter(query)
         try:
             session.join(query.name, query.role)
-            cursor = Cursor(session.log, query.after, owner=client)
+            cursor = Cursor(session.log, query.after, owner=client, show=query.show)
             client.tell(session.confirmation(cursor, query.name, query.role, replaced))
             client.cursor = cursor  # after the first frame was put in its place
             session.log.follow(client.wake)
@@ -139,13 +154,15 @@ class Server:
 class _Query:
     """What a client asks for in the address it connects to."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, cookie: str) -> None:
         values = parse_qs(urlsplit(path).query)
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
         self.name = one_line(values.get("name", [""])[0])[:100] or "user"
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY)
+        self.show = _one_of("show", values, SHOWS) or "all"
+        self.browser = identity.browser(cookie)
         after = values.get("after", ["0"])[0]
         self.after = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else -1
 
@@ -191,19 +208,21 @@ def _say(text: str, session: Session, client: Client, query: _Query) -> None:
     if question is not None:
         session.answer(question, text, query.name)
     else:
-        session.post(text, query.name, busy=query.busy)
+        session.post(text, query.name, busy=query.busy, browser=query.browser)
 
 
 def _carry_out(command: _Command, session: Session, client: Client, query: _Query) -> None:
     if query.role == "viewer":
         raise ChatError("read_only")
     (type, content), name = command, query.name
-    if type == "said":
+    if query.role == "operator" and type in {"said", "message"}:
+        session.reply(_field(content, "text", str), name, _field(content, "id", str, None))
+    elif type == "said":
         _say(content["text"], session, client, query)
     elif type == "message":
         text, id = _field(content, "text", str), _field(content, "id", str, None)
         context, busy = _field(content, "context", dict, {}), _field(content, "busy", str, query.busy)
-        session.post(text, name, id, context, busy)
+        session.post(text, name, id, context, busy, query.browser)
     elif type == "input_response":
         request, text = _field(content, "request_id", str), _field(content, "text", str)
         session.answer(request, text, name, _field(content, "arguments", dict, None))
@@ -212,13 +231,25 @@ def _carry_out(command: _Command, session: Session, client: Client, query: _Quer
     elif type == "retry":
         session.retry()
     elif type == "edit":
-        session.edit(_field(content, "seq", int), _field(content, "text", str), name)
+        session.edit(_field(content, "seq", int), _field(content, "text", str), name, query.browser)
     elif type == "rename":
         session.rename(_field(content, "title", str), name)
     elif type == "typing":
         session.typing(name, _field(content, "is_typing", bool), origin=client)
+    elif type == "task":
+        session.tick(_field(content, "id", int), _field(content, "status", str), name)
+    elif type == "take":
+        _check_operator(query)
+        session.take(name)
+    elif type == "hand_back":
+        session.hand_back(_field(content, "note", str, ""), name)
     else:
         raise ChatError("unsupported", type=type)
+
+
+def _check_operator(query: _Query) -> None:
+    if query.role != "operator":
+        raise ChatError("bad_frame", problem="only who connects with role=operator can take a conversation over")
 
 
 def _json_object(frame: str) -> dict[Any, Any] | None:

@@ -9,12 +9,14 @@ SUGGESTIONS = ["Book a train to Lisbon", "Cancel my train to Lisbon"]
 
 
 def book_train(city: str) -> str:
+    """Book a train to a city."""
     day = IOStream.get_default().input(f"On which day do you want to go to {city}?")
     return f"Mock booking: a train to {city} on {day}."
 
 
 @needs_approval
 def cancel_train(city: str) -> str:
+    """Cancel a train to a city."""
     return f"Mock cancellation: the train to {city}."
 
 
@@ -27,6 +29,6 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         human_input_mode="NEVER",
     )
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    register_function(book_train, caller=agent, executor=user, description="Book a train to a city.")
-    register_function(cancel_train, caller=agent, executor=user, description="Cancel a train to a city.")
+    for tool in (book_train, cancel_train):
+        register_function(tool, caller=agent, executor=user, description=str(tool.__doc__))
     return user, agent

@@ -14,6 +14,7 @@ SUGGESTIONS = [
 
 
 def weather_forecast(city: str) -> str:
+    """Weather forecast for a city, umbrella or not."""
     chance = random.Random(city.lower())  # the same city always has the same weather
     sky = chance.choice(["sunny", "partly cloudy", "overcast", "rainy", "windy", "snowy"])
     degrees = chance.randint(-5, 2) if sky == "snowy" else chance.randint(3, 32)
@@ -29,10 +30,5 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         human_input_mode="NEVER",
     )
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    register_function(
-        weather_forecast,
-        caller=agent,
-        executor=user,
-        description="Weather forecast for a city, umbrella or not.",
-    )
+    register_function(weather_forecast, caller=agent, executor=user, description=str(weather_forecast.__doc__))
     return user, agent

@@ -1,15 +1,17 @@
-"""`python -m benchmarks`: measures both servers and prints one table."""
+"""`python -m benchmarks`: measures both servers and prints one table. `python -m benchmarks retrieval`: see there."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import MeasurementError, measure, processes
+from benchmarks import MeasurementError, measure, processes, retrieval
 from benchmarks.table import Row, table
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["retrieval"]:
+        return retrieval.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter, and less certain")
     parser.add_argument("--rows", default="1,2,3,4,5", help="which rows of the table, such as 1,3 (default: all)")

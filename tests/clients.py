@@ -21,9 +21,9 @@ PATIENCE = 20  # seconds until a test that waits for a frame gives up; never the
 class ChatClient:
     """One connection. `frames` holds everything received so far."""
 
-    def __init__(self, address: str, origin: str | None = None, **query: object) -> None:
+    def __init__(self, address: str, origin: str | None = None, cookie: str | None = None, **query: object) -> None:
         url = address + ("?" + urlencode(query) if query else "")
-        headers = {"Origin": origin} if origin is not None else None
+        headers = {name: value for name, value in (("Origin", origin), ("Cookie", cookie)) if value is not None}
         self.socket: ClientConnection = connect(
             url, compression=None, additional_headers=headers, max_size=None, max_queue=None, proxy=None
         ).__enter__()

@@ -95,3 +95,23 @@ def rest(server: Running) -> RestClient:
 @pytest.fixture
 def session(rest: RestClient) -> Conversation:
     return rest.new_session()
+
+
+@pytest.fixture
+def concierge(rest: RestClient) -> Conversation:
+    """A session whose agents can ask for a human."""
+    return rest.new_session(agent="concierge")
+
+
+@pytest.fixture
+def person(concierge: Conversation, connect: Callable[..., ChatClient]) -> ChatClient:
+    client = connect(session=concierge.id, name="Ada")
+    client.confirmed()
+    return client
+
+
+@pytest.fixture
+def operator(concierge: Conversation, connect: Callable[..., ChatClient]) -> ChatClient:
+    client = connect(session=concierge.id, name="Ann", role="operator")
+    client.confirmed()
+    return client

@@ -31,6 +31,7 @@ from typing import Any
 
 Pause = float | threading.Event | None  # so many seconds, or until the event is set
 Body = dict[str, Any]
+Piece = str | Mapping[str, Any]  # text, or a delta of another kind: {"reasoning": "Hm."}, {"images": […]}
 
 CITY = re.compile(r"(?i:weather in|forecast for)\s+([^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)*)")
 DIRECTIVE = re.compile(r"@@(\{.*?\})@@", re.DOTALL)
@@ -42,11 +43,12 @@ class Reply:
     """One answer of the model and all that goes wrong in it. A place is a number of tokens sent before."""
 
     text: str = ""
-    tokens: Sequence[str] | None = None  # the pieces to stream, when words will not do
+    tokens: Sequence[Piece] | None = None  # the pieces to stream, when words will not do
     n: int = 0  # so many numbered tokens
     stamp: str = ""  # each of the n tokens is "STAMP:index:monotonic_ns ", with the moment it was sent
     tools: Sequence[tuple[str, Mapping[str, Any] | str]] = ()  # (name, arguments); a str goes out as it is
     split_arguments: int = 5  # characters of a tool call's arguments per piece, 0: all in one
+    ids: Sequence[str] = ()  # of the tool calls, when their own will not do
     usage: bool | tuple[int, int] = True  # prompt and completion tokens, counted or given; False: never told
     delay: float = 0  # seconds before each token
     gate: Pause = None  # before the first byte
@@ -62,7 +64,7 @@ class Reply:
     html: bool = False  # a proxy's page instead of an answer
     then: Mapping[str, Any] | None = None  # directive only: fields of the reply after its tools have run
 
-    def pieces(self) -> Sequence[str]:
+    def pieces(self) -> Sequence[Piece]:
         """The tokens as they are streamed; a stamped one still lacks its time."""
         if self.tokens is not None:
             return self.tokens
@@ -308,8 +310,10 @@ class Connection(asyncio.Protocol):
                 self.transport.write(b"0\r\n\r\n")
                 return
             if piece is not None:
-                token = json.dumps(f"{piece}{time.monotonic_ns()} " if reply.stamp else piece)
-                write(start + b'{"content":' + token.encode() + b'},"finish_reason":null}]}')
+                delta = (
+                    piece if isinstance(piece, Mapping) else {"content": f"{piece}{stamp()}" if reply.stamp else piece}
+                )
+                write(start + json.dumps(delta).encode() + b',"finish_reason":null}]}')
                 self._server.count(tokens=1)
         for delta in tool_deltas(reply, asked):
             write(start + dump({"tool_calls": [delta]}) + b',"finish_reason":null}]}')
@@ -372,24 +376,33 @@ def envelope(asked: Body, kind: str) -> Body:
 
 def completion(reply: Reply, asked: Body) -> Body:
     """The answer to a request that does not stream."""
-    message: Body = {"role": "assistant", "content": "".join(reply.pieces()) or None}
+    message: Body = {"role": "assistant", "content": None}
+    for piece in reply.pieces():
+        for name, value in (piece if isinstance(piece, Mapping) else {"content": piece}).items():
+            message[name] = message[name] + value if message.get(name) else value
     if reply.tools:
-        message["tool_calls"] = [tool_call(asked, place, *tool) for place, tool in enumerate(reply.tools)]
+        message["tool_calls"] = [tool_call(reply, asked, place) for place in range(len(reply.tools))]
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tools else "stop"}
     told = {"usage": usage(reply, asked)} if reply.usage else {}
     return envelope(asked, "chat.completion") | {"choices": [choice]} | told
 
 
-def tool_call(asked: Body, place: int, name: str, arguments: Mapping[str, Any] | str) -> Body:
+def stamp() -> str:
+    return f"{time.monotonic_ns()} "
+
+
+def tool_call(reply: Reply, asked: Body, place: int) -> Body:
+    name, arguments = reply.tools[place]
     given = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    call_id = f"call_{len(asked['messages'])}_{place}"  # no two calls of one conversation share it
+    # No two calls of one conversation share it, if the script does not say so.
+    call_id = reply.ids[place] if reply.ids else f"call_{len(asked['messages'])}_{place}"
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": given}}
 
 
 def tool_deltas(reply: Reply, asked: Body) -> Iterator[Body]:
     """The tool calls in pieces, as a model streams them."""
-    for place, (name, arguments) in enumerate(reply.tools):
-        call = tool_call(asked, place, name, arguments)
+    for place, (name, _) in enumerate(reply.tools):
+        call = tool_call(reply, asked, place)
         given = call["function"]["arguments"]
         size = reply.split_arguments or len(given) or 1
         yield {"index": place, **call, "function": {"name": name, "arguments": ""}}

@@ -26,6 +26,15 @@ def titles(store: Store) -> list[str]:
     return [found.session.title for found in store.find("", None, 10)]
 
 
+def handoff(kind: str, turn: int = 1) -> Draft:
+    return draft("handoff", turn, kind=kind)
+
+
+def held(store: Store) -> dict[str, str]:
+    """Which sessions, and how."""
+    return {record.id: record.held for record in store.held()}
+
+
 def found(store: Store, words: str) -> dict[str, list[int]]:
     """Which sessions, and where."""
     return {f.session.id: [seq for seq, _ in f.places] for f in store.find(words, None, 10)}
@@ -241,6 +250,92 @@ class StoreContract:
         store.append("old, but used", [draft()])
 
         assert store.expired("2026-11-21T00:00:00.000Z") == ["old"]
+
+    def test_a_session_is_held_by_its_newest_handoff(self, store: Store) -> None:
+        """What else is written changes nothing, nor do hand-offs between agents; the last of one append counts."""
+        store.create(SessionRecord("t", "weather", CREATED))
+        assert held(store) == {}
+        store.append("s", [handoff("wanted")])
+        store.append("t", [handoff("taken", turn=0), handoff("agents")])
+        assert held(store) == {"s": "waiting", "t": "taken"}
+        store.append("s", [said("Hello?"), draft("turn_completed")], memory="m")
+        store.append("s", [draft("session_renamed", title="Urgent", turn=0)])
+        assert held(store) == {"s": "waiting", "t": "taken"}
+        store.append("s", [handoff("taken", turn=0), handoff("agents")])
+        store.append("t", [handoff("returned", turn=2), handoff("wanted", turn=3)])
+        assert held(store) == {"s": "taken", "t": "waiting"}
+        store.append("s", [handoff("wanted"), handoff("returned")])
+
+        assert held(store) == {"t": "waiting"}
+        session = store.session("s")
+        assert session is not None
+        assert (session.held, session.title) == ("", "Urgent")
+        assert {f.session.id: f.session.held for f in store.find("", None, 10)} == {"s": "", "t": "waiting"}
+        assert store.delete("t")
+        assert held(store) == {}
+
+    def test_a_refused_append_hands_nothing_over(self, store: Store) -> None:
+        """Events and who has the session are one transaction."""
+        store.append("s", [draft(key="k")])
+        with pytest.raises(DuplicateMessage):
+            store.append("s", [handoff("taken"), draft("session_renamed", title="Lost", turn=0), draft(key="k")])
+
+        assert held(store) == {}
+        assert titles(store) == [""]
+
+    def test_a_turn_may_be_known_by_its_memory_alone(self, store: Store) -> None:
+        """Operators' words have no turn_started; numbering goes on behind them all the same, and ticks have turn 0."""
+        store.append("s", [said("Hello", turn=1)])
+        store.append("s", [draft("text", turn=4, content="Hello", operator=True)], memory="heard")
+        store.append("s", [draft("task_updated", turn=0), draft("text", turn=9)])
+
+        session = store.session("s")
+        assert session is not None
+        assert (session.last_seq, session.last_turn) == (4, 4)
+        assert held(store) == {}
+
+    def test_handoffs_and_tasks_are_read_by_their_types(self, store: Store) -> None:
+        """In their order, however they are mixed."""
+        order = ["task_created", "handoff", "text", "task_updated", "task_created", "rewind"]
+        store.append("s", [draft(type, kind="agents") for type in order])
+
+        assert [e.seq for e in store.read_types("s", {"task_created", "task_updated"})] == [1, 4, 5]
+        assert [e.seq for e in store.read_types("s", {"handoff"})] == [2]
+        assert [e.seq for e in store.read_types("s", {"handoff", "text", "rewind"})] == [2, 3, 6]
+
+    def test_notes_are_kept_by_person_and_key(self, store: Store) -> None:
+        """The newest of a key counts; they come by their keys, and nobody has those of another."""
+        for user, key, value in (("a", "b", "1"), ("a", "Ä/%2F 🌦", "2"), ("b", "b", "3"), ("a", "b", "4")):
+            store.note(user, key, value)
+
+        assert [(note.key, note.value) for note in store.notes("a")] == [("b", "4"), ("Ä/%2F 🌦", "2")]
+        assert [(note.key, note.value) for note in store.notes("b")] == [("b", "3")]
+        assert all(note.updated > CREATED for note in store.notes("a"))
+        assert (store.notes("A"), store.notes("")) == ([], [])
+
+    def test_notes_are_forgotten(self, store: Store) -> None:
+        """One or all of a person, and nothing else; how many that were is told."""
+        for user in ("a", "b"):
+            for key in ("x", "y", "z"):
+                store.note(user, key, user)
+
+        assert [store.forget("a", "x"), store.forget("a", "x"), store.forget("a", ""), store.forget("c")] == [
+            1,
+            0,
+            0,
+            0,
+        ]
+        assert [note.key for note in store.notes("a")] == ["y", "z"]
+        assert [store.forget("a"), store.forget("a")] == [2, 0]
+        assert (store.notes("a"), len(store.notes("b"))) == ([], 3)
+
+    def test_notes_outlive_sessions(self, store: Store) -> None:
+        """They belong to people."""
+        store.note("a", "x", "1")
+        store.delete("s")
+        store.discard_empty(before="2027-01-01T00:00:00.000Z")
+
+        assert [note.value for note in store.notes("a")] == ["1"]
 
     def test_many_threads_append_at_once(self, store: Store) -> None:
         """Every seq was given to exactly one event, and each thread's events are in its order."""

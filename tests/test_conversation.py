@@ -82,8 +82,10 @@ def test_usage_counts_the_turn_alone(client: ChatClient, model: ModelServer) -> 
     first = contents(client.ask("a"), "turn_completed")[0]["usage"]
     second = contents(client.ask("b"), "turn_completed")[0]["usage"]
 
-    assert first == {"prompt_tokens": 10, "completion_tokens": 1, "cost": None}
-    assert second == {"prompt_tokens": 20, "completion_tokens": 2, "cost": None}
+    one = {"prompt_tokens": 10, "completion_tokens": 1, "cost": None}
+    two = {"prompt_tokens": 20, "completion_tokens": 2, "cost": None}
+    assert first == {**one, "agents": {"forecaster": one}}
+    assert second == {**two, "agents": {"forecaster": two}}
 
 
 def test_cost_is_told_where_the_price_is_known(serve: Serve, model: ModelServer) -> None:

@@ -55,7 +55,7 @@ def peer_and_connection(reader: Reader) -> Iterator[tuple[socket.socket, Connect
 @pytest.fixture
 def shown() -> Iterator[list[str]]:
     texts: list[str] = []
-    token = network.show.set(texts.append)
+    token = network.show.set(lambda text, is_thought: texts.append(text))
     yield texts
     network.show.reset(token)
 

@@ -15,7 +15,7 @@ from tests.model_server import ModelServer, Reply
 from tests.rest_client import SESSIONS, Conversation, RestClient
 
 QUESTION = "What is the weather in Oslo?"
-SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "messages"}
+SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "messages", "held"}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_session_is_made_and_read(rest: RestClient) -> None:
     read = rest.get(made.headers["Location"])
 
     assert (made.status, read.status) == (201, 200)
-    assert set(read.json) == SUMMARY | {"open_requests", "queue", "participants"}
+    assert set(read.json) == SUMMARY | {"open_requests", "queue", "participants", "progress"}
     assert read.json == made.json
     assert (read.json["agent"], read.json["title"], read.json["status"]) == ("weather", "Plans", "idle")
 
@@ -159,7 +159,8 @@ def test_waiting_for_the_answer(session: Conversation) -> None:
     """The finished turn with all its events, as they stand in the log."""
     turn = session.ask(QUESTION)
 
-    assert set(turn) == {"seq", "id", "turn", "status", "summary", "usage", "duration_ms", "error", "events"}
+    about = {"seq", "id", "turn", "status", "summary", "usage", "code_changes", "duration_ms", "error", "events"}
+    assert set(turn) == about
     assert (turn["status"], turn["error"]) == ("completed", None)
     assert turn["summary"].startswith("The tool says: Mock forecast for Oslo")
     assert turn["events"] == session.log

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from agentchat.errors import SettingsError, StoreError
-from agentchat.store import SessionRecord, Store
+from agentchat.store import MARKS, SessionRecord, Store
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 from tests.processes import ROOT
-from tests.store_contract import CREATED, StoreContract, draft, found, titles
+from tests.store_contract import CREATED, StoreContract, draft, found, said, titles
 
 WRITER = """
 import sys
@@ -146,6 +146,65 @@ def test_a_folder_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
     assert titles(store) == ["Oslo 0", "Oslo 1"]
     assert found(store, "oslo") == {"b": [1, 3], "a": [1, 3]}
     store.create(SessionRecord("c", "weather", CREATED))
+    store.close()
+
+
+def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What was written before there were hand-offs and notes is there, nobody holds it, and it can be taken."""
+    first = open_store(tmp_path)
+    first.create(SessionRecord("s", "weather", CREATED))
+    first.append("s", [said("Oslo", turn=1), draft("rewind", turn=2), draft("text", content="Rain", message_id="m")])
+    first.append("s", [draft("input_request", turn=3)], memory="m")
+    before = (first.session("s"), first.read("s"), first.memories("s"))
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db, db:  # back to the second version
+        db.executescript(f"""
+            DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
+            {next(line for line in MIGRATIONS[1].split(";") if "event_marks" in line)};
+            PRAGMA user_version = 2;
+        """)
+    with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db:
+        written = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript("".join(MIGRATIONS[:2]))
+        assert written == {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    store = open_store(tmp_path)
+
+    assert (store.session("s"), store.read("s"), store.memories("s")) == before
+    assert [event.type for event in store.read_types("s", MARKS)] == ["rewind", "input_request"]
+    assert (store.held(), store.notes("a")) == ([], [])
+    store.append("s", [draft("handoff", turn=0, kind="taken")])
+    store.note("a", "x", "1")
+    store.close()
+    again = open_store(tmp_path)
+    assert [(record.id, record.held) for record in again.held()] == [("s", "taken")]
+    assert [note.value for note in again.notes("a")] == ["1"]
+    again.close()
+
+
+def test_nothing_reads_a_whole_log(tmp_path: Path) -> None:
+    """Turns, hand-offs, tasks and what else is rare are found by an index, however long the log is."""
+    store = open_store(tmp_path)
+    store.create(SessionRecord("s", "weather", CREATED))
+    queries: list[str] = []
+    store._reader.set_trace_callback(queries.append)
+    for types in (MARKS, {"handoff"}, {"task_created", "task_updated"}):
+        store.read_types("s", types)
+    store.milestones("s", 1)
+    store.open_turns()
+    store.unanswered("s")
+    store.sessions_unanswered()
+    store.held()
+    store.session("s")
+    store.find("", None, 10)
+    store._reader.set_trace_callback(None)
+    for query in list(queries):
+        steps = [row[3] for row in store._reader.execute(f"EXPLAIN QUERY PLAN {query}")]
+        whole = [step for step in steps if step.startswith("SCAN") and "INDEX" not in step and "sessions" not in step]
+        whole += [step for step in steps if step == "SEARCH events USING PRIMARY KEY (session=?)"]
+        newest = query.count("max(seq)")  # is one step from the end
+        assert len(whole) == newest, (query, steps)
+    assert len(queries) == 10
     store.close()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.tapping import ChunkedBody, ResponseTap, TokenTap
+from agentchat.tapping import ChunkedBody, ResponseTap, Show, TokenTap
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -55,12 +55,17 @@ def assert_one_piece(body: bytes) -> None:
     assert done is None
 
 
+def collect(shown: list[str]) -> Show:
+    """Keeps what is shown."""
+    return lambda text, is_thought: shown.append(f"({text})" if is_thought else text)
+
+
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) -> None:
     """Wherever the stream is cut, in the middle of a character or a line end."""
     for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
         shown: list[str] = []
-        tap = TokenTap(shown.append)
+        tap = TokenTap(collect(shown))
         body = b"".join(tap.feed(piece) for piece in pieces) + tap.flush()
 
         assert shown == ["It is ", "sunny ☀"]
@@ -72,7 +77,7 @@ def test_a_whole_response() -> None:
     """Head, chunks and end, cut anywhere; what passes on is a whole response again."""
     for pieces in cuts(HEAD + chunked(ANSWER)):
         shown: list[str] = []
-        tap = ResponseTap(shown.append)
+        tap = ResponseTap(collect(shown))
         passed = b"".join(tap.feed(piece) for piece in pieces)
 
         assert shown == ["It is ", "sunny ☀"]
@@ -84,7 +89,7 @@ def test_a_whole_response() -> None:
 
 def test_text_alone_passes_on_at_the_end() -> None:
     """Nothing in between: the layers above sleep until there is something for them to do."""
-    tap = ResponseTap(lambda text: None)
+    tap = ResponseTap(lambda text, is_thought: None)
     assert tap.feed(HEAD) == HEAD
     for part in ANSWER[:3]:
         assert tap.feed(b"%x\r\n%b\r\n" % (len(part), part)) == b""
@@ -104,7 +109,7 @@ def test_text_alone_passes_on_at_the_end() -> None:
 def test_other_responses_pass_untouched(response: bytes) -> None:
     """Byte for byte, however they are cut."""
     for pieces in cuts(response):
-        tap = ResponseTap(lambda text: None)
+        tap = ResponseTap(lambda text, is_thought: None)
 
         assert b"".join(tap.feed(piece) for piece in pieces) == response
         assert not tap.is_live
@@ -125,7 +130,7 @@ def test_other_responses_pass_untouched(response: bytes) -> None:
 def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
     """In their place, behind the text that came before them."""
     shown: list[str] = []
-    tap = TokenTap(shown.append)
+    tap = TokenTap(collect(shown))
     passed = tap.feed(ANSWER[1] + event + b"\n\n")
 
     assert shown == ["It is "]
@@ -145,3 +150,31 @@ def test_what_is_not_chunked_is_an_error() -> None:
     """Rather than a wrong answer."""
     with pytest.raises(ValueError, match="invalid literal"):
         ChunkedBody().feed(b"hello\r\n")
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thoughts_are_shown_as_such(name: str) -> None:
+    """And do not become part of the answer."""
+    shown: list[str] = []
+    tap = TokenTap(collect(shown))
+    thought = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
+    body = tap.feed(b"data: " + thought + b"\n\n" + ANSWER[1]) + tap.flush()
+
+    assert shown == ["(Hm.)", "It is "]
+    assert b"It is" in body
+
+
+def test_pictures_become_markdown() -> None:
+    """Whether they stand among the parts of the text or beside it."""
+    url = {"image_url": {"url": "data:image/png;base64,AA=="}}
+    parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", **url}]
+    shown: list[str] = []
+    tap = TokenTap(collect(shown))
+    for delta in ({"content": parts}, {"content": "", "images": [url]}):
+        chunk = json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode()
+        tap.feed(b"data: " + chunk + b"\n\n")
+    [passed] = events_of(tap.flush())
+
+    picture = "\n\n![picture](data:image/png;base64,AA==)\n\n"
+    assert shown == [f"Look: {picture}", picture]
+    assert passed["choices"][0]["delta"]["content"] == f"Look: {picture}{picture}"

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from agentchat import identity
 from agentchat.errors import ChatError
 from agentchat.http import requests
 from agentchat.http.receiving import HungUp, Incoming, linger
@@ -136,21 +137,23 @@ class Handler(BaseHTTPRequestHandler):
             query=requests.parse_query(route.query, query),
             body=body,
             headers=requests.check(route.headers, {name: value for name, value in given.items() if value is not None}),
+            browser=identity.browser(incoming.header("Cookie")),
             accept=_accepted(route.types, self.headers.get("Accept", "")),
             stack=stack,
             watch=lambda: stack.enter_context(self.server.clients.watch(self.connection)),
         )
 
     def _body(self, route: Route, incoming: Incoming) -> Any:
-        if route.body is None:
+        if route.body is None and not route.most:
             return None
-        length = incoming.check_body(route.needs_body)
+        length = incoming.check_body(route.needs_body, route.most)
         if not length:
-            return requests.check(route.body, {})
+            return b"" if route.body is None else requests.check(route.body, {})
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(HTTPStatus.CONTINUE)
             self.end_headers()
-        return requests.parse(route.body, incoming.read(self.rfile.read, length))
+        body = incoming.read(self.rfile.read, length)
+        return body if route.body is None else requests.parse(route.body, body)
 
     # What is answered
 
@@ -163,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._send_file(answer)
             else:
                 body = answer.encoded
-                type = {"Content-Type": JSON} if body else {}
+                type = {} if answer.body is None else {"Content-Type": answer.type}
                 self._send_whole(answer.status, body, {"Cache-Control": "no-store", **type, **answer.headers})
         except OSError:
             self.close_connection = True
@@ -172,6 +175,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, file: File) -> None:
         headers = {"Content-Type": file.type, "Cache-Control": "no-cache", "ETag": file.etag}
+        if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
+            headers["Set-Cookie"] = identity.new_cookie()
         if self.headers.get("If-None-Match") == file.etag:
             self._send_whole(HTTPStatus.NOT_MODIFIED, b"", headers)
         else:

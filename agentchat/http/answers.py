@@ -43,7 +43,7 @@ class Waiting(BaseModel):
 
 class Participant(BaseModel):
     name: str
-    role: Literal["member", "viewer"]
+    role: Literal["member", "viewer", "operator"]
     connections: int
 
 
@@ -65,6 +65,7 @@ class Summary(BaseModel):
     last_seq: int
     status: Literal["idle", "running", "waiting"]
     messages: int
+    held: Literal["waiting", "taken"] | None = Field(description="A human is waited for, or has it")
 
 
 class Listed(Summary):
@@ -78,12 +79,97 @@ class SessionList(BaseModel):
     next: str | None = Field(description="What to send as `before` for the next page")
 
 
+class HeldAbout(BaseModel):
+    """Who has a session that the agents have not."""
+
+    state: Literal["waiting", "taken"]
+    operator: str
+    reason: str
+    since: str
+
+
+class HeldNow(HeldAbout):
+    operators: int = Field(description="How many humans are there to take it")
+
+
+class Progress(BaseModel):
+    """How far a running tool is."""
+
+    turn: int
+    id: str
+    tool: str
+    done: float
+    total: float | None
+    text: str
+
+
 class SessionAnswer(Summary):
     """A session."""
 
     open_requests: list[dict[str, Any]]
     queue: list[Waiting]
     participants: list[Participant]
+    held: HeldNow | None  # type: ignore[assignment]  # more than lists show
+    progress: list[Progress]
+
+
+class DeskEntry(HeldAbout):
+    id: str
+    title: str
+    agent: str
+    person: str = Field(description="Who wrote last")
+    last: str = Field(description="What they wrote")
+
+
+class Desk(BaseModel):
+    """What waits for a human, and who is there."""
+
+    operators: list[str]
+    conversations: list[DeskEntry]
+
+
+class TaskAnswer(BaseModel):
+    id: int
+    title: str
+    details: str
+    depends_on: list[int]
+    status: Literal["open", "doing", "done"]
+    by: str
+
+
+class TaskList(BaseModel):
+    tasks: list[TaskAnswer]
+
+
+class NoteAnswer(BaseModel):
+    key: str
+    value: str
+    updated: str
+
+
+class Memory(BaseModel):
+    user: str
+    notes: list[NoteAnswer]
+
+
+class Change(BaseModel):
+    """A file that a turn changed."""
+
+    path: str
+    kind: Literal["created", "modified", "deleted"]
+    diff: str
+
+
+class Cost(BaseModel):
+    """Tokens, and US dollars where the price is known."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+class UsageAbout(Cost):
+    agents: dict[str, Cost]
 
 
 class Accepted(BaseModel):
@@ -113,7 +199,8 @@ class Finished(Accepted):
     """A turn that has ended."""
 
     summary: str
-    usage: dict[str, float | None]
+    usage: UsageAbout
+    code_changes: list[Change]
     duration_ms: int
     error: TurnError | None
     events: list[EventFrame]
@@ -137,6 +224,49 @@ class Export(BaseModel):
     events: list[EventFrame]
 
 
+class FileAbout(BaseModel):
+    path: str
+    size: int
+    modified: str
+
+
+class FileList(BaseModel):
+    """The files of a session, by path."""
+
+    files: list[FileAbout]
+
+
+class FileWritten(BaseModel):
+    """A file was made, or holds something else."""
+
+    path: str
+    kind: Literal["created", "modified"]
+    size: int
+
+
+class FileContent(BaseModel):
+    """What the file holds."""
+
+
+class DocumentAbout(BaseModel):
+    """A document of the knowledge."""
+
+    id: str
+    title: str
+    type: str = Field(description="`markdown`, `text`, `html`, `pdf`; empty for a folder that cannot be listed")
+    size: int
+    problem: str = Field(description="Why it cannot be searched, else empty")
+    link: str
+
+
+class DocumentList(BaseModel):
+    sources: list[DocumentAbout]
+
+
+class DocumentContent(BaseModel):
+    """The document."""
+
+
 class ChatMessage(BaseModel):
     id: str
     session_id: str
@@ -151,7 +281,7 @@ class Complete(BaseModel):
 
     session_id: str
     message: ChatMessage
-    code_changes: list[Any]
+    code_changes: list[Change]
     replaced: str | None = Field(default=None, description="The unknown session that this new one stands for")
 
 

@@ -136,7 +136,8 @@ class _Telling:
             "agent_name": last.content["sender"] if last else self._session.agent,
             "created_at": (last or event).ts,
         }
-        yield "complete", {"session_id": self._session.id, "message": message, "code_changes": []}
+        changes = event.content.get("code_changes", [])
+        yield "complete", {"session_id": self._session.id, "message": message, "code_changes": changes}
 
 
 def _stream(session: Session, message: Event, start: dict[str, Any], call: Call) -> Generator[str, None, None]:

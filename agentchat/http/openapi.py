@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from agentchat import __version__
 from agentchat.errors import ERRORS
 from agentchat.http.answers import Error, SseMessage
-from agentchat.http.routes import EVENT_STREAM, JSON, Route
+from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, Route
 
 PATH = "/api/openapi.json"
 ANYWHERE = ("bad_request", "host_refused", "origin_refused", "internal", "store_failed", "too_many_connections")
@@ -59,6 +59,9 @@ def _operation(route: Route) -> dict[str, Any]:
     }  # fmt: skip
     if route.body is not None:
         operation["requestBody"] = {"required": route.needs_body, "content": {JSON: {"schema": _ref(route.body)}}}
+    elif route.most:
+        about = f"Bytes of any kind and any Content-Type, at most {route.most:,}"
+        operation["requestBody"] = {"required": True, "description": about, "content": {"*/*": {}}}
     return operation
 
 
@@ -92,13 +95,15 @@ def _answers(route: Route) -> dict[str, Any]:
 def _schema(type: str, model: type[BaseModel]) -> dict[str, Any]:
     if type == JSON:
         return _ref(model)
+    if type == BYTES:
+        return {}
     return _ref(SseMessage) if type == EVENT_STREAM else {"type": "string"}
 
 
 def _errors(route: Route) -> dict[str, Any]:
     """By status, what may go wrong."""
     sentences: dict[str, list[str]] = {}
-    for code in (*ANYWHERE, *(WITH_BODY if route.body else ()), *route.errors):
+    for code in (*ANYWHERE, *(WITH_BODY if route.body or route.most else ()), *route.errors):
         sentences.setdefault(str(ERRORS[code].status), []).append(f"`{code}`: {ERRORS[code].sentence}")
     content = {JSON: {"schema": _ref(Error)}}
     return {s: {"description": "\n\n".join(lines), "content": content} for s, lines in sorted(sentences.items())}

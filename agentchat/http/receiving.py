@@ -52,18 +52,19 @@ class Incoming:
             raise ChatError("bad_request", problem="its Content-Length is no number")
         return int(length)
 
-    def check_body(self, is_needed: bool) -> int:
-        """How many bytes of JSON there are to read. Raises ChatError when they are not to be read."""
+    def check_body(self, is_needed: bool, most: int = 0) -> int:
+        """How many bytes of JSON there are to read, or at `most` so many of any kind. Raises ChatError for others."""
         length = self.length
         if length is None and is_needed:
             self.is_unread = True  # there may be one all the same
             raise ChatError("length_required")
         if not length:
             return 0
-        if length > MAX_BODY:
-            raise ChatError("body_too_large", limit=f"{MAX_BODY:,}")
+        if length > (most or MAX_BODY):
+            raise ChatError("body_too_large", limit=f"{most or MAX_BODY:,}")
         type = self._headers.get_content_type() if "Content-Type" in self._headers else "nothing"
-        if type != JSON or self._headers.get_content_charset("utf-8") not in {"utf-8", "us-ascii"}:
+        is_json = type == JSON and self._headers.get_content_charset("utf-8") in {"utf-8", "us-ascii"}
+        if not (is_json or most):
             raise ChatError("type_unsupported", type=self._headers["Content-Type"] or "nothing")
         if self._headers.get("Content-Encoding", "identity") != "identity":
             raise ChatError("type_unsupported", type="a compressed body")

@@ -96,6 +96,26 @@ class Typing(Body):
     name: Name = "user"
 
 
+class Tick(Body):
+    status: Literal["open", "doing", "done"]
+    name: Name = "user"
+
+
+class Take(Body):
+    name: Name = "operator"
+
+
+class OperatorReply(Body):
+    text: WrittenText
+    id: MessageId | None = None
+    name: Name = "operator"
+
+
+class HandBack(Body):
+    note: Annotated[Text, Field(description="What the agents should know")] = ""
+    name: Name = "operator"
+
+
 class Chat(Body):
     message: WrittenText
     context: Annotated[Object | None, Field(description="Handed to the agent")] = None
@@ -117,10 +137,25 @@ class EventsQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000, description="For JSON"), Digits] = 200
     name: Annotated[str, Field(max_length=NAME_CHARS, description="Who you are, for a stream")] = ""
     role: Annotated[Literal["member", "viewer"], Field(description="For a stream")] = "member"
+    show: Annotated[Literal["final", "agents", "tools", "all"], Field(description="How much of it, for a stream")] = (
+        "all"
+    )
+
+
+class DeskQuery(BaseModel):
+    name: Annotated[str, Field(max_length=NAME_CHARS, description="Who sits there, for a stream")] = "operator"
+
+
+class WhoQuery(BaseModel):
+    name: Annotated[str, Field(max_length=NAME_CHARS, description="Who you are")] = "user"
 
 
 class ExportQuery(BaseModel):
     format: Literal["json", "markdown", "html"] = "json"
+
+
+class FileQuery(BaseModel):
+    name: Name = "user"
 
 
 class PostHeaders(BaseModel):

@@ -62,7 +62,7 @@ class Rest:
     def rename(self, call: Call) -> Reply:
         body: requests.NewTitle = call.body
         session = self.session(call)
-        session.rename(body.title, _name(body.name))
+        session.rename(body.title, person(body.name))
         return Reply(200, session.about())
 
     def delete(self, call: Call) -> Reply:
@@ -77,7 +77,7 @@ class Rest:
         headers: requests.PostHeaders = call.headers
         session = self.session(call)
         id = headers.idempotency_key or body.id
-        message = session.post(body.text, _name(body.name), id, body.context, body.busy)
+        message = session.post(body.text, person(body.name), id, body.context, body.busy, call.browser)
         if query.wait:
             events: list[Event] = []
             for news in following.follow(session, message, call.watch(), query.wait):
@@ -90,7 +90,7 @@ class Rest:
 
     def answer(self, call: Call) -> Reply:
         body: requests.Input = call.body
-        event = self.session(call).answer(body.request_id, body.text, _name(body.name), body.arguments)
+        event = self.session(call).answer(body.request_id, body.text, person(body.name), body.arguments)
         return Reply(200, {"seq": event.seq})
 
     def stop(self, call: Call) -> Reply:
@@ -104,11 +104,11 @@ class Rest:
     def edit(self, call: Call) -> Reply:
         body: requests.Edit = call.body
         session = self.session(call)
-        return _accepted(session, session.edit(body.seq, body.text, _name(body.name)))
+        return _accepted(session, session.edit(body.seq, body.text, person(body.name), call.browser))
 
     def typing(self, call: Call) -> Reply:
         body: requests.Typing = call.body
-        self.session(call).typing(_name(body.name), body.is_typing)
+        self.session(call).typing(person(body.name), body.is_typing)
         return Reply(204)
 
     # Events
@@ -119,7 +119,7 @@ class Rest:
         session = self.session(call)
         if call.accept == EVENT_STREAM:
             after = sse.place(headers.last_event_id, query.after)
-            return sse.stream(sse.watch(session, call.watch(), after, one_line(query.name), query.role))
+            return sse.stream(sse.watch(session, call.watch(), after, one_line(query.name), query.role, query.show))
         frames = _frames(session, query.after, query.limit)
         body = f'{{"events":[{",".join(frames)}],"last_seq":{session.log.view.last_seq}}}'
         return Reply(200, body.encode())
@@ -167,7 +167,8 @@ class Rest:
         ]  # fmt: skip
 
 
-def _name(name: str) -> str:
+def person(name: str) -> str:
+    """As others see it."""
     return one_line(name) or "user"
 
 
@@ -186,7 +187,8 @@ def _finished(message: Event, events: list[Event]) -> dict[str, Any]:
         "turn": message.turn,
         "status": end["status"],
         "summary": end["summary"],
-        "usage": end["usage"],
+        "usage": {"agents": {}, **end["usage"]},  # logs of older versions have neither
+        "code_changes": end.get("code_changes", []),
         "duration_ms": end["duration_ms"],
         "error": error,
         "events": [json.loads(event.frame) for event in events],

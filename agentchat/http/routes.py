@@ -16,6 +16,7 @@ from agentchat.http.waiting import Client
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
+BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Reply:
 
     status: int = 200
     body: Any = None
-    """What becomes JSON; bytes are JSON already; None for no body."""
+    """What becomes JSON; bytes go out as they are; None for no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    type: str = JSON
 
     @property
     def encoded(self) -> bytes:
@@ -57,6 +59,8 @@ class Call:
     query: Any
     body: Any
     headers: Any
+    browser: str
+    """Whose cookie came with it (identity.py), "" for none."""
     accept: str
     stack: ExitStack
     """What is entered here is left once the answer was sent."""
@@ -80,6 +84,8 @@ class Route:
     query: type[BaseModel] = Nothing
     headers: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
+    most: int = 0
+    """Without such a model: so many bytes of any kind that it takes as its body."""
     types: Sequence[str] = (JSON,)
     """What an answer may be; the first unless something else is asked for."""
     sends: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +93,8 @@ class Route:
 
     @property
     def needs_body(self) -> bool:
-        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
+        fields = self.body.model_fields.values() if self.body is not None else ()
+        return self.most > 0 or any(field.is_required() for field in fields)
 
 
 class Table:

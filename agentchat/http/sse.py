@@ -39,20 +39,20 @@ def place(last_event_id: str | None, after: int) -> int:
     return int(last_event_id) if is_number else -1
 
 
-def watch(session: Session, client: Client, after: int, name: str, role: str) -> Generator[str, None, None]:
+def watch(session: Session, client: Client, after: int, name: str, role: str, show: str) -> Generator[str, None, None]:
     """What happens in the session, for as long as there is somebody to tell. Nobody sees a client without a name."""
     if name:
         session.join(name, role)
     try:
-        yield from _watch(session, client, after, name, role)
+        cursor = Cursor(session.log, after, show=show)
+        yield f"retry: {RETRY}\n" + message(session.confirmation(cursor, name, role))
+        yield from _watch(session, client, cursor)
     finally:
         if name:
             session.part(name, role)
 
 
-def _watch(session: Session, client: Client, after: int, name: str, role: str) -> Generator[str, None, None]:
-    cursor = Cursor(session.log, after)
-    yield f"retry: {RETRY}\n" + message(session.confirmation(cursor, name, role))
+def _watch(session: Session, client: Client, cursor: Cursor) -> Generator[str, None, None]:
     said = time.monotonic()
     session.log.follow(client.wake)
     try:

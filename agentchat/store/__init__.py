@@ -23,6 +23,7 @@ class SessionRecord:
     last_turn: int = 0
     title: str = ""
     updated: str = ""  # when its newest event was written, else when it was made
+    held: str = ""  # the state in which it is held by a human (held.py), "" when the agents have it
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Found:
 
     session: SessionRecord
     places: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that is remembered of a person."""
+
+    key: str
+    value: str
+    updated: str
 
 
 MARKS = frozenset({"rewind", "input_request", "input_response"})  # rare events that change what others mean
@@ -50,6 +60,8 @@ class Store(Protocol):
     def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
         """Append events in order, all or none, durable on return; the next `seq` is theirs.
 
+        A session's title and who holds it change with the events that say so.
+
         `memory` replaces what the agents remember of the drafts' turn, in the same transaction.
         Raises DuplicateMessage when the session has a draft's key already, and KeyError for an unknown session.
         """
@@ -58,7 +70,7 @@ class Store(Protocol):
         """Events with a `seq` greater than `after`, oldest first."""
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
-        """All events of these types, oldest first: quick for those of MARKS."""
+        """All events of these types, oldest first: quick for those of MARKS, hand-offs and tasks."""
 
     def memories(self, session_id: str) -> dict[int, str]:
         """What the agents remember of each turn, oldest first."""
@@ -86,6 +98,18 @@ class Store(Protocol):
 
         `before` is (updated, id) of a session: only those behind it.
         """
+
+    def held(self) -> list[SessionRecord]:
+        """The sessions that the agents do not have."""
+
+    def note(self, user: str, key: str, value: str) -> None:
+        """Keep something about a person, in place of what the key held."""
+
+    def notes(self, user: str) -> list[Note]:
+        """What is kept about a person, by key."""
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        """Keep it no longer, or nothing about that person. Returns how many notes there were."""
 
     def delete(self, session_id: str) -> bool:
         """Forget a session with all that belongs to it. False if there is none."""

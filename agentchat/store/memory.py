@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from agentchat.errors import DuplicateMessage
 from agentchat.events import Draft, Event, now
-from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, SessionRecord
+from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
+
+MILESTONES = frozenset({"user_message", "turn_started", "turn_completed"})
 
 
 @dataclass
@@ -18,15 +20,19 @@ class _Log:
     events: list[Event] = field(default_factory=list)
     keys: dict[str, Event] = field(default_factory=dict)
     memories: dict[int, str] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
     words: dict[int, str] = field(default_factory=dict)  # by seq; 0 for the title
 
     @property
     def now(self) -> SessionRecord:
-        last_turn = max((event.turn for event in self.events), default=0)
+        last_turn = max((*self.memories, *(e.turn for e in self.events if e.type in MILESTONES)), default=0)
+        held = next((h for d in reversed(self.drafts) if (h := d.held) is not None), "")
         updated = self.events[-1].ts if self.events else self.record.created
         first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
         title = self.words.get(0) or first
-        return replace(self.record, last_seq=len(self.events), last_turn=last_turn, title=title, updated=updated)
+        return replace(
+            self.record, last_seq=len(self.events), last_turn=last_turn, title=title, updated=updated, held=held
+        )
 
     @property
     def unanswered(self) -> list[Event]:
@@ -41,8 +47,9 @@ class MemoryStore:
     """Keeps logs until it is gone."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards `_logs` and all in it
+        self._lock = threading.Lock()  # guards what follows
         self._logs: dict[str, _Log] = {}
+        self._notes: dict[str, dict[str, Note]] = {}  # by user and key
 
     def create(self, session: SessionRecord) -> None:
         with self._lock:
@@ -63,6 +70,7 @@ class MemoryStore:
             first = len(log.events) + 1
             events = [Event(seq, ts, draft.turn, draft.type, draft.body) for seq, draft in enumerate(drafts, first)]
             log.events += events
+            log.drafts += drafts
             log.keys |= {d.key: e for d, e in zip(drafts, events, strict=True) if d.key is not None}
             for draft, event in zip(drafts, events, strict=True):
                 if draft.words is not None:
@@ -103,9 +111,8 @@ class MemoryStore:
             return self._logs[session_id].unanswered
 
     def milestones(self, session_id: str, turn: int) -> list[Event]:
-        types = {"user_message", "turn_started", "turn_completed"}
         with self._lock:
-            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in types]
+            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in MILESTONES]
 
     def keyed(self, session_id: str, key: str) -> Event | None:
         with self._lock:
@@ -131,6 +138,26 @@ class MemoryStore:
     def delete(self, session_id: str) -> bool:
         with self._lock:
             return self._logs.pop(session_id, None) is not None
+
+    def held(self) -> list[SessionRecord]:
+        with self._lock:
+            return [log.now for log in self._logs.values() if log.now.held]
+
+    def note(self, user: str, key: str, value: str) -> None:
+        with self._lock:
+            self._notes.setdefault(user, {})[key] = Note(key, value, now())
+
+    def notes(self, user: str) -> list[Note]:
+        with self._lock:
+            return [note for _, note in sorted(self._notes.get(user, {}).items())]
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        with self._lock:
+            known = self._notes.get(user, {})
+            gone = [key] if key in known else [] if key is not None else list(known)
+            for each in gone:
+                del known[each]
+            return len(gone)
 
     def expired(self, before: str) -> list[str]:
         with self._lock:

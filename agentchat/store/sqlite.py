@@ -18,7 +18,7 @@ from typing import Any
 
 from agentchat.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.events import Draft, Event, now
-from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, SessionRecord
+from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
 BUSY_TIMEOUT = 10_000  # ms a statement waits for another process that reads the file, a backup for example
 
@@ -59,21 +59,41 @@ MIGRATIONS = [
         FROM events JOIN sessions ON sessions.id = session
         WHERE type = 'text' AND json_type(body, '$.message_id') = 'text' AND json_type(body, '$.content') = 'text';
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN held TEXT NOT NULL DEFAULT '';
+    CREATE INDEX held_sessions ON sessions (held) WHERE held <> '';
+    DROP INDEX event_marks;
+    CREATE INDEX event_marks ON events (session, seq) WHERE type IN
+        ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated');
+    CREATE TABLE notes (
+        user TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, updated TEXT NOT NULL,
+        PRIMARY KEY (user, key)
+    ) WITHOUT ROWID;
+    """,
 ]
 SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq; seq 0 is the title
+
+# SQLite takes a partial index only for a query that has the very condition of the index in it, and only when told to:
+# it would rather read the whole log. These are the conditions of `event_turns` and `event_marks`.
+MILESTONE = "type IN ('user_message', 'turn_started', 'turn_completed')"
+MARK = "type IN ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated')"
+MARKED = frozenset(re.findall(r"'(\w+)'", MARK))
+TURNS = "INDEXED BY event_turns"
 
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EVENT = "seq, ts, turn, type, body"
 SESSION = (
     "id, agent, created, (SELECT coalesce(max(seq), 0) FROM events WHERE session = sessions.id),"
-    " (SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
-    "  AND type IN ('user_message', 'turn_started', 'turn_completed')),"
+    " max((SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
+    f"      AND {MILESTONE}),"
+    "     (SELECT coalesce(max(turn), 0) FROM memories WHERE session = sessions.id)),"
     f" coalesce(nullif(title, ''), (SELECT substr(json_extract(body, '$.text'), 1, {TITLE_CHARS}) FROM events"
-    "  WHERE session = sessions.id AND type = 'user_message' ORDER BY turn LIMIT 1), ''), updated"
+    f"  {TURNS} WHERE session = sessions.id AND {MILESTONE} AND type = 'user_message' ORDER BY turn LIMIT 1), ''),"
+    " updated, held"
 )
 UNANSWERED = (
-    "type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events WHERE session = asked.session"
-    " AND turn = asked.turn AND type IN ('turn_started', 'turn_completed'))"
+    f"FROM events AS asked {TURNS} WHERE {MILESTONE} AND type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events"
+    f" {TURNS} WHERE session = asked.session AND turn = asked.turn AND {MILESTONE} AND type <> 'user_message')"
 )
 
 
@@ -149,6 +169,17 @@ class SqliteStore:
                 (before,),
             )
 
+    def note(self, user: str, key: str, value: str) -> None:
+        with self._transaction() as db:
+            db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now()))
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        with self._transaction() as db:
+            query = "DELETE FROM notes WHERE user = ?"
+            if key is None:
+                return db.execute(query, (user,)).rowcount
+            return db.execute(f"{query} AND key = ?", (user, key)).rowcount
+
     def _commit_pending(self) -> None:
         jobs = [self._pending.popleft() for _ in range(len(self._pending))]
         while jobs:
@@ -199,10 +230,12 @@ class SqliteStore:
         return [Event(*row) for row in rows]
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
-        listed = ", ".join(f"'{type}'" for type in sorted(types))  # written out, or SQLite cannot use its index
+        listed = ", ".join("?" * len(types))
+        index, mark = ("INDEXED BY event_marks", MARK) if MARKED.issuperset(types) else ("", "true")
         rows = self._select(
-            f"SELECT {EVENT} FROM events WHERE session = ? AND type IN ({listed}) ORDER BY seq", session_id
-        )
+            f"SELECT {EVENT} FROM events {index} WHERE session = ? AND {mark} AND type IN ({listed}) ORDER BY seq",
+            session_id, *types,
+        )  # fmt: skip
         return [Event(*row) for row in rows]
 
     def memories(self, session_id: str) -> dict[int, str]:
@@ -214,20 +247,17 @@ class SqliteStore:
 
     def open_turns(self) -> list[tuple[str, int]]:
         return self._select(
-            "SELECT session, turn FROM events AS begun WHERE type = 'turn_started'"
-            " AND NOT EXISTS (SELECT 1 FROM events WHERE session = begun.session AND turn = begun.turn"
-            "                 AND type = 'turn_completed') ORDER BY session, turn"
+            f"SELECT session, turn FROM events AS begun {TURNS} WHERE {MILESTONE} AND type = 'turn_started'"
+            f" AND NOT EXISTS (SELECT 1 FROM events {TURNS} WHERE session = begun.session AND turn = begun.turn"
+            f"                 AND {MILESTONE} AND type = 'turn_completed') ORDER BY session, turn"
         )
 
     def unanswered(self, session_id: str) -> list[Event]:
-        query = f"SELECT {EVENT} FROM events AS asked WHERE session = ? AND {UNANSWERED} ORDER BY seq"
+        query = f"SELECT {EVENT} {UNANSWERED} AND session = ? ORDER BY seq"
         return [Event(*row) for row in self._select(query, session_id)]
 
     def milestones(self, session_id: str, turn: int) -> list[Event]:
-        query = (
-            f"SELECT {EVENT} FROM events WHERE session = ? AND turn = ?"
-            " AND type IN ('user_message', 'turn_started', 'turn_completed') ORDER BY seq"
-        )
+        query = f"SELECT {EVENT} FROM events {TURNS} WHERE session = ? AND turn = ? AND {MILESTONE} ORDER BY seq"
         return [Event(*row) for row in self._select(query, session_id, turn)]
 
     def keyed(self, session_id: str, key: str) -> Event | None:
@@ -235,7 +265,7 @@ class SqliteStore:
         return Event(*rows[0]) if rows else None
 
     def sessions_unanswered(self) -> list[str]:
-        rows = self._select(f"SELECT DISTINCT session FROM events AS asked WHERE {UNANSWERED}")
+        rows = self._select(f"SELECT DISTINCT session {UNANSWERED}")
         return [id for (id,) in rows]
 
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
@@ -262,6 +292,12 @@ class SqliteStore:
             " WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
             _rows(number)[0], match, *_rows(number), SEARCH_PLACES,
         )  # fmt: skip
+
+    def held(self) -> list[SessionRecord]:
+        return [SessionRecord(*row) for row in self._select(f"SELECT {SESSION} FROM sessions WHERE held <> ''")]
+
+    def notes(self, user: str) -> list[Note]:
+        return [Note(*row) for row in self._select("SELECT key, value, updated FROM notes WHERE user = ?", user)]
 
     def expired(self, before: str) -> list[str]:
         return [id for (id,) in self._select("SELECT id FROM sessions WHERE updated < ?", before)]
@@ -341,6 +377,8 @@ def _write(db: sqlite3.Connection, job: _Append) -> None:
         if (title := draft.title) is not None:
             db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, job.session_id))
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
+        if (held := draft.held) is not None:
+            db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, job.session_id))
     db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, job.session_id))
     if job.memory is not None:
         turn = job.drafts[-1].turn

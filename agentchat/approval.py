@@ -1,0 +1,33 @@
+"""The mark of tools that wait for a person's yes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+Tool = TypeVar("Tool", bound=Callable[..., Any])
+
+_MARK = "needs_approval"
+
+
+@overload
+def needs_approval(tool: Tool) -> Tool: ...
+@overload
+def needs_approval(*, always: bool) -> Callable[[Tool], Tool]: ...
+def needs_approval(tool: Tool | None = None, *, always: bool = False) -> Tool | Callable[[Tool], Tool]:
+    """Marks a tool: before it runs, a person is asked whether it may. See AGENTCHAT_APPROVE.
+
+    With `always` it never runs without a yes, whatever that setting says.
+    """
+
+    def marked(tool: Tool) -> Tool:
+        vars(tool)[_MARK] = "always" if always else "marked"
+        return tool
+
+    return marked if tool is None else marked(tool)
+
+
+def needs_yes(tool: Callable[..., Any], approve: str) -> bool:
+    """Whether to ask for this tool; `approve` is that setting. What wraps a tool, as AG2 does, keeps its mark."""
+    mark = getattr(tool, _MARK, None)
+    return mark == "always" or approve == "all" or (approve == "marked" and mark is not None)

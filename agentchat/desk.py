@@ -1,0 +1,48 @@
+"""The desk: the humans who are there to take conversations over, and whoever wants to know what waits for them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+
+class Desk:
+    """Who sits at the desk. `follow` tells of whatever changes there, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards what follows
+        self._connections: Counter[str] = Counter()  # by name
+        self._followers: tuple[Callable[[], None], ...] = ()
+
+    @property
+    def operators(self) -> list[str]:
+        """In the order in which they came."""
+        with self._lock:
+            return list(self._connections)
+
+    def join(self, name: str) -> None:
+        with self._lock:
+            self._connections[name] += 1
+        self.changed()
+
+    def part(self, name: str) -> None:
+        with self._lock:
+            self._connections[name] -= 1
+            if not self._connections[name]:
+                del self._connections[name]
+        self.changed()
+
+    def follow(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever something changed; it must not block."""
+        with self._lock:
+            self._followers = (*self._followers, wake)
+
+    def unfollow(self, wake: Callable[[], None]) -> None:
+        with self._lock:
+            self._followers = tuple(follower for follower in self._followers if follower != wake)
+
+    def changed(self) -> None:
+        """Something waits, or was taken or handed back."""
+        for wake in self._followers:
+            wake()

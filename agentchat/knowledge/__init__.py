@@ -1,0 +1,159 @@
+"""Knowledge: passages of documents that answer a question. The documents stay files; the index follows them."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from agentchat.errors import SettingsError
+from agentchat.knowledge.chunking import Chunk, chunks
+from agentchat.knowledge.citing import cited
+from agentchat.knowledge.decoding import decode
+from agentchat.knowledge.document import Unreadable
+from agentchat.knowledge.fusion import fused
+from agentchat.knowledge.index import Index, Source
+from agentchat.knowledge.passage import ADDRESS, Passage, Passages, address, passage
+from agentchat.knowledge.reading import PDF, read
+from agentchat.knowledge.sources import File, Sources
+from agentchat.knowledge.vectors import Embed, EmbeddingError, Vectors
+from agentchat.knowledge.words import ask, fold
+
+__all__ = ["ADDRESS", "Embed", "EmbeddingError", "Knowledge", "Passage", "Passages", "Source", "address", "cited"]
+
+log = logging.getLogger(__name__)
+
+MOST_PASSAGES = 50
+CANDIDATES = 50  # of each ranking
+BY_WORDS, BY_SPELLING, BY_MEANING = 1.0, 0.3, 1.0  # how much each ranking counts (benchmarks/README.md)
+
+
+class Knowledge:
+    """Folders and files that can be asked. May be used by several threads.
+
+    Raises SettingsError when the database cannot be used.
+    """
+
+    def __init__(self, sources: Sequence[Path], database: Path, embed: Embed | None = None) -> None:
+        try:
+            self._index = Index(database)
+        except (OSError, sqlite3.Error) as error:
+            raise SettingsError(f"The index of the knowledge, {database}, cannot be used: {error}.") from error
+        self._sources = Sources(sources)
+        self._vectors = Vectors(self._index, embed) if embed else None
+        self._looking = threading.Lock()  # held by the one thread that looks for changes; guards what follows
+        self._begun = self._done = 0  # looks
+        self._files: dict[str, File] = {}
+        self._known = self._index.sources()
+
+    def close(self) -> None:
+        """Whoever still searches fails."""
+        self._index.close()
+
+    def search(self, query: str, match_count: int = 5, source_filter: str = "") -> Passages:
+        """The passages that answer best. `source_filter` is an id, a part of one, or a pattern with `*`."""
+        known = self._refresh()
+        allowed = sorted(id for id in _matching(source_filter, list(known)) if not known[id].problem)
+        asked = ask(query)
+        found = Passages()
+        rankings = [
+            (self._index.by_words(asked, allowed, CANDIDATES), BY_WORDS),
+            (self._index.by_spelling(asked, allowed, CANDIDATES), BY_SPELLING),
+        ]
+        if self._vectors and query.strip() and allowed:
+            try:
+                found.note = _left_out(self._vectors.complete())
+                rankings.append((self._vectors.ranked(query, allowed, CANDIDATES), BY_MEANING))
+            except EmbeddingError as error:
+                log.warning("Searching by words alone: %s", error)
+                found.note = f"Searched by words alone, not by meaning: {error}."
+        best = fused(rankings)[: max(1, min(match_count, MOST_PASSAGES))]
+        passages = self._index.chunks([number for number, _ in best])
+        for number, score in best:
+            if number in passages:
+                source, chunk = passages[number]
+                found.append(passage(known[source], chunk, score))
+        return found
+
+    def sources(self) -> list[Source]:
+        """All documents, those that cannot be read included."""
+        return sorted(self._refresh().values(), key=lambda source: source.id)
+
+    def open(self, source_id: str) -> tuple[str, bytes]:
+        """A document's content type, and its bytes. Raises KeyError when there is no such document."""
+        self._refresh()
+        file = self._files[source_id]
+        try:
+            data = self._sources.read(file)
+            if file.type == PDF:
+                return "application/pdf", data
+            return "text/plain; charset=utf-8", decode(data).encode(errors="replace")
+        except Unreadable as error:
+            raise KeyError(source_id) from error
+
+    # Following the files
+
+    def _refresh(self) -> dict[str, Source]:
+        """What there is, as of now. Whoever comes while another looks waits for the next look, and shares it."""
+        arrived = self._begun
+        with self._looking:
+            if self._done <= arrived:
+                self._begun += 1
+                self._look()
+                self._done = self._begun
+            return self._known
+
+    def _look(self) -> None:
+        files = self._sources.find()
+        known = dict(self._known)
+        for id in known.keys() - files.keys():
+            self._index.remove(id)
+            del known[id]
+        for id, file in files.items():
+            before = known.get(id)
+            if before is None or (before.signature, before.type) != (file.signature or file.problem, file.type):
+                known[id] = self._take_in(file, before)
+        if known != self._known and self._vectors:
+            self._index.forget_vectors()
+        self._files, self._known = files, known
+
+    def _take_in(self, file: File, before: Source | None) -> Source:
+        """Put the file into the index, unless it is there already and says the same."""
+        name = PurePosixPath(file.id).name
+        source = Source(file.id, file.type, file.signature or file.problem, "", name, 0, file.problem)
+        passages: list[Chunk] = []
+        try:
+            data = self._sources.read(file)
+            source = replace(source, size=len(data), hash=hashlib.blake2b(data, digest_size=16).hexdigest())
+            if before and (before.hash, before.type) == (source.hash, source.type):
+                self._index.touch(file.id, source.signature)
+                return replace(before, signature=source.signature)
+            document = read(file.type, data, name)
+            passages = list(chunks(document))
+            source = replace(source, title=document.title)
+        except Unreadable as error:
+            source = replace(source, problem=str(error))
+        if not passages and not source.problem:
+            source = replace(source, problem="it holds no text" if source.size else "it is empty")
+        if source.problem and (before is None or before.problem != source.problem):
+            log.warning("The document %s cannot be searched: %s", file.id, source.problem)
+        self._index.put(source, passages)
+        return source
+
+
+def _left_out(passages: int) -> str:
+    return f"{passages} passages cannot be found by meaning yet." if passages else ""
+
+
+def _matching(source_filter: str, ids: list[str]) -> list[str]:
+    wanted = source_filter.strip()
+    if not wanted or wanted in ids:
+        return [wanted] if wanted else ids
+    wanted = fold(wanted)
+    has_pattern = "*" in wanted or "?" in wanted
+    return [id for id in ids if wanted in fold(id) or (has_pattern and fnmatch.fnmatchcase(fold(id), wanted))]

@@ -1,0 +1,229 @@
+"""The index of a knowledge: passages and their words in an SQLite database that can be made again at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentchat.knowledge.chunking import Chunk
+from agentchat.knowledge.words import Asked, indexed
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # to be raised whenever documents are read, cut or kept in another way
+BUSY_TIMEOUT = 10_000  # milliseconds
+WEIGHTS = (2.0, 2.0, 1.0)  # of title, headings and text
+TOKENIZE = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+SCHEMA = f"""
+    CREATE TABLE sources (
+        id TEXT PRIMARY KEY, type TEXT, signature TEXT, hash TEXT, title TEXT, size INTEGER, problem TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE chunks (
+        number INTEGER PRIMARY KEY, source TEXT, headings TEXT, text TEXT, line INTEGER, page INTEGER, hash TEXT
+    );
+    CREATE INDEX chunks_of_source ON chunks (source);
+    CREATE INDEX chunks_by_hash ON chunks (hash);
+    CREATE VIRTUAL TABLE words USING fts5 (title, headings, text, tokenize = "{TOKENIZE}");
+    CREATE VIRTUAL TABLE trigrams USING fts5 (text, tokenize = "trigram");
+    CREATE TABLE vectors (model TEXT, hash TEXT, vector BLOB, PRIMARY KEY (model, hash)) WITHOUT ROWID;
+    PRAGMA user_version = {VERSION};
+"""
+AMONG = "(SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document as the index knows it."""
+
+    id: str
+    type: str
+    signature: str
+    hash: str
+    title: str
+    size: int
+    problem: str
+    """Why it cannot be searched, else empty."""
+
+
+class Index:
+    """The database. May be used by several threads; each call is one step that no other sees half done."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()  # guards `_db`
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # a disk that is full, a folder that is read-only
+                raise
+            log.warning("The index %s is broken and is built again: %s", path, error)
+            _remove(path)
+            self._db = _opened(path)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    # What is in it
+
+    def sources(self) -> dict[str, Source]:
+        with self._using() as db:
+            return {row[0]: Source(*row) for row in db.execute("SELECT * FROM sources")}
+
+    def passages(self) -> dict[str, int]:
+        """How many each source has."""
+        with self._using() as db:
+            return dict(db.execute("SELECT source, count(*) FROM chunks GROUP BY source"))
+
+    def put(self, source: Source, chunks: Sequence[Chunk] = ()) -> None:
+        """A source with its passages, in place of what it had."""
+        named = indexed(f"{source.title} {source.id}")
+        with self._writing() as db:
+            _drop(db, source.id)
+            db.execute("INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)", tuple(vars(source).values()))
+            for chunk in chunks:
+                row = (source.id, json.dumps(chunk.headings), chunk.text, chunk.line, chunk.page, chunk.hash)
+                number = db.execute(
+                    "INSERT INTO chunks (source, headings, text, line, page, hash) VALUES (?, ?, ?, ?, ?, ?)", row
+                ).lastrowid
+                headings = indexed(" ".join(chunk.headings))
+                text = indexed(chunk.text)
+                db.execute(
+                    "INSERT INTO words (rowid, title, headings, text) VALUES (?, ?, ?, ?)",
+                    (number, named, headings, text),
+                )
+                db.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, f"{headings} {text}"))
+
+    def touch(self, source_id: str, signature: str) -> None:
+        """The file looks different, and says the same."""
+        with self._writing() as db:
+            db.execute("UPDATE sources SET signature = ? WHERE id = ?", (signature, source_id))
+
+    def remove(self, source_id: str) -> None:
+        with self._writing() as db:
+            _drop(db, source_id)
+
+    # Looking something up
+
+    def by_words(self, asked: Asked, sources: Sequence[str], limit: int) -> list[int]:
+        """The passages that fit best, by BM25 over their words."""
+        weights = ", ".join(map(str, WEIGHTS))
+        return [number for number, _ in self._ranked("words", weights, asked.words, sources, limit)]
+
+    def by_spelling(self, asked: Asked, sources: Sequence[str], limit: int) -> list[int]:
+        """The passages that have words like those, by BM25 over pieces of three letters."""
+        rows = self._ranked("trigrams", "1.0", asked.trigrams, sources, limit)
+        return [number for number, text in rows if asked.resembles(text)]
+
+    def _ranked(
+        self, table: str, weights: str, expression: str, sources: Sequence[str], limit: int
+    ) -> list[tuple[int, str]]:
+        if not expression:
+            return []
+        with self._using() as db:
+            return db.execute(
+                f"SELECT {table}.rowid, {table}.text FROM {table} JOIN chunks ON chunks.number = {table}.rowid"
+                f" WHERE {table} MATCH ? AND source IN {AMONG}"
+                f" ORDER BY bm25({table}, {weights}), number LIMIT ?",
+                (expression, json.dumps(sources), limit),
+            ).fetchall()
+
+    def chunks(self, numbers: Sequence[int]) -> dict[int, tuple[str, Chunk]]:
+        """These passages, each with its source; those that have just gone are left out."""
+        with self._using() as db:
+            rows = db.execute(
+                f"SELECT number, source, headings, text, line, page FROM chunks WHERE number IN {AMONG}",
+                (json.dumps(numbers),),
+            )
+            return {
+                number: (source, Chunk(tuple(json.loads(headings)), text, line, page))
+                for number, source, headings, text, line, page in rows
+            }
+
+    # Vectors
+
+    def hashes(self, sources: Sequence[str]) -> list[tuple[int, str]]:
+        """The passages of these sources."""
+        with self._using() as db:
+            query = f"SELECT number, hash FROM chunks WHERE source IN {AMONG} ORDER BY number"
+            return db.execute(query, (json.dumps(sources),)).fetchall()
+
+    def without_vector(self, model: str, limit: int) -> list[tuple[str, int]]:
+        """Hashes that the model has not seen, each with a passage that has it."""
+        with self._using() as db:
+            query = (
+                "SELECT hash, min(number) FROM chunks WHERE hash NOT IN (SELECT hash FROM vectors WHERE model = ?)"
+                " GROUP BY hash ORDER BY min(number) LIMIT ?"
+            )
+            return db.execute(query, (model, limit)).fetchall()
+
+    def put_vectors(self, model: str, vectors: dict[str, array[float]]) -> None:
+        rows = [(model, hash, vector.tobytes()) for hash, vector in vectors.items()]
+        with self._writing() as db:
+            db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    def vectors(self, model: str, hashes: Sequence[str]) -> dict[str, array[float]]:
+        with self._using() as db:
+            query = f"SELECT hash, vector FROM vectors WHERE model = ? AND hash IN {AMONG}"
+            return {hash: array("f", data) for hash, data in db.execute(query, (model, json.dumps(hashes)))}
+
+    def forget_vectors(self) -> None:
+        """Of passages that are no longer there."""
+        with self._writing() as db:
+            db.execute("DELETE FROM vectors WHERE hash NOT IN (SELECT hash FROM chunks)")
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._db
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        is_new = db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        if not is_new and (version != VERSION or db.execute("PRAGMA quick_check").fetchone() != ("ok",)):
+            db.close()
+            _remove(path)
+            return _opened(path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        if is_new:
+            db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _drop(db: sqlite3.Connection, source_id: str) -> None:
+    for table in ("words", "trigrams"):
+        db.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT number FROM chunks WHERE source = ?)", (source_id,))
+    db.execute("DELETE FROM chunks WHERE source = ?", (source_id,))
+    db.execute("DELETE FROM sources WHERE id = ?", (source_id,))

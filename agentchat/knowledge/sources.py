@@ -1,0 +1,147 @@
+"""The files of a knowledge: found, looked at, opened. Nothing outside of the sources is ever read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agentchat.knowledge.document import Unreadable
+from agentchat.knowledge.reading import PDF, TEXT, type_of
+
+MAX_BYTES = 16 * 2**20  # of one document
+MAX_PDF_BYTES = 64 * 2**20  # most of which are pictures
+SETTLED = 2 * 10**9  # nanoseconds after which a further change of a file shows in its times
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder or file that was chosen, under the name that its documents' ids begin with."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class File:
+    """A document as its folder shows it."""
+
+    id: str
+    path: str
+    """Its real one."""
+    type: str
+    is_link: bool = False
+    signature: str = ""
+    """Changes when the file does."""
+    problem: str = ""
+    """Why it cannot be read."""
+
+
+class Sources:
+    """The folders and files that were chosen."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._roots = _named([Path(os.path.abspath(path)) for path in paths])
+
+    def find(self) -> dict[str, File]:
+        """All documents that are there now, by their ids."""
+        inside = self._inside()
+        found = [file for root in self._roots for file in _walk(root)]
+        documents: dict[str, File] = {}  # by their real paths, so that each is there once
+        for file in sorted(found, key=lambda file: file.is_link):  # a document itself before links to it
+            if file.problem or _is_within(file.path, inside):
+                documents.setdefault(file.path, file if file.problem else _looked_at(file))
+        return {file.id: file for file in documents.values()}
+
+    def read(self, file: File) -> bytes:
+        """What is in it. Raises Unreadable."""
+        if file.problem:
+            raise Unreadable(file.problem)
+        try:
+            if os.path.realpath(file.path) != file.path or not _is_within(file.path, self._inside()):
+                raise Unreadable("it has become a link")
+            with open(os.open(file.path, os.O_RDONLY | _NO_WAIT | _NO_LINK), "rb") as opened:
+                if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                    raise Unreadable("it is no ordinary file")
+                most = MAX_PDF_BYTES if file.type == PDF else MAX_BYTES
+                data = opened.read(most + 1)
+        except OSError as error:
+            raise Unreadable(_reason(error)) from error
+        if len(data) > most:
+            raise Unreadable(f"it is larger than {most // 2**20} MiB")
+        return data
+
+    def _inside(self) -> list[str]:
+        return [os.path.realpath(root.path) for root in self._roots]
+
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe that somebody put there
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _named(paths: list[Path]) -> list[Root]:
+    """Each by its own name; by more of its path where others have the same."""
+    roots: list[Root] = []
+    for path in dict.fromkeys(paths):
+        parts = [_readable(part) for part in path.parts if part != path.anchor]
+        same = [other for other in paths if other != path and other.name == path.name]
+        depth = 1
+        while any(other.parts[-depth:] == path.parts[-depth:] for other in same) and depth < len(parts):
+            depth += 1
+        roots.append(Root("/".join(parts[-depth:]), path))
+    return roots
+
+
+def _walk(root: Root) -> Iterator[File]:
+    """All that looks like a document. Links to files may lead anywhere; links to folders are left alone."""
+    path = os.path.realpath(root.path)
+    if not os.path.isdir(path):
+        problem = "" if os.path.exists(path) else "it does not exist"
+        yield File(root.name, path, type_of(root.path.name) or TEXT, problem=problem)
+        return
+    folders = [(path, root.name)]
+    while folders:
+        folder, name = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield File(name, folder, "", problem=_reason(error))
+            continue
+        for entry in listed:
+            id = f"{name}/{_readable(entry.name)}".lstrip("/")
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((entry.path, id))
+            elif type := type_of(entry.name):
+                is_link = entry.is_symlink()
+                real = os.path.realpath(entry.path) if is_link else entry.path
+                if os.path.isfile(real):
+                    yield File(id, real, type, is_link)
+
+
+def _looked_at(file: File) -> File:
+    try:
+        status = os.stat(file.path)
+    except OSError as error:
+        return replace(file, problem=_reason(error))
+    times = f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size} {status.st_ino}"
+    is_settled = time.time_ns() - status.st_ctime_ns > SETTLED
+    return replace(file, signature=times if is_settled else f"{times} {time.time_ns()}")
+
+
+def _is_within(real: str, roots: Sequence[str]) -> bool:
+    return any(real == root or real.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+
+
+def _readable(name: str) -> str:
+    """A file's name as text, whatever bytes it consists of."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

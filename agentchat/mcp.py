@@ -1,0 +1,176 @@
+"""The tools of MCP servers, for agents: docs/mcp.md.
+
+AG2's client is asynchronous and its chats are not: one thread has an event loop in which all connections live, and
+the tools that agents get wait for it. A server is connected when its tools are first asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from autogen.tools import Tool
+
+from agentchat import mcp_config, stopping
+from agentchat.errors import SettingsError
+from agentchat.mcp_config import Entry, McpUnavailable
+
+if TYPE_CHECKING:
+    from mcp import types
+
+    from agentchat.mcp_connection import Connection
+
+DEFAULT = Path("mcp.json")
+CONNECT_TIMEOUT = 20.0  # seconds
+CALL_TIMEOUT = 300.0  # seconds
+NAME_LENGTH = 60  # of a tool; models take 64
+
+ENDING = "The chat server is ending, and its MCP servers with it."
+
+T = TypeVar("T")
+
+
+def load(path: Path) -> McpServers:
+    """The servers that the file names; the default file need not be there. Raises SettingsError."""
+    entries = mcp_config.read(path, is_optional=path == DEFAULT)
+    if entries:
+        try:
+            import agentchat.mcp_connection  # noqa: F401 - needs the package `mcp`, which is optional
+        except ImportError as error:
+            raise SettingsError(
+                f"{path} names MCP servers, which need another package: pip install -r requirements-mcp.txt ({error})."
+            ) from error
+    return McpServers(entries, path)
+
+
+class McpServers:
+    """All servers that are configured. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        source: Path = DEFAULT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        call_timeout: float = CALL_TIMEOUT,
+    ) -> None:
+        self._source = source
+        self._servers = {entry.name: _Server(entry, connect_timeout, call_timeout) for entry in entries}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="mcp", daemon=True)
+        self._started = threading.Event()
+        if self._servers:
+            self._thread.start()
+            self._started.wait()
+
+    def tools(self, name: str | None = None) -> list[Tool]:
+        """The tools of that server, or of all. What never was reached has none: that is logged.
+
+        Raises SettingsError for a server that is not configured.
+        """
+        if name is not None and name not in self._servers:
+            known = ", ".join(self._servers) or "none"
+            raise SettingsError(f"There is no MCP server {name!r} in {self._source}; there are: {known}.")
+        servers = [self._servers[name]] if name is not None else list(self._servers.values())
+        if not servers:
+            return []
+        offers = self._wait_for(_all_offered(servers))
+        count = Counter(tool.name for _, tool in offers)
+        tools: dict[str, Tool] = {}
+        for server, tool in offers:
+            plain = tool.name if count[tool.name] == 1 else f"{server.name}_{tool.name}"
+            called = re.sub(r"[^a-zA-Z0-9_-]", "_", plain)[:NAME_LENGTH]
+            while called in tools:
+                called += "_"
+            tools[called] = self._tool(called, server, tool)
+        return list(tools.values())
+
+    def close(self) -> None:
+        """End all connections, and the processes that were started for them."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(self._closing.set)
+            self._thread.join()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._started.set()
+        await self._closing.wait()
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
+
+    def _tool(self, called: str, server: _Server, tool: types.Tool) -> Tool:
+        def call(**arguments: Any) -> str:
+            return self._wait_for(server.call(tool.name, arguments))
+
+        call.__name__ = called
+        schema = tool.inputSchema or {"type": "object", "properties": {}}
+        description = tool.description or tool.title or tool.name
+        return Tool(name=called, description=description, func_or_tool=call, parameters_json_schema=schema)
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns, from the loop's thread. When the turn is stopped, the work is cancelled."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            work.close()
+            raise McpUnavailable(ENDING)
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+
+        def cancel() -> None:
+            future.cancel()
+
+        try:
+            with stopping.current.get().interruptible(cancel):
+                return future.result()
+        except CancelledError:
+            raise McpUnavailable(ENDING) from None
+        finally:
+            cancel()
+
+
+class _Server:
+    """One server, whose connection is made anew when it has ended. For the loop's thread only."""
+
+    def __init__(self, entry: Entry, connect_timeout: float, call_timeout: float) -> None:
+        self.name = entry.name
+        self._settings = (entry, connect_timeout, call_timeout)
+        self._connections: list[Connection] = []  # the newest last; older ones are ending
+        self._offered: list[types.Tool] = []  # as far as we know
+
+    async def offered(self) -> list[types.Tool]:
+        """Its tools; while it cannot be reached, those that it had."""
+        with contextlib.suppress(McpUnavailable):  # the connection has logged it
+            self._offered = (await self._connected()).offered
+        return self._offered
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> str:
+        try:
+            return await (await self._connected()).call(tool, arguments)
+        except McpUnavailable as error:
+            if not error.is_unseen:
+                raise
+            return await (await self._connected()).call(tool, arguments)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+
+    async def _connected(self) -> Connection:
+        if not self._connections or self._connections[-1].is_over:
+            from agentchat.mcp_connection import Connection
+
+            alive = [connection for connection in self._connections if not connection.is_gone]
+            self._connections = [*alive, Connection(*self._settings)]
+        connection = self._connections[-1]
+        await connection.wait_until_ready()
+        return connection
+
+
+async def _all_offered(servers: Sequence[_Server]) -> list[tuple[_Server, types.Tool]]:
+    lists = await asyncio.gather(*(server.offered() for server in servers))
+    return [(server, tool) for server, tools in zip(servers, lists, strict=True) for tool in tools]

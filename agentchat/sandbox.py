@@ -1,0 +1,185 @@
+"""Running code that a model wrote, within limits: time, memory, sizes of files and output.
+
+It limits, and does not isolate: the code runs as the user who runs this server. It may read what that user may read,
+the keys in `.env` included, write where that user may write, and use the network. Whoever wants more than that runs the
+whole server in a container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentchat import stopping
+
+SECONDS = 30.0
+MEGABYTES = 1024  # Python itself takes some
+CODE_BYTES = 100_000  # the system takes an argument of 128 KiB
+OUTPUT_BYTES = 20_000  # kept of what is written, half of it from the beginning and half from the end
+FILE_BYTES = 20 * 2**20
+OPEN_FILES = 128
+TASKS = 64  # processes and threads
+PATIENCE = 1.0  # seconds for the last of the output
+KILLS = 100  # rounds, for programs that start others faster than they are ended
+
+_MARK = "AGENTCHAT_RUN"
+
+# Takes the limits on itself, then becomes the program: Python code between fork and exec could hang, for other threads
+# of the server may hold a lock at that moment.
+_START = """
+import json, os, resource, sys
+for name, most in json.loads(sys.argv[1]).items():
+    limit = getattr(resource, name, None)
+    if limit is not None:
+        hard = resource.getrlimit(limit)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (most, most))
+os.execv(sys.executable, [sys.executable, "-E", "-s", "-B", "-u", "-c", sys.argv[2]])
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run. `why` says what ended it, if it did not end by itself."""
+
+    status: int
+    output: str
+    is_cut: bool
+    why: str = ""
+
+    def __str__(self) -> str:
+        ended = f"Ended: {self.why}." if self.why else f"Exit status {self.status}."
+        return f"{ended}\n{self.output}" if self.output else f"{ended} It wrote nothing."
+
+
+def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Result:
+    """Run Python code in that folder, whose modules it can import, and wait for its end.
+
+    It ends with the turn that runs it, and with it the processes that it started. Raises ValueError for code that
+    cannot be run, RuntimeError on a system that has no limits for processes, and Stopped.
+    """
+    if "\0" in code or len(code.encode("utf-8", "replace")) > CODE_BYTES:
+        raise ValueError(f"The code must have at most {CODE_BYTES:,} bytes, and no NUL.")
+    if importlib.util.find_spec("resource") is None:
+        raise RuntimeError("This system has no limits for processes, so no code is run on it.")
+    mark = secrets.token_hex(16)
+    token = stopping.current.get()
+    token.check()
+    process = subprocess.Popen(  # noqa: S603 - to run what a person said yes to is what this is for
+        [sys.executable, "-I", "-c", _START, json.dumps(_limits(seconds, megabytes)), code],
+        cwd=folder,
+        env={"PATH": os.defpath, "HOME": str(folder.absolute()), "LANG": "C.UTF-8", _MARK: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        start_new_session=True,
+    )
+    output, why = _Output(process), ""
+    try:
+        with token.interruptible(lambda: _end(process, mark)):
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                why = f"it took longer than {seconds:g} seconds"
+    finally:
+        _end(process, mark)
+        process.wait()
+    text, is_cut = output.all()
+    if not why and process.returncode in {-signal.SIGKILL, -signal.SIGXCPU}:
+        why = "the system ended it, for too much computing or memory"
+    return Result(process.returncode, text, is_cut, why)
+
+
+def _limits(seconds: float, megabytes: int) -> dict[str, int]:
+    """By their names in `resource`. The one for processes counts all that this user has."""
+    limits = {
+        "RLIMIT_AS": megabytes * 2**20,
+        "RLIMIT_CPU": int(seconds) + 1,
+        "RLIMIT_FSIZE": FILE_BYTES,
+        "RLIMIT_NOFILE": OPEN_FILES,
+        "RLIMIT_CORE": 0,
+    }
+    tasks = sum(_tasks(process) for process in _processes())
+    return limits | ({"RLIMIT_NPROC": tasks + TASKS} if tasks else {})
+
+
+class _Output:
+    """Reads what a process writes, in a thread of its own, and keeps the beginning and the end."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._pipe = process.stdout
+        self._kept = bytearray()
+        self._is_cut = False
+        self._thread = threading.Thread(target=self._read, name="tool-output", daemon=True)
+        self._thread.start()
+
+    def all(self) -> tuple[str, bool]:
+        """The text, and whether its middle was left out. The process must have ended."""
+        self._thread.join(PATIENCE)  # a process that got away may keep the pipe open
+        kept, half = bytes(self._kept), OUTPUT_BYTES // 2
+        if self._is_cut:
+            kept = kept[:half] + b"\n[...]\n" + kept[half:]
+        return kept.decode("utf-8", "replace"), self._is_cut
+
+    def _read(self) -> None:
+        half = OUTPUT_BYTES // 2
+        with self._pipe as pipe:
+            while piece := pipe.read(65536):
+                self._kept += piece
+                if len(self._kept) > OUTPUT_BYTES:
+                    self._is_cut = True
+                    del self._kept[half:-half]
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """The process and its group, then those that left the group: where there is /proc, their environment shows them."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    marked = f"{_MARK}={mark}".encode()
+    for _ in range(KILLS):
+        left = [number for number in _processes() if marked in _environment(number)]
+        if not left:
+            return
+        for number in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+
+def _processes() -> Iterator[int]:
+    """This user's, where there is /proc."""
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return
+    for name in names:
+        if name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if os.stat(f"/proc/{name}").st_uid == os.getuid():
+                    yield int(name)
+
+
+def _tasks(process: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{process}/task"))
+    except OSError:
+        return 0
+
+
+def _environment(process: int) -> bytes:
+    """What the process was started with; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{process}/environ").read_bytes()
+    except OSError:
+        return b""

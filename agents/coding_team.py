@@ -1,0 +1,109 @@
+"""Plans and writes code: a Planner and a Coder work on your project together, and you see all that they do."""
+
+from typing import Any
+
+from autogen import (
+    Agent,
+    ConversableAgent,
+    GroupChat,
+    GroupChatManager,
+    LLMConfig,
+    UpdateSystemMessage,
+    UserProxyAgent,
+)
+
+from agentchat import sandbox
+from agentchat.chat import Chat, needs_approval
+
+SUGGESTIONS = [
+    "Write hello.py, which greets whoever is named",
+    "List the files of the project",
+    "Search the project for TODO, and do what it says",
+]
+
+PLANNER = """You are the Planner of a team of two. Look at the project, then tell the Coder in a few steps what to do,
+without writing code yourself. When the Coder has done it, look at the files. Then either say what is still to be done,
+or tell the person in a few sentences what they have now, and end with the word TERMINATE. Questions that need no code
+are yours to answer; end with TERMINATE then, too."""
+
+CODER = """You are the Coder of a team of two. Do what the Planner says, with your tools: read a file before you change
+it, and write whole files. Then say in a sentence what you did; do not repeat the code. Language: {language}."""
+
+STEPS = 32  # messages and tool results in one turn; then the Planner has the last word
+LONGEST = 30_000  # characters of a file that a model gets to see
+
+
+def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, GroupChatManager]:
+    project = chat.files.folder("project")  # the team sees this part of the workspace only
+
+    def list_files() -> str:
+        return "\n".join(f"{file.path} ({file.size} bytes)" for file in project.list()) or "The project has no files."
+
+    def read_file(path: str) -> str:
+        return project.read(path, most=LONGEST)
+
+    def search_files(words: str) -> str:
+        found = project.search(words)
+        return "\n".join(f"{match.path}:{match.line}: {match.text}" for match in found) or "Nothing was found."
+
+    def write_file(path: str, content: str) -> str:
+        return f"{path} was {project.write(path, content)}."
+
+    @needs_approval(always=True)
+    def run_code(code: str) -> str:
+        with project.watched() as folder:  # the person is told which files the code changes
+            return str(sandbox.run(code, folder))
+
+    def coder_prompt(agent: ConversableAgent, messages: list[dict[str, Any]]) -> str:
+        return CODER.format(language=chat.context.get("language", "Python, unless the project has another"))
+
+    planner = ConversableAgent("Planner", system_message=PLANNER, llm_config=llm_config, human_input_mode="NEVER")
+    coder = ConversableAgent(
+        "Coder",
+        llm_config=llm_config,
+        human_input_mode="NEVER",
+        update_agent_state_before_reply=[UpdateSystemMessage(coder_prompt)],
+    )
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+
+    tools = [
+        (list_files, [planner, coder], "List the files of the project."),
+        (read_file, [planner, coder], "Read a file of the project."),
+        (search_files, [planner, coder], "Search the project for words."),
+        (write_file, [coder], "Write a file of the project: content is all of its new text."),
+    ]
+    if chat.can_run_code:
+        tools.append((run_code, [coder], "Run Python code in the project's folder. It can import the project's files."))
+    for tool, callers, description in tools:
+        user.register_for_execution()(tool)
+        for caller in callers:
+            caller.register_for_llm(description=description)(tool)
+
+    def next_speaker(last: Agent, group: GroupChat) -> Agent | None:
+        """Planner, Coder, Planner … whatever the models say. None: the turn is over."""
+        turn = _since(user, group.messages)  # the person's message, and all that followed
+        if turn[-1].get("tool_calls"):
+            return user  # who runs the tools
+        if len(turn) > STEPS:
+            return None if last is planner or len(turn) > STEPS + 4 else planner
+        if turn[-1]["role"] == "tool":
+            return group.agent_by_name(turn[-2]["name"])  # who called them
+        if last is planner:
+            return None if "TERMINATE" in turn[-1]["content"] else coder
+        if last is coder and not _tools(_since(planner, turn)) & {"write_file", "run_code"}:
+            return None  # nothing was left to do
+        return planner
+
+    group = GroupChat([user, planner, coder], [], max_round=2 * STEPS, speaker_selection_method=next_speaker)
+    return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
+
+
+def _since(speaker: Agent, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last words of the speaker, and what followed."""
+    said = [m["name"] == speaker.name and m["role"] != "tool" and not m.get("tool_calls") for m in messages]
+    return messages[-1 - said[::-1].index(True) :]
+
+
+def _tools(messages: list[dict[str, Any]]) -> set[str]:
+    """The names of the tools that were called."""
+    return {call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()}

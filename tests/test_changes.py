@@ -1,0 +1,142 @@
+"""What a turn changed in the workspace: the net effect, also when the server was restarted meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentchat import changes
+from agentchat.changes import Changes
+from agentchat.workspace import Workspace
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "files")
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    return tmp_path / "originals" / "session"
+
+
+@pytest.fixture
+def turn(files: Workspace, originals: Path) -> Changes:
+    """A turn has just begun."""
+    for path in ("kept.txt", "gone.txt", "back.txt"):
+        files.write(path, f"{path}\n")
+    turn = Changes(files, originals)
+    turn.begin(is_resumed=False)
+    return turn
+
+
+def test_the_net_effect_counts(turn: Changes, files: Workspace, originals: Path) -> None:
+    """Created, modified and deleted, with diffs; what came and went, or is as it was, is no change."""
+    files.write("new/a.py", "print(1)\n")
+    files.write("new/a.py", "print(2)\n")
+    files.write("brief.txt", "x")
+    files.delete("brief.txt")
+    files.write("back.txt", "other")
+    files.write("back.txt", "back.txt\n")
+    files.write("kept.txt", "kept.txt\nand more\n")
+    files.delete("gone.txt")
+
+    assert turn.take() == [
+        {
+            "path": "gone.txt",
+            "kind": "deleted",
+            "diff": "--- a/gone.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone.txt\n",
+        },
+        {
+            "path": "kept.txt",
+            "kind": "modified",
+            "diff": "--- a/kept.txt\n+++ b/kept.txt\n@@ -1 +1,2 @@\n kept.txt\n+and more\n",
+        },
+        {
+            "path": "new/a.py",
+            "kind": "created",
+            "diff": "--- /dev/null\n+++ b/new/a.py\n@@ -0,0 +1 @@\n+print(2)\n",
+        },
+    ]
+    assert not originals.exists()
+    assert turn.take() == []
+
+
+def test_a_file_may_become_a_folder(turn: Changes, files: Workspace) -> None:
+    """And the other way round."""
+    files.delete("gone.txt")
+    files.write("gone.txt/a", "x\n")
+    files.delete("gone.txt/a")
+    files.write("gone.txt", "y\n")
+
+    assert [(change["path"], change["kind"]) for change in turn.take()] == [("gone.txt", "modified")]
+
+
+def test_what_is_no_text_or_too_much_has_no_diff(
+    turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But it is known whether it changed; and its original takes no room."""
+    monkeypatch.setattr(changes, "MAX_DIFF", 1000)
+    monkeypatch.setattr(changes, "MAX_DIFFS", 300)
+    for path, content in (("binary", b"\0\xff"), ("large", b"x" * 5000), ("same", b"y" * 5000)):
+        Workspace(files.path).write(path, content)
+    files.write("binary", b"\0\xfe")
+    files.write("large", b"z")
+    files.write("same", b"z")
+    files.write("same", b"y" * 5000)
+    files.write("one.txt", "x" * 200)
+    files.write("two.txt", "x" * 200)
+
+    assert sum(path.stat().st_size for path in originals.iterdir()) < 2000
+    found = {change["path"]: (change["kind"], bool(change["diff"])) for change in turn.take()}
+    assert found == {
+        "binary": ("modified", False),
+        "large": ("modified", False),
+        "one.txt": ("created", True),
+        "two.txt": ("created", False),
+    }
+
+
+def test_a_restart_in_the_middle_of_a_turn(turn: Changes, files: Workspace, originals: Path) -> None:
+    """The turn that goes on knows what it changed before; another one begins without it."""
+    files.write("kept.txt", "first\n")
+    resumed = Changes(files, originals)
+    resumed.begin(is_resumed=True)
+    files.write("kept.txt", "second\n")
+
+    [change] = resumed.take()
+    assert change["diff"].splitlines()[-2:] == ["-kept.txt", "+second"]
+
+    files.write("kept.txt", "third\n")
+    other = Changes(files, originals)
+    other.begin(is_resumed=False)
+    assert other.take() == []
+
+
+def test_what_a_program_did_counts(turn: Changes, files: Workspace) -> None:
+    """Also where it put something else in the place of a file."""
+    with files.watched():
+        (files.path / "made.txt").write_text("x\n")
+        (files.path / "kept.txt").write_text("changed\n")
+        (files.path / "gone.txt").unlink()
+        os.symlink("/etc/passwd", files.path / "gone.txt")
+
+    found = turn.take()
+    assert [(change["path"], change["kind"]) for change in found] == [
+        ("gone.txt", "deleted"),
+        ("kept.txt", "modified"),
+        ("made.txt", "created"),
+    ]
+    assert "root:" not in str(found)
+
+
+def test_what_a_program_did_counts_although_it_was_stopped(turn: Changes, files: Workspace) -> None:
+    """The turn ends before anybody has looked what the program did."""
+    with files.folder("part").watched() as part:
+        (part / "made.txt").write_text("x\n")
+        (files.path / "elsewhere.txt").write_text("x\n")
+        found = turn.take()
+
+    assert [(change["path"], change["kind"]) for change in found] == [("part/made.txt", "created")]

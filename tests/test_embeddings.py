@@ -1,0 +1,161 @@
+"""Search by meaning: vectors from a model server's /v1/embeddings, kept, and fused with what words find."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agentchat import models
+from agentchat.embeddings import Embeddings
+from agentchat.errors import SettingsError
+from agentchat.knowledge import Knowledge
+from tests.conftest import KEY, Serve
+from tests.embedding_server import EmbeddingServer
+from tests.rest_client import RestClient
+
+Open = Callable[..., Knowledge]
+
+
+@pytest.fixture
+def embeddings() -> Iterator[EmbeddingServer]:
+    with EmbeddingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "garage.txt").write_text("Leave your car on deck three.")
+    (folder / "health.txt").write_text("The doctor comes on Monday.")
+    return folder
+
+
+@pytest.fixture
+def opened(tmp_path: Path, folder: Path, embeddings: EmbeddingServer) -> Iterator[Open]:
+    """Opens a knowledge that searches by meaning; closed with the test."""
+    environment = {"OAI_CONFIG_LIST": json.dumps([entry(embeddings.base_url)])}
+    chosen = models.load(environment, tmp_path, timeout=10)
+    all_opened: list[Knowledge] = []
+
+    def open(model: str = "words-1") -> Knowledge:
+        embed = Embeddings(chosen.llm_config, model)
+        all_opened.append(Knowledge([folder], tmp_path / "knowledge.db", embed))
+        return all_opened[-1]
+
+    yield open
+    for knowledge in all_opened:
+        knowledge.close()
+    chosen.close()
+
+
+def entry(base_url: str) -> dict[str, object]:
+    return {"model": "scripted", "api_key": KEY, "base_url": base_url, "max_retries": 0}
+
+
+def test_what_means_the_same_is_found(opened: Open) -> None:
+    """Though no word is the same."""
+    knowledge = opened()
+
+    assert knowledge.search("automobile", 1)[0].source == "docs/garage.txt"
+    assert knowledge.search("physician", 1)[0].source == "docs/health.txt"
+    assert knowledge.search("physician").note == ""
+
+
+def test_words_count_as_well(opened: Open) -> None:
+    """A document that both rankings have comes first."""
+    assert opened().search("Monday", 1)[0].source == "docs/health.txt"
+
+
+def test_only_documents_that_the_filter_lets_through(opened: Open) -> None:
+    """Meaning knows the filter, too."""
+    assert [passage.source for passage in opened().search("automobile", 5, "health")] == ["docs/health.txt"]
+
+
+def test_what_has_not_changed_is_embedded_once(opened: Open, folder: Path, embeddings: EmbeddingServer) -> None:
+    """Not after a change elsewhere, not under another name, not by the next process; but for another model."""
+    opened().search("automobile")
+    assert len(embeddings.texts) == 3
+    (folder / "health.txt").write_text("The doctor comes on Tuesday.")
+    (folder / "garage.txt").rename(folder / "cars.txt")
+    again = opened()
+    again.search("automobile")
+
+    assert embeddings.texts[3:] == ["The doctor comes on Tuesday.", "automobile"]
+    assert again.search("automobile", 1)[0].source == "docs/cars.txt"
+    opened("words-2").search("automobile")
+    assert [request["model"] for request in embeddings.requests[-2:]] == ["words-2", "words-2"]
+
+
+def test_many_passages_go_in_batches(opened: Open, folder: Path, embeddings: EmbeddingServer) -> None:
+    """Not each in a request of its own, nor all in one."""
+    for number in range(150):
+        (folder / f"{number}.txt").write_text(f"Paragraph {number}.")
+    opened().search("automobile")
+
+    assert [len(request["input"]) for request in embeddings.requests] == [64, 64, 24, 1]
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ((500, b"{}"), "answered with HTTP 500"),
+        ((401, b'{"error": {"message": "who are you"}}'), "answered with HTTP 401"),
+        ((200, b"nonsense"), "makes no sense"),
+        ((200, b"[]"), "usable vectors"),
+        ((200, b"{}"), "usable vectors"),
+        ((200, b'{"object": "list", "model": "x", "data": []}'), "usable vectors"),
+        ((200, b'{"data": [{"index": 0, "embedding": "AAAA"}]}'), "usable vectors"),
+        ((200, b'{"data": [{"index": 0, "embedding": [0, 0]}, {"index": 1, "embedding": [0, 0]}]}'), "cannot be used"),
+        ((200, b'{"data": [{"index": 0, "embedding": [null]}, {"index": 1, "embedding": [1]}]}'), "usable vectors"),
+    ],
+)
+def test_a_server_that_fails(
+    opened: Open, embeddings: EmbeddingServer, odd: tuple[int, bytes], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words alone answer, and that is said; when the server works again, so does meaning."""
+    knowledge = opened()
+    embeddings.odd = odd
+    found = knowledge.search("Monday")
+
+    assert found[0].source == "docs/health.txt"
+    assert found.note.startswith("Searched by words alone, not by meaning")
+    assert said in found.note
+    assert KEY not in found.note
+    assert "Searching by words alone" in caplog.text
+    embeddings.odd = None
+    assert knowledge.search("automobile", 1)[0].source == "docs/garage.txt"
+
+
+def test_a_server_that_is_gone(opened: Open, embeddings: EmbeddingServer, folder: Path, tmp_path: Path) -> None:
+    """Is told from one that refuses."""
+    with EmbeddingServer() as gone:
+        base_url = gone.base_url
+    chosen = models.load({"OAI_CONFIG_LIST": json.dumps([entry(base_url)])}, tmp_path, timeout=10)
+    knowledge = Knowledge([folder], tmp_path / "other.db", Embeddings(chosen.llm_config, "words-1"))
+    found = knowledge.search("Monday")
+    knowledge.close()
+    chosen.close()
+
+    assert found[0].source == "docs/health.txt"
+    assert "cannot be reached" in found.note
+
+
+def test_the_demo_model_has_none(serve: Serve, folder: Path, embeddings: EmbeddingServer) -> None:
+    """The documents are there all the same."""
+    server = serve("demo", "--knowledge", str(folder), "--embedding-model", "words-1")
+    assert len(RestClient(server).get("/api/agent-chat/knowledge").json["sources"]) == 2
+    assert embeddings.requests == []
+
+
+def test_no_server_for_it(tmp_path: Path) -> None:
+    """Is said at the start, with what to do."""
+    entries = [{"model": "m", "api_type": "azure", "api_key": KEY, "base_url": "https://x.invalid", "api_version": "1"}]
+    chosen = models.load({"OAI_CONFIG_LIST": json.dumps(entries)}, tmp_path, timeout=10)
+
+    with pytest.raises(SettingsError, match="needs a model entry that speaks the OpenAI protocol"):
+        Embeddings(chosen.llm_config, "words-1")
+    chosen.close()

@@ -1,0 +1,148 @@
+"""Files over REST: they come back as they were sent, everybody is told, and no address leads out of the workspace."""
+
+from __future__ import annotations
+
+import http.client
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from agentchat import workspace
+from tests.clients import PATIENCE
+from tests.rest_client import Answer, Conversation
+
+
+@pytest.fixture
+def folder(session: Conversation, tmp_path: Path) -> Path:
+    """Where the files of the session are."""
+    return tmp_path / "data" / "workspaces" / session.id
+
+
+def files(session: Conversation) -> dict[str, int]:
+    return {file["path"]: file["size"] for file in session.get("/files").json["files"]}
+
+
+def put(session: Conversation, path: str, content: bytes, type: str = "text/plain", query: str = "") -> Answer:
+    return session.client.ask("PUT", f"{session.path}/files/{path}{query}", content, {"Content-Type": type})
+
+
+def test_a_file_comes_back_as_it_was_sent(session: Conversation, folder: Path) -> None:
+    """Whatever its type says, as an attachment that no browser runs or shows; listing makes no folder."""
+    content = bytes(range(256)) * 1000
+    assert files(session) == {}
+    assert not folder.exists()
+    created = put(session, "notes%2FGr%C3%B6%C3%9Fe%20%231.html", content, "text/html")
+    assert (created.status, created.json) == (
+        201,
+        {"path": "notes/Größe #1.html", "kind": "created", "size": len(content)},
+    )
+    answer = session.get("/files/notes%2FGr%C3%B6%C3%9Fe%20%231.html")
+    assert (answer.status, answer.body) == (200, content)
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%231.html"
+    assert put(session, ".%2Fempty", b"").json == {"path": "empty", "kind": "created", "size": 0}
+    assert session.get("/files/empty").body == b""
+    assert files(session) == {"empty": 0, "notes/Größe #1.html": len(content)}
+
+
+def test_everybody_is_told(session: Conversation) -> None:
+    """Who did what to which file, in a turn of no number."""
+    with session.stream(after=0) as stream:
+        stream.until("connection_confirmed")
+        assert put(session, "a.txt", b"one", query="?name=Ann").status == 201
+        assert put(session, "a.txt", b"three", query="?name=Bob%0A").status == 200
+        assert session.client.ask("DELETE", f"{session.path}/files/a.txt").status == 204
+        told = [stream.until("file_changed") for _ in range(3)]
+
+    contents = [{name: frame["content"][name] for name in ("path", "kind", "size", "by")} for frame in told]
+    assert contents == [
+        {"path": "a.txt", "kind": "created", "size": 3, "by": "Ann"},
+        {"path": "a.txt", "kind": "modified", "size": 5, "by": "Bob"},
+        {"path": "a.txt", "kind": "deleted", "size": 0, "by": "user"},
+    ]
+    assert {frame["turn"] for frame in told} == {0}
+    assert files(session) == {}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["..", "..%2Fx", "%2E%2E%2F%2E%2E%2Fagentchat.db", "%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "a%5C..%5Cx", "C%3A%5Cx",
+     "a%00b", "a%0d%0ax", "%20", "a%2F%2Fb", "a%2F", "x" * 300, quote("ä" * 200), "%ED%A0%80%2F.."],
+)  # fmt: skip
+def test_no_path_leads_out(session: Conversation, folder: Path, path: str) -> None:
+    """Whatever is done with it."""
+    for method in ("GET", "PUT", "DELETE"):
+        answer = session.client.ask(method, f"{session.path}/files/{path}", b"x" if method == "PUT" else None)
+        assert (answer.status, answer.code) == (400, "file_refused")
+    assert not folder.exists()
+
+
+def test_links_lead_nowhere(session: Conversation, folder: Path, tmp_path: Path) -> None:
+    """A program may have put them there."""
+    (tmp_path / "secret").write_text("top secret")
+    folder.mkdir(parents=True)
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "out").symlink_to(tmp_path)
+    for path in ("link", "out%2Fsecret", "out%2Fnew"):
+        for method in ("GET", "PUT", "DELETE"):
+            answer = session.client.ask(method, f"{session.path}/files/{path}", b"x" if method == "PUT" else None)
+            assert answer.code == "file_refused"
+    assert files(session) == {}
+    assert (tmp_path / "secret").read_text() == "top secret"
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_too_large_is_refused_before_it_is_sent(session: Conversation, folder: Path) -> None:
+    """And what has no length; a file of just the limit fits."""
+    connection = http.client.HTTPConnection(session.client.netloc, timeout=PATIENCE)
+    for headers, status, code in (
+        ({"Content-Length": str(workspace.MAX_FILE + 1)}, 413, b"body_too_large"),
+        ({"Transfer-Encoding": "chunked"}, 411, b"length_required"),
+        ({}, 411, b"length_required"),
+        ({"Content-Length": "1", "Content-Encoding": "gzip"}, 415, b"type_unsupported"),
+    ):
+        connection.putrequest("PUT", f"{session.path}/files/a")
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        assert response.status == status
+        assert code in response.read()
+        connection.close()
+    assert not folder.exists()
+    largest = os.urandom(workspace.MAX_FILE)
+    assert put(session, "a", largest).status == 201
+    assert session.get("/files/a").body == largest
+
+
+def test_a_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says so, and what is there stays."""
+    monkeypatch.setattr(workspace, "MAX_FILES", 1)
+    assert put(session, "a", b"x").status == 201
+    answer = put(session, "b", b"x")
+
+    assert (answer.status, answer.code) == (409, "files_full")
+    assert "Delete what is not needed" in answer.json["error"]["message"]
+    assert files(session) == {"a": 1}
+
+
+def test_what_is_not_there(session: Conversation) -> None:
+    """A file, a session, and another way to ask."""
+    for method in ("GET", "DELETE"):
+        assert session.client.ask(method, f"{session.path}/files/a").code == "file_unknown"
+    assert session.client.ask("PUT", "/api/agent-chat/sessions/gone/files/a", b"x").code == "session_unknown"
+    answer = session.client.ask("POST", f"{session.path}/files/a", b"x")
+    assert (answer.code, answer.headers["Allow"]) == ("method_not_allowed", "GET, PUT, DELETE, HEAD")
+
+
+def test_files_go_with_their_session(session: Conversation, folder: Path) -> None:
+    """Whoever deletes the conversation deletes them."""
+    put(session, "a", b"x")
+    assert folder.exists()
+    assert session.client.ask("DELETE", session.path).status == 204
+
+    assert not folder.exists()
+    assert session.get("/files").code == "session_unknown"

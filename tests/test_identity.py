@@ -1,0 +1,106 @@
+"""The cookie by which a browser is known, among those of others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http.cookies import SimpleCookie
+
+import pytest
+from websockets.sync.client import connect
+
+from main import Running
+from tests.clients import PATIENCE, ChatClient
+from tests.model_server import ModelServer
+from tests.remembering import (
+    MEMORY,
+    ONE,
+    known,
+    memory,
+    notes,
+    remember,
+)
+from tests.rest_client import Conversation, RestClient
+
+
+@pytest.fixture
+def concierge(rest: RestClient) -> Callable[[], Conversation]:
+    return lambda: rest.new_session(agent="concierge")
+
+
+@pytest.mark.parametrize("path", ["/", "/desk"])
+def test_a_browser_gets_a_cookie(rest: RestClient, path: str) -> None:
+    """Once, each another, out of reach of scripts and of other sites; none where one is there already."""
+    first, second = rest.get(path), rest.get(path)
+    [cookie] = first.headers.get_all("Set-Cookie", [])
+    parsed = SimpleCookie(cookie)["agentchat_browser"]
+
+    assert (parsed["httponly"], parsed["samesite"], parsed["path"]) == (True, "Lax", "/")
+    assert (int(parsed["max-age"]) > 180 * 24 * 3600, parsed["domain"]) == (True, "")
+    assert len(parsed.value) >= 32
+    assert second.headers["Set-Cookie"] != cookie
+    for given in (f"agentchat_browser={parsed.value}", f"theme=dark; agentchat_browser={parsed.value}"):
+        assert rest.ask("GET", path, headers={"Cookie": given}).headers.get_all("Set-Cookie") is None
+    unchanged = rest.ask("GET", path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (unchanged.status, len(unchanged.headers.get_all("Set-Cookie", []))) == (304, 1)
+
+
+def test_what_is_no_page_sets_no_cookie(rest: RestClient, session: Conversation) -> None:
+    """Programs get none, and parts of the page neither."""
+    for path in (session.path, MEMORY + "?name=Ann", "/static/js/main.js", "/healthz", "/nothing"):
+        assert rest.get(path).headers.get_all("Set-Cookie") is None
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        'settings={"a":1}; ',
+        "no equals sign; ",
+        "bad[name]=x; ",
+        ";; ,;",
+        "=; ",
+        'open="quote; ',
+        "ø=ø; ",
+        "x" * 4000 + "; ",
+    ],
+)
+def test_what_other_cookies_hold_does_no_harm(
+    rest: RestClient, server: Running, concierge: Callable[[], Conversation], model: ModelServer, stranger: str
+) -> None:
+    """Other servers on this machine set cookies as well: ours is found among them."""
+    remember(concierge(), model, {"name": "Ann", "cookie": ONE}, "likes", "cats")
+    header = (stranger + ONE).encode().decode("latin-1")
+
+    for cookie in (header, f"{ONE}; {header.removesuffix(ONE)}"):
+        assert notes(rest, {"name": "Ann", "cookie": cookie}) == {"likes": "cats"}
+        assert rest.ask("GET", "/", headers={"Cookie": cookie}).headers.get_all("Set-Cookie") is None
+    if header.isascii():
+        with ChatClient(server.websocket, cookie=header, agent="concierge", name="Ann") as client:
+            client.confirmed()
+            client.ask("Who am I?")
+        assert known(model) == "likes: cats"
+
+
+def test_cookies_in_two_headers(server: Running, concierge: Callable[[], Conversation], model: ModelServer) -> None:
+    """As proxies may send them on: they count as one."""
+    remember(concierge(), model, {"name": "Ann", "cookie": ONE}, "likes", "cats")
+    headers = [("Cookie", "theme=dark"), ("Cookie", ONE)]
+    address = f"{server.websocket}?agent=concierge&name=Ann"
+    with connect(address, additional_headers=headers, proxy=None) as socket:
+        socket.send("Who am I?")
+        while json.loads(socket.recv(timeout=PATIENCE))["type"] != "turn_completed":
+            pass
+
+    assert known(model) == "likes: cats"
+
+
+def test_a_cookie_of_nonsense(rest: RestClient, server: Running) -> None:
+    """Counts as none: the page is served with a new one, and whoever connects is whom the name says."""
+    for cookie in ("agentchat_browser", "agentchat_browser=", "other=agentchat_browser", "=" * 1000):
+        answer = rest.ask("GET", "/", headers={"Cookie": cookie})
+        assert (answer.status, len(answer.headers.get_all("Set-Cookie", []))) == (200, 1)
+        assert (
+            memory(rest, {"name": "Ann", "cookie": cookie}).json["user"] == memory(rest, {"name": "Ann"}).json["user"]
+        )
+        with ChatClient(server.websocket, cookie=cookie, agent="weather") as client:
+            assert client.confirmed()["name"] == "user"

@@ -1,0 +1,157 @@
+"""The agent that answers from documents, and the documents over HTTP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import main
+from agentchat import settings
+from main import Running
+from tests.clients import ChatClient, contents
+from tests.conftest import KEY, Serve
+from tests.embedding_server import EmbeddingServer
+from tests.model_server import ModelServer, Reply
+from tests.pdf_files import pdf
+from tests.rest_client import RestClient
+
+KNOWLEDGE = "/api/agent-chat/knowledge"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "my docs"
+    folder.mkdir()
+    for number in range(8):
+        (folder / f"kettle {number}.md").write_text(f"# Kettle {number}\n\nThis kettle boils {number} litres.\n")
+    (folder / "page.html").write_text("<title>Page</title><script>alert(1)</script><p>Größe", encoding="cp1252")
+    (folder / "manual.pdf").write_bytes(pdf(["Descale it monthly."], "Manual"))
+    (folder / "empty.txt").write_text("")
+    return folder
+
+
+@pytest.fixture
+def server(serve: Serve, model: ModelServer, folder: Path) -> Running:
+    return serve("--knowledge", str(folder), model=model)
+
+
+def searched(server: Running, model: ModelServer, arguments: dict[str, object], context: object = None) -> str:
+    """What the tool says when the model calls it with these arguments."""
+    model.script(Reply(tools=[("search_knowledge", arguments)]), Reply("So it is [1]."))
+    with ChatClient(server.websocket, agent="knowledge") as client:
+        client.confirmed()
+        client.command("message", text="A question", context=context or {})
+        client.until("turn_completed")
+    [result] = contents(client.log, "executed_function")
+    assert result["is_exec_success"]
+    return str(result["content"])
+
+
+def test_the_model_gets_passages_with_links(server: Running, model: ModelServer) -> None:
+    """To cite from; five, unless it asks for another number."""
+    said = searched(server, model, {"query": "How much does the kettle boil?"})
+
+    assert "**1.** [Kettle " in said
+    assert f"]({KNOWLEDGE}/my%20docs%2Fkettle%20" in said
+    assert said.count("litres") == 5
+    assert searched(server, model, {"query": "kettle", "match_count": 2}).count("litres") == 2
+
+
+@pytest.mark.parametrize(
+    ("context", "count"),
+    [
+        ({"match_count": 3}, 3),
+        ({"match_count": 2.0}, 2),
+        ({"match_count": "many"}, 5),
+        ({"match_count": -1}, 5),
+        ({"source_filter": "kettle 4"}, 1),
+        ({"source_filter": None, "match_count": None}, 5),
+        ({"source_filter": "elsewhere"}, 0),
+    ],
+)
+def test_the_message_sets_the_defaults(
+    server: Running, model: ModelServer, context: dict[str, object], count: int
+) -> None:
+    """With its context; what makes no sense is as good as nothing."""
+    said = searched(server, model, {"query": "kettle"}, context)
+
+    assert said.count("litres") == count
+    assert ("Nothing was found" in said) == (count == 0)
+
+
+def test_the_model_wins_over_the_message(server: Running, model: ModelServer) -> None:
+    """It knows the question."""
+    said = searched(server, model, {"query": "kettle", "match_count": 2, "source_filter": "*"}, {"match_count": 3})
+
+    assert said.count("litres") == 2
+
+
+def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:
+    """With the setting, by vectors of the model server; what fails is said in the tool's result."""
+    function = {"name": "search_knowledge", "arguments": '{"query": "launch", "match_count": 1}'}
+    call = {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+    (folder / "start.txt").write_text("How to start.")
+    with EmbeddingServer() as embeddings:
+        embeddings.said = [call, {"content": "So [1]."}] * 2
+        entry = {
+            "model": "scripted",
+            "api_key": KEY,
+            "base_url": embeddings.base_url,
+            "max_retries": 0,
+            "stream": False,
+        }
+        environment = {"OAI_CONFIG_LIST": json.dumps([entry])}
+        arguments = ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data"), "--knowledge", str(folder)]
+        chosen = settings.load([*arguments, "--embedding-model", "words-1"], environment)
+        with main.serving(chosen, environment) as running, ChatClient(running.websocket, agent="knowledge") as client:
+            client.confirmed()
+            [first] = contents(client.ask("How do I launch it?"), "executed_function")
+            embeddings.odd = (500, b"{}")
+            [second] = contents(client.ask("Again"), "executed_function")
+
+    assert "> How to start." in first["content"]
+    assert {request["model"] for request in embeddings.requests} == {"words-1"}
+    assert "How to start" not in second["content"]
+    assert "Searched by words alone, not by meaning: the server of the embedding model words-1" in second["content"]
+
+
+def test_documents_are_listed_and_shown(server: Running) -> None:
+    """As text or PDF, never as pages of this server."""
+    rest = RestClient(server)
+    sources = {source["id"]: source for source in rest.get(KNOWLEDGE).json["sources"]}
+
+    assert len(sources) == 11
+    assert sources["my docs/empty.txt"]["problem"] == "it is empty"
+    assert sources["my docs/manual.pdf"]["title"] == "Manual"
+    page = rest.get(sources["my docs/page.html"]["link"])
+    assert page.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert page.body.decode() == "<title>Page</title><script>alert(1)</script><p>Größe"
+    manual = rest.get(sources["my docs/manual.pdf"]["link"])
+    assert (manual.headers["Content-Type"], manual.body[:5]) == ("application/pdf", b"%PDF-")
+    for answer in (page, manual):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "sandbox"
+        assert answer.headers["Content-Disposition"] == "inline"
+
+
+@pytest.mark.parametrize(
+    "id", ["nothing.md", "my%20docs%2F..%2Fdata%2Fagentchat.db", "%2Fetc%2Fpasswd", "%ff", "my%20docs"]
+)
+def test_nothing_else_is_shown(server: Running, id: str) -> None:
+    """Only what is listed."""
+    assert RestClient(server).get(f"{KNOWLEDGE}/{id}").code == "not_found"
+
+
+def test_out_of_the_box_it_knows_this_product(serve: Serve) -> None:
+    """With the demo model, too: each suggestion gets passages of the documentation."""
+    server = serve("demo")
+    [info] = [info for info in server.catalogue.agents() if info.name == "knowledge"]
+    ids = {source["id"] for source in RestClient(server).get(KNOWLEDGE).json["sources"]}
+    assert {"README.md", "docs/rest.md", "docs/agents.md"} <= ids
+    for suggestion in info.suggestions:
+        with ChatClient(server.websocket, agent="knowledge") as client:
+            client.confirmed()
+            [end] = contents(client.ask(suggestion), "turn_completed")
+        assert f"]({KNOWLEDGE}/" in end["summary"], suggestion

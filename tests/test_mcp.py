@@ -1,0 +1,447 @@
+"""MCP servers: a real process, a real HTTP server, and what becomes of their tools."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from autogen.tools import Tool
+
+from agentchat import stopping
+from agentchat.errors import SettingsError
+from agentchat.mcp import McpServers
+from agentchat.mcp_config import Entry, McpUnavailable
+from agentchat.stopping import Stopped, StopToken
+from tests.agent_files import write_agents
+from tests.clients import ChatClient, contents, wait_until
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+from tests.processes import ROOT
+
+SERVER = str(ROOT / "tests" / "mcp_server.py")
+SILENT = """
+import os, sys, time
+with open(sys.argv[1], "a") as notes:
+    notes.write(f"starts {os.getpid()}\\n")
+time.sleep(600)
+"""
+
+AGENT = '''
+"""Uses the tools of MCP servers."""
+from autogen import ConversableAgent, UserProxyAgent
+from agentchat.chat import needs_approval
+
+def build(llm_config, chat):
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    for tool in chat.tools():
+        if tool.name == "process":
+            needs_approval(tool.func)
+        tool.register_for_llm(agent)
+        tool.register_for_execution(user)
+    return user, agent
+'''
+
+
+class HttpServer:
+    """The MCP server of the tests as a process that listens on a port of its own."""
+
+    def __init__(self, notes: Path, kind: str = "http") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._command = [sys.executable, SERVER, str(notes), kind, str(self.port)]
+        self.url = f"http://127.0.0.1:{self.port}/{'sse' if kind == 'sse' else 'mcp'}"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        wait_until(self._answers)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.txt"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., McpServers]]:
+    """Makes McpServers; they are closed with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(*entries: Entry, **limits: Any) -> McpServers:
+            return stack.enter_context(contextlib.closing(McpServers(entries, **limits)))
+
+        yield connect
+
+
+@pytest.fixture
+def http(notes: Path) -> Iterator[HttpServer]:
+    with contextlib.ExitStack() as stack:
+        server = HttpServer(notes)
+        stack.callback(server.stop)
+        yield server
+
+
+def stdio(notes: Path, name: str = "trees", **fields: Any) -> Entry:
+    return Entry(name, sys.executable, (SERVER, str(notes)), **fields)
+
+
+def silent(notes: Path) -> Entry:
+    """A process that never speaks."""
+    return Entry("silent", sys.executable, ("-c", SILENT, str(notes)))
+
+
+def by_name(tools: list[Tool]) -> dict[str, Tool]:
+    return {tool.name: tool for tool in tools}
+
+
+def starts(notes: Path) -> list[int]:
+    """The processes that there were."""
+    return [int(line.split()[1]) for line in notes.read_text().splitlines() if line.startswith("starts")]
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# Results
+
+
+@pytest.mark.parametrize("kind", ["stdio", "http", "sse"])
+def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, kind: str) -> None:
+    """A process, streamable HTTP, and the older event streams."""
+    with contextlib.ExitStack() as stack:
+        entry = stdio(notes)
+        if kind != "stdio":
+            server = HttpServer(notes, kind)
+            stack.callback(server.stop)
+            entry = Entry("trees", url=server.url, is_sse=kind == "sse")
+        servers = connect(entry)
+        stack.callback(servers.close)
+        assert by_name(servers.tools())["add"](a=2, b=3) == "5"
+
+
+@pytest.mark.parametrize(
+    ("tool", "result"),
+    [
+        ("add", "5"),
+        (
+            "several",
+            "one\n\n[A picture of type image/png, 15 bytes, which is not shown here.]\n\nin a file\n\n"
+            "[A link: report, file:///report.txt]",
+        ),
+        ("only_structured", '{"kind": "ash"}'),
+        ("nothing", "The tool returned nothing."),
+    ],
+)
+def test_results_are_text(connect: Callable[..., McpServers], notes: Path, tool: str, result: str) -> None:
+    """What a model gets of several parts, of pictures, and of results that are no text."""
+    arguments = {"a": 2, "b": 3} if tool == "add" else {}
+    assert by_name(connect(stdio(notes)).tools())[tool](**arguments) == result
+
+
+def test_structured_results_are_json(connect: Callable[..., McpServers], notes: Path) -> None:
+    """As servers send them, in text."""
+    result = by_name(connect(stdio(notes)).tools())["structured"]()
+    assert json.loads(result) == {"kind": "oak", "size": {"height": 20.0, "unit": "m"}}
+
+
+def test_a_tool_that_fails(connect: Callable[..., McpServers], notes: Path) -> None:
+    """Raises what it says, which AG2 makes the result; so do arguments that do not fit."""
+    tools = by_name(connect(stdio(notes)).tools())
+    with pytest.raises(ValueError, match="it fails: no rain"):
+        tools["fail"](why="no rain")
+    with pytest.raises(ValueError, match="valid integer"):
+        tools["add"](a="two")
+
+
+def test_a_process_gets_what_the_entry_says_and_no_more(
+    connect: Callable[..., McpServers], notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment holds no key of ours."""
+    monkeypatch.setenv("SECRET", "ours")
+    servers = connect(stdio(notes, "one"), stdio(notes, "two", env={"SECRET": "its own"}))
+    tools = by_name(servers.tools())
+    assert tools["one_process"]().endswith("knows nothing")
+    assert tools["two_process"]().endswith("knows its own")
+
+
+# Names
+
+
+def test_names_that_two_servers_have(connect: Callable[..., McpServers], notes: Path) -> None:
+    """Get their server's name in front, in signs that models take; one server alone keeps its own."""
+    servers = connect(stdio(notes, "the oaks"), stdio(notes, "elms"))
+    assert {"the_oaks_add", "elms_add"} <= set(by_name(servers.tools()))
+    assert "add" in by_name(servers.tools("elms"))
+    assert len(starts(notes)) == 2
+
+
+def test_a_server_that_nobody_configured(connect: Callable[..., McpServers], notes: Path) -> None:
+    """Says which there are; without any there are no tools."""
+    with pytest.raises(SettingsError, match=r"There is no MCP server 'oaks' in mcp.json; there are: trees\."):
+        connect(stdio(notes)).tools("oaks")
+    assert connect().tools() == []
+    assert starts(notes) == []
+
+
+# Servers that do not work
+
+
+def test_servers_that_cannot_be_reached(
+    connect: Callable[..., McpServers], notes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Are logged with their name and the reason; the others work."""
+    servers = connect(
+        Entry("absent", "no-such-command"),
+        Entry("broken", sys.executable, ("-c", "import no_such_module")),
+        Entry("closed", url="http://127.0.0.1:9/mcp"),
+        stdio(notes),
+    )
+    assert by_name(servers.tools())["add"](a=1) == "2"
+    assert (
+        "The MCP server absent cannot be used: [Errno 2] No such file or directory: 'no-such-command'." in caplog.text
+    )
+    assert "it last said: ModuleNotFoundError: No module named 'no_such_module'" in caplog.text
+    assert "The MCP server closed cannot be used: All connection attempts failed." in caplog.text
+
+
+def test_a_server_that_does_not_answer(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
+    """Is given up after a time limit, and tried again at the next use."""
+    servers = connect(silent(notes), connect_timeout=0.5)
+    assert servers.tools() == []
+    assert "The MCP server silent cannot be used: no answer within 0.5 seconds." in caplog.text
+    assert servers.tools() == []
+    assert caplog.text.count("no answer within 0.5 seconds") == 2
+
+
+def test_a_server_that_refuses_us(connect: Callable[..., McpServers], model: ModelServer, caplog: Any) -> None:
+    """Its answer is told, its address is not: that may hold a key."""
+    connect(Entry("closed", url=f"{model.base_url}/mcp?key=secret")).tools()
+    assert "The MCP server closed cannot be used" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_process_that_dies(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
+    """The call that it dies of fails and says so, calls at the same time do; the next one starts it anew."""
+    tools = by_name(connect(stdio(notes)).tools())
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(tools["hang"])
+        wait_until(lambda: "hangs" in notes.read_text())
+        with pytest.raises(McpUnavailable, match="The MCP server trees cannot be used now: the connection was lost"):
+            tools["die"]()
+        with pytest.raises(McpUnavailable, match="the connection was lost"):
+            waiting.result()
+    assert tools["add"](a=1) == "2"
+    assert len(starts(notes)) == 2
+    assert caplog.text.count("The MCP server trees cannot be used") == 1
+
+
+def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
+    """Is noticed, so no call fails."""
+    tools = by_name(connect(stdio(notes)).tools())
+    os.kill(starts(notes)[0], 9)
+    wait_until(lambda: "the connection was lost" in caplog.text)
+    assert tools["add"](a=1) == "2"
+
+
+def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http: HttpServer, notes: Path) -> None:
+    """While it is away calls fail at once; when it was started anew the first call works."""
+    servers = connect(Entry("trees", url=http.url))
+    tools = by_name(servers.tools())
+    http.stop()
+    with pytest.raises(McpUnavailable, match="All connection attempts failed"):
+        tools["add"](a=1)
+    assert set(by_name(servers.tools())) == set(tools), "its tools are known while it is away"
+    http.start()
+    assert tools["add"](a=1) == "2"
+    http.stop()
+    http.start()
+    assert tools["add"](a=2) == "3"
+    assert len(starts(notes)) == 3
+
+
+def test_an_http_server_that_dies_in_a_call(
+    connect: Callable[..., McpServers], http: HttpServer, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call does not wait for its time limit."""
+    monkeypatch.setattr("agentchat.mcp_connection.PING", 0.1)
+    tools = by_name(connect(Entry("trees", url=http.url)).tools())
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(tools["hang"])
+        wait_until(lambda: "hangs" in notes.read_text())
+        http.stop()
+        with pytest.raises(McpUnavailable, match="The MCP server trees cannot be used now"):
+            waiting.result(10)
+
+
+def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: Path) -> None:
+    """Is given up and cancelled; the server goes on being used."""
+    tools = by_name(connect(stdio(notes), call_timeout=0.5).tools())
+    with pytest.raises(McpUnavailable, match=r"no answer within 0\.5 seconds"):
+        tools["hang"]()
+    wait_until(lambda: "cancelled" in notes.read_text())
+    assert tools["add"](a=1) == "2"
+    assert len(starts(notes)) == 1
+
+
+# Stopping and closing
+
+
+@pytest.mark.parametrize("kind", ["stdio", "http"])
+def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpServer, notes: Path, kind: str) -> None:
+    """On the server as well; others go on."""
+    tools = by_name(connect(stdio(notes) if kind == "stdio" else Entry("trees", url=http.url)).tools())
+    token = StopToken()
+    context = stopping.current.set(token)
+
+    def stop() -> None:
+        wait_until(lambda: "hangs" in notes.read_text())
+        token.stop("stopped")
+
+    try:
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        with pytest.raises(Stopped):
+            stopping.call(tools["hang"], "tool-hang")
+        stopper.join()
+    finally:
+        stopping.current.reset(context)
+    wait_until(lambda: "cancelled" in notes.read_text())
+    assert tools["add"](a=1) == "2"
+
+
+def test_all_is_given_back(notes: Path, http: HttpServer) -> None:
+    """Processes, threads and sockets, also those of servers in the middle of a call or of being connected."""
+    before = len(os.listdir("/proc/self/fd"))
+    servers = McpServers([stdio(notes), Entry("far", url=http.url), silent(notes)], connect_timeout=600)
+    tools = by_name(servers.tools("trees") + servers.tools("far"))
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(tools["hang"]), pool.submit(servers.tools, "silent")]
+        wait_until(lambda: "hangs" in notes.read_text() and len(starts(notes)) == 3)
+        own = starts(notes)[1:]
+        servers.close()
+        with pytest.raises(McpUnavailable, match="the chat server is ending"):
+            calls[0].result()
+        assert calls[1].result() == []
+    assert not any(is_alive(process) for process in own)
+    wait_until(lambda: not any(thread.name.startswith("mcp") for thread in threading.enumerate()))
+    assert len(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(McpUnavailable, match="is ending"):
+        tools["add"](a=1)
+
+
+# With agents
+
+
+@pytest.fixture
+def configured(tmp_path: Path, notes: Path) -> list[str]:
+    """The arguments for a chat server whose agent has the tools of an MCP server."""
+    entry = {"command": sys.executable, "args": [SERVER, str(notes)]}
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {"trees": entry}}))
+    return ["--agents", write_agents(tmp_path, clerk=AGENT)]
+
+
+def test_the_model_gets_names_and_schemas_unchanged(serve: Serve, model: ModelServer, configured: list[str]) -> None:
+    """Nested objects, enums, defaults, limits, and what is required."""
+    with ChatClient(serve(*configured, model=model).websocket) as client:
+        client.ask("hello")
+    offered = {tool["function"]["name"]: tool["function"] for tool in model.requests[0]["body"]["tools"]}
+    assert offered["plant"]["description"] == "Plants trees."
+    schema = offered["plant"]["parameters"]
+    assert schema["required"] == ["trees"]
+    assert schema["properties"]["trees"]["items"] == {"$ref": "#/$defs/Tree"}
+    assert schema["properties"]["unit"] == {"$ref": "#/$defs/Unit", "default": "ft"}
+    assert schema["properties"]["by"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
+    assert schema["$defs"]["Unit"]["enum"] == ["m", "ft"]
+    size = schema["$defs"]["Size"]["properties"]["height"]
+    assert (size["exclusiveMinimum"], size["description"]) == (0, "From the ground.")
+
+
+def test_a_conversation_with_its_tools(serve: Serve, model: ModelServer, configured: list[str]) -> None:
+    """The result reaches the log and the model, and so does an error."""
+    trees = [{"kind": "oak", "size": {"height": 2, "unit": "ft"}}]
+    model.script(Reply(tools=[("plant", {"trees": trees, "by": "Ann"})]), Reply("Done."))
+    model.script(Reply(tools=[("fail", {"why": "no rain"})]), Reply("I am sorry."))
+    with ChatClient(serve(*configured, model=model).websocket) as client:
+        client.ask("plant a tree")
+        assert contents(client.log, "executed_function")[0]["content"] == "1 trees by Ann, the first 2.0 ft"
+        assert model.requests[1]["body"]["messages"][-1]["content"] == "1 trees by Ann, the first 2.0 ft"
+        client.ask("fail")
+        failed = contents(client.log, "executed_function")[1]
+        assert not failed["is_exec_success"]
+        assert "it fails: no rain" in model.requests[3]["body"]["messages"][-1]["content"]
+
+
+def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: list[str]) -> None:
+    """Is marked as any other."""
+    model.script(Reply(tools=[("process", {})]), Reply("Done."))
+    with ChatClient(serve(*configured, model=model).websocket) as client:
+        client.say("which process?")
+        assert client.until("input_request")["content"]["tool"]["name"] == "process"
+        client.say("yes")
+        assert client.until("turn_completed")["content"]["summary"] == "Done."
+
+
+def test_a_turn_that_waits_is_stopped(serve: Serve, model: ModelServer, configured: list[str], notes: Path) -> None:
+    """At once, and the call is cancelled on the server."""
+    model.script(Reply(tools=[("hang", {})]), Reply("Here I am."))
+    with ChatClient(serve(*configured, model=model).websocket) as client:
+        client.say("hang")
+        wait_until(lambda: "hangs" in notes.read_text())
+        began = time.monotonic()
+        client.command("stop")
+        assert client.until("turn_completed")["content"]["status"] == "stopped"
+        assert time.monotonic() - began < 1
+        wait_until(lambda: "cancelled" in notes.read_text())
+        client.say("still there?")
+        assert client.until("turn_completed", turn=2)["content"]["status"] == "completed"
+
+
+def test_twenty_conversations_at_once(serve: Serve, model: ModelServer, configured: list[str], notes: Path) -> None:
+    """Their calls run side by side over one connection, and each gets its own result."""
+    server = serve(*configured, model=model)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(ChatClient(server.websocket)) for _ in range(20)]
+        for number, client in enumerate(clients):
+            client.confirmed()
+            call = {"tools": [("meet", {"number": 20, "me": f"guest{number}"})]}
+            client.say(f"@@{json.dumps(call)}@@")
+        for number, client in enumerate(clients):
+            client.until("turn_completed")
+            assert contents(client.log, "executed_function")[0]["content"] == f"guest{number} met"
+    assert len(starts(notes)) == 1
+
+
+def test_the_server_starts_without_its_mcp_servers(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """Agents are there, without those tools; the reason is in the log."""
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"absent": {"command": "no-such-command"}}}')
+    server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
+    with ChatClient(server.websocket) as client:
+        assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"

@@ -1,0 +1,120 @@
+"""What a turn has cost: by agent, counted once, and with a price only where one is known."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main
+from agentchat import settings
+from tests.agent_files import write_all
+from tests.clients import ChatClient, contents
+from tests.conftest import Serve, config_list
+from tests.model_server import ModelServer, Reply
+
+NOTHING = {"prompt_tokens": 0, "completion_tokens": 0}
+OSLO = ("weather_forecast", {"city": "Oslo"})
+
+
+def usage_of(client: ChatClient, text: str = "Hello") -> Any:
+    return contents(client.ask(text), "turn_completed")[0]["usage"]
+
+
+def test_several_calls_of_one_agent(client: ChatClient, model: ModelServer) -> None:
+    """Are added; each turn begins anew."""
+    model.script(Reply(tools=[OSLO], usage=(10, 1)), Reply("Sunny.", usage=(20, 2)), Reply("Yes.", usage=(5, 3)))
+    first, second = usage_of(client), usage_of(client)
+
+    sums = {"prompt_tokens": 30, "completion_tokens": 3, "cost": None}
+    assert first == sums | {"agents": {"forecaster": sums}}
+    assert (second["prompt_tokens"], second["completion_tokens"]) == (5, 3)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_price(serve: Serve, model: ModelServer, stream: bool) -> None:
+    """That the entry names, per thousand tokens."""
+    model.script(Reply("Hello.", usage=(1000, 100)))
+    with ChatClient(serve(model=model, price=[0.5, 2.0], stream=stream).websocket) as client:
+        client.confirmed()
+        usage = usage_of(client)
+
+    assert usage["cost"] == usage["agents"]["forecaster"]["cost"] == 0.7
+
+
+def test_one_of_two_models_has_no_price(model: ModelServer) -> None:
+    """A sum that leaves calls out would be wrong, so there is none."""
+    [priced] = json.loads(config_list(model, price=[1, 1])["OAI_CONFIG_LIST"])
+    [free] = json.loads(config_list(model)["OAI_CONFIG_LIST"])
+    environment = {"OAI_CONFIG_LIST": json.dumps([priced, free | {"model": "other"}])}
+    chosen = settings.load(["--port", "0", "--ws-port", "0", "--data-dir", "data"], {})
+    with main.serving(chosen, environment) as running, ChatClient(running.websocket) as client:
+        client.confirmed()
+        usage = usage_of(client)
+
+    assert usage["cost"] is None
+    assert usage["prompt_tokens"] > 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_server_that_tells_no_usage(serve: Serve, model: ModelServer, stream: bool) -> None:
+    """The turn is answered."""
+    model.script(Reply("Hello.", usage=False))
+    with ChatClient(serve(model=model, stream=stream).websocket) as client:
+        client.confirmed()
+        [end] = contents(client.ask("Hello"), "turn_completed")
+
+    assert (end["status"], end["usage"]["prompt_tokens"]) == ("completed", 0)
+
+
+def test_a_call_that_is_tried_again(serve: Serve, model: ModelServer) -> None:
+    """Only the answer is counted."""
+    model.script(Reply(status=500, headers={"retry-after": "0"}), Reply("Hello.", usage=(10, 1)))
+    with ChatClient(serve(model=model).websocket) as client:
+        client.confirmed()
+        assert usage_of(client)["prompt_tokens"] == 10
+
+
+def test_a_stop(client: ChatClient, model: ModelServer) -> None:
+    """What was counted until then; nobody tells what the broken answer has cost."""
+    gate = threading.Event()
+    model.script(Reply(tools=[OSLO], usage=(10, 1)), Reply("It is sunny.", gate_after=(1, gate)))
+    client.say("Hello")
+    client.until("stream")
+    client.command("stop")
+    usage = client.until("turn_completed")["content"]["usage"]
+
+    assert (usage["prompt_tokens"], usage["completion_tokens"]) == (10, 1)
+    assert usage["agents"]["forecaster"]["prompt_tokens"] == 10
+
+
+def test_a_restart(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """Calls of before are counted, once: the model is not asked again."""
+    agents = write_all(tmp_path)
+    model.script(Reply(tools=[("book", {"city": "Oslo"})], usage=(10, 1)), Reply("Booked.", usage=(20, 2)))
+    first = serve("--agents", agents, model=model)
+    with ChatClient(first.websocket, agent="tools") as client:
+        session = client.confirmed()["session_id"]
+        client.say("Book")
+        request = client.until("input_request")["content"]["request_id"]
+    first.close()
+    with ChatClient(serve("--agents", agents, model=model).websocket, session=session) as client:
+        client.command("input_response", request_id=request, text="Monday")
+        last = client.until("input_request", lambda content: content["request_id"] != request)
+        client.command("input_response", request_id=last["content"]["request_id"], text="aisle")
+        usage = client.until("turn_completed")["content"]["usage"]
+
+    assert (usage["prompt_tokens"], usage["completion_tokens"]) == (30, 3)
+    assert usage["agents"]["clerk"]["prompt_tokens"] == 30
+
+
+def test_a_failure(client: ChatClient, model: ModelServer) -> None:
+    """Costs nothing."""
+    model.script(Reply(status=400))
+    usage = usage_of(client)
+
+    assert {name: usage[name] for name in NOTHING} == NOTHING
+    assert usage["agents"] == {}

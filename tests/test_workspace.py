@@ -1,0 +1,320 @@
+"""A workspace keeps to its folder, whatever path it is given, and to its limits."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentchat import paths, stopping, tree, workspace
+from agentchat.errors import ChatError
+from agentchat.stopping import Stopped, StopToken
+from agentchat.workspace import Workspace
+
+SECRET = "top secret"
+
+
+@pytest.fixture(params=["openat", "names"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Beside a file that is none of its business; on systems with and without `openat`."""
+    monkeypatch.setattr(tree, "_HAS_DIR_FD", request.param == "openat")
+    (tmp_path / "secret.txt").write_text(SECRET)
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def files(folder: Path) -> Workspace:
+    return Workspace(folder)
+
+
+def code(path: str, files: Workspace) -> set[str]:
+    """How reading, writing and deleting are refused."""
+    codes = set()
+    for act in (
+        files.read,
+        files.delete,
+        files.folder,
+        lambda path: files.write(path, "x"),
+        lambda p: files.diff(p, ""),
+    ):
+        with pytest.raises(ChatError) as refused:
+            act(path)
+        codes.add(refused.value.code)
+        assert SECRET not in refused.value.message
+        assert "\n" not in refused.value.message
+    return codes
+
+
+def test_files_come_and_go(files: Workspace, folder: Path) -> None:
+    """Written, listed, read, and gone, with folders that nobody made; nothing is on disk before the first."""
+    assert files.list() == []
+    assert not folder.exists()
+    assert files.write("notes/days/monday.md", "Größe\n") == "created"
+    assert files.write("notes/days/monday.md", b"raw") == "modified"
+    assert files.write("./a.txt", "x") == "created"
+    assert [(info.path, info.size) for info in files.list()] == [("a.txt", 1), ("notes/days/monday.md", 3)]
+    assert files.list()[0].modified.endswith("Z")
+    assert files.read("notes/days/monday.md") == "raw"
+    files.delete("notes/days/monday.md")
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]
+    with pytest.raises(ChatError, match=r"There is no file 'b\.txt'\."):
+        files.read("b.txt")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        ".",
+        "..",
+        "../secret.txt",
+        "a/../../secret.txt",
+        "a/..",
+        "/etc/passwd",
+        "//etc/passwd",
+        "~/secret.txt",
+        "a//b",
+        "a/",
+        "a\0b",
+        "..\\secret.txt",
+        "C:secret.txt",
+        "C:\\secret.txt",
+        "a.txt:stream",
+        "a\nb",
+        "a\x1b[2Jb",
+        "a\u202etxt.exe",
+        "a\udcff",
+        " a",
+        "a /b",
+        "x" * 255,
+        "ä" * 200,
+        "/".join("abcdefgh" * 10),
+        "a" * 10_000,
+        paths.DRAFT,
+        f"a/{paths.DRAFT}",
+    ],
+)
+def test_paths_that_lead_elsewhere_are_refused(files: Workspace, folder: Path, path: str) -> None:
+    """With a sentence, by everything that takes a path, and without a trace."""
+    assert code(path, files) == {"file_refused"}
+    assert not folder.exists()
+
+
+def test_links_are_not_followed(files: Workspace, folder: Path) -> None:
+    """To a file, to a folder, to nothing, to the workspace itself: none is listed, and what they mean is untouched."""
+    files.write("real/a.txt", "x")
+    outside = folder.parent
+    (folder / "file").symlink_to(outside / "secret.txt")
+    (folder / "folder").symlink_to(outside)
+    (folder / "dangling").symlink_to(outside / "new.txt")
+    (folder / "inside").symlink_to(folder / "real")
+    for path in ("file", "folder/secret.txt", "folder/new.txt", "dangling", "dangling/x", "inside/a.txt", "inside"):
+        with pytest.raises(ChatError) as read:
+            files.read(path)
+        with pytest.raises(ChatError) as written:
+            files.write(path, "mine now")
+        with pytest.raises(ChatError) as deleted:
+            files.delete(path)
+        assert {e.value.code for e in (read, written, deleted)} == {"file_refused"}
+    assert [info.path for info in files.list()] == ["real/a.txt"]
+    assert sorted(os.listdir(outside)) == ["files", "secret.txt"]
+    assert (outside / "secret.txt").read_text() == SECRET
+    assert [match.path for match in files.search("secret")] == []
+
+
+def test_a_workspace_that_is_a_link_is_not_followed(files: Workspace, folder: Path) -> None:
+    """A program may have put one in its place."""
+    folder.symlink_to(folder.parent)
+
+    for act in (
+        files.list,
+        lambda: files.read("secret.txt"),
+        lambda: files.write("secret.txt", "x"),
+        lambda: files.path,
+    ):
+        with pytest.raises(ChatError, match="no folder"):
+            act()
+    assert (folder.parent / "secret.txt").read_text() == SECRET
+
+
+def test_what_is_no_plain_file_is_refused(files: Workspace, folder: Path) -> None:
+    """A FIFO would have no end; a folder is none either, and a file holds no files."""
+    files.write("a/b.txt", "x")
+    os.mkfifo(folder / "pipe")
+    for path, problem in (("pipe", "no plain file"), ("a", "it is a folder"), ("a/b.txt/c", "no folder")):
+        with pytest.raises(ChatError, match=problem):
+            files.read(path)
+        with pytest.raises(ChatError, match=problem):
+            files.write(path, "x")
+    assert [info.path for info in files.list()] == ["a/b.txt"]
+
+
+@pytest.mark.parametrize("name", ["part", "a.txt"])
+def test_what_becomes_a_link_meanwhile_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A program exchanges the folder or the file right after it was looked at, and before it is opened."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.txt").write_text(SECRET)
+    files, look = Workspace(tmp_path / "files"), os.stat
+    files.write("part/a.txt", "mine")
+    place = tmp_path / "files" / "part" if name == "part" else tmp_path / "files" / "part" / "a.txt"
+    target = tmp_path / "outside" if name == "part" else tmp_path / "outside" / "a.txt"
+
+    def exchanging(path: str, **how: Any) -> os.stat_result:
+        seen = look(path, **how)
+        if path == name and not place.is_symlink():
+            place.rename(tmp_path / "aside")
+            place.symlink_to(target)
+        return seen
+
+    for act in (files.read, lambda path: files.write(path, "mine now"), files.delete):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "stat", exchanging)
+            with pytest.raises(ChatError, match="cannot be used"):
+                act(path="part/a.txt")
+        assert place.is_symlink()
+        place.unlink()
+        (tmp_path / "aside").rename(place)
+        assert files.read("part/a.txt") == "mine"
+    assert os.listdir(tmp_path / "outside") == ["a.txt"]
+    assert (tmp_path / "outside" / "a.txt").read_text() == SECRET
+
+
+def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the size of a file, their number and their sum; what is there can be replaced all the same."""
+    monkeypatch.setattr(workspace, "MAX_FILE", 10)
+    monkeypatch.setattr(workspace, "MAX_FILES", 3)
+    monkeypatch.setattr(workspace, "MAX_SUM", 25)
+    with pytest.raises(ChatError, match="'a' is too large: one may have 10 bytes"):
+        files.write("a", "x" * 11)
+    for name in "abc":
+        files.write(name, "x" * 5)
+    with pytest.raises(ChatError, match="it has 3 files"):
+        files.folder("part").write("d", "")
+    files.write("a", "y" * 10)
+    files.write("b", "y" * 10)
+    with pytest.raises(ChatError, match="would have 30 bytes, the limit is 25"):
+        files.write("c", "y" * 10)
+    files.delete("c")
+    files.write("d", "y" * 5)
+    assert files.read("a") == "y" * 10
+
+
+def test_every_change_is_told(folder: Path) -> None:
+    """Before it, with what the file held; and after it."""
+    told: list[object] = []
+    files = Workspace(folder, lambda *change: told.append(change), lambda *original: told.append(original))
+    files.write("a.txt", "one")
+    files.folder("part").write("b.txt", "four")
+    files.write("a.txt", "three")
+    files.delete("a.txt")
+
+    assert told == [
+        ("a.txt", None), ("a.txt", "created", 3),
+        ("part/b.txt", None), ("part/b.txt", "created", 4),
+        ("a.txt", b"one"), ("a.txt", "modified", 5),
+        ("a.txt", b"three"), ("a.txt", "deleted", 0),
+    ]  # fmt: skip
+
+
+def test_what_a_program_changes_is_told(folder: Path) -> None:
+    """As if it had been written here; files that stayed as they were are not mentioned."""
+    changes: list[object] = []
+    files = Workspace(folder, lambda *change: changes.append(change))
+    part = files.folder("part")
+    for name in ("same", "gone", "other"):
+        part.write(name, name)
+    changes.clear()
+    with part.watched() as path:
+        (path / "gone").unlink()
+        (path / "other").write_text("changed")
+        (path / "new").mkdir()
+        (path / "new" / "file").write_text("x")
+        (path / "link").symlink_to("same")
+
+    assert changes == [
+        ("part/gone", "deleted", 0),
+        ("part/new/file", "created", 1),
+        ("part/other", "modified", 7),
+    ]
+
+
+def test_a_write_that_breaks_off_changes_nothing(
+    files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is as it was, and nothing else is there."""
+    files.write("a.txt", "whole")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(ChatError, match=r"'a\.txt' cannot be read or written: No space left on device"):
+        files.write("a.txt", "half")
+    assert os.listdir(folder) == ["a.txt"]
+    assert files.read("a.txt") == "whole"
+
+
+def test_diff_and_search(files: Workspace) -> None:
+    """What would change, and where words stand; what is not text is left out."""
+    files.write("a.py", "one\ntwo\nthree")
+    files.write("picture.png", b"\x89PNG\0two")
+
+    assert files.diff("a.py", "one\n2\nthree") == (
+        "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n\\ No newline at end of file\n"
+    )
+    assert files.diff("new.py", "x\n") == "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"
+    assert files.diff("a.py", "one\ntwo\nthree") == files.diff("new.py", "") == ""
+    with pytest.raises(ChatError, match="it is not text"):
+        files.diff("picture.png", "x")
+    assert [(match.path, match.line, match.text) for match in files.search("TW")] == [("a.py", 2, "two")]
+    assert files.search("") == []
+    with pytest.raises(ChatError, match="it is not text"):
+        files.read("picture.png")
+    assert files.read("a.py", 3) == "one\n[… 13 characters in all]"
+
+
+@pytest.mark.parametrize("content", [None, 5, {"a": 1}, ["x"]])
+def test_only_text_and_bytes_can_be_written(files: Workspace, folder: Path, content: object) -> None:
+    """Models send other things, too."""
+    with pytest.raises(ChatError, match="not text"):
+        files.write("a.txt", content)  # type: ignore[arg-type]
+    with pytest.raises(ChatError):
+        files.read(content)  # type: ignore[arg-type]
+    assert not folder.exists()
+
+
+def test_a_tool_that_was_left_behind_writes_nothing(files: Workspace, folder: Path) -> None:
+    """Its turn was stopped."""
+    token = StopToken()
+    token.stop("stopped")
+    previous = stopping.current.set(token)
+    try:
+        with pytest.raises(Stopped):
+            files.write("a.txt", "x")
+        with pytest.raises(Stopped):
+            files.delete("a.txt")
+    finally:
+        stopping.current.reset(previous)
+    assert not folder.exists()
+
+
+def test_many_writers_at_once(files: Workspace, folder: Path) -> None:
+    """Whoever reads sees one whole text or the other."""
+    texts = {letter * 10_000 for letter in "abcd"}
+    files.write("a.txt", "a" * 10_000)
+
+    def write(text: str) -> None:
+        for _ in range(20):
+            Workspace(folder).write("a.txt", text)
+
+    writers = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert files.read("a.txt") in texts
+    assert os.listdir(folder) == ["a.txt"]
