@@ -355,10 +355,37 @@ def test_a_conversation_is_renamed_exported_found_and_deleted(
     page.locator(".entry").hover()
     page.locator(".entry-more").click()
     page.get_by_role("button", name="Delete").click()
-    page.locator(".entry-question").get_by_role("button", name="Delete").click()
+    page.locator(".confirm-question").get_by_role("button", name="Delete").click()
     expect(page.locator(".history li")).to_have_count(0)
     expect(page.locator(".welcome")).to_be_visible()
-    expect(other.locator('.error-card[data-code="session_deleted"]')).to_be_visible()
+    expect(other.locator(".gone-line")).to_contain_text("This conversation was deleted.")
+
+
+def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
+    server: Running, model: ModelServer, page: Page
+) -> None:
+    """It says so, dials no more, and what was being written goes into a new one."""
+    page.goto(server.page)
+    say(page, "one")
+    finished(page)
+    page.locator("#composer textarea").fill("and two")
+    answer = page.request.delete(f"{server.page}api/agent-chat/sessions/{session_of(page)}")
+    assert answer.ok
+    expect(page.locator(".gone-line")).to_contain_text("This conversation was deleted.")
+    expect(page.locator(".status")).to_have_text(re.compile("Deleted"))
+    expect(page.locator(".history li")).to_have_count(0)
+    for name in ("Send", "Reconnect now"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
+    page.locator(".people-button").click()
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Your name").press("Enter")  # which makes a connection anew where there is one
+    expect(turn(page, 1)).to_be_visible()
+    expect(page.locator(".status")).to_have_attribute("data-status", "deleted")
+    page.locator(".gone-line").get_by_role("button", name="New conversation").click()
+    expect(page.locator("#composer textarea")).to_have_value("and two")
+    page.locator("#composer textarea").press("Enter")
+    finished(page)
+    expect(page.locator(".turn")).to_have_count(1)
 
 
 def test_there_are_more_conversations(server: Running, page: Page) -> None:

@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 END_TIMEOUT = 0.5  # seconds that streams have to end with the server
 MAX_CONNECTIONS = 1000  # a thread each
-PAGE = "templates/chat.html"
+PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html"}
 
 
 def load_files(folder: Path) -> dict[str, File]:
-    """The page and its parts, by the path they are asked for. Raises SettingsError when the page is missing."""
+    """The pages and their parts, by the path they are asked for. Raises SettingsError when a page is missing."""
     try:
-        files = {"/": _file(folder / PAGE)}
+        files = {path: _file(folder / name) for path, name in PAGES.items()}
         for path in sorted((folder / "static").rglob("*")):
             if path.is_file():
                 files["/" + path.relative_to(folder).as_posix()] = _file(path)

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  ago, compact, costs, displayName, duration, hue, initial, pretty, shorten,
+  ago, compact, displayName, duration, hue, initial, pretty, shorten,
 } from "../../website_files/static/js/format.js";
 
 test("names are made readable", () => {
@@ -39,14 +39,6 @@ test("times", () => {
 
   assert.deepEqual([10, 90, 7_200, 200_000].map((seconds) => ago(now - seconds * 1000, now)), ["now", "1 min", "2 h", "2 d"]);
   assert.deepEqual([20, 1_230, 61_000].map(duration), ["0.1 s", "1.2 s", "1 min 1 s"]);
-});
-
-test("what a turn took, without what is not known", () => {
-  const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
-
-  assert.deepEqual(costs({ durationMs: 1200, usage }), ["1.2 s", "1,200 tokens", "$0.0042"]);
-  assert.deepEqual(costs({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
-  assert.deepEqual(costs({ durationMs: null, usage: null }), []);
 });
 
 test("a title is one line and ends at a word", () => {

@@ -56,6 +56,22 @@ test("items with an empty line between them are one list", () => {
   assert.equal(parse("- one\n\n- two\n\n- three")[0].items.length, 3);
 });
 
+test("a table has a head, columns and rows as wide as its head", () => {
+  const [before, table, after] = parse("Look:\n| City | Rain |\n|:--|--:|\n| **Oslo** | 3 |\n| Bergen |\n| a \\| b | 1 | 2 |\n\nend");
+
+  assert.deepEqual([before.kind, table.kind, after.kind], ["paragraph", "table", "paragraph"]);
+  assert.deepEqual(table.align, ["start", "end"]);
+  assert.deepEqual(table.head.map(words), ["City", "Rain"]);
+  assert.deepEqual(table.rows.map((row) => row.map(words)), [["Oslo", "3"], ["Bergen", ""], ["a | b", "1"]]);
+  assert.equal(table.rows[0][0][0].kind, "strong");
+});
+
+for (const source of ["a | b\nc | d", "a | b\n---", "| a | b |\n|---|", "no bar\n---|---"]) {
+  test(`${JSON.stringify(source)} is no table`, () => {
+    assert.ok(!kinds(source).includes("table"));
+  });
+}
+
 test("quotes and rules", () => {
   assert.deepEqual(kinds("> wise\n> words\n\n---\n\nend"), ["quote", "rule", "paragraph"]);
 });
@@ -98,12 +114,30 @@ test("an address may hold brackets", () => {
   assert.equal(inline("[wiki](https://en.wikipedia.org/wiki/A_(b))")[0].href, "https://en.wikipedia.org/wiki/A_(b)");
 });
 
-for (const href of ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/local", "file:///etc/passwd", "https:// evil", "https://[broken"]) {
+for (const href of ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.example", "/\\evil.example", "/\t/evil.example", "local", "file:///etc/passwd", "https:// evil", "https://[broken"]) {
   test(`${href} is never a link`, () => {
     assert.ok(inline(`[click](${href})`).every((part) => part.kind !== "link" || /^https?:/.test(part.href)));
     assert.equal(words(inline(`[click](${href})`)), `[click](${href})`);
   });
 }
+
+for (const href of ["/api/agent-chat/knowledge/rules", "/api/agent-chat/knowledge/rules%20of%20play?page=2#p3", "mailto:ann@example.org"]) {
+  test(`${href} is a link`, () => {
+    assert.deepEqual(inline(`see [rules](${href}).`)[1], { kind: "link", href, parts: [text("rules")] });
+  });
+}
+
+test("a link may have a title, which nobody sees", () => {
+  assert.deepEqual(inline('[rules](/rules "The rules")'), [{ kind: "link", href: "/rules", parts: [text("rules")] }]);
+});
+
+test("an image that is carried along is one; from elsewhere it is a link, whatever else it is text", () => {
+  const url = "data:image/png;base64,iVBORw0KGgo=";
+
+  assert.deepEqual(inline(`![a chart](${url})`), [{ kind: "image", url, alt: "a chart" }]);
+  assert.deepEqual(inline("![a chart](https://example.org/a.png)").map((part) => part.kind), ["link"]);
+  assert.deepEqual(inline("![x](data:text/html;base64,PGI+)").map((part) => part.kind), ["text"]);
+});
 
 test("HTML is text", () => {
   const source = '<img src=x onerror="alert(1)"> <b>bold</b> &amp;';
@@ -132,6 +166,11 @@ for (const [name, source] of Object.entries({
   stars: "*".repeat(200_000),
   brackets: "[".repeat(200_000),
   "open links": "[a](https://a".repeat(15_000),
+  "long rows": "| a ".repeat(50_000) + "\n" + "|---".repeat(50_000) + "|",
+  "broken columns": "a | b\n" + "|-".repeat(100_000) + "!",
+  "many rows": "| a |\n|---|\n" + "| b |\n".repeat(40_000),
+  "open titles": '[a](/a "'.repeat(25_000),
+  "open images": "![a](data:image/png;base64,AAAA".repeat(10_000),
   addresses: "https://".repeat(25_000),
   "nested lists": "- ".repeat(100_000),
   "nested quotes": "> ".repeat(100_000),

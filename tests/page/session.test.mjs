@@ -55,13 +55,24 @@ test("an empty final text takes its message away", () => {
   assert.deepEqual(items(state), []);
 });
 
-test("unknown types and odd names change nothing but the place in the log", () => {
+test("types that are not known are kept for those who want to see all", () => {
   const before = fold([confirmed(), asked(), started()]);
 
   const state = fold([["termination", {}, 1], ["constructor", {}, 1], ["using_auto_reply", null, 1]], before);
 
-  assert.equal(state.turns, before.turns);
+  assert.deepEqual(items(state).map(({ kind, type }) => [kind, type]), [
+    ["event", "termination"], ["event", "constructor"], ["event", "using_auto_reply"],
+  ]);
   assert.equal(state.lastSeq, before.lastSeq + 3);
+});
+
+test("types that are not known and belong to no turn change nothing but the place in the log", () => {
+  const before = fold([confirmed(), asked(), started()]);
+
+  const state = fold([["budget", {}, 0], ["termination", {}, 7], ["weather_report", {}]], before);
+
+  assert.equal(state.turns, before.turns);
+  assert.equal(state.lastSeq, before.lastSeq + 2);
 });
 
 test("an event that was seen before is not folded twice", () => {

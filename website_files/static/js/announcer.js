@@ -1,6 +1,9 @@
 /** Tells a screen reader what has been finished; never each token. */
 
+import { partsOf, withoutImages, wordsOf } from "./content.js";
 import { displayName } from "./format.js";
+import { handoffWords } from "./handoff-words.js";
+import { personName } from "./people.js";
 import { humanPrompt, repliesTo } from "./prompts.js";
 
 const ENDS = {
@@ -18,19 +21,25 @@ export class Announcer {
 
   /** @param {{type: string, content: object}} event one that happened just now */
   happened({ type, content }) {
-    const isAnswer = type === "text" && content.message_id && content.content;
-    if (isAnswer) this.say(`${displayName(content.sender)}: ${content.content}`);
+    if (type === "text" && content.message_id && !content.within) this.say(said(content));
+    if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));
     if (type === "input_request") this.say(asked(content));
     if (type === "error") this.say(content.message);
     if (type === "turn_completed" && ENDS[content.status]) this.say(ENDS[content.status]);
   }
 
   say(text) {
+    if (!text) return;
     const line = document.createElement("p");
     line.textContent = text;
     this.#element.append(line);
     while (this.#element.children.length > 5) this.#element.firstElementChild.remove();
   }
+}
+
+function said({ sender, content, operator }) {
+  const words = withoutImages(wordsOf(partsOf(content))).trim();
+  return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
 }
 
 function asked({ agent, prompt = "", tool }) {

@@ -2,12 +2,15 @@
 
 import { backoff } from "./backoff.js";
 import { Conversation } from "./conversation.js";
+import { Files } from "./files.js";
 import * as outbox from "./outbox.js";
 import { Past } from "./past.js";
 import {
-  addressOf, addressed, deleteSession, fetchConfig, fetchSessions, renameSession, socketAddress,
+  addressOf, addressed, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession,
+  socketAddress, uploadFile,
 } from "./server.js";
 import { device, tab } from "./storage.js";
+import { Uploads } from "./uploads.js";
 
 const TELLING = new Set([ // what changes the list of conversations
   "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
@@ -20,6 +23,9 @@ export class App {
   /** @type {Conversation|null} */
   conversation = null;
   past;
+  files;
+  uploads;
+  isBeginning = false; // a conversation is being made for files that came before the first message
   #listener;
   #configStatus = "connecting";
   #configTries = 0;
@@ -30,16 +36,28 @@ export class App {
   constructor(listener) {
     this.#listener = listener;
     this.past = new Past(() => listener.changed(), fetchSessions);
+    this.files = new Files(() => listener.changed(), fetchFiles);
+    this.uploads = new Uploads(() => listener.changed(), ({ sessionId, name, file }, progressed) =>
+      uploadFile(sessionId, name, file, this.name, progressed));
   }
 
-  /** "online", "connecting", "offline" or "refused" */
+  /** "online", "connecting", "offline", "refused" or "deleted" */
   get status() {
+    if (this.conversation?.state.isDeleted) return "deleted";
     const status = this.conversation?.status ?? "idle";
     return status === "idle" ? this.#configStatus : status;
   }
 
   get agent() {
     return this.conversation ? this.conversation.agent : this.picked;
+  }
+
+  /** Whether the person may bring files here now. */
+  get takesFiles() {
+    const { conversation, config, picked, isBeginning } = this;
+    if (!conversation) return Boolean(config && picked) && !isBeginning;
+    const { sessionId, role, isDeleted } = conversation.state;
+    return Boolean(sessionId) && role === "member" && !isDeleted;
   }
 
   /** What the person is called on this device, "" for nothing. */
@@ -87,6 +105,34 @@ export class App {
   send(text) {
     if (!this.conversation) this.#begin({ sessionId: null, agent: this.picked, role: "member" });
     this.conversation.send(text);
+    this.uploads.clearDone();
+  }
+
+  /** Tries again to send what did not get through; what was deleted is gone, so it goes on elsewhere. */
+  resend() {
+    if (this.conversation.state.isDeleted) this.startOver();
+    else this.conversation.resend();
+  }
+
+  /** Files for the open conversation; without one, they begin it. */
+  async attach(given) {
+    try {
+      const sessionId = this.conversation?.state.sessionId ?? (await this.#beginWithFiles());
+      this.uploads.add(sessionId, given);
+    } catch (error) {
+      this.uploads.add(null, given.map((each) => ({ ...each, problem: error.message })));
+    }
+  }
+
+  async deleteFile(path) {
+    const { sessionId } = this.conversation.state;
+    try {
+      await deleteFile(sessionId, path, this.name);
+    } catch (error) {
+      if (error.code !== "file_unknown") throw error;
+    }
+    this.files.remove(path);
+    this.uploads.forget(sessionId, path);
   }
 
   /** Shows a session, or the first screen, and puts it in the page's address. */
@@ -137,6 +183,23 @@ export class App {
   }
 
   // Internal
+
+  /** What is being written goes along. */
+  async #beginWithFiles() {
+    this.isBeginning = true;
+    this.#listener.changed();
+    try {
+      const { id } = await createSession(this.picked);
+      const draft = tab.get("draft.new", "");
+      if (draft) tab.set(`draft.${id}`, draft);
+      tab.remove("draft.new");
+      this.open(id);
+      return id;
+    } finally {
+      this.isBeginning = false;
+      this.#listener.changed();
+    }
+  }
 
   /** Somebody else deleted it: then it only has to leave the list. */
   #unlessGone(id, error) {
@@ -190,17 +253,27 @@ export class App {
     tab.remove(BEGUN);
     conversation?.close();
     this.conversation = null;
+    this.files.open(null);
   }
 
   #happened(frame, isLive) {
     if (!isLive) return;
     if (TELLING.has(frame.type)) this.past.refresh();
+    if (frame.type === "file_changed") this.files.refresh();
+    if (this.conversation.state.isDeleted) this.#forget();
     this.#listener.happened(frame);
+  }
+
+  /** It was deleted, perhaps elsewhere: it leaves the list, and has no files. */
+  #forget() {
+    this.past.remove(this.conversation.state.sessionId);
+    this.files.open(null);
   }
 
   /** The address names the session from now on, so that a reload or a second tab shows the same. */
   #named({ session_id: sessionId, replaced }) {
     const { sessionId: before, role } = addressed();
+    this.files.open(sessionId);
     if (this.past.status === "failed") this.past.refresh(); // the server is back
     if (before === sessionId) return;
     tab.set(BEGUN, sessionId);

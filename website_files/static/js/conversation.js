@@ -32,7 +32,7 @@ export class Conversation {
     this.#listener = listener;
     this.#who = who;
     this.agent = agent;
-    const unsent = role === "viewer" ? [] : outbox.load(sessionId); // another tab's, which may write
+    const unsent = role === "member" ? outbox.load(sessionId) : []; // else another tab's, whose person may write
     this.state = unsent.reduce(write, { ...EMPTY, sessionId, agent, role });
     this.#connection = new Connection(() => this.#address(server), {
       frame: (frame) => this.#receive(frame),
@@ -51,9 +51,9 @@ export class Conversation {
 
   // Actions
 
-  /** Also what makes a new name known. */
+  /** Also what makes a new name known. One that was deleted stays closed: dialling would begin another. */
   open() {
-    this.#connection.open();
+    if (!this.state.isDeleted) this.#connection.open();
   }
 
   close() {
@@ -68,7 +68,7 @@ export class Conversation {
 
   send(text) {
     const message = { id: crypto.randomUUID?.() ?? randomId(), text, ts: new Date().toISOString(), agent: this.agent };
-    outbox.add(this.state.sessionId, message);
+    if (this.state.role === "member") outbox.add(this.state.sessionId, message);
     this.#change(write(this.state, message));
     this.#post(message);
   }
@@ -116,6 +116,20 @@ export class Conversation {
     return this.#command("edit", { seq, text });
   }
 
+  tick(task, status) {
+    return this.#command("task", { id: task, status });
+  }
+
+  /** An operator answers from now on, instead of the agents. */
+  take() {
+    return this.#command("take");
+  }
+
+  /** The agents go on. The note is what they have to know. */
+  handBack(note) {
+    return this.#command("hand_back", { note });
+  }
+
   /** The person's text changed; nobody is told when nobody else is there. */
   wrote(isWriting) {
     const others = this.state.participants.reduce((sum, { connections = 1 }) => sum + connections, 0) > 1;
@@ -135,7 +149,7 @@ export class Conversation {
       after: sessionId && lastSeq,
       agent: this.agent, // also what a new session gets, should this one be gone
       name: this.#who(),
-      role: role === "viewer" && role,
+      role: role !== "member" && role,
     };
     return `${server}?${new URLSearchParams(Object.entries(given).filter(([, value]) => value))}`;
   }

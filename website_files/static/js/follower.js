@@ -4,7 +4,7 @@ import { setText } from "./dom.js";
 
 const NEAR = 60; // pixels that still count as the end when scrolling down to it
 const TOUCHING = 4; // pixels: whoever scrolls up further than that wants to read there
-const OPENS = "summary, .message-edit, .approval-edit"; // what makes room where it is clicked
+const OPENS = "summary, .message-edit, .approval-edit, .diff-more"; // what makes room where it is clicked
 
 export class Follower {
   #scroller;

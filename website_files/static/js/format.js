@@ -56,14 +56,14 @@ export function duration(ms) {
   return `${Math.floor(ms / MINUTE)} min ${Math.round((ms % MINUTE) / 1000)} s`;
 }
 
-/** @returns {string[]} what a turn took: time, tokens, money */
-export function costs({ durationMs, usage }) {
-  const tokens = (usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0);
-  return [
-    durationMs === null ? "" : duration(durationMs),
-    tokens ? `${tokens.toLocaleString("en")} tokens` : "",
-    usage?.cost ? `$${usage.cost < 0.01 ? usage.cost.toFixed(4) : usage.cost.toFixed(2)}` : "",
-  ].filter(Boolean);
+const UNITS = ["KB", "MB", "GB"];
+
+/** The size of a file: `870 bytes`, `12 KB`, `3.4 MB`. */
+export function bytes(count) {
+  if (count < 1000) return `${count} ${count === 1 ? "byte" : "bytes"}`;
+  const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length);
+  const value = count / 1000 ** power;
+  return `${value < 10 && power > 1 ? value.toFixed(1) : Math.round(value)} ${UNITS[power - 1]}`;
 }
 
 /** Arguments on one line: `city: Oslo, days: 3`. */

@@ -5,17 +5,27 @@ import { App } from "./app.js";
 import { Composer } from "./composer.js";
 import { onceAFrame, setText } from "./dom.js";
 import { Follower } from "./follower.js";
+import { FileIntake } from "./file-intake.js";
+import { FilesPanel } from "./files-panel.js";
 import { displayName } from "./format.js";
+import { HeldBanner } from "./held-banner.js";
+import { MemoryPanel } from "./memory-panel.js";
 import { showFaults } from "./notices.js";
 import { PastList } from "./past-list.js";
 import { isViewer, typingLine } from "./people.js";
 import { PeoplePanel } from "./people-panel.js";
-import { addressed } from "./server.js";
+import { progress } from "./plan.js";
+import { PlanPanel } from "./plan-panel.js";
+import { addressed, eraseMemory, fetchMemory } from "./server.js";
 import { isWaiting, runningTurn } from "./session.js";
+import { ShowSwitch } from "./show-switch.js";
+import { SidePanel } from "./side-panel.js";
 import { Sidebar } from "./sidebar.js";
+import { totals } from "./spending.js";
 import { StatusChip } from "./status-chip.js";
 import { TitleBar } from "./title-bar.js";
 import { Transcript } from "./transcript.js";
+import { UploadTray } from "./upload-tray.js";
 import { Welcome } from "./welcome.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -39,12 +49,23 @@ const people = new PeoplePanel(find(".people-button"), find(".people-panel"), (n
   app.callMe(name);
   find(".people-panel").hidePopover();
 });
+const memory = new MemoryPanel(find(".memory"), () => fetchMemory(app.name), (key) => eraseMemory(app.name, key));
+const panel = new SidePanel(find(".app"));
+const plan = new PlanPanel(find(".plan"), (id, now) => app.conversation.tick(id, now));
+const intake = new FileIntake(find(".stage"), find(".file-picker"), (given) => (app.attach(given), invite()));
+const files = new FilesPanel(find(".files"), {
+  choose: () => intake.choose(),
+  delete: (path) => app.deleteFile(path).then(() => find(".panel-close").focus()),
+});
+const tray = new UploadTray(find(".uploads"), (key) => (app.uploads.dismiss(key), invite()));
+const held = new HeldBanner(find(".held-banner"), () => (app.conversation.handBack(""), invite()));
 const status = new StatusChip(find(".status"), () => (app.reconnect(), composer.focus()));
 const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
 const follower = new Follower(find(".scroller"), find(".scroller-content"), find(".to-end"));
+const show = new ShowSwitch(find(".show-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
   stop: () => (stop(), invite()),
-  resend: () => (app.conversation.resend(), invite()),
+  resend: () => (app.resend(), invite()),
   retry: () => (app.conversation.retry(), invite()),
   edit: (seq, text) => app.conversation.edit(seq, text),
   withdraw: (turn) => (app.conversation.withdraw(turn), invite()),
@@ -59,6 +80,9 @@ addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
 addEventListener("focus", () => app.past.refresh());
 addEventListener("keydown", pressed);
+find(".attach-button").addEventListener("click", () => intake.choose());
+find(".gone-line button").addEventListener("click", () => (app.startOver(), invite()));
+find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
 setInterval(draw, 60_000); // "5 min" ago
 composer.openDraft("draft.new");
 invite();
@@ -97,6 +121,7 @@ function invite() {
 function pressed(event) {
   if (event.key !== "Escape" || event.isComposing || find(":popover-open")) return;
   if (sidebar.isDrawer) sidebar.closeDrawer();
+  else if (panel.isSheet) panel.close();
   else stop();
 }
 
@@ -117,6 +142,7 @@ function named(sessionId) {
 function happened(frame) {
   announcer.happened(frame);
   follower.tell();
+  if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
 }
 
 function draw() {
@@ -126,30 +152,47 @@ function draw() {
   find(".app").dataset.role = state?.role ?? (config ? "member" : addressed().role);
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
-  if (conversation) transcript.update(state, conversation.status);
+  find(".show-switch").hidden = !conversation;
+  if (conversation) transcript.update(state, conversation.status, show.level);
   past.update(app.past, state?.sessionId ?? null);
   title.update(conversation);
   people.update(state, app.name);
   status.update(app.status);
-  drawModel(state?.model ?? config?.model, Boolean(conversation));
+  drawPanel(state);
+  drawModel(state?.model ?? config?.model, Boolean(conversation), state?.spent);
   drawFoot(conversation, config, picked);
 }
 
-function drawModel(model, isTalking) {
+function drawModel(model, isTalking, spent) {
   find(".demo-badge").hidden = !model?.demo || !isTalking;
-  setText(find(".model-name"), model?.name ? `Model: ${model.name}` : "");
+  const parts = [model?.name ? `Model: ${model.name}` : "", ...(spent ? totals(spent) : [])];
+  setText(find(".model-name"), parts.filter(Boolean).join(" · "));
+}
+
+function drawPanel(state) {
+  const tasks = state?.tasks ?? [];
+  const canWrite = Boolean(state) && !isViewer(state) && !state.isDeleted;
+  plan.update(tasks, canWrite && app.status === "online");
+  files.update(app.files, state?.sessionId ?? null, canWrite);
+  panel.update(progress(tasks), app.files.entries.length);
 }
 
 function drawFoot(conversation, config, picked) {
   const state = conversation?.state;
   const isReading = Boolean(state && isViewer(state));
+  const isGone = Boolean(state?.isDeleted);
   setText(find(".typing-line"), typingLine(state?.typing ?? []));
-  find(".viewer-line").hidden = !isReading;
+  find(".viewer-line").hidden = !isReading || isGone;
+  find(".gone-line").hidden = !isGone;
+  held.update(isGone ? null : state?.held ?? null, !isReading, app.status === "online");
+  tray.update(app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null)));
+  intake.isOpen = app.takesFiles;
+  find(".attach-button").disabled = !app.takesFiles;
   composer.update({
-    isHidden: isReading,
+    isHidden: isReading || isGone,
     placeholder: placeholder(state),
     limit: config?.limits?.message_chars ?? Infinity,
-    isReady: Boolean(conversation || (config && picked)),
+    isReady: !app.isBeginning && Boolean(conversation || (config && picked)),
     isRunning: Boolean(state && runningTurn(state)),
     isStopping: Boolean(conversation) && conversation.stopping !== null,
   });
@@ -157,6 +200,7 @@ function drawFoot(conversation, config, picked) {
 
 function placeholder(state) {
   if (state && isWaiting(state)) return "A question waits above";
+  if (state?.held) return state.held.operator ? `Message ${state.held.operator}` : "Write to whoever comes";
   return app.agent ? `Message ${displayName(app.agent)}` : "Write a message";
 }
 

@@ -1,40 +1,58 @@
-/** What an agent says, and the line that tells who it is. */
+/** What an agent says, or an operator in its place, and the line that tells who it is. */
 
 import { paintAvatar } from "./avatar.js";
+import { withoutImages } from "./content.js";
 import { CopyButton } from "./copy-button.js";
-import { h, setText } from "./dom.js";
+import { h, icon, setText } from "./dom.js";
 import { clock, displayName, fullTime } from "./format.js";
+import { personName } from "./people.js";
+import { pictureOf } from "./picture.js";
 import { Prose } from "./prose.js";
 
 export class AgentMessage {
   #prose = new Prose();
+  #body = h("div", { class: "message-body" }, this.#prose.element);
   #text = "";
+  #parts = null;
   element = h(
     "article",
     { class: "message", "data-role": "agent" },
-    this.#prose.element,
-    h("div", { class: "message-meta" }, new CopyButton(() => this.#text, "Copy answer").element),
+    this.#body,
+    h("div", { class: "message-meta" }, new CopyButton(() => withoutImages(this.#text), "Copy answer").element),
   );
 
   /** @param {import("./session.js").Answer} item */
-  update({ text, sender, state }) {
+  update({ text, parts = null, sender, state, isOperator = false }) {
     this.#text = text;
-    this.element.setAttribute("aria-label", displayName(sender));
+    this.element.setAttribute("aria-label", isOperator ? personName(sender) : displayName(sender));
     this.element.dataset.state = state;
-    this.#prose.update(text);
+    if (isOperator) this.element.dataset.role = "operator";
+    if (!parts) this.#prose.update(text);
+    else if (parts !== this.#parts) this.#body.replaceChildren(...parts.map((part) => partNode(part, displayName(sender))));
+    this.#parts = parts;
   }
+}
+
+function partNode(part, sender) {
+  if (part.kind !== "text") return pictureOf(part, sender);
+  const prose = new Prose();
+  prose.update(part.text);
+  return prose.element;
 }
 
 /** Who speaks from here on, and since when. */
 export class SpeakerLine {
   #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
   #name = h("span", { class: "speaker-name" });
+  #mark = h("span", { class: "person-mark", hidden: true }, icon("person"), "person");
   #time = h("time", { class: "message-time" });
-  element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#time);
+  element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#mark, this.#time);
 
-  update({ sender, ts }) {
+  update({ sender, ts, isOperator = false }) {
     paintAvatar(this.#avatar, sender);
-    setText(this.#name, displayName(sender));
+    setText(this.#name, isOperator ? personName(sender) : displayName(sender));
+    this.#mark.hidden = !isOperator;
+    this.element.classList.toggle("is-person", isOperator);
     setTime(this.#time, ts);
   }
 }

@@ -1,6 +1,7 @@
 /** One conversation of the list: a link, a menu, and in its place for a moment a field or a question. */
 
-import { button, h, iconButton, setAttribute, setText } from "./dom.js";
+import { ConfirmQuestion } from "./confirm-question.js";
+import { h, iconButton, setAttribute, setText } from "./dom.js";
 import { ago, displayName } from "./format.js";
 import { InlineForm } from "./inline-form.js";
 import { marked } from "./marks.js";
@@ -59,15 +60,14 @@ export class PastEntry {
   }
 
   askDelete() {
-    const problem = h("p", { class: "field-problem", role: "alert" });
-    const remove = button("solid-button danger-button", () => this.#remove(remove, problem), "Delete");
-    const keep = button("quiet-button", () => this.#restore(), "Keep");
-    const cancel = (event) => event.key === "Escape" && (event.stopPropagation(), this.#restore());
-    const words = h("p", {}, `Delete “${this.#shownTitle}” for everybody?`);
-    const question = h("div", { class: "entry-question", role: "group", onkeydown: cancel }, words, problem);
-    question.append(h("div", { class: "field-actions" }, keep, remove));
-    this.element.replaceChildren(question);
-    keep.focus();
+    const question = new ConfirmQuestion({
+      words: `Delete “${this.#shownTitle}” for everybody?`,
+      yes: "Delete",
+      act: () => this.#intents.delete(this.id),
+      cancel: () => this.#restore(),
+    });
+    this.element.replaceChildren(question.element);
+    question.focus();
   }
 
   #save(form, title) {
@@ -75,14 +75,6 @@ export class PastEntry {
     if (title === this.#shownTitle) return this.#restore();
     this.#intents.rename(this.id, title).then(() => this.#restore(), (error) => form.explain(error.message));
     return "";
-  }
-
-  #remove(remove, problem) {
-    remove.disabled = true;
-    this.#intents.delete(this.id).catch((error) => {
-      remove.disabled = false;
-      setText(problem, error.message);
-    });
   }
 
   #restore() {

@@ -9,6 +9,7 @@ import { isMe, isViewer, personName } from "./people.js";
 import { invitation } from "./server.js";
 
 const NAME_CHARS = 100;
+const ROLES = { viewer: "reads only", operator: "operator" };
 
 export class PeoplePanel {
   #count;
@@ -64,7 +65,7 @@ class Participant {
   update({ name, role, connections, isMe }) {
     paintAvatar(this.#avatar, name);
     setText(this.#name, personName(name));
-    const about = [isMe && "you", role === "viewer" && "reads only", connections > 1 && `${connections} windows`];
+    const about = [isMe && "you", ROLES[role], connections > 1 && `${connections} windows`];
     setText(this.#about, about.filter(Boolean).join(" · "));
     this.element.dataset.role = role;
   }

@@ -2,7 +2,10 @@
 
 import { CopyButton } from "./copy-button.js";
 import { h } from "./dom.js";
+import { picture } from "./picture.js";
 import { parse } from "./richtext.js";
+
+const KNOWLEDGE = "/api/agent-chat/knowledge/";
 
 export class Prose {
   element = h("div", { class: "prose" });
@@ -29,6 +32,11 @@ const BLOCKS = {
   rule: () => h("hr"),
   list: ({ ordered, start, items }) =>
     h(ordered ? "ol" : "ul", { dir: "auto", start: ordered && start !== 1 ? start : null }, ...items.map(itemNode)),
+  table: ({ align, head, rows }) => {
+    const row = (cells, tag) => h("tr", {}, ...cells.map((parts, place) => cell(tag, align[place], parts)));
+    const body = h("tbody", {}, ...rows.map((cells) => row(cells, "td")));
+    return h("div", { class: "table", tabindex: 0 }, h("table", {}, h("thead", {}, row(head, "th")), body));
+  },
   code: ({ language, text }) =>
     h(
       "figure",
@@ -37,6 +45,10 @@ const BLOCKS = {
       h("pre", { tabindex: 0, "aria-label": "Code" }, h("code", {}, text)),
     ),
 };
+
+function cell(tag, align, parts) {
+  return h(tag, { "data-align": align, dir: "auto", scope: tag === "th" ? "col" : null }, inlineNodes(parts));
+}
 
 function blockNode(block) {
   return BLOCKS[block.kind](block);
@@ -54,9 +66,15 @@ const INLINE = {
   code: ({ text }) => h("code", {}, text),
   strong: ({ parts }) => h("strong", {}, inlineNodes(parts)),
   em: ({ parts }) => h("em", {}, inlineNodes(parts)),
+  image: ({ url, alt }) => picture(url, alt || "Image"),
   link: ({ href, parts }) =>
-    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer" }, inlineNodes(parts)),
+    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer", class: linkClass(href) }, inlineNodes(parts)),
 };
+
+/** What an answer relies on looks like a source, not like a way to go. */
+function linkClass(href) {
+  return href.startsWith(KNOWLEDGE) ? "citation" : null;
+}
 
 function inlineNodes(parts) {
   return parts.map((part) => INLINE[part.kind](part));

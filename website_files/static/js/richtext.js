@@ -4,9 +4,11 @@
  * Every search is bounded, so that no text, however hostile, takes longer than its length.
  *
  * @typedef {{kind: "text"|"code", text: string} | {kind: "strong"|"em", parts: Inline[]} |
- *   {kind: "link", href: string, parts: Inline[]}} Inline
+ *   {kind: "link", href: string, parts: Inline[]} | {kind: "image", url: string, alt: string}} Inline An image carries
+ *   itself in its address (`data:`); one from elsewhere is a link.
  * @typedef {{kind: "paragraph", parts: Inline[]} | {kind: "heading", level: number, parts: Inline[]} |
  *   {kind: "code", language: string, text: string} | {kind: "quote", blocks: Block[]} | {kind: "rule"} |
+ *   {kind: "table", align: string[], head: Inline[][], rows: Inline[][][]} |
  *   {kind: "list", ordered: boolean, start: number, items: Block[][]}} Block each with `source`, the text it stands for
  */
 
@@ -16,6 +18,7 @@ const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]{0,30})[^`]*$/;
 const HEADING = /^ {0,3}(#{1,6}) +(.+)$/;
 const QUOTE = /^ {0,3}> ?/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})\s*$/;
+const COLUMNS = /^\|?(?: *:?-+:? *\|)* *:?-+:? *\|?$/; // the line below a table's head
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)]) +/;
 
 /** @returns {Block[]} */
@@ -39,6 +42,7 @@ function readBlock(lines, at, depth) {
   if (heading) return [{ kind: "heading", level: heading[1].length, parts: inline(heading[2].trim()) }, at + 1];
   if (QUOTE.test(line)) return readQuote(lines, at, depth);
   if (ITEM.test(line)) return readList(lines, at, depth);
+  if (isTable(line, lines[at + 1])) return readTable(lines, at);
   return readParagraph(lines, at);
 }
 
@@ -83,9 +87,32 @@ function dedent(line, width) {
   return line.slice(Math.min(width, line.length - line.trimStart().length));
 }
 
+function isTable(line, next = "") {
+  const isHead = line.includes("|") && next.includes("-") && COLUMNS.test(next.trim());
+  return isHead && cells(line).length === cells(next).length;
+}
+
+function readTable(lines, at) {
+  const end = findFrom(lines, at + 2, (line) => !line.includes("|"));
+  const [head, columns, ...rows] = lines.slice(at, end).map(cells);
+  const row = (texts) => head.map((_, place) => inline(texts[place] ?? ""));
+  return [{ kind: "table", align: columns.map(alignment), head: row(head), rows: rows.map(row) }, end];
+}
+
+function cells(line) {
+  const bare = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  return bare.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+function alignment(column) {
+  if (!column.endsWith(":")) return "start";
+  return column.startsWith(":") ? "center" : "end";
+}
+
 function readParagraph(lines, at, isFlat = false) {
   const starts = (line) => [FENCE, HEADING, QUOTE, RULE, ITEM].some((mark) => mark.test(line));
-  const end = findFrom(lines, at + 1, (line) => !isFlat && (!line.trim() || starts(line)));
+  const isOver = (line, place) => !line.trim() || starts(line) || isTable(line, lines[place + 1]);
+  const end = findFrom(lines, at + 1, (line, place) => !isFlat && isOver(line, place));
   const text = lines.slice(at, end).join("\n").trim();
   return [text ? { kind: "paragraph", parts: inline(text) } : null, end];
 }
@@ -95,6 +122,9 @@ function findFrom(lines, at, test) {
   return at;
 }
 
+const ADDRESS = String.raw`(?:https?:\/\/|mailto:|\/(?![\/\\]))`; // of another page, a mailbox, this server
+const HERE = "https://here.invalid"; // stands for this server's own origin
+
 const MARK = new RegExp(
   [
     String.raw`\\(?<escaped>[\\${"`"}*_\[\]#])`,
@@ -102,7 +132,8 @@ const MARK = new RegExp(
     String.raw`\*\*(?=\S)(?<strong>[^\n]{1,600}?)(?<=\S)\*\*(?!\*)`,
     String.raw`(?<![\w*])\*(?=[^\s*])(?<em>[^*\n]{1,400}?)(?<=\S)\*(?![\w*])`,
     String.raw`(?<!\w)_(?=[^\s_])(?<low>[^_\n]{1,400}?)(?<=\S)_(?!\w)`,
-    String.raw`\[(?<label>[^\[\]\n]{1,400})\]\((?<href>https?:\/\/[^\s<>]{1,2000}?)\)(?!\))`,
+    String.raw`!\[(?<alt>[^\[\]\n]{0,400})\]\((?<image>data:image\/[\w+.-]{1,20};base64,[\w+\/=]+)\)`,
+    String.raw`!?\[(?<label>[^\[\]\n]{1,400})\]\((?<href>${ADDRESS}[^\s<>]{0,2000}?)(?:\s{1,9}"[^"\n]{0,400}")?\)(?!\))`,
     String.raw`(?<![\w/])(?<bare>https?:\/\/[^\s<>"${"`"}]{1,2000})`,
   ].join("|"),
   "gi",
@@ -124,19 +155,25 @@ export function inline(text, depth = 0) {
 }
 
 function readMark({ 0: whole, groups }, depth) {
-  const { escaped, code, strong, em, low, label, href, bare } = groups;
+  const { escaped, code, strong, em, low, alt, image, label, href, bare } = groups;
   const inner = (text) => inline(text, depth + 1);
   if (escaped) return [{ kind: "text", text: escaped }, whole.length];
   if (code) return [{ kind: "code", text: code }, whole.length];
   if (strong) return [{ kind: "strong", parts: inner(strong) }, whole.length];
   if (em || low) return [{ kind: "em", parts: inner(em ?? low) }, whole.length];
+  if (image) return [{ kind: "image", url: image, alt }, whole.length];
   if (href) return [link(href, [{ kind: "text", text: label }], whole), whole.length];
   const url = bare.replace(/[.,;:!?'")\]*_]+$/, ""); // the end of the sentence is not the end of the address
   return [link(url, [{ kind: "text", text: url }], url), url.length];
 }
 
-/** Only http and https, and only what the browser itself can read as an address. */
+/** Only the web, mail and this server's own pages, and only what the browser itself can read as an address. */
 function link(href, parts, written) {
-  const isWeb = /^https?:\/\//i.test(href) && URL.canParse(href);
-  return isWeb ? { kind: "link", href, parts } : { kind: "text", text: written };
+  return isSafe(href) ? { kind: "link", href, parts } : { kind: "text", text: written };
+}
+
+function isSafe(href) {
+  if (!URL.canParse(href, HERE)) return false;
+  const { protocol, origin } = new URL(href, HERE);
+  return href.startsWith("/") ? origin === HERE : ["http:", "https:", "mailto:"].includes(protocol);
 }

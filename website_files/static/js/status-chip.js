@@ -7,6 +7,7 @@ const WORDS = {
   connecting: "Connecting…",
   offline: "Offline",
   refused: "Not connected",
+  deleted: "Deleted",
 };
 
 export class StatusChip {
@@ -21,10 +22,10 @@ export class StatusChip {
     this.#button.addEventListener("click", reconnect);
   }
 
-  /** @param {"online"|"connecting"|"offline"|"refused"} status */
+  /** @param {"online"|"connecting"|"offline"|"refused"|"deleted"} status */
   update(status) {
     this.#element.dataset.status = status;
     setText(this.#label, WORDS[status]);
-    this.#button.hidden = status === "online" || status === "connecting";
+    this.#button.hidden = status !== "offline" && status !== "refused";
   }
 }

@@ -3,6 +3,7 @@
  * Some model servers give every call of a turn the same id: a call that is done is never taken for the next one.
  */
 
+import { resultParts, wordsOf } from "./content.js";
 import { finishMessage, putItem } from "./turns.js";
 
 export function onToolCall(turn, { message_id: messageId, sender, content, tool_calls: calls }, ts) {
@@ -19,15 +20,14 @@ export function onExecuteFunction(turn, { call_id: callId, func_name: name, argu
 export function onExecutedFunction(turn, content, ts) {
   const { call_id: callId, func_name: name, arguments: given, content: result, is_exec_success: ok } = content;
   const open = openCall(turn, callId, name) ?? newCall(turn, callId, name, given, null, ts);
-  return putItem(turn, ended(open, textOf(result), ok !== false));
+  return putItem(turn, ended(open, result, ok !== false));
 }
 
 /** Repeats what is known, except for a call that no function was run for. */
 export function onToolResponse(turn, { tool_responses: responses }) {
   return (responses ?? []).reduce((each, { tool_call_id: callId, content }) => {
     const open = callId ? openCall(each, callId) : undefined;
-    const result = textOf(content);
-    return open ? putItem(each, ended(open, result, !result.startsWith("Error"))) : each;
+    return open ? putItem(each, ended(open, content, !String(content).startsWith("Error"))) : each;
   }, turn);
 }
 
@@ -36,24 +36,24 @@ function asked(turn, call, sender, ts) {
   return newCall(turn, call.id, name, given, sender, ts);
 }
 
+const NOTHING_YET = { result: null, parts: null, progress: null, state: "running" };
+
 function newCall(turn, callId, name = "tool", given = null, sender = null, ts) {
   const speaker = sender ?? turn.items.findLast((item) => item.sender)?.sender ?? turn.agent;
   const key = `call-${callId ?? name}-${turn.items.length}`;
-  return { kind: "tool", key, callId, sender: speaker, name, arguments: given, result: null, state: "running", ts };
+  return { kind: "tool", key, callId, sender: speaker, name, arguments: given, ...NOTHING_YET, ts };
 }
 
 /** A call that was denied is over, too, but still gets the words that the model is told. */
-function ended(call, result, isGood) {
-  return { ...call, result, state: call.state === "denied" ? "denied" : isGood ? "ok" : "failed" };
+function ended(call, content, isGood) {
+  const parts = resultParts(content ?? "");
+  const isPlain = parts.every((part) => part.kind === "text");
+  const state = call.state === "denied" ? "denied" : isGood ? "ok" : "failed";
+  return { ...call, result: wordsOf(parts), parts: isPlain ? null : parts, progress: null, state };
 }
 
 export function openCall(turn, callId, name) {
   const isMeant = (item) => (callId ? item.callId === callId : item.name === name);
   const isOpen = ({ state, result }) => state === "denied" ? result === null : ["running", "waiting"].includes(state);
   return turn.items.find((item) => item.kind === "tool" && isOpen(item) && isMeant(item));
-}
-
-function textOf(result) {
-  if (typeof result === "string") return result;
-  return result === null || result === undefined ? "" : JSON.stringify(result);
 }

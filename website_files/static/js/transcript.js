@@ -2,6 +2,7 @@
 
 import { ErrorCard } from "./error-card.js";
 import { KeyedList } from "./keyed-list.js";
+import { SpendingPanel } from "./spending-panel.js";
 import { ShownTurns, turnActions } from "./turn-actions.js";
 import { TurnView } from "./turn.js";
 import { newTurn } from "./turns.js";
@@ -11,20 +12,28 @@ export class Transcript {
   #errors;
   #notice;
   #shown = new ShownTurns();
+  #sessionId = null;
 
   /** @param intents what can be asked of a turn, and `dismiss(key)` for an error */
   constructor(element, intents) {
-    this.#turns = new KeyedList(element.querySelector(".turns"), () => new TurnView(intents));
+    const spending = new SpendingPanel();
+    const all = { ...intents, spending, sessionId: () => this.#sessionId };
+    element.append(spending.element);
+    this.#turns = new KeyedList(element.querySelector(".turns"), () => new TurnView(all));
     const errors = element.querySelector(".session-errors");
     this.#errors = new KeyedList(errors, (error) => new ErrorCard(error, intents));
     this.#notice = element.querySelector(".replaced-notice");
   }
 
-  /** @param {import("./session.js").State} state */
-  update(state, connection) {
+  /**
+   * @param {import("./session.js").State} state
+   * @param {import("./arrangement.js").Level} level how much of the agents' work is shown
+   */
+  update(state, connection, level = "tools") {
     const actions = turnActions(state, connection === "online");
-    const turns = state.turns.map((turn) => this.#shown.show(turn, actions(turn)));
-    this.#turns.update([...turns, ...state.pending.map((message) => pendingTurn(message, connection))]);
+    const turns = state.turns.map((turn) => this.#shown.show(turn, actions(turn), level));
+    this.#sessionId = state.sessionId;
+    this.#turns.update([...turns, ...state.pending.map((message) => ({ ...pendingTurn(message, connection), level }))]);
     this.#errors.update(state.errors);
     this.#notice.hidden = !state.replaced;
   }

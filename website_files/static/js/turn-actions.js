@@ -1,5 +1,6 @@
 /** What a person may do with each turn now. Pure. */
 
+import { isPassedOn } from "./arrangement.js";
 import { isMine, isViewer, showsNames } from "./people.js";
 import { runningTurn } from "./session.js";
 
@@ -11,7 +12,8 @@ import { runningTurn } from "./session.js";
 export function turnActions(state, isOnline) {
   const running = runningTurn(state);
   const next = state.turns.find((turn) => turn.status === "queued");
-  const isQuiet = !running && !next;
+  const isQuiet = !running && !next && !state.held;
+  const last = state.turns.findLast((turn) => turn.number > 0);
   const always = [showsNames(state) && "named", isOnline && "online"].filter(Boolean);
   if (isViewer(state)) return () => always;
 
@@ -23,22 +25,23 @@ export function turnActions(state, isOnline) {
       edit: isOwn && counts && (waits || turn === running || isQuiet),
       withdraw: isOwn && waits,
       "send-now": isOwn && running && turn === next,
-      retry: isQuiet && counts && turn === state.turns.at(-1),
+      retry: isQuiet && counts && turn === last && turn.message !== null && !isPassedOn(turn),
       answer: turn === running,
     };
     return [...always, ...Object.keys(can).filter((action) => can[action])];
   };
 }
 
-/** Keeps what was made of an object as long as neither it nor its actions change: views compare by identity. */
+/** Keeps what was made of an object as long as nothing about it changes: views compare by identity. */
 export class ShownTurns {
-  #known = new WeakMap(); // turn → { actions, shown }
+  #known = new WeakMap(); // turn → { how, shown }
 
-  show(turn, actions) {
+  show(turn, actions, level) {
+    const how = [level, ...actions].join();
     const known = this.#known.get(turn);
-    if (known?.actions === actions.join()) return known.shown;
-    const shown = { ...turn, can: new Set(actions) };
-    this.#known.set(turn, { actions: actions.join(), shown });
+    if (known?.how === how) return known.shown;
+    const shown = { ...turn, can: new Set(actions), level };
+    this.#known.set(turn, { how, shown });
     return shown;
   }
 }

@@ -1,23 +1,14 @@
 /** One turn: what the person wrote, all that the agents did about it, and how it ended. */
 
+import { arranged, isPassedOn } from "./arrangement.js";
 import { paintAvatar } from "./avatar.js";
 import { button, h, icon, setText } from "./dom.js";
-import { ErrorCard } from "./error-card.js";
-import { costs, displayName } from "./format.js";
+import { displayName } from "./format.js";
+import { itemView } from "./items.js";
 import { KeyedList } from "./keyed-list.js";
-import { AgentMessage, SpeakerLine } from "./message.js";
 import { PersonMessage } from "./person-message.js";
-import { QuestionCard } from "./question-card.js";
 import { isOpenQuestion } from "./questions.js";
-import { ToolCard } from "./tool-card.js";
-
-const ITEMS = {
-  speaker: () => new SpeakerLine(),
-  message: () => new AgentMessage(),
-  tool: () => new ToolCard(),
-  question: (item, intents) => new QuestionCard(item, intents),
-  error: (item, { startOver }) => new ErrorCard(item, { startOver }),
-};
+import { costs } from "./spending.js";
 
 const ENDS = {
   stopped: "Stopped",
@@ -34,9 +25,9 @@ export class TurnView {
 
   /** What can be asked of a turn: see main.js. */
   constructor(intents) {
-    this.#list = new KeyedList(this.#items, (item) => ITEMS[item.kind](item, intents));
+    this.#list = new KeyedList(this.#items, (item) => itemView(item, intents));
     this.#person = new PersonMessage(intents);
-    this.#ending = new EndingLine(intents.retry);
+    this.#ending = new EndingLine(intents);
     this.element = h(
       "section",
       { class: "turn" },
@@ -44,14 +35,16 @@ export class TurnView {
     );
   }
 
-  /** @param {import("./session.js").Turn & {can: Set<string>}} turn */
+  /** @param {import("./session.js").Turn & {can: Set<string>, level: import("./arrangement.js").Level}} turn */
   update(turn) {
+    const items = turn.items.map((item) => withRights(item, turn.can));
+    const shown = arranged({ ...turn, items }, turn.level);
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
     this.#person.element.hidden = !turn.message;
     if (turn.message) this.#person.update(turn);
-    this.#list.update(withSpeakers(turn.items.map((item) => withRights(item, turn.can))));
-    this.#working.update(turn);
+    this.#list.update(shown);
+    this.#working.update(turn, shown.at(-1));
     this.#ending.update(turn);
   }
 }
@@ -61,16 +54,6 @@ function withRights(item, can) {
   return item.kind === "question" ? { ...item, canAnswer: can.has("answer"), isOnline: can.has("online") } : item;
 }
 
-/** Puts a line with the speaker's name where the speaker changes. */
-function withSpeakers(items) {
-  let last = null;
-  return items.flatMap((item) => {
-    if (!item.sender || item.sender === last) return [item];
-    last = item.sender;
-    return [{ kind: "speaker", key: `speaker-${item.key}`, sender: item.sender, ts: item.ts }, item];
-  });
-}
-
 /** Says that something goes on while there is nothing else to see. */
 class WorkingLine {
   #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
@@ -78,42 +61,50 @@ class WorkingLine {
   #dots = h("span", { class: "dots", "aria-hidden": "true" });
   element = h("div", { class: "working", hidden: true }, this.#avatar, this.#dots, this.#text);
 
-  update(turn) {
-    const last = turn.items.at(-1);
-    const isSeen = last?.state === "streaming" || turn.items.some(isOpenQuestion);
-    this.element.hidden = turn.status !== "running" || isSeen;
+  /** @param last what is the last to be seen */
+  update(turn, last) {
+    const newest = last?.kind === "inner" ? last.items.at(-1) : last;
+    const isSeen = newest?.state === "streaming" || turn.items.some(isOpenQuestion);
+    this.element.hidden = turn.status !== "running" || isSeen || isPassedOn(turn);
     if (this.element.hidden) return;
-    const tool = turn.items.findLast((item) => item.state === "running");
-    const who = turn.speaker ?? last?.sender ?? turn.agent;
-    this.#avatar.hidden = Boolean(last?.sender && last.sender === who);
+    const tools = turn.items.filter((item) => item.state === "running");
+    const who = turn.speaker ?? newest?.sender ?? turn.agent;
+    this.#avatar.hidden = Boolean(newest?.sender && newest.sender === who);
     paintAvatar(this.#avatar, who);
-    setText(this.#text, tool ? `Running ${tool.name}…` : `${displayName(who)} is thinking…`);
+    setText(this.#text, tools.length ? `Running ${toolNames(tools)}…` : `${displayName(who)} is thinking…`);
   }
 }
 
+function toolNames(tools) {
+  return tools.length === 1 ? tools[0].name : `${tools.length} tools`;
+}
+
+/** How the turn ended, and what it took. */
 class EndingLine {
   #state = h("span", { class: "ending-state" });
-  #costs = h("span", { class: "ending-costs" });
+  #costs = button("text-button ending-costs", () => {});
   #retry;
+  #usage = {};
 
-  constructor(retry) {
+  /** @param {{retry(): void, spending: import("./spending-panel.js").SpendingPanel}} intents */
+  constructor({ retry, spending }) {
     this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
     this.#retry.title = "Answer this anew";
+    this.#costs.title = "What each agent took";
+    spending.attach(this.#costs, () => this.#usage);
     this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#costs);
   }
 
   update(turn) {
     const end = ENDS[turn.status] ?? "";
-    const spent = turn.status === "withdrawn" ? "" : costs(turn).join(" · ");
+    const spent = turn.status === "withdrawn" || isPassedOn(turn) ? "" : costs(turn).join(" · ");
+    this.#usage = turn.usage ?? {};
     setText(this.#state, end);
     setText(this.#costs, spent);
+    this.#costs.hidden = !spent;
+    this.#costs.disabled = Object.keys(this.#usage.agents ?? {}).length === 0;
     this.#retry.hidden = !turn.can.has("retry");
     this.#retry.disabled = !turn.can.has("online");
     this.element.hidden = !end && !spent && this.#retry.hidden;
-    if (turn.usage) this.#costs.title = tokens(turn.usage);
   }
-}
-
-function tokens({ prompt_tokens: read = 0, completion_tokens: written = 0 }) {
-  return `${read} tokens read, ${written} written`;
 }

@@ -1,10 +1,17 @@
 /** Small pure helpers to change one turn, or one item of a turn, and leave all others as they are. */
 
+import { partsOf, wordsOf } from "./content.js";
+
 export function newTurn(number, key = `turn-${number}`) {
   return {
     key, number, status: "queued", message: null, versions: 0, items: [],
-    agent: null, speaker: null, durationMs: null, usage: null,
+    agent: null, speaker: null, durationMs: null, usage: null, codeChanges: [],
   };
+}
+
+/** Nothing more is to come where no message waits for an answer: an operator's word, a hand-over. */
+export function settled(turn) {
+  return turn.status === "queued" && !turn.message ? { ...turn, status: "completed" } : turn;
 }
 
 /** Changes the turn with that number; one that nobody told of yet is made. */
@@ -26,12 +33,21 @@ export function putItemBehind(turn, key, item) {
   return { ...turn, items: turn.items.toSpliced(at, 0, item) };
 }
 
-/** The whole text takes the place of what was streamed. A message that turns out to be empty disappears. */
-export function finishMessage(turn, { message_id: key, sender, content, partial }, ts) {
-  const text = typeof content === "string" ? content : "";
-  if (!text.trim()) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
-  const state = partial ? "partial" : "done";
-  return putItem(turn, { kind: "message", key, sender, text, length: 0, state, ts });
+/** The whole takes the place of what was streamed. A message that turns out to be empty disappears. */
+export function finishMessage(turn, { message_id: key, sender, content, partial, operator }, ts) {
+  const parts = partsOf(content);
+  const text = wordsOf(parts);
+  const isPlain = parts.every((part) => part.kind === "text");
+  if (isPlain && !text.trim()) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
+  const message = { kind: "message", key, sender, text, parts: isPlain ? null : parts, length: 0, ts };
+  return putItem(turn, { ...message, state: partial ? "partial" : "done", isOperator: operator === true });
+}
+
+/** Items that are new or changed belong to the nested chat that is held by `agent`. */
+export function within(agent, before, turn) {
+  if (!agent || turn.items === before.items) return turn;
+  const known = new Set(before.items);
+  return { ...turn, items: turn.items.map((item) => (known.has(item) ? item : { ...item, within: agent })) };
 }
 
 /** How many Unicode characters there are; JavaScript's own `length` counts some of them twice. */

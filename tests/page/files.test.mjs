@@ -1,0 +1,104 @@
+/** Files: the server's list as it is now, and what is on its way there. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Files } from "../../website_files/static/js/files.js";
+import { MAX_BYTES, Uploads } from "../../website_files/static/js/uploads.js";
+
+const file = (path, size = 1) => ({ path, size, modified: "2026-11-21T05:09:42.304Z" });
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Requests that wait for the test to answer them. */
+function server() {
+  const asked = [];
+  const fetch = (id) =>
+    new Promise((resolve, reject) => asked.push({ id, answer: (...files) => resolve({ files }), reject }));
+  return { asked, fetch };
+}
+
+test("many changes while the list is being read are one more request", async () => {
+  const { asked, fetch } = server();
+  const files = new Files(() => {}, fetch);
+  files.open("s1");
+  for (let i = 0; i < 20; i += 1) files.refresh();
+  asked[0].answer(file("a"));
+  await settled();
+  assert.equal(asked.length, 2);
+
+  asked[1].answer(file("a"), file("b"));
+  await settled();
+  assert.deepEqual(files.entries.map(({ path }) => path), ["a", "b"]);
+  assert.equal(asked.length, 2);
+});
+
+test("the list of a conversation that was left is not shown", async () => {
+  const { asked, fetch } = server();
+  const files = new Files(() => {}, fetch);
+  files.open("s1");
+  files.open("s2");
+  asked[0].answer(file("of s1"));
+  await settled();
+  assert.deepEqual([files.entries, asked[1].id], [[], "s2"]);
+
+  asked[1].answer(file("of s2"));
+  await settled();
+  assert.deepEqual(files.entries.map(({ path }) => path), ["of s2"]);
+});
+
+test("a list that cannot be read says why, and keeps what is known", async () => {
+  const { asked, fetch } = server();
+  const files = new Files(() => {}, fetch);
+  files.open("s1");
+  asked[0].answer(file("a"));
+  await settled();
+  files.refresh();
+  asked[1].reject(new Error("Not now."));
+  await settled();
+
+  assert.deepEqual([files.entries.length, files.problem], [1, "Not now."]);
+});
+
+/** A server that takes files when the test says so. */
+function uploading() {
+  const sent = [];
+  const uploads = new Uploads(() => {}, ({ name }, progressed) => {
+    const done = new Promise((resolve, reject) => sent.push({ name, progressed, take: resolve, refuse: reject }));
+    return { done, cancel: () => sent.at(-1).refuse(new Error("Cancelled.")) };
+  });
+  return { sent, uploads };
+}
+const given = (...names) => names.map((name) => ({ name, file: { size: 10 } }));
+const states = ({ entries }) => entries.map(({ state, note }) => [state, note]);
+
+test("files go one after another, and a refused one does not hold up the next", async () => {
+  const { sent, uploads } = uploading();
+  uploads.add("s1", given("a", "b"));
+  assert.deepEqual(states(uploads), [["running", ""], ["waiting", ""]]);
+  sent[0].progressed(4);
+  assert.equal(uploads.entries[0].sent, 4);
+  sent[0].refuse(new Error("No such name."));
+  await settled();
+  sent[1].take({ kind: "modified" });
+  await settled();
+
+  assert.deepEqual(states(uploads), [["failed", "No such name."], ["done", "Replaced"]]);
+});
+
+test("what is too large is never sent", () => {
+  const { sent, uploads } = uploading();
+  uploads.add("s1", [{ name: "a", file: { size: MAX_BYTES + 1 } }]);
+
+  assert.deepEqual([sent.length, uploads.entries[0].state], [0, "failed"]);
+  assert.match(uploads.entries[0].note, /Too large/);
+});
+
+test("one that is dismissed is cancelled, and leaves room for the next", async () => {
+  const { sent, uploads } = uploading();
+  uploads.add("s1", given("a", "b"));
+  uploads.dismiss(uploads.entries[0].key);
+  await settled();
+
+  assert.deepEqual(sent.map(({ name }) => name), ["a", "b"]);
+  assert.deepEqual(states(uploads), [["running", ""]]);
+});

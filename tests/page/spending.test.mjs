@@ -1,0 +1,43 @@
+/** Tokens and money: of a turn, of each agent, of the whole conversation. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { byAgent, costs, totals } from "../../website_files/static/js/spending.js";
+import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
+
+const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", duration_ms: 1200, usage }, turn];
+
+test("what a turn took is told as far as it is known", () => {
+  const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
+
+  assert.deepEqual(costs({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
+  assert.deepEqual(costs({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
+  assert.deepEqual(costs({ durationMs: null, usage: null }), []);
+});
+
+test("who took most comes first", () => {
+  const agents = {
+    planner: { prompt_tokens: 10, completion_tokens: 1, cost: 0.1 },
+    coder: { prompt_tokens: 5, completion_tokens: 5, cost: 0.2 },
+    tester: { prompt_tokens: 1, completion_tokens: 1, cost: null },
+  };
+
+  assert.deepEqual(byAgent({ agents }).map(({ name, cost }) => [name, cost]), [["coder", 0.2], ["planner", 0.1], ["tester", null]]);
+  assert.deepEqual(byAgent({}), []);
+});
+
+test("a conversation costs what all its turns cost, also those that no longer count", () => {
+  const usage = { prompt_tokens: 100, completion_tokens: 50, cost: 0.5 };
+  const state = fold([
+    confirmed(), asked(), started(), spent(usage), rewound([1], "retry"),
+    asked(2, "m2"), started(2, "m2"), spent({ ...usage, cost: null }, 2),
+  ]);
+
+  assert.deepEqual(totals(state.spent), ["300 tokens", "at least $0.50"]);
+});
+
+test("where nothing is known, nothing is said", () => {
+  assert.deepEqual(totals(fold([confirmed(), asked(), started(), ["turn_completed", {}, 1]]).spent), []);
+  assert.deepEqual(totals(fold([confirmed(), asked(), started(), ended()]).spent), ["3 tokens"]);
+});

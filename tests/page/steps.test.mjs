@@ -1,0 +1,219 @@
+/** What stands between a question and its answer: thoughts, nested chats, hand-overs, files, progress, AG2's events. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { arranged } from "../../website_files/static/js/arrangement.js";
+import { turnActions } from "../../website_files/static/js/turn-actions.js";
+import { asked, called, confirmed, ended, fold, ran, responded, runs, said, started, stream } from "./frames.mjs";
+
+const PICTURE = "data:image/png;base64,iVBORw0KGgo=";
+const begun = [confirmed(), asked(), started()];
+const items = (state, turn = 0) => state.turns[turn].items;
+const kinds = (state, turn = 0) => items(state, turn).map((item) => item.kind);
+const shown = (state, level, turn = 0) => arranged(state.turns[turn], level).map((item) => item.kind);
+
+const thinks = (offset, content) => {
+  return ["stream", { message_id: "r1", sender: "forecaster", offset, content, kind: "reasoning" }];
+};
+const thought = (content, message_id = "r1") => ["reasoning", { message_id, sender: "forecaster", content }, 1];
+const inner = ([type, content, turn]) => [type, { ...content, within: "writer" }, turn];
+const says = (sender, content, message_id) => said(content, 1, { sender, message_id });
+const handoff = (kind, from, to, reason = "", turn = 1) => ["handoff", { kind, from, to, reason }, turn];
+const file = (path, kind, turn = 1, by = "coder") => ["file_changed", { path, kind, size: 3, by }, turn];
+const bar = (done, more = {}) => ["progress", { turn: 1, id: "c1", tool: "forecast", done, total: 10, text: "Reading", ...more }];
+const operator = (text, turn) => [
+  "text", { content: text, sender: "Ann", recipient: "user", message_id: `o${turn}`, operator: true }, turn,
+];
+
+test("thoughts stream apart from the answer, and are over when it begins", () => {
+  const thinking = fold([...begun, thinks(0, "Hm"), thinks(2, "m.")]);
+  const speaking = fold([stream(0, "Sunny")], thinking);
+
+  assert.deepEqual(items(thinking).map(({ kind, text, state }) => [kind, text, state]), [["reasoning", "Hmm.", "streaming"]]);
+  assert.deepEqual(items(speaking).map((item) => item.state), ["done", "streaming"]);
+});
+
+test("the whole thoughts take the place of what was streamed, before the answer", () => {
+  const state = fold([...begun, thinks(0, "Hm"), stream(0, "Sun"), thought("Hmm, yes."), said("Sunny.")]);
+
+  assert.deepEqual(items(state).map(({ kind, text }) => [kind, text]), [["reasoning", "Hmm, yes."], ["message", "Sunny."]]);
+});
+
+test("thoughts that were not streamed stand before an answer that was", () => {
+  assert.deepEqual(kinds(fold([...begun, stream(0, "Sun"), thought("Hm."), said("Sunny.")])), ["reasoning", "message"]);
+});
+
+test("empty thoughts are none", () => {
+  assert.deepEqual(kinds(fold([...begun, thought(" ")])), []);
+});
+
+test("a turn that ends ends its thoughts", () => {
+  assert.equal(items(fold([...begun, thinks(0, "Hm"), ended("stopped")]))[0].state, "partial");
+});
+
+test("a nested chat is one block with all that belongs to it, and the answer stands outside", () => {
+  const state = fold([
+    ...begun,
+    inner(["post_carryover_processing", { chat_info: { sender: "writer", recipient: "critic" } }, 1]),
+    inner(says("writer", "Review this.", "w1")), inner(called()), inner(runs()), inner(ran("3")),
+    inner(["stream", { message_id: "k1", sender: "critic", offset: 0, content: "Too" }]),
+    inner(says("critic", "Too short.", "k1")), says("writer", "Roses.", "w2"), ended(),
+  ]);
+
+  const blocks = arranged(state.turns[0], "tools");
+  assert.deepEqual(blocks.map((block) => block.kind), ["speaker", "inner", "message"]);
+  assert.deepEqual(blocks[1].items.map((item) => item.kind), ["talk", "message", "tool", "message"]);
+  assert.deepEqual([blocks[0].sender, blocks[1].of, Boolean(blocks[1].isLive)], ["writer", "writer", false]);
+  assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
+});
+
+test("a nested chat is open while it is the newest that happens", () => {
+  const live = fold([...begun, inner(says("writer", "Review this.", "w1"))]);
+  const over = fold([says("writer", "Roses.", "w2")], live);
+
+  assert.equal(arranged(live.turns[0], "tools")[1].isLive, true);
+  assert.equal(Boolean(arranged(over.turns[0], "tools")[1].isLive), false);
+});
+
+test("a hand-over stands in its turn; one that belongs to none stands between turns", () => {
+  const state = fold([
+    ...begun, handoff("agents", "concierge", "weather", "It is about rain."), said("Sunny."), ended(),
+    handoff("taken", "human", "Ann", "", 0), operator("Hello!", 2), handoff("returned", "Ann", "weather", "Done.", 3),
+  ]);
+
+  assert.deepEqual(state.turns.map((turn) => [turn.number, turn.status]), [
+    [1, "completed"], [0, "completed"], [2, "completed"], [3, "completed"],
+  ]);
+  assert.deepEqual(state.turns.map((turn) => turn.items[0].how ?? turn.items[0].isOperator), ["agents", "taken", true, "returned"]);
+});
+
+test("what stands between turns keeps nobody from trying the last answer again, and cannot be retried itself", () => {
+  const retried = (frames) => {
+    const state = fold(frames);
+    const actions = turnActions(state, true);
+    return state.turns.filter((turn) => actions(turn).includes("retry")).map((turn) => turn.number);
+  };
+  const answered = [...begun, said("Sunny."), ended()];
+
+  assert.deepEqual(retried([...answered, file("a.txt", "created", 0, "Ada")]), [1]);
+  assert.deepEqual(retried([...answered, handoff("taken", "human", "Ann", "", 0)]), []);
+  assert.deepEqual(retried([...answered, operator("Hello!", 2)]), []);
+});
+
+test("a message that is passed on to a human is not an answer that failed to come", () => {
+  const toHuman = [asked(), ["turn_started", { message_id: "m1", agent: "human" }, 1], ended()];
+
+  assert.deepEqual(shown(fold([confirmed(), ...toHuman]), "tools"), []);
+  assert.deepEqual(shown(fold([...begun, ended()]), "tools"), ["empty"]);
+});
+
+test("what becomes of a file is told once; one that is new stays so", () => {
+  const state = fold([...begun, file("a.md", "created"), file("a.md", "modified"), file("b.md", "modified"), file("c.md", "deleted")]);
+
+  assert.deepEqual(items(state).map(({ path, how }) => [path, how]), [["a.md", "created"], ["b.md", "modified"], ["c.md", "deleted"]]);
+  const [wrote, deleted] = arranged(state.turns[0], "final");
+  assert.deepEqual([wrote.by, wrote.verb, wrote.items.length], ["coder", "wrote", 2]);
+  assert.deepEqual([deleted.by, deleted.verb, deleted.items.length], ["coder", "deleted", 1]);
+});
+
+test("files whose changes are shown line by line are not listed as well", () => {
+  const done = ended();
+  done[1] = { ...done[1], code_changes: [{ path: "a.md", kind: "created", diff: "" }] };
+
+  assert.deepEqual(shown(fold([...begun, file("a.md", "created"), said("Done."), done]), "final"), ["speaker", "message", "changes"]);
+});
+
+test("progress belongs to the running call, and is over with it", () => {
+  const running = fold([...begun, called(), runs(), bar(3)]);
+
+  assert.deepEqual(items(running)[0].progress, { done: 3, total: 10, text: "Reading" });
+  assert.equal(items(fold([ran("ok")], running))[0].progress, null);
+  assert.equal(items(fold([ended("stopped")], running))[0].progress, null);
+});
+
+test("progress without a call's id is found by the tool's name, and a total may be unknown", () => {
+  const state = fold([...begun, called(""), bar(3, { id: "", total: null })]);
+
+  assert.deepEqual(items(state)[0].progress, { done: 3, total: null, text: "Reading" });
+});
+
+test("progress that is told before the log is replayed waits for its call", () => {
+  const state = fold([confirmed({ progress: [bar(4)[1]], last_seq: 4 }), asked(), started(), called(), runs()]);
+
+  assert.equal(items(state)[0].progress.done, 4);
+  assert.deepEqual(state.progress, []);
+});
+
+test("progress after a reconnect finds the call that is there", () => {
+  const before = fold([...begun, called(), runs(), bar(3)]);
+
+  assert.equal(items(fold([confirmed({ progress: [bar(7)[1]] })], before))[0].progress.done, 7);
+});
+
+test("parts of a message: text and images that it carries; others are only named", () => {
+  const parts = [
+    { type: "text", text: "Look:" },
+    { type: "image_url", image_url: { url: PICTURE } },
+    { type: "image_url", image_url: { url: "https://example.org/a.png" } },
+    { type: "image_url", image_url: { url: "data:text/html;base64,PGI+" } },
+  ];
+
+  const [message] = items(fold([...begun, said(parts)]));
+  assert.deepEqual(message.parts.map((part) => part.kind), ["text", "image", "remote", "text"]);
+  assert.equal(message.parts[1].url, PICTURE);
+  assert.match(message.text, /^Look:/);
+});
+
+test("a list of nothing but text is a text, an empty list no message", () => {
+  const [message] = items(fold([...begun, said([{ type: "text", text: "One" }, { type: "text", text: "Two" }])]));
+
+  assert.deepEqual([message.text, message.parts], ["One\n\nTwo", null]);
+  assert.deepEqual(items(fold([...begun, said([])])), []);
+});
+
+for (const [name, result] of [
+  ["a list", [{ type: "text", text: "A chart" }, { type: "image_url", image_url: { url: PICTURE } }]],
+  ["a list as JSON", JSON.stringify([{ type: "text", text: "A chart" }, { type: "image_url", image_url: { url: PICTURE } }])],
+  ["MCP's parts", [{ type: "text", text: "A chart" }, { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" }]],
+]) {
+  test(`images in a tool's result: ${name}`, () => {
+    const [card] = items(fold([...begun, called(), runs(), ran(result)]));
+
+    assert.deepEqual([card.result, card.parts.map((part) => part.kind), card.state], ["A chart", ["text", "image"], "ok"]);
+  });
+}
+
+test("results that are no text are shown as JSON, lists of other things too", () => {
+  const result = (value) => items(fold([...begun, called(), runs(), ran(value)]))[0].result;
+
+  assert.equal(result({ a: 1 }), '{"a":1}');
+  assert.equal(result("[1, 2]"), "[1, 2]");
+  assert.equal(result([1, 2]), "[1,2]");
+  assert.equal(result(null), "");
+});
+
+test("a call of a tool that is not there fails, whatever happens to the others", () => {
+  const state = fold([...begun, called("c1"), called("c2"), runs("c1"), ran("12 °C", true, "c1"), responded("Error: Function forecast not found.", "c2")]);
+
+  assert.deepEqual(items(state).map((item) => item.state), ["ok", "failed"]);
+});
+
+test("each level shows what the one before it shows, and more", () => {
+  const state = fold([
+    ...begun, thought("Hm."), says("planner", "First I look.", "p1"), called(), runs(), ran("12 °C"),
+    handoff("agents", "planner", "forecaster"), ["termination", { termination_reason: "done" }, 1], said("Sunny."), ended(),
+  ]);
+  const without = (level) => shown(state, level).filter((kind) => kind !== "speaker");
+
+  assert.deepEqual(without("final"), ["handoff", "message"]);
+  assert.deepEqual(without("agents"), ["reasoning", "message", "handoff", "message"]);
+  assert.deepEqual(without("tools"), ["reasoning", "message", "tool", "handoff", "message"]);
+  assert.deepEqual(without("all"), ["reasoning", "message", "tool", "handoff", "event", "message"]);
+});
+
+test("where only final answers are shown, nothing is shown that may not be the last", () => {
+  const running = fold([...begun, says("planner", "First I look.", "p1"), stream(0, "Sun")]);
+
+  assert.deepEqual(shown(running, "final"), []);
+});

@@ -1,0 +1,101 @@
+"""What a turn changed in the files of its conversation, line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import Serve
+from tests.pages import turn
+from tests.stories import DIFF, a_turn, said, write_story
+
+pytest_plugins = ["tests.browser"]
+
+LINES = 200
+LONG = f"--- /dev/null\n+++ app.py\n@@ -0,0 +1,{LINES} @@\n" + "".join(f"+line {i}\n" for i in range(LINES))
+HOSTILE = "--- a.html\n+++ a.html\n@@ -1,1 +1,1 @@\n-<b>old</b>\n+<img src=x onerror=\"document.title='hacked'\">\n"
+
+CHANGES = [
+    {"path": "notes.md", "kind": "modified", "diff": DIFF},
+    {"path": "app.py", "kind": "created", "diff": LONG},
+    {"path": "old.txt", "kind": "deleted", "diff": "--- old.txt\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-gone\n"},
+    {"path": "logo.png", "kind": "created", "diff": ""},
+]
+
+
+@pytest.fixture
+def card(serve: Serve, page: Page, tmp_path: Path) -> Page:
+    """A page with a turn that changed four files."""
+    wrote = ("file_changed", {"path": "notes.md", "kind": "modified", "size": 30, "by": "coder"})
+    story = a_turn(1, "Write", wrote, said("coder", "Written."), code_changes=CHANGES)
+    session = write_story(tmp_path / "data", [*story])
+    page.goto(f"{serve('demo').page}?session={session}")
+    expect(turn(page, 1)).to_contain_text("Written.")
+    return page
+
+
+def test_how_much_was_changed_stands_on_one_line(card: Page) -> None:
+    """All of it opens, file by file; a file that is in the card is not listed above it again."""
+    expect(card.locator(".changes-card > summary")).to_have_text("4 files changed+202−2")
+    expect(card.locator(".files-line")).to_have_count(0)
+    card.locator(".changes-card > summary").click()
+    expect(card.locator(".change > summary")).to_have_text(
+        ["notes.mdChanged+2−1", "app.pyNew+200", "old.txtDeleted−1", "logo.pngNew"]
+    )
+
+
+def test_lines_with_their_numbers(card: Page) -> None:
+    """Of the old and of the new file; with a sign, for those who do not see colours."""
+    card.locator(".changes-card > summary").click()
+    card.locator(".change > summary", has_text="notes.md").click()
+    lines = card.locator(".change[open] .diff-line")
+    expect(lines).to_have_count(5)
+    kinds = [line.get_attribute("data-kind") for line in lines.all()]
+    assert kinds == ["same", "removed", "added", "added", "same"]
+    expect(lines.nth(1)).to_have_text("2−old line\n")
+    expect(lines.nth(3)).to_have_text("3+another line\n")
+    expect(lines.nth(4)).to_have_text("34 the end\n")
+
+
+def test_what_can_be_done_with_a_file(card: Page) -> None:
+    """It is downloaded, unless it is gone; its changes are copied, where there are any."""
+    card.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    card.locator(".changes-card > summary").click()
+    for summary in card.locator(".change > summary").all():
+        summary.click()
+    files = card.locator(".change")
+    address = files.nth(0).get_by_role("link", name="Download").get_attribute("href")
+    assert address is not None
+    assert address.endswith("/files/notes.md")
+    files.nth(0).get_by_role("button", name="Copy the changes of notes.md").click()
+    expect(files.nth(0)).to_contain_text("Copied")
+    assert card.evaluate("navigator.clipboard.readText()") == DIFF
+    expect(files.nth(2).get_by_role("link", name="Download")).to_have_count(0)
+    expect(files.nth(3)).to_contain_text("This file is not text, or too long to be compared.")
+    expect(files.nth(3).get_by_role("button")).to_have_count(0)
+
+
+def test_a_long_file_is_shown_in_part(card: Page) -> None:
+    """Until all of it is wanted."""
+    card.locator(".changes-card > summary").click()
+    card.locator(".change > summary", has_text="app.py").click()
+    lines = card.locator(".change[open] .diff-line")
+    expect(card.get_by_role("button", name="Show all 200 lines")).to_be_visible()
+    assert 10 < lines.count() < LINES
+    card.get_by_role("button", name="Show all 200 lines").click()
+    expect(lines).to_have_count(LINES)
+    expect(card.locator(".change[open] .diff")).to_be_focused()
+
+
+def test_one_file_is_open_at_once(serve: Serve, page: Page, tmp_path: Path) -> None:
+    """And what stands in it is text, whatever it is."""
+    changes = [{"path": "a.html", "kind": "modified", "diff": HOSTILE}]
+    session = write_story(tmp_path / "data", [*a_turn(1, "Write", said("coder", "Written."), code_changes=changes)])
+    page.goto(f"{serve('demo').page}?session={session}")
+    page.get_by_text("1 file changed").click()
+
+    expect(page.locator(".diff-line").last).to_contain_text("<img src=x onerror=")
+    assert page.locator(".diff img, .diff b").count() == 0
+    assert page.evaluate("document.title") != "hacked"

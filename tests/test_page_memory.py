@@ -1,0 +1,92 @@
+"""What agents remember of a person, on the page: to be seen, and to be erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from main import Running
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+from tests.pages import Somebody, say, turn
+
+pytest_plugins = ["tests.browser"]
+
+FRIEND = '''
+"""Remembers."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def build(llm_config, chat):
+    def remember(key: str, value: str) -> str:
+        return chat.remember(key, value)
+
+    agent = ConversableAgent("friend", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(remember, caller=agent, executor=user, description="remember")
+    return user, agent
+'''
+
+
+@pytest.fixture
+def friend(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
+    """A chat server with an agent that remembers."""
+    agents = tmp_path / "agents"
+    agents.mkdir()
+    (agents / "friend.py").write_text(FRIEND)
+    return serve("--agents", str(agents), "--default-agent", "friend", model=model)
+
+
+def tell(page: Page, model: ModelServer, number: int, key: str, value: str) -> None:
+    model.script(Reply(tools=[("remember", {"key": key, "value": value})]), Reply("I will."))
+    say(page, f"remember {key}")
+    expect(turn(page, number)).to_have_attribute("data-state", "completed")
+
+
+def notes(page: Page) -> Locator:
+    return page.locator(".memory-words")
+
+
+def open_people(page: Page) -> None:
+    page.get_by_role("button", name="People", exact=True).click()
+
+
+def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelServer, page: Page) -> None:
+    """One thing, or all of it after a question; in another conversation, too."""
+    page.goto(friend.page)
+    open_people(page)
+    expect(page.locator(".memory")).to_contain_text("Nothing yet.")
+    page.keyboard.press("Escape")
+    for number, (key, value) in enumerate([("home", "<b>Oslo</b>"), ("diet", "no fish"), ("pet", "a cat")], 1):
+        tell(page, model, number, key, value)
+    page.get_by_role("link", name="New conversation").click()
+    open_people(page)
+    expect(notes(page)).to_have_text(["diet: no fish", "home: <b>Oslo</b>", "pet: a cat"])
+
+    page.get_by_role("button", name="Erase diet").click()
+    expect(notes(page)).to_have_text(["home: <b>Oslo</b>", "pet: a cat"])
+    page.get_by_role("button", name="Erase all").click()
+    question = page.locator(".memory .confirm-question")
+    question.get_by_role("button", name="Keep").click()
+    expect(notes(page)).to_have_count(2)
+    page.get_by_role("button", name="Erase all").click()
+    question.get_by_role("button", name="Erase").click()
+    expect(notes(page)).to_have_count(0)
+    expect(page.locator(".memory")).to_contain_text("Nothing yet.")
+    page.reload()
+    open_people(page)
+    expect(page.locator(".memory")).to_contain_text("Nothing yet.")
+
+
+def test_each_sees_what_is_about_them(friend: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
+    """And nobody what is about others, not even in the same conversation."""
+    page.goto(friend.page)
+    tell(page, model, 1, "home", "Oslo")
+    ben = somebody("Ben")
+    ben.goto(page.url)
+    expect(turn(ben, 1)).to_have_attribute("data-state", "completed")
+    open_people(ben)
+    expect(ben.locator(".memory")).to_contain_text("Nothing yet.")
+    open_people(page)
+    expect(notes(page)).to_have_text(["home: Oslo"])

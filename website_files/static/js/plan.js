@@ -1,0 +1,49 @@
+/**
+ * The tasks of a conversation, folded from its events. Pure.
+ *
+ * @typedef {{key: string, id: number, title: string, details: string, dependsOn: number[],
+ *   status: "open"|"doing"|"done", author: string, by: string}} Task `author` made it, `by` changed it last.
+ * @typedef {{turn: number, type: string, content: object}} Change
+ */
+
+const NAMES = { title: "title", details: "details", depends_on: "dependsOn", status: "status", by: "by" };
+
+/** For both events: a task was made, or changed. */
+export function onTask(state, content, { type, turn = 0 }) {
+  const change = { type, turn, content };
+  return { ...state, planChanges: [...state.planChanges, change], tasks: changed(state.tasks, change) };
+}
+
+/** What turns did to the plan that no longer count is undone; what people did outside of turns stays. */
+export function withoutTurns(state, gone) {
+  const planChanges = state.planChanges.filter(({ turn }) => !gone.has(turn));
+  if (planChanges.length === state.planChanges.length) return state;
+  return { ...state, planChanges, tasks: planChanges.reduce(changed, []) };
+}
+
+/** @returns {Task[]} those that have to be done before this one can be */
+export function blockers(task, tasks) {
+  if (task.status === "done") return [];
+  return tasks.filter((other) => task.dependsOn.includes(other.id) && other.status !== "done");
+}
+
+/** @returns {{done: number, all: number}} */
+export function progress(tasks) {
+  return { done: tasks.filter((task) => task.status === "done").length, all: tasks.length };
+}
+
+function changed(tasks, { type, content }) {
+  const { id, by = "" } = content;
+  if (type === "task_created") {
+    const made = {
+      key: `task-${id}`, id, title: "", details: "", dependsOn: [], status: "open", author: by, ...fields(content),
+    };
+    return [...tasks.filter((task) => task.id !== id), made];
+  }
+  return tasks.map((task) => (task.id === id ? { ...task, ...fields(content) } : task));
+}
+
+function fields(content) {
+  const given = Object.entries(NAMES).filter(([name]) => content[name] !== undefined && content[name] !== null);
+  return Object.fromEntries(given.map(([name, ours]) => [ours, content[name]]));
+}
