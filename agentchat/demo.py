@@ -19,7 +19,7 @@ from agentchat.demo_reading import Message, text_of
 from agentchat.demo_rules import answer as answer
 
 TOKEN_DELAY = 0.03  # seconds, about as fast as one reads along
-LONGEST = 4.0  # seconds that an answer takes, however long it is
+LONGEST = 2.5  # seconds that an answer takes, however long it is
 
 
 class DemoTransport(httpx.BaseTransport):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from agentchat import settings
 from main import Running
 from tests.clients import ChatClient
 from tests.model_server import ModelServer
+from tests.processes import ROOT
 from tests.rest_client import Conversation, RestClient
 
+AGENTS = ROOT / "agents"
 KEY = "sk-test-0123456789abcdef"
 
 Serve = Callable[..., "Served"]
@@ -45,15 +48,26 @@ def model() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def agents_folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Two of our agents, for a server with all of them takes much longer to start; all with the mark `all_agents`."""
+    if request.node.get_closest_marker("all_agents"):
+        return AGENTS
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for name in ("travel", "weather"):
+        shutil.copy(AGENTS / f"{name}.py", folder)
+    return folder
+
+
+@pytest.fixture
+def serve(tmp_path: Path, agents_folder: Path) -> Iterator[Serve]:
     """Starts chat servers, all on the same data folder; they end with the test."""
+    folders = ["--data-dir", str(tmp_path / "data"), "--agents", str(agents_folder)]
     with contextlib.ExitStack() as all_servers:
 
         def start(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Served:
             environment = config_list(model, **entry) if model else {}
-            chosen = settings.load(
-                ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data"), *arguments], environment
-            )
+            chosen = settings.load(["--port", "0", "--ws-port", "0", *folders, *arguments], environment)
             this_server = all_servers.enter_context(contextlib.ExitStack())
             running = this_server.enter_context(main.serving(chosen, environment))
             return Served(**vars(running), close=this_server.close)

@@ -14,6 +14,8 @@ from tests.clients import ChatClient, Frame, contents, wait_until
 from tests.conftest import Serve, Served
 from tests.model_server import ModelServer, Reply
 
+pytestmark = pytest.mark.all_agents
+
 WRITE = ("write_file", {"path": "hello.py", "content": "print('hello')\n"})
 DIFF = "--- /dev/null\n+++ b/project/hello.py\n@@ -0,0 +1 @@\n+print('hello')\n"
 

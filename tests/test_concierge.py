@@ -10,6 +10,8 @@ from tests.clients import ChatClient, contents, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 
+pytestmark = pytest.mark.all_agents
+
 
 def hand_over(to: str, reason: str = "") -> Reply:
     return Reply(tools=[("hand_over", {"to": to, "reason": reason})])

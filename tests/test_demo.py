@@ -12,6 +12,8 @@ from agentchat.demo_reading import Tool
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve
 
+pytestmark = pytest.mark.all_agents
+
 WEATHER = {
     "name": "weather_forecast",
     "description": "Weather forecast for a city, umbrella or not.",

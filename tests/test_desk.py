@@ -25,6 +25,8 @@ from tests.operators import (
 )
 from tests.rest_client import SESSIONS, Conversation, EventStream, RestClient
 
+pytestmark = pytest.mark.all_agents
+
 # The desk
 
 

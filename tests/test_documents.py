@@ -13,6 +13,8 @@ from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import RestClient
 
+pytestmark = pytest.mark.all_agents
+
 
 class Writer:
     """A conversation with the agent, and its files."""

@@ -25,6 +25,8 @@ from tests.operators import (
 )
 from tests.rest_client import Conversation, RestClient
 
+pytestmark = pytest.mark.all_agents
+
 # A conversation from the wish to the end
 
 

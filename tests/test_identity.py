@@ -22,6 +22,8 @@ from tests.remembering import (
 )
 from tests.rest_client import Conversation, RestClient
 
+pytestmark = pytest.mark.all_agents
+
 
 @pytest.fixture
 def concierge(rest: RestClient) -> Callable[[], Conversation]:

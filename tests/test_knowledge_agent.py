@@ -17,6 +17,8 @@ from tests.model_server import ModelServer, Reply
 from tests.pdf_files import pdf
 from tests.rest_client import RestClient
 
+pytestmark = pytest.mark.all_agents
+
 KNOWLEDGE = "/api/agent-chat/knowledge"
 
 

@@ -33,6 +33,8 @@ from tests.remembering import (
 )
 from tests.rest_client import SESSIONS, Conversation, RestClient
 
+pytestmark = pytest.mark.all_agents
+
 KEEPER = '''
 """Remembers, and can be made to wait before it does."""
 import threading

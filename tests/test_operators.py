@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.clients import ChatClient, types
 from tests.model_server import ModelServer, Reply
 from tests.operators import (
@@ -20,6 +22,8 @@ from tests.operators import (
     wanted,
 )
 from tests.rest_client import Conversation
+
+pytestmark = pytest.mark.all_agents
 
 
 def test_a_second_operator(concierge: Conversation, operator: ChatClient, connect: Callable[..., ChatClient]) -> None:

@@ -21,6 +21,8 @@ from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Answer, Conversation, RestClient
 
+pytestmark = pytest.mark.all_agents
+
 # By itself
 
 

@@ -123,8 +123,8 @@ def test_before_a_tool_starts(client: ChatClient, model: ModelServer) -> None:
     client.say("weather?")
     client.until("stream", lambda content: "see." in content["content"])
     client.command("stop")
-    gate.set()
     client.until("turn_completed")
+    gate.set()
 
     assert "execute_function" not in types(client.log)
     assert_goes_on(client, model)

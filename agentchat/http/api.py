@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -40,9 +41,8 @@ def table(
         *Interactions(sessions, rest).routes(),
         *Files(sessions).routes(),
     ]
-    description: dict[str, Any] = {}
-    routes.append(_fixed(openapi.PATH, "readDescription", "This description", answers.Anything, lambda: description))
-    description |= openapi.describe(routes)
+    describe = functools.cache(lambda: openapi.describe(routes))  # a twentieth of a second, which few ask for
+    routes.append(_fixed(openapi.PATH, "readDescription", "This description", answers.Anything, describe))
     return Table(routes)
 
 
