@@ -121,11 +121,13 @@ class Schedule:
         for number, talk in enumerate(self._talks):
             before = len(self._model.requests)
             talk.to_say.clear()
-            talk.to_say.append(script(f"mlast{number}", [{"text": "Yes."}]))
+            label = f"mlast{number}"
+            talk.to_say.append(script(label, [{"text": "Yes."}]))
             self._actor.go_on(talk, is_settling=False)
             self._wait(lambda talk=talk: self._is_settled(talk))
-            requests = self._model.requests[before:]
-            reminded.append(labels(requests[0]["body"]) if requests else None)
+            requests = [labels(request["body"]) for request in self._model.requests[before:]]
+            # A retry that was on its way when all stood still may come first.
+            reminded.append(next((found for found in requests if label in found), None))
         return reminded
 
     def _read_all_again(self) -> None:
