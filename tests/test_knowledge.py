@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -340,7 +341,7 @@ def test_the_index_outlives_the_process(opened: Open, folder: Path, tmp_path: Pa
 
     assert again.search("boiling")[0].source == "docs/tea.md"
     assert again.search("grind beans") == []
-    with sqlite3.connect(tmp_path / "index" / "knowledge.db") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "index" / "knowledge.db")) as db, db:
         assert (
             db.execute("SELECT count(*) FROM words").fetchone() == db.execute("SELECT count(*) FROM chunks").fetchone()
         )
@@ -360,10 +361,9 @@ def test_a_broken_index_is_built_again(opened: Open, tmp_path: Path, damage: byt
 def test_an_index_of_another_version_is_built_again(opened: Open, tmp_path: Path) -> None:
     """Of an older or a newer one."""
     (tmp_path / "index").mkdir()
-    with sqlite3.connect(tmp_path / "index" / "knowledge.db") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "index" / "knowledge.db")) as db, db:
         db.execute("CREATE TABLE sources (other)")
         db.execute("PRAGMA user_version = 99")
-    db.close()
 
     assert opened().search("boiling")[0].source == "docs/tea.md"
 
