@@ -17,7 +17,7 @@ from typing import Any
 from autogen.io.base import IOStream
 from dotenv import load_dotenv
 
-from agentchat import __version__, mcp, models, settings, websocket
+from agentchat import __version__, chat, mcp, models, settings, websocket
 from agentchat.catalogue import Catalogue
 from agentchat.chat import Around, Chat, Offers
 from agentchat.conversation import Conversation
@@ -136,7 +136,7 @@ def _house(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chos
         return Chat(session_id, offers=offers, around=around)
 
     def clear(session_id: str) -> None:
-        Chat(session_id, offers=offers).clear()
+        chat.clear(chosen.data_dir, session_id)
 
     rules = Rules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}

@@ -58,6 +58,8 @@ class Bars:
         """The turn is over, and so are all of them."""
         with self._lock:
             self._is_over = True
+            if self._timer is not None:
+                self._timer.cancel()
             for id in self._bars:
                 self._log.forget_signal(f"progress:{id}")
             self._bars.clear()

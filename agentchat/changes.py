@@ -5,18 +5,22 @@ They are on disk, so that a turn that goes on after a restart of the server know
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
+from agentchat import tree
 from agentchat.diffs import difference
 from agentchat.errors import ChatError
 from agentchat.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 MAX_DIFF = 200_000  # bytes of a file, beyond which no diff is made
 MAX_DIFFS = 1_000_000  # characters of all diffs of a turn; the files after that have none
@@ -45,7 +49,10 @@ class Changes:
         files.changing = self.keep
 
     def begin(self, is_resumed: bool) -> None:
-        """A turn starts. What one before it left is forgotten, unless this one goes on after a restart."""
+        """A turn starts. What one before it left is forgotten, unless this one goes on after a restart.
+
+        Raises OSError if it cannot be forgotten: what `take` says of this turn would be wrong.
+        """
         if not is_resumed:
             self._clear()
 
@@ -54,17 +61,13 @@ class Changes:
 
         A folder, with `/` at its end: a program is about to work there, and all files in it have been kept.
         """
-        place = self._folder / hashlib.sha256(path.encode()).hexdigest()
-        if place.exists():
+        if self._is_kept(path):
             return
         about = {"path": path, "digest": None if content is None else _digest(content)}
         has_content = content is not None and len(content) <= MAX_DIFF
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = place.with_suffix(".draft")
-        draft.write_bytes(
-            json.dumps(about).encode() + (b"\n" + content if has_content and content is not None else b"")
-        )
-        os.replace(draft, place)
+        data = json.dumps(about).encode() + (b"\n" + content if has_content and content is not None else b"")
+        with tree.opened(self._folder, (), must_make=True) as place:
+            place.replace(_name(path), data, f"{uuid4().hex}.draft")
 
     def take(self) -> list[dict[str, str]]:
         """What the turn changed in all, by path; then it is forgotten. Whatever is as it was before is no change.
@@ -77,7 +80,10 @@ class Changes:
             if change := self._change(original):
                 room -= len(change["diff"])
                 changes.append(change if room >= 0 else {**change, "diff": ""})
-        self._clear()
+        try:
+            self._clear()
+        except OSError:
+            log.exception("What files were before the turn cannot be removed yet; the next turn tries again")
         return changes
 
     def _originals(self) -> Iterator[_Original]:
@@ -86,7 +92,7 @@ class Changes:
         folders = tuple(path.lstrip("/") for path in kept if path.endswith("/"))
         yield from (original for path, original in kept.items() if not path.endswith("/"))
         for info in self._files.list() if folders else ():
-            if info.path.startswith(folders) and info.path not in kept:
+            if info.path.startswith(folders) and not self._is_kept(info.path):
                 yield _Original(info.path, None, None)
 
     def _change(self, original: _Original) -> dict[str, str] | None:
@@ -110,13 +116,33 @@ class Changes:
         if not self._folder.is_dir():
             return
         for place in self._folder.iterdir():
-            if not place.suffix:
-                about, is_followed, content = place.read_bytes().partition(b"\n")
-                fields: dict[str, Any] = json.loads(about)
-                yield _Original(fields["path"], fields["digest"], content if is_followed else None)
+            if place.suffix:
+                continue  # a draft
+            try:
+                yield _original(place.read_bytes())
+            except ValueError:
+                log.exception("What a file was before the turn is damaged in %s; its change is left out", place)
+
+    def _is_kept(self, path: str) -> bool:
+        return (self._folder / _name(path)).exists()
 
     def _clear(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._folder)
+
+
+def _original(data: bytes) -> _Original:
+    """Raises ValueError if it is not whole."""
+    about, is_followed, content = data.partition(b"\n")
+    fields = json.loads(about)
+    if is_followed and _digest(content) != fields["digest"]:
+        raise ValueError("The content is not the one that was kept")
+    return _Original(fields["path"], fields["digest"], content if is_followed else None)
+
+
+def _name(path: str) -> str:
+    """Of the file that has the original."""
+    return hashlib.sha256(path.encode()).hexdigest()
 
 
 def _digest(content: bytes) -> str:

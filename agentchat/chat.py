@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import logging
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from agentchat.knowledge import Knowledge
 
+log = logging.getLogger(__name__)
+
+WORKSPACES, ORIGINALS = "workspaces", "originals"
 NOBODY_THERE = (
     "A human was asked to take over. Nobody is there right now: the conversation is kept, and whoever comes first will "
     "answer in it. Say so in one sentence, and no more."
@@ -71,6 +76,16 @@ class Toolbox(Protocol):
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Who wrote the message that is answered, and what came with it."""
+
+    name: str = "user"
+    id: str = ""
+    """Whose memory it is: two people may have the same name."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Offers:
     """What a server has for all its agents."""
 
@@ -84,6 +99,9 @@ class Offers:
 
 class Around(Protocol):
     """The session that a chat belongs to."""
+
+    plan_lock: threading.Lock
+    """Held while the plan is changed, by whomever."""
 
     def events_of(self, *types: str) -> list[Event]:
         """The events of these types that count, oldest first."""
@@ -101,17 +119,13 @@ class Chat:
     """
 
     session_id: str
-    user: str = "user"
-    """Who wrote the newest message."""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    """What the client sent along with the newest message."""
     offers: Offers = field(default_factory=Offers, repr=False)
     around: Around | None = field(default=None, repr=False)
-    user_id: str = ""
-    """Whose memory this is: two people may have the same name."""
+    asker: Asker = field(default_factory=Asker, repr=False)
+    """For whom the agents are built, or answer now."""
 
     def __post_init__(self) -> None:
-        self.plan = Plan(self._events_of, self._tell)
+        self.plan = Plan(self._events_of, self._tell, self.around.plan_lock if self.around else threading.Lock())
         self.files = Workspace(self.folder, self._file_changed)
         self.changes = Changes(self.files, self._originals)
         self._running: RunningTurn | None = None
@@ -119,8 +133,19 @@ class Chat:
     # What there is
 
     @property
+    def user(self) -> str:
+        """Who wrote the message that is answered."""
+        return (_asker.get() or self.asker).name
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """What the client sent along with it."""
+        return (_asker.get() or self.asker).context
+
+    @property
     def folder(self) -> Path:
-        return self.offers.folder / "workspaces" / self.session_id
+        """Where its files are, made with the first of them."""
+        return self.offers.folder / WORKSPACES / self.session_id
 
     @property
     def workspace(self) -> Path:
@@ -163,8 +188,8 @@ class Chat:
 
         Returns what the agent should know about it.
         """
-        speaker = self._turn.speaker
-        self._tell("handoff", {"from": speaker, "to": "human", "reason": reason, "kind": "wanted"})
+        turn = self._turn
+        turn.tell("handoff", {"from": turn.speaker, "to": "human", "reason": reason, "kind": "wanted"})
         return SOMEBODY_THERE if self.around is not None and self.around.operators else NOBODY_THERE
 
     # Memory
@@ -188,23 +213,18 @@ class Chat:
     @contextlib.contextmanager
     def in_turn(self, turn: RunningTurn) -> Iterator[None]:
         """While that turn runs."""
-        token, person = _current.set(turn), _person.set(self.user_id)
+        token, asker = _current.set(turn), _asker.set(self.asker)
         self._running = turn
         try:
             yield
         finally:
             self._running = None
             _current.reset(token)
-            _person.reset(person)
-
-    def clear(self) -> None:
-        """The conversation was deleted: so are its files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self._originals, ignore_errors=True)
+            _asker.reset(asker)
 
     @property
     def _originals(self) -> Path:
-        return self.offers.folder / "originals" / self.session_id
+        return self.offers.folder / ORIGINALS / self.session_id
 
     @property
     def _notes(self) -> Notes:
@@ -214,8 +234,11 @@ class Chat:
 
     @property
     def _whose(self) -> str:
-        # A tool that was left behind must not remember of the next person what it was told by the last one.
-        return _person.get() or self.user_id
+        # Never of whoever happens to write now: a tool that was left behind would tell one person about another.
+        asker = _asker.get()
+        if asker is None:
+            raise ChatError("outside_turn")
+        return asker.id
 
     @property
     def _turn(self) -> RunningTurn:
@@ -226,7 +249,8 @@ class Chat:
         return turn
 
     def _tell(self, type: str, content: Mapping[str, Any]) -> None:
-        self._turn.tell(type, {"by": self._turn.speaker, **content} if type != "handoff" else content)
+        turn = self._turn
+        turn.tell(type, {"by": turn.speaker, **content})
 
     def _file_changed(self, path: str, kind: str, size: int) -> None:
         self._tell("file_changed", {"path": path, "kind": kind, "size": size})
@@ -235,5 +259,16 @@ class Chat:
         return self.around.events_of(*types) if self.around else []
 
 
+def clear(folder: Path, session_id: str) -> None:
+    """The conversation was deleted: so are its files. `folder` is that of Offers."""
+    for part in (WORKSPACES, ORIGINALS):
+        try:
+            shutil.rmtree(folder / part / session_id)
+        except FileNotFoundError:
+            continue  # it never had any
+        except OSError:
+            log.exception("Not all files of the deleted conversation %s are gone; remove what is left", session_id)
+
+
 _current: contextvars.ContextVar[RunningTurn | None] = contextvars.ContextVar("running_turn", default=None)
-_person: contextvars.ContextVar[str] = contextvars.ContextVar("person", default="")
+_asker: contextvars.ContextVar[Asker | None] = contextvars.ContextVar("asker", default=None)

@@ -99,7 +99,7 @@ class Conversation:
         stream = self._stream = TurnStream(
             turn, token, self._user.name, Memory(self._history, self._shared), replay, cost, self._agent.name
         )
-        self._chat.changes.begin(is_resumed=memory is not None)
+        self._begin_changes(is_resumed=memory is not None)
         status, failure = "completed", None
         try:
             with _in_force(stream, token), self._chat.in_turn(stream):
@@ -118,6 +118,12 @@ class Conversation:
             self._restore(self._closed(self._history, stream.keep_partial(), status))
         memory = stream.memory.all(has_ended=True)
         return Outcome(status, stream.summary, cost.content, memory, failure, self._changes())
+
+    def _begin_changes(self, is_resumed: bool) -> None:
+        try:
+            self._chat.changes.begin(is_resumed)
+        except OSError:
+            log.exception("What this turn changes in the workspace may be told wrongly")
 
     def _changes(self) -> Sequence[Mapping[str, str]]:
         try:

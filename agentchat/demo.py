@@ -16,7 +16,7 @@ import httpx
 
 from agentchat import stopping
 from agentchat.demo_reading import Message, text_of
-from agentchat.demo_rules import answer as answer
+from agentchat.demo_rules import answer
 
 TOKEN_DELAY = 0.03  # seconds, about as fast as one reads along
 LONGEST = 2.5  # seconds that an answer takes, however long it is

@@ -145,17 +145,3 @@ class Log:
     def milestones(self, turn: int) -> list[Event]:
         """Its message (each version of it), its start and its end."""
         return self.store.milestones(self.id, turn)
-
-    def turn_events(self, turn: int) -> list[Event]:
-        """All events of a turn so far, those of its message included."""
-        milestones = self.milestones(turn)
-        if not milestones:
-            return []
-        found: list[Event] = []
-        seq = milestones[0].seq - 1
-        while page := self.store.read(self.id, seq):
-            seq = page[-1].seq
-            found += [event for event in page if event.turn == turn]
-            if any(event.type == "turn_completed" for event in found):
-                break
-        return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import threading
 from collections import Counter
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 
     from agentchat.mcp_connection import Connection
 
+log = logging.getLogger(__name__)
+
 DEFAULT = Path("mcp.json")
 CONNECT_TIMEOUT = 20.0  # seconds
 CALL_TIMEOUT = 300.0  # seconds
+CLOSE_TIMEOUT = 10.0  # seconds; connections end themselves sooner
 NAME_LENGTH = 60  # of a tool; models take 64
 
 ENDING = "The chat server is ending, and its MCP servers with it."
@@ -93,11 +97,17 @@ class McpServers:
         return list(tools.values())
 
     def close(self) -> None:
-        """End all connections, and the processes that were started for them."""
+        """End all connections, and the processes that were started for them; what does not end in time is logged."""
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join()
+            self._thread.join(CLOSE_TIMEOUT)
+            if self._thread.is_alive():
+                log.warning(
+                    "The connections to MCP servers did not end within %g seconds. Their programs may still run: "
+                    "look for them, and end them.",
+                    CLOSE_TIMEOUT,
+                )
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

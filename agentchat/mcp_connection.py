@@ -27,6 +27,9 @@ from agentchat.mcp_config import Entry, McpUnavailable
 log = logging.getLogger(__name__)
 
 PING = 5.0  # seconds between two looks at whether a server that works on a call is still there
+GOODBYE = 2.0  # seconds that an HTTP server has to say that our session is over
+AGAIN = 0.5  # seconds between two cancellations of what does not end
+PROCESS_END = 6.0  # seconds; the package kills a process that stays after four
 LAST_LINE_TIMEOUT = 0.2  # seconds; a process that has ended has written it
 SESSION_TERMINATED = 32600  # what the package says when an HTTP server does not know its session any more
 CONNECTION_LOST = (SESSION_TERMINATED, types.CONNECTION_CLOSED)
@@ -49,6 +52,7 @@ class Connection:
         self._functions: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._ready = asyncio.Event()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # and why
+        self._deadline: asyncio.TimerHandle | None = None  # for giving all back
         self._life = asyncio.create_task(self._live())
 
     @property
@@ -124,17 +128,38 @@ class Connection:
 
     async def _live(self) -> None:
         try:
-            async with (
-                self._transport() as (received, write),
-                _inbox(received, write) as (read, pump),
-                _Session(read, write) as session,
-            ):
-                await self._use(session, pump)
+            async with self._transport() as (received, write):
+                try:
+                    async with _inbox(received, write) as (read, pump), _Session(read, write) as session:
+                        await self._use(session, pump)
+                finally:
+                    self._limit_the_end()
         except Exception as error:  # servers and the package may raise anything
             log.debug("The MCP server %s failed", self._entry.name, exc_info=True)
-            self._end(self._explained(error))
+            self._end(await self._explained(error))
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             self._last_words.close()
+
+    def _limit_the_end(self) -> None:
+        """The package waits for ever for a server that does not answer when its session is ended."""
+        limit = PROCESS_END if self._entry.command else GOODBYE
+        self._deadline = asyncio.get_running_loop().call_later(limit, self._leave, limit)
+
+    def _leave(self, limit: float) -> None:
+        self._end(LOST)
+        log.warning(
+            "The MCP server %s did not end its session within %g seconds. We leave it; it may keep what it has open.",
+            self._entry.name,
+            limit,
+        )
+        self._cancel_until_gone()
+
+    def _cancel_until_gone(self) -> None:
+        """Each cancellation ends one wait, and there may be several."""
+        self._life.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(AGAIN, self._cancel_until_gone)
 
     async def _use(self, session: _Session, pump: asyncio.Task[None]) -> None:
         """For as long as the server is there."""
@@ -171,14 +196,14 @@ class Connection:
             ):
                 yield read, write
 
-    def _explained(self, error: BaseException) -> str:
+    async def _explained(self, error: BaseException) -> str:
         """The cause in one line, without an address: its query may hold a key."""
         while inner := getattr(error, "exceptions", None):
             error = inner[0]
         if isinstance(error, httpx.HTTPStatusError):
             return f"it answers HTTP {error.response.status_code}"
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        said = self._last_words.after_the_end()
+        said = await self._last_words.after_the_end()
         return f"{reason} (it last said: {said})" if said else reason
 
 
@@ -284,10 +309,10 @@ class _LastWords:
         if self._write_end is not None:
             self._write_end.close()
 
-    def after_the_end(self) -> str:
+    async def after_the_end(self) -> str:
         """Its last line, once the process has ended."""
         if self._thread is not None:
-            self._thread.join(LAST_LINE_TIMEOUT)
+            await asyncio.to_thread(self._thread.join, LAST_LINE_TIMEOUT)
         return self._line
 
     def _read(self, descriptor: int) -> None:

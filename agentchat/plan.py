@@ -51,15 +51,20 @@ def tasks(events: Iterable[Event]) -> dict[int, Task]:
 
 
 class Plan:
-    """The tasks of one conversation. `read` gives the events that count, `write` appends one.
+    """The tasks of one conversation. `read` gives the events that count, `write` appends one, holding `lock`.
 
     All methods raise ChatError for what cannot be; its sentence is for whoever asked.
     """
 
-    def __init__(self, read: Callable[..., Iterable[Event]], write: Callable[[str, Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        read: Callable[..., Iterable[Event]],
+        write: Callable[[str, Mapping[str, Any]], None],
+        lock: threading.Lock,
+    ) -> None:
         self._read = read
         self._write = write
-        self._lock = threading.Lock()  # between reading and writing nothing else is written here
+        self._lock = lock  # between reading and writing nobody else writes
 
     @property
     def tasks(self) -> list[Task]:
@@ -112,7 +117,7 @@ class Plan:
         with self._lock:
             _find(id, self._tasks())
             self._write(UPDATED, {"id": id, "status": _status(status)})
-            return self._tasks()[id]
+            return _find(id, self._tasks())
 
     def _tasks(self) -> dict[int, Task]:
         return tasks(self._read(CREATED, UPDATED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,7 @@ class Session:
         self.log = Log(record, house.store, house.redact, house.desk.changed)
         self._house = house
         self._people = People()
+        self.plan_lock = threading.Lock()
         chat = house.new_chat(self.id, self)
         self._folder = chat.folder
         self._worker = Worker(self.agent, self.log, chat, house, lambda: keep(self), lambda: leave(self))
@@ -274,15 +276,18 @@ class Session:
         return len(self._house.desk.operators)
 
     def files(self, name: str) -> Workspace:
-        """The session's files, as that person sees and changes them."""
+        """The session's files, as that person sees and changes them. Changes raise ChatError once it is gone."""
+
+        def changing(path: str, original: bytes | None) -> None:
+            self._check_alive()
 
         def changed(path: str, kind: str, size: int) -> None:
             self._note("file_changed", {"path": path, "kind": kind, "size": size}, name)
 
-        return Workspace(self._folder, changed)
+        return Workspace(self._folder, changed, changing)
 
     def _plan(self, name: str) -> Plan:
-        return Plan(self.events_of, lambda type, content: self._note(type, content, name))
+        return Plan(self.events_of, lambda type, content: self._note(type, content, name), self.plan_lock)
 
     def _note(self, type: str, content: Mapping[str, Any], name: str) -> None:
         """What a person does beside the turns."""

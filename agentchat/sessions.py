@@ -15,6 +15,7 @@ from agentchat.conversation import can_go_on
 from agentchat.desk import Desk
 from agentchat.errors import ChatError, StoreError
 from agentchat.house import House
+from agentchat.identity import UNNAMED, user_id
 from agentchat.limits import check_title
 from agentchat.open_questions import unanswered
 from agentchat.session import Session as Session  # which is what this is about
@@ -40,6 +41,7 @@ class Sessions:
         self._lock = threading.RLock()  # guards what follows
         self._open: dict[str, Session] = {}
         self._waiting: dict[str, int] = {}  # sessions that are not open, and their turn that waits for an answer
+        self._telling = threading.Lock()  # what is told of the desk is told in the order in which it happened
         house.desk.follow(self._tell_operators)
 
     @property
@@ -83,6 +85,9 @@ class Sessions:
         marks = self._store.read_types(session_id, MARKS)
         if any(turn in event.content["turns"] for event in marks if event.type == "rewind"):
             return False
+        now = held.state(self._store.read_types(session_id, {"handoff"}))
+        if now is not None and now.state == held.TAKEN:
+            return False  # no agent speaks while a human has it
         memory = self._store.memory(session_id, turn)
         return bool(unanswered(marks, turn)) and memory is not None and can_go_on(memory)
 
@@ -112,6 +117,7 @@ class Sessions:
                 return None
             if record.updated < self._oldest_kept():
                 self._forget(session_id)
+                self._house.clear(session_id)
                 return None
             session = self._enter(record)
         session.work()
@@ -182,17 +188,18 @@ class Sessions:
 
     def _tell_operators(self) -> None:
         """Whoever waits for a human sees whether there is one; nobody is told the same twice."""
-        there = {"there": len(self.desk.operators)}
-        frame = events.live_frame("operators", there)
-        with self._lock:
-            sessions = list(self._open.values())
-        for session in sessions:
-            told = session.log.signals.get("operators")
-            if session.log.held is None:
-                if told is not None:
-                    session.log.forget_signal("operators")
-            elif told is None or told.frame != frame:
-                session.log.signal("operators", "operators", there)
+        with self._telling:
+            there = {"there": len(self.desk.operators)}
+            frame = events.live_frame("operators", there)
+            with self._lock:
+                sessions = list(self._open.values())
+            for session in sessions:
+                told = session.log.signals.get("operators")
+                if session.log.held is None:
+                    if told is not None:
+                        session.log.forget_signal("operators")
+                elif told is None or told.frame != frame:
+                    session.log.signal("operators", "operators", there)
 
     # Forgetting
 
@@ -206,7 +213,8 @@ class Sessions:
             if not self._forget(session_id):
                 raise ChatError("session_unknown", id=session_id)
         if session is not None:
-            session.give_up()
+            session.give_up()  # before its files go: a tool could make them anew
+        self._house.clear(session_id)
         self.desk.changed()
 
     def _keep(self, session: Session) -> None:
@@ -226,10 +234,9 @@ class Sessions:
             return "waiting" if session_id in self._waiting else "idle"
 
     def _forget(self, session_id: str) -> bool:
-        is_known = self._store.delete(session_id)
-        if is_known:
-            self._house.clear(session_id)
-        return is_known
+        """All of it but its files, and what is remembered of those who were known in it only."""
+        self._store.forget(user_id(UNNAMED, "", session_id))
+        return self._store.delete(session_id)
 
     # Expiry
 
@@ -246,6 +253,7 @@ class Sessions:
                         if session_id not in self._open:
                             self._waiting.pop(session_id, None)
                             self._forget(session_id)
+                            self._house.clear(session_id)
             except StoreError:
                 log.exception("Expired sessions are not removed now")
             if self.is_closing.wait(EXPIRY_CHECK):

@@ -34,10 +34,6 @@ class StopToken:
         self._reason: str | None = None
         self._interrupts: dict[int, Callable[[], None]] = {}
 
-    @property
-    def is_stopped(self) -> bool:
-        return self._reason is not None
-
     def stop(self, reason: str) -> None:
         """Interrupt whatever waits under this token. Only the first call counts."""
         with self._lock:

@@ -61,17 +61,17 @@ class Place:
                 os.mkdir(self._where(name), **self._at)
         return Place(self._path / name, self)
 
-    def size(self, name: str) -> int | None:
+    def status(self, name: str) -> os.stat_result | None:
         """Of a plain file, None if there is nothing. Raises NotHere for anything else."""
         try:
             status = os.stat(self._where(name), follow_symlinks=False, **self._at)
         except FileNotFoundError:
             return None
-        return _check_file(status).st_size
+        return _check_file(status)
 
     def open(self, name: str) -> int:
         """A plain file, to be read. Raises FileNotFoundError and NotHere."""
-        if self.size(name) is None:
+        if self.status(name) is None:
             raise FileNotFoundError(name)
         with _not_exchanged("it is no plain file"):
             descriptor = os.open(self._where(name), os.O_RDONLY | _FILE, **self._at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -51,6 +52,7 @@ class Turn:
         self._log = scene.log
         self._questions = scene.questions
         self._input_timeout = input_timeout  # seconds, 0 for none
+        self._lives_lock = threading.Lock()  # guards the next, and keeps what readers see of it in order
         self._lives: dict[str, Live] = {}  # what is being written, by the ids of the messages
         self._is_over = False
         self.bars = Bars(scene.log)
@@ -59,7 +61,8 @@ class Turn:
 
     def append(self, type: str, content: Mapping[str, Any], memory: str | None = None) -> None:
         """An event of this turn. Raises Stopped when the turn is stopped while the store fails."""
-        completes = self._lives.pop(str(content.get("message_id")), None)
+        with self._lives_lock:
+            completes = self._lives.pop(str(content.get("message_id")), None)
         drafts = [self._draft(type, content)]
         self._write(lambda memory: self._log.append(drafts, memory, completes, self._check), memory, self.token.sleep)
         if type == "executed_function":
@@ -68,8 +71,10 @@ class Turn:
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
         live = self._lives.get(message_id)
         if live is None:
-            live = self._lives[message_id] = Live(message_id, sender, about or {})
-            self._log.show(list(self._lives.values()))
+            live = Live(message_id, sender, about or {})
+            with self._lives_lock:
+                self._lives[message_id] = live
+                self._log.show(list(self._lives.values()))
         live.texts.append(self._log.redact(text))
         self._log.wake()
 
@@ -81,15 +86,17 @@ class Turn:
             raise Stopped("stopped")
 
     def restart(self, message_id: str) -> None:
-        self._lives.pop(message_id, None)
-        self._log.show(list(self._lives.values()))
+        with self._lives_lock:
+            self._lives.pop(message_id, None)
+            self._log.show(list(self._lives.values()))
 
     def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
         self._questions.close(self.number)
         self.bars.close()
-        self._lives.clear()
-        self._log.show(())
+        with self._lives_lock:
+            self._lives.clear()
+            self._log.show(())
         if self._log.is_deleted:
             return
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentchat import conversation, events, milestones
-from agentchat.chat import Chat
+from agentchat.chat import Asker, Chat
 from agentchat.conversation import Conversation, Outcome
 from agentchat.errors import ChatError
 from agentchat.events import Draft
@@ -184,7 +184,7 @@ class Worker:
                 self.hear(turn.number)
                 return Outcome("completed", "", NO_USAGE, memory)
             person = message.user or user_id(UNNAMED, "", self.log.id)
-            self._chat.user, self._chat.user_id, self._chat.context = message.name, person, message.context
+            self._chat.asker = Asker(message.name, person, message.context)
             return self._conversation_for(turn).run(message.text, turn, turn.token, turn.memory)
         except Stopped as stopped:
             return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)

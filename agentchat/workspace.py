@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -154,7 +154,7 @@ class Workspace:
             self._check_room(path, len(data), original)
             self._tell_changing("/".join(names), original)
             with tree.opened(self._root, folders, must_make=True) as place:
-                place.size(name)  # raises when it is no plain file
+                place.status(name)  # raises when it is no plain file
                 place.replace(name, data, DRAFT)
             kind = "created" if original is None else "modified"
             self._tell_changed("/".join(names), kind, len(data))
@@ -179,22 +179,44 @@ class Workspace:
     @contextlib.contextmanager
     def watched(self) -> Iterator[Path]:
         """While a program works in the folder: what it changed is told afterwards, as if it had been written here."""
+        stopping.current.get().check()
         folder = self.path
-        before = self._statuses()
-        for path in before:
-            names = [*self._names, *path.split("/")]
-            self._tell_changing("/".join(names), self._content(names))
-        self._tell_changing("/".join((*self._names, "")) or "/", None)
+        with self._lock, _explained("/".join(self._names) or "."):
+            before = self._statuses()
+            for path in before:
+                names = [*self._names, *path.split("/")]
+                self._tell_changing("/".join(names), self._content(names))
+            self._tell_changing("/".join((*self._names, "")) or "/", None)
         try:
             yield folder
         finally:
-            after = self._statuses()
-            for path in sorted(before.keys() | after.keys()):
-                old, new = before.get(path), after.get(path)
-                if old and new and _stamp(old) == _stamp(new):
-                    continue
-                kind = "deleted" if new is None else "created" if old is None else "modified"
-                self._tell_changed("/".join((*self._names, path)), kind, new.st_size if new else 0)
+            with self._lock, _explained("/".join(self._names) or "."):
+                self._tell_differences(before)
+
+    def _tell_differences(self, before: Mapping[str, os.stat_result]) -> None:
+        """What became of these files, and what is new."""
+        found = self._statuses()
+        unseen = before.keys() - found.keys()  # gone, or behind so many new files that they were not looked at
+        after = found | {path: status for path in unseen if (status := self._status(path, before[path]))}
+        for path in after.keys() - before.keys():  # all of them before the first is told: a stopped turn is told none
+            self._tell_changing("/".join((*self._names, path)), None)
+        for path in sorted(before.keys() | after.keys()):
+            old, new = before.get(path), after.get(path)
+            if old and new and _stamp(old) == _stamp(new):
+                continue
+            kind = "deleted" if new is None else "created" if old is None else "modified"
+            self._tell_changed("/".join((*self._names, path)), kind, new.st_size if new else 0)
+
+    def _status(self, path: str, known: os.stat_result) -> os.stat_result | None:
+        """None if there is no plain file; what is `known` of one that may not be looked at any more."""
+        *folders, name = [*self._names, *path.split("/")]
+        try:
+            with tree.opened(self._root, folders) as place:
+                return place.status(name)
+        except (FileNotFoundError, tree.NotHere):
+            return None
+        except PermissionError:
+            return known
 
     def _content(self, names: Sequence[str]) -> bytes | None:
         """At most one byte more than a file may have."""

@@ -30,6 +30,7 @@ CODER = """You are the Coder of a team of two. Do what the Planner says, with yo
 it, and write whole files. Then say in a sentence what you did; do not repeat the code. Language: {language}."""
 
 STEPS = 32  # messages and tool results in one turn; then the Planner has the last word
+LAST_LOOKS = 4  # more of them, if the Planner looks at files before its last word
 LONGEST = 30_000  # characters of a file that a model gets to see
 
 
@@ -85,16 +86,18 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, GroupChatM
         if turn[-1].get("tool_calls"):
             return user  # who runs the tools
         if len(turn) > STEPS:
-            return None if last is planner or len(turn) > STEPS + 4 else planner
+            return None if last is planner or len(turn) > STEPS + LAST_LOOKS else planner
         if turn[-1]["role"] == "tool":
             return group.agent_by_name(turn[-2]["name"])  # who called them
         if last is planner:
-            return None if "TERMINATE" in turn[-1]["content"] else coder
+            return None if "TERMINATE" in (turn[-1]["content"] or "") else coder
         if last is coder and not _tools(_since(planner, turn)) & {"write_file", "run_code"}:
             return None  # nothing was left to do
         return planner
 
-    group = GroupChat([user, planner, coder], [], max_round=2 * STEPS, speaker_selection_method=next_speaker)
+    # AG2 must not be the one who ends the turn, since it does so in the middle of a call: next_speaker is earlier.
+    rounds = 2 * (STEPS + LAST_LOOKS)
+    group = GroupChat([user, planner, coder], [], max_round=rounds, speaker_selection_method=next_speaker)
     return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
 
 

@@ -9,6 +9,7 @@ from travel import book_train, cancel_train
 from weather import weather_forecast
 
 from agentchat.chat import Chat
+from agentchat.teams import manager_of
 
 SUGGESTIONS = ["What is the weather in Oslo?", "I want to go to Lisbon by train", "I would like to talk to a human"]
 
@@ -57,4 +58,4 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         user_agent=user,
         group_after_work=TerminateTarget(),
     )
-    return user, pattern.prepare_group_chat(max_rounds=30, messages="Hello")[8]
+    return user, manager_of(pattern)

@@ -1,11 +1,12 @@
 """Answers from documents and links to them. Out of the box it knows this product's own documentation."""
 
+import reprlib
 from typing import Annotated, Any
 
 from autogen import ConversableAgent, LLMConfig, UserProxyAgent, register_function
 
 from agentchat.chat import Chat
-from agentchat.knowledge import cited
+from agentchat.knowledge import MOST_PASSAGES, cited
 
 SUGGESTIONS = [
     "How do I use a local model such as Ollama?",
@@ -25,15 +26,15 @@ MATCH_COUNT = 5
 def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, ConversableAgent]:
     def search_knowledge(
         query: Annotated[str, "What to look for, as a question or in words"],
-        match_count: Annotated[int, "How many passages, 1 to 50"] = MATCH_COUNT,
+        match_count: Annotated[int | None, f"How many passages, 1 to {MOST_PASSAGES}; by default {MATCH_COUNT}"] = None,
         source_filter: Annotated[str, "Only documents whose path has this in it, such as rest.md or docs/*.md"] = "",
     ) -> str:
-        if match_count == MATCH_COUNT:
-            match_count = _number(chat.context.get("match_count"))
-        source_filter = source_filter or str(chat.context.get("source_filter") or "")
-        passages = chat.knowledge.search(query, match_count, source_filter)
+        count, note = _count(chat.context.get("match_count") if match_count is None else match_count)
+        source_filter = str(source_filter or chat.context.get("source_filter") or "")
+        passages = chat.knowledge.search(query, count, source_filter)
         within = f" in documents like {source_filter}" if source_filter else ""
-        return "\n\n".join([cited(passages) or f"Nothing was found for “{query}”{within}.", passages.note]).strip()
+        said = [cited(passages) or f"Nothing was found for “{query}”{within}.", passages.note, note]
+        return "\n\n".join(filter(None, said))
 
     agent = ConversableAgent("librarian", system_message=INSTRUCTIONS, llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
@@ -46,6 +47,14 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
     return user, agent
 
 
-def _number(value: Any) -> int:
-    """What the client sent along, if it is a number."""
-    return int(value) if isinstance(value, (int, float)) and value >= 1 else MATCH_COUNT
+def _count(asked: Any) -> tuple[int, str]:
+    """How many passages to look for, and what to say when that is not what was asked for."""
+    if asked is None:
+        return MATCH_COUNT, ""
+    try:
+        number = float(str(asked))
+    except ValueError:
+        number = 0
+    count = int(min(number, MOST_PASSAGES)) if number >= 1 else MATCH_COUNT
+    problem = f"match_count {reprlib.repr(asked)} is no whole number from 1 to {MOST_PASSAGES}, so {count} was used."
+    return count, "" if count == number else problem

@@ -1,7 +1,9 @@
 """An MCP server for tests, with the server side of the package `mcp`.
 
 `python tests/mcp_server.py NOTES` speaks over standard input and output, `… NOTES http PORT` over streamable HTTP,
-`… NOTES sse PORT` over the older one. What happens to it is written into the file NOTES, line by line.
+`… NOTES sse PORT` over the older one. `… NOTES stuck PORT` never answers the end of a session, `… NOTES mute PORT`
+answers nothing once there is a session; both over streamable HTTP. What happens to it is written into the file
+NOTES, line by line.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from mcp import types
 from mcp.server.fastmcp import FastMCP, Image
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 notes = Path(sys.argv[1])
 server = FastMCP("tests", log_level="ERROR")
@@ -113,17 +118,32 @@ def process() -> str:
     return f"process {os.getpid()} knows {os.environ.get('SECRET', 'nothing')}"
 
 
+over_http = server.streamable_http_app()
 _here: list[str] = []
 _gathering = asyncio.Condition()
 
 
+async def unresponsive(scope: Scope, receive: Receive, send: Send) -> None:
+    """The server over streamable HTTP, but some requests are never answered."""
+    if scope["type"] == "http":
+        is_end = scope["method"] == "DELETE"
+        if is_end:
+            note("asked to end")
+        if is_end or (sys.argv[2] == "mute" and "mcp-session-id" in Headers(scope=scope)):
+            await asyncio.Event().wait()
+    await over_http(scope, receive, send)
+
+
 def main() -> None:
     note(f"starts {os.getpid()}")
-    if len(sys.argv) > 2:
-        server.settings.port = int(sys.argv[3])
-        server.run("sse" if sys.argv[2] == "sse" else "streamable-http")
-    else:
+    kind, port = sys.argv[2:] or ("stdio", "0")
+    server.settings.port = int(port)
+    if kind in {"stuck", "mute"}:
+        uvicorn.run(unresponsive, port=int(port), log_level="error")
+    elif kind == "stdio":
         server.run()
+    else:
+        server.run("sse" if kind == "sse" else "streamable-http")
 
 
 if __name__ == "__main__":

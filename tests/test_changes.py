@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,82 @@ def test_what_a_program_did_counts_although_it_was_stopped(turn: Changes, files:
         found = turn.take()
 
     assert [(change["path"], change["kind"]) for change in found] == [("part/made.txt", "created")]
+
+
+def test_what_two_programs_did_counts(turn: Changes, files: Workspace) -> None:
+    """The second finds what the first has made, but the turn made it."""
+    with files.watched() as folder:
+        (folder / "made.txt").write_text("x\n")
+    with files.watched():
+        pass
+
+    assert [(change["path"], change["kind"]) for change in turn.take()] == [("made.txt", "created")]
+
+
+def test_programs_that_start_at_once(turn: Changes, files: Workspace) -> None:
+    """Each keeps the originals."""
+    start, failures = threading.Barrier(4), []
+
+    def work() -> None:
+        start.wait(10)
+        try:
+            for number in range(20):
+                turn.keep(f"{number}.txt", b"x")
+            with files.watched():
+                pass
+        except Exception as error:  # noqa: BLE001 - shown by the test
+            failures.append(error)
+
+    programs = [threading.Thread(target=work) for _ in range(4)]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join()
+    assert failures == []
+    assert {change["path"] for change in turn.take()} == {f"{number}.txt" for number in range(20)}
+
+
+def test_an_original_is_on_disk_before_it_has_its_name(
+    turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves all of it or nothing."""
+    kept, sync, seen = originals / hashlib.sha256(b"kept.txt").hexdigest(), os.fsync, []
+
+    def look(descriptor: int) -> None:
+        seen.append((kept.exists(), os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    turn.keep("kept.txt", b"kept.txt\n")
+
+    assert seen == [(False, kept.stat().st_size)]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0" * 50, b'{"path": "kept.txt", "di', None], ids=["empty", "0", "cut", "text"]
+)
+def test_a_damaged_original_is_left_out(
+    turn: Changes, files: Workspace, originals: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And logged; the other changes are told."""
+    with files.watched() as folder:
+        (folder / "kept.txt").write_text("changed\n")
+        (folder / "made.txt").write_text("x\n")
+    kept = originals / hashlib.sha256(b"kept.txt").hexdigest()
+    kept.write_bytes(kept.read_bytes()[:-3] if damage is None else damage)
+
+    assert [change["path"] for change in turn.take()] == ["made.txt"]
+    assert kept.name in caplog.text
+
+
+def test_originals_that_cannot_be_forgotten(turn: Changes, originals: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A turn would say something wrong with them, so it hears of it when it begins."""
+    originals.parent.mkdir(parents=True)
+    originals.write_text("no folder")
+
+    with pytest.raises(NotADirectoryError):
+        turn.begin(is_resumed=False)
+    assert turn.take() == []
+    assert "cannot be removed" in caplog.text
+    originals.unlink()
+    turn.begin(is_resumed=False)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from agentchat.chat import Chat
+from agentchat.chat import Chat, Offers
 from agentchat.errors import ChatError
+from agentchat.notes import Notes
+from agentchat.store.memory import MemoryStore
 from main import Running
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
@@ -293,8 +295,11 @@ def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServ
     lambda chat: chat.progress(1),
     lambda chat: chat.hand_to_human("Help"),
     lambda chat: chat.plan.create("Do it"),
+    lambda chat: chat.remember("likes", "tea"),
+    lambda chat: chat.recall(),
+    lambda chat: chat.forget("likes"),
 ])  # fmt: skip
-def test_outside_a_turn(use_it: Any) -> None:
+def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
     """There is nobody to talk to, and the error says so."""
     with pytest.raises(ChatError, match="only while it answers a message"):
-        use_it(Chat("none"))
+        use_it(Chat("none", Offers(tmp_path, Notes(MemoryStore()))))

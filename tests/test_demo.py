@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentchat import demo
+from agentchat import demo_rules
 from agentchat.demo_reading import Tool
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve
@@ -39,7 +39,7 @@ SUM = {
 )
 def test_it_calls_a_tool_that_fits(text: str, city: str) -> None:
     """With what the question is about as its argument."""
-    said, call = demo.answer([{"role": "user", "content": text}], [SUM, WEATHER])
+    said, call = demo_rules.answer([{"role": "user", "content": text}], [SUM, WEATHER])
 
     assert said == ""
     assert call is not None
@@ -48,7 +48,7 @@ def test_it_calls_a_tool_that_fits(text: str, city: str) -> None:
 
 def test_arguments_have_the_types_the_tool_wants() -> None:
     """Numbers are taken from the question, in order."""
-    _, call = demo.answer([{"role": "user", "content": "add the numbers 2 and 3.5"}], [SUM, WEATHER])
+    _, call = demo_rules.answer([{"role": "user", "content": "add the numbers 2 and 3.5"}], [SUM, WEATHER])
 
     assert call is not None
     assert call["function"]["arguments"] == '{"a": 2, "b": 3.5, "exact": true}'
@@ -57,7 +57,7 @@ def test_arguments_have_the_types_the_tool_wants() -> None:
 @pytest.mark.parametrize("text", ["hello", "", "🌦", "what can you do?"])
 def test_it_says_what_it_is(text: str) -> None:
     """Nobody should take it for a language model."""
-    said, call = demo.answer([{"role": "user", "content": text}], [WEATHER])
+    said, call = demo_rules.answer([{"role": "user", "content": text}], [WEATHER])
 
     assert call is None
     assert "offline demo model" in said
@@ -117,7 +117,7 @@ ALL = [WRITE, READ, SEARCH, DONE, REMEMBER, HUMAN, WEATHER]
 
 
 def called(text: str, *tools: Tool) -> tuple[str, dict[str, Any]] | None:
-    _, call = demo.answer([{"role": "user", "content": text}], list(tools) or ALL)
+    _, call = demo_rules.answer([{"role": "user", "content": text}], list(tools) or ALL)
     return (call["function"]["name"], json.loads(call["function"]["arguments"])) if call else None
 
 
@@ -181,7 +181,7 @@ def test_who_speaks_next(last: str, next: str) -> None:
     """A group that asks gets a valid name, and not the last one's."""
     rules = "The following roles are available: …\nThen select the next role from ['Planner', 'Coder'] to play."
     messages = [{"role": "system", "content": rules}, {"role": "user", "name": last, "content": "Hello"}]
-    assert demo.answer(messages, []) == (next, None)
+    assert demo_rules.answer(messages, []) == (next, None)
 
 
 def test_it_does_not_go_on_for_ever() -> None:
@@ -189,7 +189,7 @@ def test_it_does_not_go_on_for_ever() -> None:
     create = tool("create_task", "Create a task.", ["title"], title=TEXT)
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Plan a party"}]
     for _ in range(20):
-        _, call = demo.answer(messages, [create])
+        _, call = demo_rules.answer(messages, [create])
         if call is None:
             return
         messages.append({"role": "assistant", "content": None, "tool_calls": [call]})

@@ -138,6 +138,19 @@ def test_what_is_not_there(session: Conversation) -> None:
     assert (answer.code, answer.headers["Allow"]) == ("method_not_allowed", "GET, PUT, DELETE, HEAD")
 
 
+def test_only_changes_wait_for_a_server_that_ends(session: Conversation) -> None:
+    """The description says so: looking is always possible."""
+    paths = session.client.get("/api/openapi.json").json["paths"]
+    told = {
+        (method, "closing" in str(about["responses"]))
+        for path, methods in paths.items()
+        if "/{id}/files" in path
+        for method, about in methods.items()
+        if method != "parameters"
+    }
+    assert told == {("get", False), ("put", True), ("delete", True)}
+
+
 def test_files_go_with_their_session(session: Conversation, folder: Path) -> None:
     """Whoever deletes the conversation deletes them."""
     put(session, "a", b"x")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from agentchat import settings
+from agentchat import events, settings, websocket
 from agentchat.errors import ERRORS
 from tests.processes import ROOT
 
@@ -17,8 +18,8 @@ from tests.processes import ROOT
 LAYERS = [
     {"main"},
     {"websocket", "http.server", "http.api"},
-    {"http.answering", "http.desk", "http.interactions", "http.memory", "http.openapi", "http.plan"},
-    {"http.documents", "http.rest", "http.files"},
+    {"http.answering", "http.desk", "http.files", "http.interactions", "http.memory", "http.openapi", "http.plan"},
+    {"http.documents", "http.rest"},
     {"http.sse", "http.export", "http.following", "http.requests"},
     {"delivery", "http.layouts", "http.reading", "http.answers", "http.receiving"},
     {"http.routes"},
@@ -114,6 +115,42 @@ def test_every_error_is_documented() -> None:
     page = (ROOT / "docs" / "protocol.md").read_text()
     for code, row in ERRORS.items():
         assert f"| `{code}` | {row.status} | {row.close or ''} | {row.sentence} |" in page
+
+
+def named(page: str, header: str) -> list[list[str]]:
+    """What stands in code signs in the first column of the table with that header, row by row."""
+    lines = (ROOT / "docs" / page).read_text().partition(f"{header}\n|---")[2].splitlines()[1:]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [re.findall("`([^`]+)`", row.split("|")[1]) for row in rows]
+
+
+def test_every_room_is_in_the_table_once() -> None:
+    """And every row names rooms that are there; behind a first `http/x.py` the others are in `http/`, too."""
+    found: list[Path] = []
+    for first, *others in named("architecture.md", "| room | what lives there |"):
+        path = ROOT / "agentchat" / first
+        for each in (path, *(path.with_name(other) for other in others)):
+            found += each.glob("*.py") if each.is_dir() else [each]
+    assert sorted(found) == sorted([*rooms().values(), ROOT / "agentchat" / "main.py"])
+
+
+def test_every_command_is_documented() -> None:
+    """And what is documented is a command."""
+    rows = named("protocol.md", "| type | content | effect |")
+    assert sorted(itertools.chain(*rows)) == sorted(websocket.COMMANDS)
+
+
+# Those of ours that are no classes in events.py.
+OTHERS = {"stream", "reasoning", "input_request", "input_response", "handoff", "task_created", "task_updated"}
+OTHERS |= {"file_changed", "presence", "typing", "progress", "operators", "queue", "error"}
+
+
+def test_every_event_of_ours_is_documented() -> None:
+    """And what is documented is an event of ours."""
+    classes = [each for each in vars(events).values() if getattr(each, "__module__", "") == events.__name__]
+    types = [each.model_fields["type"].default for each in classes if hasattr(each, "model_fields")]
+    rows = named("protocol.md", "| type | in the log | content | meaning |")
+    assert sorted(itertools.chain(*rows)) == sorted([*types, *OTHERS])
 
 
 def test_no_file_is_too_long_to_read() -> None:

@@ -39,7 +39,9 @@ def server(serve: Serve, model: ModelServer, folder: Path) -> Running:
     return serve("--knowledge", str(folder), model=model)
 
 
-def searched(server: Running, model: ModelServer, arguments: dict[str, object], context: object = None) -> str:
+def searched(
+    server: Running, model: ModelServer, arguments: dict[str, object], context: object = None, is_success: bool = True
+) -> str:
     """What the tool says when the model calls it with these arguments."""
     model.script(Reply(tools=[("search_knowledge", arguments)]), Reply("So it is [1]."))
     with ChatClient(server.websocket, agent="knowledge") as client:
@@ -47,7 +49,7 @@ def searched(server: Running, model: ModelServer, arguments: dict[str, object], 
         client.command("message", text="A question", context=context or {})
         client.until("turn_completed")
     [result] = contents(client.log, "executed_function")
-    assert result["is_exec_success"]
+    assert result["is_exec_success"] == is_success
     return str(result["content"])
 
 
@@ -66,8 +68,7 @@ def test_the_model_gets_passages_with_links(server: Running, model: ModelServer)
     [
         ({"match_count": 3}, 3),
         ({"match_count": 2.0}, 2),
-        ({"match_count": "many"}, 5),
-        ({"match_count": -1}, 5),
+        ({"match_count": "3"}, 3),
         ({"source_filter": "kettle 4"}, 1),
         ({"source_filter": None, "match_count": None}, 5),
         ({"source_filter": "elsewhere"}, 0),
@@ -76,18 +77,53 @@ def test_the_model_gets_passages_with_links(server: Running, model: ModelServer)
 def test_the_message_sets_the_defaults(
     server: Running, model: ModelServer, context: dict[str, object], count: int
 ) -> None:
-    """With its context; what makes no sense is as good as nothing."""
+    """With its context; a number may be written as text."""
     said = searched(server, model, {"query": "kettle"}, context)
 
     assert said.count("litres") == count
     assert ("Nothing was found" in said) == (count == 0)
+    assert "match_count" not in said
+
+
+ODD = [("many", "'many'", 5), ("", "''", 5), (-1, "-1", 5), (2.5, "2.5", 2), (True, "True", 5), ("nan", "'nan'", 5)]
+
+
+def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServer) -> None:
+    """With what was used instead, whoever sent it."""
+    for odd, shown, count in [*ODD, (1000, "1000", 50)]:
+        said = searched(server, model, {"query": "kettle"}, {"match_count": odd})
+        assert f"match_count {shown} is no whole number from 1 to 50, so {count} was used." in said
+        assert said.count("litres") == min(count, 8)
+    said = searched(server, model, {"query": "kettle", "match_count": 0}, {"match_count": 3})
+    assert "match_count 0 is no whole number from 1 to 50, so 5 was used." in said
+    assert said.count("litres") == 5
+
+
+@pytest.mark.parametrize("odd", ["all", 2.5])
+def test_what_is_no_number_at_all_is_given_back_to_the_model(server: Running, model: ModelServer, odd: object) -> None:
+    """With what is wrong, to call again; a number as text is one."""
+    said = searched(server, model, {"query": "kettle", "match_count": odd}, is_success=False)
+    assert "match_count" in said
+    assert "valid integer" in said
+    assert searched(server, model, {"query": "kettle", "match_count": "3"}).count("litres") == 3
 
 
 def test_the_model_wins_over_the_message(server: Running, model: ModelServer) -> None:
-    """It knows the question."""
+    """It knows the question; also when it asks for as many as it would get by default."""
     said = searched(server, model, {"query": "kettle", "match_count": 2, "source_filter": "*"}, {"match_count": 3})
 
     assert said.count("litres") == 2
+    assert searched(server, model, {"query": "kettle", "match_count": 5}, {"match_count": 3}).count("litres") == 5
+
+
+def test_the_model_knows_the_default(server: Running, model: ModelServer) -> None:
+    """From the tool's description, for it may leave the number out."""
+    searched(server, model, {"query": "kettle"})
+
+    [tool] = model.requests[0]["body"]["tools"]
+    assert tool["function"]["parameters"]["required"] == ["query"]
+    described = tool["function"]["parameters"]["properties"]["match_count"]["description"]
+    assert described == "How many passages, 1 to 50; by default 5"
 
 
 def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:

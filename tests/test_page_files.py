@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, Route, expect
 
 from main import Running
+from tests.clients import wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, session_of, turn
@@ -18,14 +19,21 @@ pytest_plugins = ["tests.browser"]
 WRITER = '''
 """Writes files."""
 from autogen import ConversableAgent, UserProxyAgent, register_function
+from agentchat import stopping
 
 def build(llm_config, chat):
     def write(path: str, text: str) -> str:
         return chat.files.write(path, text)
 
+    def work(path: str, text: str) -> None:
+        with chat.files.watched() as folder:
+            (folder / path).write_text(text)
+            stopping.current.get().sleep(60)
+
     agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
     register_function(write, caller=agent, executor=user, description="write")
+    register_function(work, caller=agent, executor=user, description="work")
     return user, agent
 '''
 TRANSFER = """(files) => {
@@ -139,6 +147,28 @@ def test_what_agents_write_appears_at_once(writer: Running, model: ModelServer, 
     expect(page.locator(".side-panel")).to_be_hidden()
     toggle.click()
     expect(listed(page)).to_have_count(1)
+
+
+def test_what_was_written_before_a_stop_appears(
+    writer: Running, model: ModelServer, page: Page, tmp_path: Path
+) -> None:
+    """Although nobody is told of each file."""
+    model.script(Reply(tools=[("work", {"path": "half.txt", "text": "x"})]))
+    page.goto(writer.page)
+    say(page, "work")
+    wait_until(lambda: any(tmp_path.glob("data/workspaces/*/half.txt")))
+    page.get_by_role("button", name="Stop").click()
+    expect(listed(page)).to_have_text(["half.txt"])
+
+
+def test_a_list_that_cannot_be_read_says_so(writer: Running, model: ModelServer, page: Page) -> None:
+    """Also when there was none before."""
+    page.route("**/files", lambda route: route.abort())
+    page.goto(writer.page)
+    say(page, "hello")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
+    expect(page.locator(".files-note")).to_contain_text("This list may be old")
+    expect(page.locator(".files")).not_to_have_attribute("hidden", "")
 
 
 def test_a_file_is_deleted_after_a_question(server: Running, page: Page, context: BrowserContext) -> None:

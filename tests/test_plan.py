@@ -34,7 +34,7 @@ def plan() -> Plan:
     def write(type: str, content: Mapping[str, Any]) -> None:
         store.append("s", [Draft(type, encode(content), 1)])
 
-    return Plan(lambda *types: store.read_types("s", types), write)
+    return Plan(lambda *types: store.read_types("s", types), write, threading.Lock())
 
 
 def refusal(change: Callable[[], object]) -> tuple[str, str]:

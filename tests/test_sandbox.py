@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -108,11 +107,9 @@ def test_code_ends_with_the_turn(tmp_path: Path) -> None:
     threading.Thread(target=run, daemon=True).start()
     pid = tmp_path / "pid"
     wait_until(lambda: pid.exists() and bool(pid.read_text()))
-    began = time.monotonic()
     token.stop("stopped")
 
     assert ended.wait(PATIENCE)
-    assert time.monotonic() - began < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 

@@ -243,6 +243,76 @@ def test_what_a_program_changes_is_told(folder: Path) -> None:
     ]
 
 
+def test_only_what_is_gone_is_told_as_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what is behind more new files than are looked at."""
+    monkeypatch.setattr(workspace, "MAX_FILES", 3)
+    changes: list[object] = []
+    files = Workspace(folder, lambda *change: changes.append(change))
+    for name in ("x", "y/file", "z"):
+        files.write(name, "1")
+    changes.clear()
+    with files.watched() as path:
+        for name in "abc":
+            (path / name).write_text("")
+        (path / "y" / "file").write_text("22")
+        (path / "z").unlink()
+
+    assert changes == [
+        *[(name, "created", 0) for name in "abc"],
+        ("y/file", "modified", 2),
+        ("z", "deleted", 0),
+    ]
+
+
+def test_all_originals_are_told_before_a_stop_breaks_off_the_rest(folder: Path) -> None:
+    """Nobody can be told what a program changed in a turn that was stopped, but the turn's end knows it."""
+    originals: list[str] = []
+
+    def changed(path: str, kind: str, size: int) -> None:
+        raise Stopped("stopped")
+
+    files = Workspace(folder, changed, lambda path, original: originals.append(path))
+
+    def work() -> None:
+        with files.watched() as path:
+            for name in "ab":
+                (path / name).write_text("x")
+
+    with pytest.raises(Stopped):
+        work()
+    assert sorted(originals) == ["/", "a", "b"]
+
+
+def test_programs_work_at_once(folder: Path) -> None:
+    """But what they change is told by one after another."""
+    both, is_telling, told = threading.Barrier(2), threading.Lock(), []
+
+    def tell(path: str, *about: object) -> None:
+        with_nobody = is_telling.acquire(blocking=False)
+        told.append(with_nobody)
+        if with_nobody:
+            os.stat(folder.parent)  # lets others in
+            is_telling.release()
+
+    files = Workspace(folder, tell, tell)
+    for number in range(100):
+        Workspace(folder).write(f"{number}.txt", "x")
+
+    def work() -> None:
+        with files.watched() as path:
+            both.wait(10)
+            for number in range(100):
+                (path / f"{number}.txt").write_text("other")
+
+    programs = [threading.Thread(target=work) for _ in range(2)]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join()
+    assert len(told) >= 2 * 101 + 100  # neither program broke
+    assert all(told)
+
+
 def test_a_write_that_breaks_off_changes_nothing(
     files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,7 @@ def table(
         *MemoryRoutes(notes).routes(),
         *Documents(knowledge).routes(),
         *Interactions(sessions, rest).routes(),
-        *Files(sessions).routes(),
+        *Files(rest).routes(),
     ]
     describe = functools.cache(lambda: openapi.describe(routes))  # a twentieth of a second, which few ask for
     routes.append(_fixed(openapi.PATH, "readDescription", "This description", answers.Anything, describe))

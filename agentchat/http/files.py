@@ -6,22 +6,19 @@ from dataclasses import asdict
 from urllib.parse import quote
 
 from agentchat.http import answers, requests
+from agentchat.http.rest import LOST, PATH, Rest, person
 from agentchat.http.routes import BYTES, Call, Reply, Route
-from agentchat.limits import one_line
 from agentchat.paths import canonical
-from agentchat.sessions import Sessions
 from agentchat.workspace import MAX_FILE, Workspace
 
-PATH = "/api/agent-chat/sessions/{id}/files"
-LOST = ("session_unknown", "session_deleted")
 PATHS = ("file_refused", "file_unknown", "file_failed")
 
 
 class Files:
-    """The handlers. The slashes of a path are written as %2F."""
+    """The handlers. `rest` finds the session that an address names; the slashes of a path are written as %2F."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
 
     def find(self, call: Call) -> Reply:
         return Reply(200, {"files": [asdict(info) for info in self._files(call, "").list()]})
@@ -43,14 +40,14 @@ class Files:
         return Reply(204)
 
     def _files(self, call: Call, name: str) -> Workspace:
-        session = call.stack.enter_context(self._sessions.using(call.path["id"]))
-        return session.files(one_line(name) or "user")
+        return self._rest.session(call).files(person(name))
 
     def routes(self) -> list[Route]:
         """What there is to ask for."""
-        one, query = f"{PATH}/{{path}}", requests.FileQuery
+        every, query = f"{PATH}/{{id}}/files", requests.FileQuery
+        one = f"{every}/{{path}}"
         return [
-            Route("GET", PATH, "listFiles", "The files in the session's workspace", self.find,
+            Route("GET", every, "listFiles", "The files in the session's workspace", self.find,
                   {200: answers.FileList}, (*LOST, "file_failed")),
             Route("GET", one, "readFile", "A file, to be kept", self.download, {200: answers.FileContent},
                   (*LOST, *PATHS, "file_too_large"), types=(BYTES,), sends={"Content-Disposition": "Its name"}),

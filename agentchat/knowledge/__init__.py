@@ -24,7 +24,18 @@ from agentchat.knowledge.sources import File, Sources
 from agentchat.knowledge.vectors import Embed, EmbeddingError, Vectors
 from agentchat.knowledge.words import ask, fold
 
-__all__ = ["ADDRESS", "Embed", "EmbeddingError", "Knowledge", "Passage", "Passages", "Source", "address", "cited"]
+__all__ = [
+    "ADDRESS",
+    "MOST_PASSAGES",
+    "Embed",
+    "EmbeddingError",
+    "Knowledge",
+    "Passage",
+    "Passages",
+    "Source",
+    "address",
+    "cited",
+]
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +130,7 @@ class Knowledge:
             if before is None or (before.signature, before.type) != (file.signature or file.problem, file.type):
                 known[id] = self._take_in(file, before)
         if known != self._known and self._vectors:
-            self._index.forget_vectors()
+            self._vectors.forget()
         self._files, self._known = files, known
 
     def _take_in(self, file: File, before: Source | None) -> Source:

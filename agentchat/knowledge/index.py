@@ -164,6 +164,13 @@ class Index:
             )
             return db.execute(query, (model, limit)).fetchall()
 
+    def count_without_vector(self, model: str) -> int:
+        """How many passages the model has not seen."""
+        with self._using() as db:
+            query = "SELECT count(*) FROM chunks WHERE hash NOT IN (SELECT hash FROM vectors WHERE model = ?)"
+            (count,) = db.execute(query, (model,)).fetchone()
+            return int(count)
+
     def put_vectors(self, model: str, vectors: dict[str, array[float]]) -> None:
         rows = [(model, hash, vector.tobytes()) for hash, vector in vectors.items()]
         with self._writing() as db:

@@ -46,7 +46,7 @@ class Vectors:
         with self._making:
             while missing := self._index.without_vector(self._embed.model, BATCH):
                 if time.monotonic() > end:
-                    return len(self._index.without_vector(self._embed.model, -1))
+                    return self._index.count_without_vector(self._embed.model)
                 chunks = self._index.chunks([number for _, number in missing])
                 there = [(hash, chunks[number][1].whole) for hash, number in missing if number in chunks]
                 vectors = self._make([text for _, text in there])
@@ -66,6 +66,13 @@ class Vectors:
             if hash in vectors and len(vectors[hash]) == len(asked)
         ]
         return [number for _, number in sorted(near, key=lambda item: (-item[0], item[1]))[:limit]]
+
+    def forget(self) -> None:
+        """Those of passages that are no longer there."""
+        self._index.forget_vectors()
+        there = {hash for _, hash in self._index.hashes(list(self._index.sources()))}
+        with self._lock:
+            self._known = {hash: vector for hash, vector in self._known.items() if hash in there}
 
     def _load(self, hashes: set[str]) -> dict[str, array[float]]:
         with self._lock:

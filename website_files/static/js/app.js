@@ -259,7 +259,7 @@ export class App {
   #happened(frame, isLive) {
     if (!isLive) return;
     if (TELLING.has(frame.type)) this.past.refresh();
-    if (frame.type === "file_changed") this.files.refresh();
+    if (frame.type === "file_changed" || hasChanges(frame)) this.files.refresh();
     if (this.conversation.state.isDeleted) this.#forget();
     this.#listener.happened(frame);
   }
@@ -281,4 +281,9 @@ export class App {
     history[change](null, "", addressOf(sessionId, role));
     this.#listener.named(sessionId);
   }
+}
+
+/** Of a turn that was stopped, nothing is told but its end. */
+function hasChanges({ type, content }) {
+  return type === "turn_completed" && content.code_changes?.length > 0;
 }

@@ -25,7 +25,7 @@ export class FilesPanel {
     const now = [files.entries, files.problem, sessionId, canWrite, minute];
     if (now.every((part, index) => part === this.#shown[index])) return;
     this.#shown = now;
-    this.#element.hidden = files.entries.length === 0;
+    this.#element.hidden = files.entries.length === 0 && !files.problem;
     this.#element.querySelector(".files-upload").hidden = !canWrite;
     this.#list.update(files.entries.map((file) => ({ ...file, sessionId, canWrite })));
     setText(this.#note, files.problem && `This list may be old: ${files.problem}`);

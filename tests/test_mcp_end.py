@@ -1,0 +1,94 @@
+"""The end of connections to MCP servers that do not answer when it comes: it takes a while, not for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agentchat.mcp import McpServers
+from agentchat.mcp_config import Entry
+from tests.clients import PATIENCE, wait_until
+from tests.test_mcp import HttpServer
+
+LEFT = "The MCP server trees did not end its session within 0.3 seconds."
+
+Listening = Callable[[str], Entry]
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.txt"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def listening(notes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
+    """Starts an HTTP server of that kind; connections have little time for their end."""
+    monkeypatch.setattr("agentchat.mcp_connection.GOODBYE", 0.3)
+    with contextlib.ExitStack() as stack:
+
+        def listening(kind: str) -> Entry:
+            server = HttpServer(notes, kind)
+            stack.callback(server.stop)
+            return Entry("trees", url=server.url)
+
+        yield listening
+
+
+def close(servers: McpServers) -> None:
+    """Fails when it does not end."""
+    closing = threading.Thread(target=servers.close, daemon=True)
+    closing.start()
+    closing.join(PATIENCE)
+    assert not closing.is_alive()
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def has_thread() -> bool:
+    return any(thread.name == "mcp" for thread in threading.enumerate())
+
+
+def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is asked to end the session; without an answer the chat server ends all the same and gives all back."""
+    entry = listening("stuck")
+    before = descriptors()
+    servers = McpServers([entry])
+    assert servers.tools()
+    close(servers)
+    assert "asked to end" in notes.read_text()
+    assert LEFT in caplog.text
+    assert not has_thread()
+    assert descriptors() == before
+
+
+def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that was given up goes, too, while the chat server runs on."""
+    servers = McpServers([listening("mute")], connect_timeout=0.5)
+    before = descriptors()
+    assert servers.tools() == []
+    wait_until(lambda: "asked to end" in notes.read_text() and LEFT in caplog.text)
+    wait_until(lambda: descriptors() == before)
+    assert has_thread()
+    close(servers)
+    assert not has_thread()
+
+
+def test_there_is_a_last_limit(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The chat server does not wait longer for all of them together, and says what it leaves."""
+    monkeypatch.setattr("agentchat.mcp.CLOSE_TIMEOUT", 0.01)
+    servers = McpServers([listening("stuck")])
+    assert servers.tools()
+    close(servers)
+    assert "The connections to MCP servers did not end within 0.01 seconds." in caplog.text
+    wait_until(lambda: not has_thread())
