@@ -149,6 +149,9 @@ def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
         log.warning("The demo model has no embeddings: documents are searched by words alone")
     elif chosen.embedding_model:
         embed = Embeddings(chosen_models.llm_config, chosen.embedding_model)
+    missing = next((source for source in chosen.knowledge if not source.exists()), None)
+    if missing is not None:
+        raise SettingsError(f"There are no documents at {missing}. Name others with --knowledge.")
     return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
 
 

@@ -128,6 +128,7 @@ class Chat:
         self.plan = Plan(self._events_of, self._tell, self.around.plan_lock if self.around else threading.Lock())
         self.files = Workspace(self.folder, self._file_changed)
         self.changes = Changes(self.files, self._originals)
+        self.files.changing = self._file_changing
         self._running: RunningTurn | None = None
 
     # What there is
@@ -251,6 +252,11 @@ class Chat:
     def _tell(self, type: str, content: Mapping[str, Any]) -> None:
         turn = self._turn
         turn.tell(type, {"by": turn.speaker, **content})
+
+    def _file_changing(self, path: str, original: bytes | None) -> None:
+        """Before anything is written. Raises ChatError outside a turn."""
+        if self._turn:
+            self.changes.keep(path, original)
 
     def _file_changed(self, path: str, kind: str, size: int) -> None:
         self._tell("file_changed", {"path": path, "kind": kind, "size": size})

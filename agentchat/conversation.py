@@ -29,7 +29,7 @@ from agentchat.errors import ChatError
 from agentchat.events import clean
 from agentchat.iostream import Memory, Partial, TurnLog, TurnStream
 from agentchat.journal import Journal
-from agentchat.sendable import sendable
+from agentchat.sendable import without_pictures
 from agentchat.stopping import Stopped, StopToken
 from agentchat.tools import guarded
 from agentchat.usage import Usage
@@ -223,7 +223,7 @@ class Conversation:
         return asked
 
     def _fitting(self, messages: list[Message]) -> list[Message]:
-        return fit(sendable(messages), self._context_tokens)
+        return fit(without_pictures(messages), self._context_tokens)
 
     def _call_begins(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:

@@ -1,7 +1,7 @@
 """The tools of MCP servers, for agents: docs/mcp.md.
 
 AG2's client is asynchronous and its chats are not: one thread has an event loop in which all connections live, and
-the tools that agents get wait for it. A server is connected when its tools are first asked for.
+the tools that agents get wait for it. Servers are connected from the start on, all at once.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 DEFAULT = Path("mcp.json")
 CONNECT_TIMEOUT = 20.0  # seconds
 CALL_TIMEOUT = 300.0  # seconds
+PATIENCE = 3.0  # seconds from its beginning that those who ask for tools wait for a connection
+RETRY_AFTER = 60.0  # seconds until a server that could not be reached is tried again for its tools
 CLOSE_TIMEOUT = 10.0  # seconds; connections end themselves sooner
 NAME_LENGTH = 60  # of a tool; models take 64
 
@@ -42,7 +44,10 @@ T = TypeVar("T")
 
 
 def load(path: Path) -> McpServers:
-    """The servers that the file names; the default file need not be there. Raises SettingsError."""
+    """The servers that the file names, which begin to connect; the default file need not be there.
+
+    Raises SettingsError.
+    """
     entries = mcp_config.read(path, is_optional=path == DEFAULT)
     if entries:
         try:
@@ -51,7 +56,9 @@ def load(path: Path) -> McpServers:
             raise SettingsError(
                 f"{path} names MCP servers, which need another package: pip install -r requirements-mcp.txt ({error})."
             ) from error
-    return McpServers(entries, path)
+    servers = McpServers(entries, path)
+    servers.connect()
+    return servers
 
 
 class McpServers:
@@ -74,10 +81,16 @@ class McpServers:
             self._thread.start()
             self._started.wait()
 
-    def tools(self, name: str | None = None) -> list[Tool]:
-        """The tools of that server, or of all. What never was reached has none: that is logged.
+    def connect(self) -> None:
+        """Begin to connect all of them; nobody waits for that here."""
+        if self._loop is not None:
+            for server in self._servers.values():
+                self._loop.call_soon_threadsafe(server.connect)
 
-        Raises SettingsError for a server that is not configured.
+    def tools(self, name: str | None = None) -> list[Tool]:
+        """The tools of that server, or of all. What was not reached yet has none: that is logged.
+
+        Raises SettingsError for a server that is not configured, and Stopped.
         """
         if name is not None and name not in self._servers:
             known = ", ".join(self._servers) or "none"
@@ -153,10 +166,23 @@ class _Server:
         self._connections: list[Connection] = []  # the newest last; older ones are ending
         self._offered: list[types.Tool] = []  # as far as we know
 
+    def connect(self) -> Connection:
+        """The connection that there is, or a new one where it is over."""
+        if not self._connections or self._connections[-1].is_over:
+            from agentchat.mcp_connection import Connection
+
+            alive = [connection for connection in self._connections if not connection.is_gone]
+            self._connections = [*alive, Connection(*self._settings)]
+        return self._connections[-1]
+
     async def offered(self) -> list[types.Tool]:
         """Its tools; while it cannot be reached, those that it had."""
+        if self._connections and self._connections[-1].has_failed_within(RETRY_AFTER):
+            return self._offered
+        connection = self.connect()
         with contextlib.suppress(McpUnavailable):  # the connection has logged it
-            self._offered = (await self._connected()).offered
+            if await connection.is_ready_within(PATIENCE):
+                self._offered = connection.offered
         return self._offered
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
@@ -171,12 +197,7 @@ class _Server:
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     async def _connected(self) -> Connection:
-        if not self._connections or self._connections[-1].is_over:
-            from agentchat.mcp_connection import Connection
-
-            alive = [connection for connection in self._connections if not connection.is_gone]
-            self._connections = [*alive, Connection(*self._settings)]
-        connection = self._connections[-1]
+        connection = self.connect()
         await connection.wait_until_ready()
         return connection
 

@@ -35,6 +35,7 @@ SESSION_TERMINATED = 32600  # what the package says when an HTTP server does not
 CONNECTION_LOST = (SESSION_TERMINATED, types.CONNECTION_CLOSED)
 LOST = "the connection was lost"
 ADVICE = "Look at its entry in the configuration; it is connected again at its next use."
+ADVICE_UNREACHED = "Look at its entry in the configuration; conversations that begin in a while try it again."
 
 T = TypeVar("T")
 
@@ -51,8 +52,14 @@ class Connection:
         self._calls = 0  # that run now
         self._functions: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._ready = asyncio.Event()
-        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # and why
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._failed: float | None = None  # when it turned out that it cannot be made
+        self._over: asyncio.Future[str] = loop.create_future()  # and why
+        self._is_slow = False  # and that was logged
         self._deadline: asyncio.TimerHandle | None = None  # for giving all back
+        # holds also when nobody waits
+        self._limit = loop.call_later(connect_timeout, self._break_off, _no_answer(connect_timeout))
         self._life = asyncio.create_task(self._live())
 
     @property
@@ -64,13 +71,28 @@ class Connection:
         """It is over, and all that belonged to it is given back."""
         return self._life.done()
 
+    def has_failed_within(self, seconds: float) -> bool:
+        """It could not be made, and that is not longer ago."""
+        return self._failed is not None and asyncio.get_running_loop().time() < self._failed + seconds
+
     async def wait_until_ready(self) -> None:
         """Raises McpUnavailable when it cannot be made. Who waits may be cancelled: others may wait, too."""
+        await self._unless_over(self._ready.wait(), None)
+
+    async def is_ready_within(self, seconds: float) -> bool:
+        """Counted from its beginning, so that not all who ask wait for a slow server. Raises McpUnavailable."""
+        left = self._began + seconds - asyncio.get_running_loop().time()
         try:
-            await self._unless_over(self._ready.wait(), self._connect_timeout)
-        except TimeoutError as error:
-            self._break_off(str(error))
-            raise self._unavailable(str(error)) from error
+            await self._unless_over(self._ready.wait(), max(left, 0))
+        except TimeoutError:
+            if not self._is_slow:
+                self._is_slow = True
+                log.warning(
+                    "The MCP server %s is still being connected. Conversations that begin before it is there are "
+                    "without its tools.",
+                    self._entry.name,
+                )
+        return self._ready.is_set()
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
         """What the tool says. Raises ValueError with what it says when it fails, and McpUnavailable."""
@@ -97,7 +119,7 @@ class Connection:
             self._life.cancel()
         await asyncio.wait({self._life})
 
-    async def _unless_over(self, work: Awaitable[T], timeout: float) -> T:
+    async def _unless_over(self, work: Awaitable[T], timeout: float | None) -> T:
         """What `work` returns. The package leaves requests unanswered when a connection breaks."""
         task = asyncio.ensure_future(work)
         try:
@@ -107,7 +129,7 @@ class Connection:
                 return task.result()
             if self._over.done():
                 raise self._unavailable(self._over.result())
-            raise TimeoutError(f"no answer within {timeout:g} seconds")
+            raise TimeoutError(_no_answer(timeout or 0))
         finally:
             task.cancel()
 
@@ -119,7 +141,10 @@ class Connection:
     def _end(self, reason: str) -> None:
         if not self._over.done():
             self._over.set_result(reason)
-            log.warning("The MCP server %s cannot be used: %s. %s", self._entry.name, reason, ADVICE)
+            advice = ADVICE
+            if not self._ready.is_set():
+                self._failed, advice = asyncio.get_running_loop().time(), ADVICE_UNREACHED
+            log.warning("The MCP server %s cannot be used: %s. %s", self._entry.name, reason, advice)
 
     def _break_off(self, reason: str) -> None:
         if not self._over.done():
@@ -138,6 +163,7 @@ class Connection:
             log.debug("The MCP server %s failed", self._entry.name, exc_info=True)
             self._end(await self._explained(error))
         finally:
+            self._limit.cancel()
             if self._deadline is not None:
                 self._deadline.cancel()
             self._last_words.close()
@@ -167,6 +193,7 @@ class Connection:
         self.offered = (await session.list_tools()).tools
         toolkit = await create_toolkit(session, use_mcp_resources=False)
         self._functions = {tool.name: tool.func for tool in toolkit.tools}
+        self._limit.cancel()
         self._ready.set()
         while not pump.done():
             await asyncio.wait({pump}, timeout=PING)
@@ -205,6 +232,10 @@ class Connection:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         said = await self._last_words.after_the_end()
         return f"{reason} (it last said: {said})" if said else reason
+
+
+def _no_answer(seconds: float) -> str:
+    return f"no answer within {seconds:g} seconds"
 
 
 class _Session(ClientSession):

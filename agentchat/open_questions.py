@@ -10,6 +10,7 @@ from agentchat.errors import ChatError
 from agentchat.events import Draft, Event, clean, encode
 from agentchat.log import Log
 from agentchat.questions import Answer, decision
+from agentchat.stopping import Stopped
 from agentchat.store import MARKS
 
 
@@ -50,9 +51,20 @@ class OpenQuestions:
         marks = self._log.store.read_types(self._log.id, MARKS)
         self._open = {question.id: question for question in unanswered(marks, turn)}
         self._recalled = dict(self._open)
+        asked = {e.content["request_id"]: e for e in marks if e.type == "input_request" and e.turn == turn}
+        for event in marks:
+            request = asked.get(event.content["request_id"]) if event.type == "input_response" else None
+            if request is not None and "text" in event.content:  # else it was a password
+                question = Question(request.content, turn, request.seq)
+                told = event.content
+                question.answer = question.read(told["text"], told["name"], told.get("arguments"))
+                question.woken.set()
+                self._recalled[question.id] = question
 
     def recalled(self, request_id: str) -> Question:
-        """One of those; it may have been answered before its turn was back at it."""
+        """One of those; it may have been answered before its turn was back at it. Raises Stopped for an unknown one."""
+        if request_id not in self._recalled:
+            raise Stopped("failed", ChatError("not_resumed"))
         return self._recalled[request_id]
 
     def ask(

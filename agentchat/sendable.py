@@ -12,11 +12,16 @@ _PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=-]*")  # as text it is 
 
 
 def sendable(messages: list[Message]) -> list[Message]:
-    """The messages without what models refuse: pictures in their own words, and arguments that are no JSON."""
-    return [_sendable(message) for message in messages]
+    """The messages without what models refuse. Only for models: whoever carries out a call must see what it says."""
+    return [_with_arguments(message) for message in without_pictures(messages)]
 
 
-def _sendable(message: Message) -> Message:
+def without_pictures(messages: list[Message]) -> list[Message]:
+    """The messages without pictures in the words of agents and tools."""
+    return [_seen(message) for message in messages]
+
+
+def _seen(message: Message) -> Message:
     content = message.get("content")
     if isinstance(content, (str, list)):
         message = {**message, "content": _without_pictures(content, message.get("role"))}
@@ -25,9 +30,12 @@ def _sendable(message: Message) -> Message:
             **message,
             "tool_responses": [{**r, "content": _without_pictures(r.get("content"), "tool")} for r in responses],
         }
-    if calls := message.get("tool_calls"):
-        message = {**message, "tool_calls": [_call(call) for call in calls]}
     return message
+
+
+def _with_arguments(message: Message) -> Message:
+    calls = message.get("tool_calls")
+    return {**message, "tool_calls": [_call(call) for call in calls]} if calls else message
 
 
 def _without_pictures(content: Any, role: object) -> Any:

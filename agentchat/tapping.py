@@ -23,6 +23,7 @@ class TokenTap:
         self._show = show
         self._buffer = b""
         self._texts: list[str] = []  # shown, not yet passed on
+        self._numbers: dict[int, int] = {}  # of tool calls: as the model counts them, as we do
         self._held: dict[str, Any] | None = None  # the newest chunk of those that were nothing but text
         self.is_done = False  # the event that ends the answer has passed
 
@@ -48,6 +49,7 @@ class TokenTap:
         if chunk is None:
             return self._release() + event + b"\n\n"
         delta = chunk["choices"][0]["delta"]
+        self._renumber(delta.get("tool_calls"))
         if thought := thoughts(delta):
             self._show(thought, True)
         if text := take_text(delta):
@@ -60,6 +62,13 @@ class TokenTap:
             delta["content"] = self._take_text()
         self._held = None
         return _data(chunk)
+
+    def _renumber(self, calls: Any) -> None:
+        """Count the calls from 0 on: AG2 makes a list as long as the largest number that it is told."""
+        for call in calls if isinstance(calls, list) else ():
+            number = call.get("index") if isinstance(call, dict) else None
+            if isinstance(number, int) and number >= 0:
+                call["index"] = self._numbers.setdefault(number, len(self._numbers))
 
     def _release(self) -> bytes:
         chunk, self._held = self._held, None
@@ -149,7 +158,7 @@ def thoughts(message: Mapping[str, Any]) -> str:
 
 def take_text(delta: dict[str, Any]) -> str:
     """The text of a message, or a piece of one. Pictures become Markdown: the layers above know texts only."""
-    content = delta.get("content")
+    content = delta.get("content") or delta.get("refusal")
     parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
     parts += images if isinstance(images := delta.pop("images", None), list) else []
     texts = [_part(part) for part in parts if isinstance(part, dict)]

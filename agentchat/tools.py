@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from autogen.agentchat.group import AgentNameTarget, ReplyResult
+
 from agentchat import stopping
 from agentchat.approval import needs_yes
 from agentchat.journal import Journal
@@ -60,7 +62,7 @@ def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
         entry = journal.replay("tool", name) or {}
         if "error" in entry:
             raise RuntimeError(entry["error"])
-        return entry["result"]
+        return _as_returned(entry)
     start = journal.position
     if journal.replay("tool begun", name) is None:
         journal.record("tool begun", name)
@@ -69,10 +71,29 @@ def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
     except Exception as error:
         journal.record("tool", name, since=start, error=str(error))
         raise
-    journal.record("tool", name, since=start, result=result)
-    if not isinstance(result, str):
+    kept = _as_kept(result)
+    journal.record("tool", name, since=start, **(kept or {"result": None}))
+    if kept is None:
         journal.is_complete = False
     return result
+
+
+def _as_kept(result: Any) -> dict[str, Any] | None:
+    """What a tool returned, in such a way that it can be kept as JSON and returned again; None when it cannot."""
+    if isinstance(result, ReplyResult):
+        taker = getattr(result.target, "agent_name", None)
+        is_plain = result.context_variables is None and (result.target is None or taker is not None)
+        return {"result": result.message, "taker": taker} if is_plain else None
+    try:
+        return {"result": result} if json.loads(json.dumps(result, allow_nan=False)) == result else None
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _as_returned(kept: Mapping[str, Any]) -> Any:
+    if "taker" not in kept:
+        return kept["result"]
+    return ReplyResult(message=kept["result"], target=AgentNameTarget(kept["taker"]) if kept["taker"] else None)
 
 
 def _stoppable(tool: Tool) -> Tool:

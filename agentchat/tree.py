@@ -114,7 +114,7 @@ class Place:
         for entry in found:
             try:
                 status = os.stat(self._where(entry.name), follow_symlinks=False, **self._at)
-                if stat.S_ISREG(status.st_mode):
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # another name of it may lie anywhere
                     yield entry.name, status
                 elif stat.S_ISDIR(status.st_mode) and depth > 1:
                     with self.enter(entry.name) as folder:
@@ -152,6 +152,8 @@ def _check_file(status: os.stat_result) -> os.stat_result:
         raise NotHere("it is a folder")
     if not stat.S_ISREG(status.st_mode) or _is_junction(status):
         raise NotHere("it is no plain file")
+    if status.st_nlink > 1:
+        raise NotHere("it has another name, which may lie elsewhere")
     return status
 
 

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from agentchat import events, identity
+from agentchat import events, held, identity
 from agentchat.catalogue import Catalogue
 from agentchat.cursor import Cursor
 from agentchat.delivery import Client, Connection, Deliverer
@@ -242,6 +242,9 @@ def _carry_out(command: _Command, session: Session, client: Client, query: _Quer
         _check_operator(query)
         session.take(name)
     elif type == "hand_back":
+        now = session.log.held
+        if now is not None and now.state == held.TAKEN and query.role != "operator":
+            raise ChatError("taken", name=now.operator)
         session.hand_back(_field(content, "note", str, ""), name)
     else:
         raise ChatError("unsupported", type=type)

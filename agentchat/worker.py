@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agentchat import conversation, events, milestones
+from agentchat import conversation, events, milestones, stopping
 from agentchat.chat import Asker, Chat
 from agentchat.conversation import Conversation, Outcome
 from agentchat.errors import ChatError
@@ -197,12 +197,21 @@ class Worker:
     def _conversation_for(self, turn: Turn) -> Conversation:
         """The agents, who remember the turns that count and come before this one."""
         with self.lock:
-            if self._conversation is None or any(number < turn.number for number in self._unheard):
-                memories = self._house.store.memories(self.log.id).items()
-                counting = [m for number, m in memories if number < turn.number and number not in self.rewound]
-                self._conversation = self._house.new_conversation(self._agent, self._chat, counting)
-                self._unheard = {number for number in self._unheard if number > turn.number}
-            return self._conversation
+            known = self._conversation
+            if known is not None and not any(number < turn.number for number in self._unheard):
+                return known
+            self._unheard = {number for number in self._unheard if number > turn.number}
+            self._conversation, rewound = None, self.rewound
+            memories = self._house.store.memories(self.log.id).items()
+            counting = [m for number, m in memories if number < turn.number and number not in self.rewound]
+        token = stopping.current.set(turn.token)  # agent files may wait for something, and must not hold up a stop
+        try:
+            built = self._house.new_conversation(self._agent, self._chat, counting)
+        finally:
+            stopping.current.reset(token)
+        with self.lock:
+            self._conversation = built if rewound == self.rewound else None
+        return built
 
     # For the turn
 

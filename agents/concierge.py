@@ -19,7 +19,7 @@ ask for a human, are upset, or none of you can help; never twice for the same wi
 What you know of the person: {known}"""
 
 CONCIERGE = """You are the concierge. Find out what the person wants. Use remember for what they ask you to remember,
-such as their name or what they like, and for nothing else."""
+such as their name or what they like, and for nothing else; and forget when they say so."""
 
 
 def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, ConversableAgent]:
@@ -28,12 +28,16 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         return ReplyResult(message=f"{to} has taken over: {reason}", target=AgentNameTarget(to))
 
     def hand_to_human(reason: str) -> str:
-        """Ask for a human, who will talk to the person in your place."""
+        """Ask for a human colleague to take over."""
         return chat.hand_to_human(reason)
 
     def remember(key: str, value: str) -> str:
         """Remember something about the person for ever, such as key 'name' and value 'Ann'."""
         return chat.remember(key, value)
+
+    def forget(key: str) -> str:
+        """Forget something about the person that was remembered under that key."""
+        return chat.forget(key)
 
     def member(name: str, role: str, *tools: object) -> ConversableAgent:
         def prompt(agent: ConversableAgent, messages: list[dict[str, object]]) -> str:
@@ -48,7 +52,7 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
             update_agent_state_before_reply=[UpdateSystemMessage(prompt)],
         )
 
-    concierge = member("concierge", CONCIERGE, remember)
+    concierge = member("concierge", CONCIERGE, remember, forget)
     weather = member("weather", "You tell people the weather. The forecasts are made up: say so.", weather_forecast)
     travel = member("travel", "You book and cancel trains. The bookings are made up: say so.", book_train, cancel_train)
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)

@@ -298,8 +298,10 @@ def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServ
     lambda chat: chat.remember("likes", "tea"),
     lambda chat: chat.recall(),
     lambda chat: chat.forget("likes"),
+    lambda chat: chat.files.write("note.md", "tea"),
 ])  # fmt: skip
 def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
     """There is nobody to talk to, and the error says so."""
     with pytest.raises(ChatError, match="only while it answers a message"):
-        use_it(Chat("none", Offers(tmp_path, Notes(MemoryStore()))))
+        use_it(Chat("none", Offers(tmp_path / "data", Notes(MemoryStore()))))
+    assert not list(tmp_path.rglob("note.md"))

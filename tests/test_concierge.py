@@ -101,3 +101,22 @@ def test_a_human_is_asked_for(client: ChatClient, model: ModelServer) -> None:
     assert "Nobody is there right now" in told
     assert types(silence) == ["user_message", "turn_started", "turn_completed"]
     assert len(model.requests) == 2
+
+
+def test_a_question_behind_a_hand_over_survives_a_restart(serve: Serve, model: ModelServer) -> None:
+    """The specialist waits for its answer, and goes on with it."""
+    first = serve(model=model)
+    model.script(hand_over("travel"), Reply(tools=[("book_train", {"city": "Lisbon"})]), Reply("Booked."))
+    with ChatClient(first.websocket, agent="concierge") as client:
+        session = client.confirmed()["session_id"]
+        client.say("To Lisbon, please")
+        asked = client.until("input_request")
+    first.close()
+    with ChatClient(serve(model=model).websocket, session=session, after=asked["seq"]) as client:
+        assert [request["agent"] for request in client.confirmed()["open_requests"]] == ["travel"]
+        client.command("input_response", request_id=asked["content"]["request_id"], text="Friday")
+        end = client.until("turn_completed")["content"]
+
+    assert (end["status"], end["summary"]) == ("completed", "Booked.")
+    assert contents(client.log, "executed_function")[0]["content"] == "Mock booking: a train to Lisbon on Friday."
+    assert len(model.requests) == 3

@@ -159,8 +159,8 @@ def test_errors_have_status_headers_and_body(server: ModelServer, client: http.c
 def test_a_gate_holds_back_the_first_byte(server: ModelServer, client: http.client.HTTPConnection) -> None:
     gate = threading.Event()
     server.script(Reply("Hello", gate=gate))
-    threading.Timer(0.05, gate.set).start()
     started = time.monotonic()
+    threading.Timer(0.05, gate.set).start()
     assert text(events(ask(client, "Hi"))) == "Hello"
     assert time.monotonic() - started >= 0.05
 

@@ -421,9 +421,8 @@ def test_a_full_conversation_goes_on_in_a_new_one(serve: Serve, model: ModelServ
 def test_a_reload_right_after_the_first_message(server: Running, page: Page) -> None:
     """Whatever of it had got through: it is there once, and answered once."""
     page.goto(server.page)
-    with page.expect_websocket() as opened:
-        say(page, "hello")
-    opened.value.wait_for_event("framereceived")
+    say(page, "hello")
+    session_of(page)  # it has one as soon as the first frame is there
     page.reload()
     finished(page)
     expect(page.locator('.message[data-role="person"]')).to_have_count(1)

@@ -169,3 +169,28 @@ def test_from_another_connection(
         stop(other)
 
     assert client.until("turn_completed")["content"]["status"] == "stopped"
+
+
+SLOW_TO_BUILD = '''
+"""Waits while it is built."""
+from autogen import ConversableAgent, UserProxyAgent
+from agentchat import stopping
+
+def build(llm_config, chat):
+    if chat.session_id != "probe":
+        stopping.current.get().sleep(600)
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    return user, ConversableAgent("late", llm_config=llm_config, human_input_mode="NEVER")
+'''
+
+
+def test_while_the_agents_are_built(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """They may wait for something, an MCP server for example."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "late.py").write_text(SLOW_TO_BUILD)
+    with ChatClient(serve("--agents", str(tmp_path / "agents"), model=model).websocket) as client:
+        client.say("hello")
+        client.until("turn_started")
+        client.command("stop")
+
+        assert client.until("turn_completed")["content"]["status"] == "stopped"

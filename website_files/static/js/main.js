@@ -174,7 +174,7 @@ function drawPanel(state) {
   const canWrite = Boolean(state) && !isViewer(state) && !state.isDeleted;
   plan.update(tasks, canWrite && app.status === "online");
   files.update(app.files, state?.sessionId ?? null, canWrite);
-  panel.update(progress(tasks), app.files.entries.length);
+  panel.update(progress(tasks), app.files.entries.length, Boolean(app.files.problem));
 }
 
 function drawFoot(conversation, config, picked) {

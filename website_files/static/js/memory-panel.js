@@ -39,7 +39,7 @@ export class MemoryPanel {
 
   #show(notes) {
     this.#list.update(notes);
-    setText(this.#note, notes.length ? "" : "Nothing yet.");
+    setText(this.#note, notes.length ? "Kept for your name in this browser." : "Nothing yet. It is kept for your name in this browser.");
     this.#foot.hidden = notes.length < 2;
   }
 

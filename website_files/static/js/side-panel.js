@@ -32,9 +32,9 @@ export class SidePanel {
     return this.isOpen && NARROW.matches;
   }
 
-  /** @param {{done: number, all: number}} plan @param {number} fileCount */
-  update(plan, fileCount) {
-    this.#hasContent = plan.all > 0 || fileCount > 0;
+  /** @param {{done: number, all: number}} plan @param {number} fileCount @param {boolean} hasProblem */
+  update(plan, fileCount, hasProblem) {
+    this.#hasContent = plan.all > 0 || fileCount > 0 || hasProblem;
     if (!this.#hasContent) this.#isSheetOpen = false;
     setText(this.#toggle.querySelector(".panel-count"), plan.all ? `${plan.done}/${plan.all}` : String(fileCount));
     const about = [plan.all && `tasks: ${plan.done} of ${plan.all} done`, fileCount && `files: ${fileCount}`];

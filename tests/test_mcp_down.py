@@ -1,0 +1,133 @@
+"""MCP servers that are there and never become usable: nobody waits long for them, and not twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agentchat import mcp, stopping
+from agentchat.mcp import McpServers
+from agentchat.mcp_config import Entry, McpUnavailable
+from agentchat.stopping import Stopped, StopToken
+from tests.agent_files import write_agents
+from tests.clients import PATIENCE, ChatClient, contents, wait_until
+from tests.conftest import Serve
+from tests.model_server import ModelServer
+from tests.test_mcp import AGENT, SILENT, HttpServer, by_name, notes, silent, starts, stdio
+
+__all__ = ["notes"]  # a fixture
+
+FAR = 600.0  # seconds that no test waits
+UNREACHED = "The MCP server silent cannot be used: no answer within"
+SLOW = "The MCP server silent is still being connected."
+NONSENSE = 'print("Welcome!\\n{]", flush=True)\n' + SILENT
+
+Connect = Callable[..., McpServers]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes McpServers, which are closed with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(*entries: Entry, connect_timeout: float = FAR) -> McpServers:
+            return stack.enter_context(contextlib.closing(McpServers(entries, connect_timeout=connect_timeout)))
+
+        yield connect
+
+
+def mcp_file(folder: Path, notes: Path, program: str) -> Path:
+    path = folder / "mcp.json"
+    entry = {"command": sys.executable, "args": ["-c", program, str(notes)]}
+    path.write_text(json.dumps({"mcpServers": {"silent": entry}}))
+    return path
+
+
+@pytest.mark.parametrize("program", [SILENT, NONSENSE])
+def test_the_chat_server_starts_and_talks_meanwhile(
+    serve: Serve, model: ModelServer, tmp_path: Path, notes: Path, caplog: pytest.LogCaptureFixture, program: str
+) -> None:
+    """It and two conversations are through before the server that never answers is given up."""
+    mcp_file(tmp_path, notes, program)
+    server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
+    for _ in range(2):
+        with ChatClient(server.websocket) as client:
+            assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
+    assert caplog.text.count(SLOW) == 1
+    assert UNREACHED not in caplog.text
+    assert len(starts(notes)) == 1
+
+
+def test_servers_are_connected_before_anyone_asks(tmp_path: Path, notes: Path) -> None:
+    """From the moment on at which the configuration is read."""
+    with contextlib.closing(mcp.load(mcp_file(tmp_path, notes, SILENT))):
+        wait_until(lambda: len(starts(notes)) == 1)
+
+
+def test_only_the_first_waits(
+    connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who asks for tools later does not wait again for the same connection; those of other servers are there."""
+    monkeypatch.setattr("agentchat.mcp.PATIENCE", 6.0)
+    servers = connect(silent(notes), stdio(notes))
+    assert "add" in by_name(servers.tools())
+    assert caplog.text.count(SLOW) == 1
+    began = time.monotonic()
+    assert "add" in by_name(servers.tools())
+    assert time.monotonic() - began < 3
+    assert caplog.text.count(SLOW) == 1
+
+
+def test_a_server_that_failed_is_left_alone_for_a_while(
+    connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who asks for tools does not try it again before that; it is logged once for each attempt."""
+    servers = connect(silent(notes), connect_timeout=0.5)
+    assert [servers.tools(), servers.tools()] == [[], []]
+    assert caplog.text.count(UNREACHED) == 1
+    monkeypatch.setattr("agentchat.mcp.RETRY_AFTER", 0.0)
+    assert servers.tools() == []
+    assert caplog.text.count(UNREACHED) == 2
+
+
+def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
+    """A tool that is known works as soon as its server is back."""
+    server = HttpServer(notes)
+    try:
+        servers = connect(Entry("trees", url=server.url))
+        tools = by_name(servers.tools())
+        server.stop()
+        with pytest.raises(McpUnavailable):
+            tools["add"](a=1)
+        server.start()
+        assert set(by_name(servers.tools())) == set(tools)
+        assert tools["add"](a=1) == "2"
+    finally:
+        server.stop()
+
+
+def test_a_stop_ends_the_wait(connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tools; the connection goes on being made, for others."""
+    monkeypatch.setattr("agentchat.mcp.PATIENCE", FAR)
+    servers = connect(silent(notes))
+    token = StopToken()
+
+    def build() -> None:
+        stopping.current.set(token)
+        servers.tools()
+
+    with ThreadPoolExecutor() as pool:
+        building = pool.submit(build)
+        wait_until(lambda: len(starts(notes)) == 1)
+        token.stop("stopped")
+        with pytest.raises(Stopped):
+            building.result(PATIENCE)
+    assert any(thread.name == "mcp-silent" for thread in threading.enumerate())
