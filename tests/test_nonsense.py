@@ -29,7 +29,7 @@ def build(llm_config, chat):
 '''
 
 
-@pytest.mark.parametrize("arguments", ['{"folder": "/tmp/x', "{not json", '{"folder":"a"}{"folder":"b"}', "[]", '"s"'])
+@pytest.mark.parametrize("arguments", ['{"folder": "reports', "{not json", '{"folder":"a"}{"folder":"b"}', "[]", '"s"'])
 def test_broken_arguments_run_nothing(serve: Serve, model: ModelServer, tmp_path: Path, arguments: str) -> None:
     """Least of all with the defaults of the tool; the model is told, and its next call is carried out."""
     server = serve("--agents", write_agents(tmp_path, deleter=DELETER), model=model)
