@@ -17,24 +17,27 @@ from typing import Any
 from autogen.io.base import IOStream
 from dotenv import load_dotenv
 
-from agentchat import __version__, chat, mcp, models, settings, websocket
-from agentchat.catalogue import Catalogue
+from agentchat import __version__, chat, settings
+from agentchat.ag2.catalogue import Catalogue
+from agentchat.ag2.conversation import Conversation
+from agentchat.ag2.iostream import NullStream
 from agentchat.chat import Around, Chat, Offers
-from agentchat.conversation import Conversation
-from agentchat.embeddings import Embeddings
-from agentchat.errors import SettingsError
-from agentchat.house import House, Rules
 from agentchat.http import api, server
-from agentchat.iostream import NullStream
 from agentchat.knowledge import Knowledge
-from agentchat.limits import MESSAGE_CHARS
-from agentchat.listener import Listener, room_for_connections
-from agentchat.models import Models
-from agentchat.notes import Notes
-from agentchat.origins import Origins
-from agentchat.sessions import Sessions
+from agentchat.mcp import servers as mcp
+from agentchat.models import config as models
+from agentchat.models.config import Models
+from agentchat.models.embeddings import Embeddings
+from agentchat.net.listener import Listener, room_for_connections
+from agentchat.net.origins import Origins
+from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.validation import MESSAGE_CHARS
+from agentchat.sessions.registry import Sessions
+from agentchat.sessions.services import House, Rules
+from agentchat.sessions.user_notes import Notes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
+from agentchat.ws import server as websocket
 
 log = logging.getLogger("agentchat")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentchat.approval import needs_approval as needs_approval  # agent files find all they need here
-from agentchat.changes import Changes
-from agentchat.errors import ChatError
-from agentchat.events import Event
-from agentchat.plan import Plan
-from agentchat.workspace import Workspace
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import Event
+from agentchat.protocol.tasks import Plan
+from agentchat.workspace.changes import Changes
+from agentchat.workspace.files import Workspace
 
 if TYPE_CHECKING:
     from autogen.tools import Tool

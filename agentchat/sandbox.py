@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentchat import stopping
+from agentchat import cancellation
 
 SECONDS = 30.0
 MEGABYTES = 1024  # Python itself takes some
@@ -73,7 +73,7 @@ def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGA
     if importlib.util.find_spec("resource") is None:
         raise RuntimeError("This system has no limits for processes, so no code is run on it.")
     mark = secrets.token_hex(16)
-    token = stopping.current.get()
+    token = cancellation.current.get()
     token.check()
     process = subprocess.Popen(  # noqa: S603 - to run what a person said yes to is what this is for
         [sys.executable, "-I", "-c", _START, json.dumps(_limits(seconds, megabytes)), code],

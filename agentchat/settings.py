@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agentchat import __version__
-from agentchat.errors import SettingsError
+from agentchat.protocol.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 

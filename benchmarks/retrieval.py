@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentchat import models
-from agentchat.embeddings import Embeddings
 from agentchat.knowledge import Embed, Knowledge, Passage
 from agentchat.knowledge.index import Index
 from agentchat.knowledge.passage import passage
 from agentchat.knowledge.words import ask
+from agentchat.models import config
+from agentchat.models.embeddings import Embeddings
 from agentchat.settings import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--missed", action="store_true", help="list the questions that were not answered")
     parser.add_argument("--embedding-model", default="", help="measure with this model of the configured model server")
     options = parser.parse_args(arguments)
-    with contextlib.closing(models.load(os.environ, Path.cwd(), timeout=60)) as chosen:
+    with contextlib.closing(config.load(os.environ, Path.cwd(), timeout=60)) as chosen:
         embed = Embeddings(chosen.llm_config, options.embedding_model) if options.embedding_model else None
         measured = {corpus: measure(corpus, embed) for corpus in CORPORA}
     shipped = "as shipped" if embed is None else options.embedding_model

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from agentchat.errors import DuplicateMessage
-from agentchat.events import Draft
+from agentchat.protocol.errors import DuplicateMessage
+from agentchat.protocol.events import Draft
 from agentchat.store import MARKS, SessionRecord, Store
 
 CREATED = "2026-11-21T05:09:42.304Z"

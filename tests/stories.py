@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from agentchat.events import Draft, now
+from agentchat.protocol.events import Draft, now
 from agentchat.store import SessionRecord
 from agentchat.store.sqlite import SqliteStore
 

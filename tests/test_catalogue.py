@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.catalogue import Catalogue
+from agentchat.ag2.catalogue import Catalogue
 from agentchat.chat import Chat, Offers
-from agentchat.errors import ChatError, SettingsError
+from agentchat.protocol.errors import ChatError, SettingsError
 from main import Running
 from tests.clients import ChatClient, contents, wait_until
 from tests.conftest import Serve, Served

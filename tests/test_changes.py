@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agentchat import changes
-from agentchat.changes import Changes
-from agentchat.workspace import Workspace
+from agentchat.workspace import changes
+from agentchat.workspace.changes import Changes
+from agentchat.workspace.files import Workspace
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from agentchat.chat import Chat, Offers
-from agentchat.errors import ChatError
-from agentchat.notes import Notes
-from agentchat.store.memory import MemoryStore
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.user_notes import Notes
 from main import Running
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve
+from tests.memory_store import MemoryStore
 from tests.model_server import ModelServer, Reply
 
 left: dict[str, Any] = {}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agentchat import models
-from agentchat.embeddings import Embeddings
-from agentchat.errors import SettingsError
 from agentchat.knowledge import Knowledge
+from agentchat.models import config
+from agentchat.models.embeddings import Embeddings
+from agentchat.protocol.errors import SettingsError
 from tests.conftest import KEY, Serve
 from tests.embedding_server import EmbeddingServer
 from tests.rest_client import RestClient
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def opened(tmp_path: Path, folder: Path, embeddings: EmbeddingServer) -> Iterator[Open]:
     """Opens a knowledge that searches by meaning; closed with the test."""
     environment = {"OAI_CONFIG_LIST": json.dumps([entry(embeddings.base_url)])}
-    chosen = models.load(environment, tmp_path, timeout=10)
+    chosen = config.load(environment, tmp_path, timeout=10)
     all_opened: list[Knowledge] = []
 
     def open(model: str = "words-1") -> Knowledge:
@@ -134,7 +134,7 @@ def test_a_server_that_is_gone(opened: Open, embeddings: EmbeddingServer, folder
     """Is told from one that refuses."""
     with EmbeddingServer() as gone:
         base_url = gone.base_url
-    chosen = models.load({"OAI_CONFIG_LIST": json.dumps([entry(base_url)])}, tmp_path, timeout=10)
+    chosen = config.load({"OAI_CONFIG_LIST": json.dumps([entry(base_url)])}, tmp_path, timeout=10)
     knowledge = Knowledge([folder], tmp_path / "other.db", Embeddings(chosen.llm_config, "words-1"))
     found = knowledge.search("Monday")
     knowledge.close()
@@ -154,7 +154,7 @@ def test_the_demo_model_has_none(serve: Serve, folder: Path, embeddings: Embeddi
 def test_no_server_for_it(tmp_path: Path) -> None:
     """Is said at the start, with what to do."""
     entries = [{"model": "m", "api_type": "azure", "api_key": KEY, "base_url": "https://x.invalid", "api_version": "1"}]
-    chosen = models.load({"OAI_CONFIG_LIST": json.dumps(entries)}, tmp_path, timeout=10)
+    chosen = config.load({"OAI_CONFIG_LIST": json.dumps(entries)}, tmp_path, timeout=10)
 
     with pytest.raises(SettingsError, match="needs a model entry that speaks the OpenAI protocol"):
         Embeddings(chosen.llm_config, "words-1")

@@ -45,7 +45,7 @@ def test_all_of_it(session: Conversation) -> None:
 
 def test_a_long_log(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Comes in pieces, and is whole."""
-    monkeypatch.setattr("agentchat.log.TAIL", 2)
+    monkeypatch.setattr("agentchat.sessions.log.TAIL", 2)
     for number in range(3):
         session.ask("long " * 10_000, id=str(number))
 

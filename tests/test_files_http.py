@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from agentchat import workspace
+from agentchat.workspace import files as workspace
 from tests.clients import PATIENCE
 from tests.rest_client import Answer, Conversation
 

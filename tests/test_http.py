@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agentchat.errors import SettingsError
+from agentchat.protocol.errors import SettingsError
 from main import Running
 from tests.clients import PATIENCE, wait_until
 from tests.conftest import KEY, Serve

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.errors import SettingsError
 from agentchat.knowledge import Knowledge, cited
+from agentchat.protocol.errors import SettingsError
 
 Open = Callable[..., Knowledge]
 

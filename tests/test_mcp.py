@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from autogen.tools import Tool
 
-from agentchat import stopping
-from agentchat.errors import SettingsError
-from agentchat.mcp import McpServers
-from agentchat.mcp_config import Entry, McpUnavailable
-from agentchat.stopping import Stopped, StopToken
+from agentchat import cancellation
+from agentchat.cancellation import Stopped, StopToken
+from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.servers import McpServers
+from agentchat.protocol.errors import SettingsError
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents, wait_until
 from tests.conftest import Serve
@@ -290,7 +290,7 @@ def test_an_http_server_that_dies_in_a_call(
     connect: Callable[..., McpServers], http: HttpServer, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The call does not wait for its time limit."""
-    monkeypatch.setattr("agentchat.mcp_connection.PING", 0.1)
+    monkeypatch.setattr("agentchat.mcp.connection.PING", 0.1)
     tools = by_name(connect(Entry("trees", url=http.url)).tools())
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(tools["hang"])
@@ -318,7 +318,7 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
     """On the server as well; others go on."""
     tools = by_name(connect(stdio(notes) if kind == "stdio" else Entry("trees", url=http.url)).tools())
     token = StopToken()
-    context = stopping.current.set(token)
+    context = cancellation.current.set(token)
 
     def stop() -> None:
         wait_until(lambda: "hangs" in notes.read_text())
@@ -328,10 +328,10 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
         stopper = threading.Thread(target=stop)
         stopper.start()
         with pytest.raises(Stopped):
-            stopping.call(tools["hang"], "tool-hang")
+            cancellation.call(tools["hang"], "tool-hang")
         stopper.join()
     finally:
-        stopping.current.reset(context)
+        cancellation.current.reset(context)
     wait_until(lambda: "cancelled" in notes.read_text())
     assert tools["add"](a=1) == "2"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentchat import mcp
-from agentchat.errors import SettingsError
+from agentchat.mcp import servers as mcp
+from agentchat.protocol.errors import SettingsError
 from tests.processes import ROOT
 
 
@@ -52,7 +52,7 @@ def test_without_the_package(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['mcp'] = None\n"
         "from pathlib import Path\n"
-        "from agentchat import mcp\n"
+        "from agentchat.mcp import servers as mcp\n"
         "mcp.load(Path('mcp.json')).close()\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", program]

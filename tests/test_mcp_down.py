@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from agentchat import mcp, stopping
-from agentchat.mcp import McpServers
-from agentchat.mcp_config import Entry, McpUnavailable
-from agentchat.stopping import Stopped, StopToken
+from agentchat import cancellation
+from agentchat.cancellation import Stopped, StopToken
+from agentchat.mcp import servers as mcp
+from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.servers import McpServers
 from tests.agent_files import write_agents
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
@@ -76,7 +77,7 @@ def test_only_the_first_waits(
     connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who asks for tools later does not wait again for the same connection; those of other servers are there."""
-    monkeypatch.setattr("agentchat.mcp.PATIENCE", 6.0)
+    monkeypatch.setattr("agentchat.mcp.servers.PATIENCE", 6.0)
     servers = connect(silent(notes), stdio(notes))
     assert "add" in by_name(servers.tools())
     assert caplog.text.count(SLOW) == 1
@@ -93,7 +94,7 @@ def test_a_server_that_failed_is_left_alone_for_a_while(
     servers = connect(silent(notes), connect_timeout=0.5)
     assert [servers.tools(), servers.tools()] == [[], []]
     assert caplog.text.count(UNREACHED) == 1
-    monkeypatch.setattr("agentchat.mcp.RETRY_AFTER", 0.0)
+    monkeypatch.setattr("agentchat.mcp.servers.RETRY_AFTER", 0.0)
     assert servers.tools() == []
     assert caplog.text.count(UNREACHED) == 2
 
@@ -116,12 +117,12 @@ def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
 
 def test_a_stop_ends_the_wait(connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tools; the connection goes on being made, for others."""
-    monkeypatch.setattr("agentchat.mcp.PATIENCE", FAR)
+    monkeypatch.setattr("agentchat.mcp.servers.PATIENCE", FAR)
     servers = connect(silent(notes))
     token = StopToken()
 
     def build() -> None:
-        stopping.current.set(token)
+        cancellation.current.set(token)
         servers.tools()
 
     with ThreadPoolExecutor() as pool:

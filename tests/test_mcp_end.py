@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.mcp import McpServers
-from agentchat.mcp_config import Entry
+from agentchat.mcp.config import Entry
+from agentchat.mcp.servers import McpServers
 from tests.clients import PATIENCE, wait_until
 from tests.test_mcp import HttpServer
 
@@ -30,7 +30,7 @@ def notes(tmp_path: Path) -> Path:
 @pytest.fixture
 def listening(notes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
     """Starts an HTTP server of that kind; connections have little time for their end."""
-    monkeypatch.setattr("agentchat.mcp_connection.GOODBYE", 0.3)
+    monkeypatch.setattr("agentchat.mcp.connection.GOODBYE", 0.3)
     with contextlib.ExitStack() as stack:
 
         def listening(kind: str) -> Entry:
@@ -86,7 +86,7 @@ def test_there_is_a_last_limit(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The chat server does not wait longer for all of them together, and says what it leaves."""
-    monkeypatch.setattr("agentchat.mcp.CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr("agentchat.mcp.servers.CLOSE_TIMEOUT", 0.01)
     servers = McpServers([listening("stuck")])
     assert servers.tools()
     close(servers)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.notes import KEY_CHARS, MAX_NOTES, VALUE_CHARS
+from agentchat.sessions.user_notes import KEY_CHARS, MAX_NOTES, VALUE_CHARS
 from main import Running
 from tests.agent_files import write_agents
 from tests.clients import PATIENCE, ChatClient, contents

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agentchat import models
 from agentchat.chat import Chat
-from agentchat.transport import ModelClient, server_name
+from agentchat.models import config
+from agentchat.models.transport import ModelClient, server_name
 from main import Running
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve, config_list
@@ -26,13 +26,13 @@ def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
     _, other = server.catalogue.build("weather", Chat("t"))
 
     clients = [client for pair in (agent, other) for client in pair.client._clients]
-    assert {type(client) for client in clients} == {models.DirectClient}
+    assert {type(client) for client in clients} == {config.DirectClient}
     assert len({id(client._oai_client._client) for client in clients}) == 1
 
 
 def test_the_shared_client_is_never_copied() -> None:
     """AG2 copies configurations deeply."""
-    loaded = models.load({}, Path("."), timeout=1)
+    loaded = config.load({}, Path("."), timeout=1)
     entry = loaded.llm_config.config_list[0]
 
     assert isinstance(entry.http_client, ModelClient)
@@ -100,8 +100,8 @@ def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monke
 
 def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:
     """And retries are left to our transport, where a stop can end the wait."""
-    loaded = models.load(config_list(model), Path("."), timeout=1)
-    silent = models.load(config_list(model, stream=False), Path("."), timeout=1)
+    loaded = config.load(config_list(model), Path("."), timeout=1)
+    silent = config.load(config_list(model, stream=False), Path("."), timeout=1)
 
     assert loaded.llm_config.config_list[0].stream is True
     assert silent.llm_config.config_list[0].stream is False

@@ -10,8 +10,8 @@ from typing import Any
 import httpcore
 import pytest
 
-from agentchat import network
-from agentchat.network import Connection, Reader
+from agentchat.models import reader as network
+from agentchat.models.reader import Connection, Reader
 from tests.clients import PATIENCE
 from tests.test_tapping import ANSWER, HEAD, chunked, event
 

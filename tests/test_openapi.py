@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agentchat.errors import ERRORS
+from agentchat.protocol.errors import ERRORS
 from tests.clients import PATIENCE
 from tests.processes import ROOT
 from tests.rest_client import SESSIONS, Answer, RestClient

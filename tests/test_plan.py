@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from agentchat.errors import ChatError
-from agentchat.events import Draft, encode
-from agentchat.plan import DETAILS_CHARS, MAX_TASKS, TITLE_CHARS, Plan
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import Draft, encode
+from agentchat.protocol.tasks import DETAILS_CHARS, MAX_TASKS, TITLE_CHARS, Plan
 from agentchat.store import SessionRecord
-from agentchat.store.memory import MemoryStore
 from main import Running
 from tests.clients import ChatClient, Frame, contents
 from tests.conftest import Serve
+from tests.memory_store import MemoryStore
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Answer, Conversation, RestClient
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentchat import sandbox, stopping
-from agentchat.stopping import Stopped, StopToken
+from agentchat import cancellation, sandbox
+from agentchat.cancellation import Stopped, StopToken
 from tests.clients import PATIENCE, wait_until
 
 
@@ -99,7 +99,7 @@ def test_code_ends_with_the_turn(tmp_path: Path) -> None:
     token, ended = StopToken(), threading.Event()
 
     def run() -> None:
-        stopping.current.set(token)
+        cancellation.current.set(token)
         with pytest.raises(Stopped):
             sandbox.run("import os\nopen('pid', 'w').write(str(os.getpid()))\nwhile True: pass", tmp_path, seconds=600)
         ended.set()

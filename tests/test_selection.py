@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.showing import SHOWS
+from agentchat.protocol.visibility import SHOWS
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, Frame, contents
 from tests.conftest import Serve

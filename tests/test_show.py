@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.showing import SHOWS
+from agentchat.protocol.visibility import SHOWS
 from main import Running
 from tests.agent_files import MODE, write_agents
 from tests.clients import ChatClient, Frame, contents, types

@@ -164,7 +164,7 @@ def test_a_reader_that_stops_reading(
     session: Conversation, monkeypatch: pytest.MonkeyPatch, model: ModelServer
 ) -> None:
     """Holds up nobody, and is dropped after a while; its thread is given back."""
-    monkeypatch.setattr("agentchat.http.answering.SEND_TIMEOUT", 1.0)
+    monkeypatch.setattr("agentchat.http.handler.SEND_TIMEOUT", 1.0)
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
     lazy = session.stream()

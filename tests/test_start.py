@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agentchat import settings
-from agentchat.errors import SettingsError
+from agentchat.protocol.errors import SettingsError
 from tests.clients import ChatClient, contents
 from tests.conftest import KEY, config_list
 from tests.model_server import ModelServer, Reply

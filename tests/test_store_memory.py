@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentchat.store import Store
-from agentchat.store.memory import MemoryStore
+from tests.memory_store import MemoryStore
 from tests.store_contract import StoreContract
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.errors import SettingsError, StoreError
+from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.store import MARKS, SessionRecord, Store
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 from tests.processes import ROOT

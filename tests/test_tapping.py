@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.tapping import ChunkedBody, ResponseTap, Show, TokenTap
+from agentchat.models.stream_parser import ChunkedBody, ResponseTap, Show, TokenTap
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 

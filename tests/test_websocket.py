@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from agentchat import delivery
+from agentchat.ws import sending
 from main import Running
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
@@ -191,13 +191,13 @@ def handshake(port: int, *headers: str) -> bytes:
 @pytest.fixture
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets of the server that are soon full."""
-    original = delivery.Connection.__init__
+    original = sending.Connection.__init__
 
-    def narrow(self: delivery.Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def narrow(self: sending.Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         original(self, sock, *args, **kwargs)
 
-    monkeypatch.setattr(delivery.Connection, "__init__", narrow)
+    monkeypatch.setattr(sending.Connection, "__init__", narrow)
 
 
 def write_much(reader: ChatClient, model: ModelServer) -> None:
@@ -227,7 +227,7 @@ def test_a_client_that_never_reads_is_dropped(
     server: Running, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while; its session goes on."""
-    monkeypatch.setattr(delivery, "STALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(sending, "STALL_TIMEOUT", 0.2)
     with ChatClient(server.websocket) as reader:
         session = reader.confirmed()["session_id"]
         before = threading.active_count()
@@ -255,8 +255,8 @@ def stubborn_client(server: Running, session: str) -> Any:
 
 def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that answers pings stays; one whose network is gone does not."""
-    monkeypatch.setattr(delivery, "PING_INTERVAL", 0.1)
-    monkeypatch.setattr(delivery, "PING_TIMEOUT", 0.1)
+    monkeypatch.setattr(sending, "PING_INTERVAL", 0.1)
+    monkeypatch.setattr(sending, "PING_TIMEOUT", 0.1)
     with ChatClient(server.websocket) as alive:
         session = alive.confirmed()["session_id"]
         with stubborn_client(server, session) as silent:

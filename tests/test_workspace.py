@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from agentchat import paths, stopping, tree, workspace
-from agentchat.errors import ChatError
-from agentchat.stopping import Stopped, StopToken
-from agentchat.workspace import Workspace
+from agentchat import cancellation
+from agentchat.cancellation import Stopped, StopToken
+from agentchat.protocol.errors import ChatError
+from agentchat.workspace import files as workspace
+from agentchat.workspace import paths, safe_fs
+from agentchat.workspace.files import Workspace
 
 SECRET = "top secret"
 
@@ -20,7 +22,7 @@ SECRET = "top secret"
 @pytest.fixture(params=["openat", "names"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Beside a file that is none of its business; on systems with and without `openat`."""
-    monkeypatch.setattr(tree, "_HAS_DIR_FD", request.param == "openat")
+    monkeypatch.setattr(safe_fs, "_HAS_DIR_FD", request.param == "openat")
     (tmp_path / "secret.txt").write_text(SECRET)
     return tmp_path / "files"
 
@@ -362,14 +364,14 @@ def test_a_tool_that_was_left_behind_writes_nothing(files: Workspace, folder: Pa
     """Its turn was stopped."""
     token = StopToken()
     token.stop("stopped")
-    previous = stopping.current.set(token)
+    previous = cancellation.current.set(token)
     try:
         with pytest.raises(Stopped):
             files.write("a.txt", "x")
         with pytest.raises(Stopped):
             files.delete("a.txt")
     finally:
-        stopping.current.reset(previous)
+        cancellation.current.reset(previous)
     assert not folder.exists()
 
 

@@ -6,19 +6,19 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from agentchat.catalogue import Catalogue
-from agentchat.http import answers, openapi
+from agentchat.ag2.catalogue import Catalogue
+from agentchat.http import openapi, responses
 from agentchat.http.desk import DeskRoutes
 from agentchat.http.documents import Documents
 from agentchat.http.files import Files
-from agentchat.http.interactions import Interactions
 from agentchat.http.memory import MemoryRoutes
-from agentchat.http.plan import PlanRoutes
-from agentchat.http.rest import Rest
 from agentchat.http.routes import Reply, Route, Table
+from agentchat.http.sessions import Rest
+from agentchat.http.tasks import PlanRoutes
+from agentchat.http.v1_chat import Interactions
 from agentchat.knowledge import Knowledge
-from agentchat.notes import Notes
-from agentchat.sessions import Sessions
+from agentchat.sessions.registry import Sessions
+from agentchat.sessions.user_notes import Notes
 
 
 def table(
@@ -31,8 +31,8 @@ def table(
     """What the server answers. `config` is what a client needs to start."""
     rest = Rest(sessions, catalogue)
     routes = [
-        _fixed("/api/config", "readConfig", "What a client needs to start", answers.Config, config),
-        _fixed("/healthz", "readHealth", "A sign of life", answers.Health, lambda: {"status": "ok"}),
+        _fixed("/api/config", "readConfig", "What a client needs to start", responses.Config, config),
+        _fixed("/healthz", "readHealth", "A sign of life", responses.Health, lambda: {"status": "ok"}),
         *rest.routes(),
         *PlanRoutes(rest).routes(),
         *DeskRoutes(sessions, rest).routes(),
@@ -42,7 +42,7 @@ def table(
         *Files(rest).routes(),
     ]
     describe = functools.cache(lambda: openapi.describe(routes))  # a twentieth of a second, which few ask for
-    routes.append(_fixed(openapi.PATH, "readDescription", "This description", answers.Anything, describe))
+    routes.append(_fixed(openapi.PATH, "readDescription", "This description", responses.Anything, describe))
     return Table(routes)
 
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from agentchat.http import answers, requests, sse, waiting
-from agentchat.http.rest import LOST, PATH, TEXTS, Rest, person
+from agentchat.http import requests, responses, sse, waiting
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Route, Stream
+from agentchat.http.sessions import LOST, PATH, TEXTS, Rest, person
 from agentchat.http.waiting import Client
-from agentchat.sessions import Sessions
+from agentchat.sessions.registry import Sessions
 
 TOLD_ONCE_IN = 1.0  # seconds after which a watched desk is looked at again in any case: titles and words change, too
 
@@ -73,11 +73,11 @@ class DeskRoutes:
         one, held = f"{PATH}/{{id}}", (*LOST, "closing", "taken")
         return [
             Route("GET", "/api/agent-chat/desk", "readDesk", "What waits for a human, and who is there", self.look,
-                  {200: answers.Desk}, (), requests.DeskQuery, types=(JSON, EVENT_STREAM)),
+                  {200: responses.Desk}, (), requests.DeskQuery, types=(JSON, EVENT_STREAM)),
             Route("POST", f"{one}/take", "takeSession", "Answer in the agents' place from now on", self.take,
-                  {200: answers.Answered}, held, body=requests.Take),
+                  {200: responses.Answered}, held, body=requests.Take),
             Route("POST", f"{one}/reply", "replyAsOperator", "Say something in the agents' place", self.reply,
-                  {200: answers.Answered}, (*held, *TEXTS, "not_held"), body=requests.OperatorReply),
+                  {200: responses.Answered}, (*held, *TEXTS, "not_held"), body=requests.OperatorReply),
             Route("POST", f"{one}/hand-back", "handSessionBack", "Let the agents answer again", self.hand_back,
-                  {200: answers.Answered}, (*held, "not_held", "message_too_long"), body=requests.HandBack),
+                  {200: responses.Answered}, (*held, "not_held", "message_too_long"), body=requests.HandBack),
         ]  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentchat.errors import ChatError
-from agentchat.http import answers
+from agentchat.http import responses
 from agentchat.http.routes import Call, Reply, Route
 from agentchat.knowledge import ADDRESS, Knowledge, Source, address
+from agentchat.protocol.errors import ChatError
 
 TEXT, PDF = "text/plain; charset=utf-8", "application/pdf"
 # Whatever a document holds, it is no page of this server.
@@ -34,9 +34,9 @@ class Documents:
         """What there is to ask for."""
         return [
             Route("GET", ADDRESS, "listDocuments", "The documents that agents can search", self.find,
-                  {200: answers.DocumentList}),
+                  {200: responses.DocumentList}),
             Route("GET", f"{ADDRESS}/{{source}}", "readDocument", "One of them", self.read,
-                  {200: answers.DocumentContent}, ("not_found",), types=(TEXT, PDF)),
+                  {200: responses.DocumentContent}, ("not_found",), types=(TEXT, PDF)),
         ]  # fmt: skip
 
 

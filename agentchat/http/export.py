@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from agentchat.events import Event
 from agentchat.http import layouts
 from agentchat.http.layouts import Part
 from agentchat.http.reading import arguments_of, is_said, text_of
 from agentchat.http.routes import JSON, Stream
-from agentchat.sessions import Session
+from agentchat.protocol.events import Event
+from agentchat.sessions.registry import Session
 
 SANDBOX = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 TYPES = ("text/markdown", "text/html")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from urllib.parse import quote
 
-from agentchat.http import answers, requests
-from agentchat.http.rest import LOST, PATH, Rest, person
+from agentchat.http import requests, responses
 from agentchat.http.routes import BYTES, Call, Reply, Route
-from agentchat.paths import canonical
-from agentchat.workspace import MAX_FILE, Workspace
+from agentchat.http.sessions import LOST, PATH, Rest, person
+from agentchat.workspace.files import MAX_FILE, Workspace
+from agentchat.workspace.paths import canonical
 
 PATHS = ("file_refused", "file_unknown", "file_failed")
 
@@ -48,11 +48,11 @@ class Files:
         one = f"{every}/{{path}}"
         return [
             Route("GET", every, "listFiles", "The files in the session's workspace", self.find,
-                  {200: answers.FileList}, (*LOST, "file_failed")),
-            Route("GET", one, "readFile", "A file, to be kept", self.download, {200: answers.FileContent},
+                  {200: responses.FileList}, (*LOST, "file_failed")),
+            Route("GET", one, "readFile", "A file, to be kept", self.download, {200: responses.FileContent},
                   (*LOST, *PATHS, "file_too_large"), types=(BYTES,), sends={"Content-Disposition": "Its name"}),
             Route("PUT", one, "writeFile", "Upload a file, perhaps in place of another", self.upload,
-                  {200: answers.FileWritten, 201: answers.FileWritten},
+                  {200: responses.FileWritten, 201: responses.FileWritten},
                   (*LOST, *PATHS, "closing", "files_full", "file_too_large"), query, most=MAX_FILE),
             Route("DELETE", one, "deleteFile", "Delete a file", self.delete, {204: None}, (*LOST, *PATHS, "closing"),
                   query),

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Iterator
 
-from agentchat.errors import ChatError
-from agentchat.events import Event
 from agentchat.http import waiting
 from agentchat.http.waiting import Client
-from agentchat.sessions import Session
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import Event
+from agentchat.sessions.registry import Session
 
 
 def follow(session: Session, message: Event, client: Client, seconds: float = math.inf) -> Iterator[list[Event]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from agentchat import identity
-from agentchat.errors import ChatError
-from agentchat.http import answers, requests
-from agentchat.http.rest import person
+from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, Route
-from agentchat.notes import Notes
+from agentchat.http.sessions import person
+from agentchat.protocol import identity
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.user_notes import Notes
 
 PATH = "/api/agent-chat/memory"
 
@@ -37,7 +37,7 @@ class MemoryRoutes:
         """What there is to ask for."""
         who, unknown = requests.WhoQuery, ("bad_request",)
         return [
-            Route("GET", PATH, "readMemory", "What is remembered of you", self.read, {200: answers.Memory}, unknown,
+            Route("GET", PATH, "readMemory", "What is remembered of you", self.read, {200: responses.Memory}, unknown,
                   who),
             Route("DELETE", PATH, "eraseMemory", "Have all of it forgotten", self.erase, {204: None}, unknown, who),
             Route("DELETE", f"{PATH}/{{key}}", "eraseNote", "Have one thing forgotten", self.erase_one, {204: None},

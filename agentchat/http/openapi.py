@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from agentchat import __version__
-from agentchat.errors import ERRORS
-from agentchat.http.answers import Error, SseMessage
+from agentchat.http.responses import Error, SseMessage
 from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, Route
+from agentchat.protocol.errors import ERRORS
 
 PATH = "/api/openapi.json"
 ANYWHERE = ("bad_request", "host_refused", "origin_refused", "internal", "store_failed", "too_many_connections")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentchat.events import Event
+from agentchat.protocol.events import Event
 
 
 def is_said(event: Event) -> bool:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from agentchat.errors import ChatError
-from agentchat.limits import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.validation import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS
 
 MAX_WAIT = 300
 NAME_CHARS = 100

@@ -16,12 +16,12 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from agentchat.errors import ChatError, SettingsError
-from agentchat.http.answering import File, Handler, error_reply
+from agentchat.http.handler import File, Handler, error_reply
 from agentchat.http.routes import JSON, Table
 from agentchat.http.waiting import Clients
-from agentchat.listener import BACKLOG, EXHAUSTED, RETRY, bind
-from agentchat.origins import Origins
+from agentchat.net.listener import BACKLOG, EXHAUSTED, RETRY, bind
+from agentchat.net.origins import Origins
+from agentchat.protocol.errors import ChatError, SettingsError
 
 log = logging.getLogger(__name__)
 

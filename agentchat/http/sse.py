@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 
-from agentchat import events
-from agentchat.cursor import Cursor
-from agentchat.errors import ChatError
 from agentchat.http import waiting
 from agentchat.http.routes import EVENT_STREAM, Stream
 from agentchat.http.waiting import Client
-from agentchat.sessions import Session
+from agentchat.protocol import events
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.cursor import Cursor
+from agentchat.sessions.registry import Session
 
 RETRY = 2000  # ms after which a browser connects anew
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the latter for proxies that would collect

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from agentchat.errors import SettingsError
 from agentchat.knowledge.chunking import Chunk, chunks
 from agentchat.knowledge.citing import cited
 from agentchat.knowledge.decoding import decode
@@ -23,6 +22,7 @@ from agentchat.knowledge.reading import PDF, read
 from agentchat.knowledge.sources import File, Sources
 from agentchat.knowledge.vectors import Embed, EmbeddingError, Vectors
 from agentchat.knowledge.words import ask, fold
+from agentchat.protocol.errors import SettingsError
 
 __all__ = [
     "ADDRESS",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentchat.events import Draft, Event
+from agentchat.protocol.events import Draft, Event
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentchat.errors import DuplicateMessage, SettingsError, StoreError
-from agentchat.events import Draft, Event, now
+from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
+from agentchat.protocol.events import Draft, Event, now
 from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
 BUSY_TIMEOUT = 10_000  # ms a statement waits for another process that reads the file, a backup for example

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import main
-from agentchat import models, settings
-from agentchat.events import Draft, Event
+from agentchat import settings
+from agentchat.models import config
+from agentchat.protocol.events import Draft, Event
 from agentchat.store.sqlite import SqliteStore
 
 OUT = 1
@@ -146,7 +147,7 @@ def _tell(out: int, **news: object) -> None:
 def run() -> None:
     silent = os.dup(OUT)
     os.dup2(2, OUT)  # AG2 prints the answer
-    models.warm_up()
+    config.warm_up()
     sys.stdout.flush()
     os.dup2(silent, OUT)
     os.close(silent)

@@ -1,0 +1,114 @@
+"""What stands between an agent and its tools: a person's yes, the journal, and the way out of a tool that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from autogen.agentchat.group import AgentNameTarget, ReplyResult
+
+from agentchat import cancellation
+from agentchat.approval import needs_yes
+from agentchat.cancellation import Stopped
+from agentchat.protocol.questions import Answer
+from agentchat.replay import Journal
+
+Tool = Callable[..., Any]
+
+
+class Turn(Protocol):
+    """What a tool needs of the turn that it runs in."""
+
+    journal: Journal
+
+    def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        """Wait for a person's decision."""
+
+
+class Denied(Exception):
+    """A person said no; AG2 makes it the tool's result."""
+
+
+def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
+    """The tool as agents may call it. `approve` is that setting, `turn` the turn that runs now."""
+    is_to_ask = needs_yes(tool, approve)
+    stoppable = _stoppable(tool)
+
+    @functools.wraps(tool)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        running = turn()
+        if running is None:
+            return stoppable(*args, **kwargs)
+        answer = running.approve(name, kwargs) if is_to_ask else None
+        if answer is not None and answer.text == "deny":
+            reason = f": {answer.reason}" if answer.reason else ""
+            raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
+        if answer is None or answer.arguments is None:
+            return _recorded(running.journal, name, functools.partial(stoppable, *args, **kwargs))
+        result = _recorded(running.journal, name, functools.partial(stoppable, **answer.arguments))
+        changed = json.dumps(answer.arguments, ensure_ascii=False)
+        return f"[The person changed the arguments to {changed}.]\n{result}" if isinstance(result, str) else result
+
+    return run
+
+
+def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
+    """What the call returns or raises, from the journal if it is there. One that broke off is made again."""
+    if journal.next_is("tool"):
+        entry = journal.replay("tool", name) or {}
+        if "error" in entry:
+            raise RuntimeError(entry["error"])
+        return _as_returned(entry)
+    start = journal.position
+    if journal.replay("tool begun", name) is None:
+        journal.record("tool begun", name)
+    try:
+        result = call()
+    except Exception as error:
+        journal.record("tool", name, since=start, error=str(error))
+        raise
+    kept = _as_kept(result)
+    journal.record("tool", name, since=start, **(kept or {"result": None}))
+    if kept is None:
+        journal.is_complete = False
+    return result
+
+
+def _as_kept(result: Any) -> dict[str, Any] | None:
+    """What a tool returned, in such a way that it can be kept as JSON and returned again; None when it cannot."""
+    if isinstance(result, ReplyResult):
+        taker = getattr(result.target, "agent_name", None)
+        is_plain = result.context_variables is None and (result.target is None or taker is not None)
+        return {"result": result.message, "taker": taker} if is_plain else None
+    try:
+        return {"result": result} if json.loads(json.dumps(result, allow_nan=False)) == result else None
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _as_returned(kept: Mapping[str, Any]) -> Any:
+    if "taker" not in kept:
+        return kept["result"]
+    return ReplyResult(message=kept["result"], target=AgentNameTarget(kept["taker"]) if kept["taker"] else None)
+
+
+def _stoppable(tool: Tool) -> Tool:
+    """The tool in a thread of its own, or on the tools' event loop, so that stopping the turn need not wait for it."""
+    is_async = inspect.iscoroutinefunction(tool)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        def call() -> Any:
+            return asyncio.run(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
+
+        try:
+            return cancellation.call(call, f"tool-{tool.__name__}")
+        except (Stopped, Exception):
+            raise
+        except BaseException as error:  # SystemExit, CancelledError: AG2 makes a result of Exceptions only
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+    return run

@@ -1,0 +1,132 @@
+"""Stopping a turn: one token, at which every wait of the turn looks.
+
+`Stopped` is a BaseException on purpose: AG2 turns an Exception raised inside a tool into the tool's result and goes on,
+and the openai package retries after one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from agentchat.protocol.errors import ChatError
+
+T = TypeVar("T")
+
+
+class Stopped(BaseException):
+    """The turn must end. `reason` is the status it ends with: stopped, interrupted, or failed with an `error`."""
+
+    def __init__(self, reason: str, error: ChatError | None = None) -> None:
+        self.reason = reason
+        self.error = error
+        super().__init__(reason)
+
+
+class StopToken:
+    """Stops one turn, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the two below
+        self._reason: str | None = None
+        self._interrupts: dict[int, Callable[[], None]] = {}
+
+    def stop(self, reason: str) -> None:
+        """Interrupt whatever waits under this token. Only the first call counts."""
+        with self._lock:
+            if self._reason is not None:
+                return
+            self._reason = reason
+            interrupts = list(self._interrupts.values())
+        for interrupt in interrupts:
+            interrupt()
+
+    def check(self) -> None:
+        """Raises Stopped once the turn is stopped."""
+        if self._reason is not None:
+            raise Stopped(self._reason)
+
+    @contextlib.contextmanager
+    def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Around a blocking call that `interrupt`, called from another thread, makes return at once.
+
+        Raises Stopped, whatever the call returned or raised, when the turn was stopped meanwhile.
+        """
+        key = id(interrupt)
+        with self._lock:
+            self.check()
+            self._interrupts[key] = interrupt
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._interrupts[key]
+            self.check()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the turn lasts."""
+        woken = threading.Event()
+        with self.interruptible(woken.set):
+            woken.wait(seconds)
+
+
+# The token of the turn that this thread (or task) works for; outside a turn one that nobody ever stops.
+current: contextvars.ContextVar[StopToken] = contextvars.ContextVar("stop_token", default=StopToken())  # noqa: B039
+
+
+class _Call(Generic[T]):
+    """One call in a thread of its own, which may be left alone when the turn is stopped."""
+
+    def __init__(self, function: Callable[[], T], dispose: Callable[[T], None] | None) -> None:
+        self._function = function
+        self._dispose = dispose
+        self._lock = threading.Lock()  # guards the moment at which the call ends or is given up
+        self._ended = False
+        self._abandoned = False
+        self._result: T
+        self._error: BaseException | None = None
+        self.woken = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._result = self._function()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            self._error = error
+        with self._lock:
+            self._ended = True
+            self._dispose_if_abandoned()
+        self.woken.set()
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            self._dispose_if_abandoned()
+
+    def outcome(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _dispose_if_abandoned(self) -> None:
+        if self._ended and self._abandoned and self._error is None and self._dispose:
+            self._dispose(self._result)
+
+
+def call(function: Callable[[], T], name: str, dispose: Callable[[T], None] | None = None) -> T:
+    """`function()`, in a thread of its own so that a stop need not wait for it.
+
+    A call left behind runs on; `dispose` gets what it returns. Raises Stopped, or what the function raises.
+    """
+    pending = _Call(function, dispose)
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(pending.run,), name=name, daemon=True).start()
+    try:
+        with current.get().interruptible(pending.woken.set):
+            pending.woken.wait()
+    except Stopped:
+        pending.abandon()
+        raise
+    return pending.outcome()

@@ -1,0 +1,63 @@
+"""Who may talk to a server on localhost: its own page, programs, and pages that a setting names; no other web site.
+
+The `Host` is checked as well, or a foreign page could point a name of its own at this machine (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agentchat.protocol.errors import ChatError
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The page's port, the host we are bound to, and further origins, such as https://chat.example.com."""
+
+    page_port: int
+    host: str
+    allowed: frozenset[str] = frozenset()
+
+    def check(self, host: str | None, origin: str | None) -> None:
+        """Raises ChatError unless a request with these headers may be answered. Programs send no origin."""
+        name = _host_name(host)
+        if not self._is_ours(name):
+            raise ChatError("host_refused", host=host or "nothing")
+        if origin is not None and origin not in self.allowed and not self._is_own_page(origin, name):
+            raise ChatError("origin_refused", origin=origin)
+
+    def _is_ours(self, name: str) -> bool:
+        """Numbers cannot be rebound; of names, only those that we know are us."""
+        if name in {"localhost", self.host} or name in {_host_name(urlsplit(o).netloc) for o in self.allowed}:
+            return bool(name)
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _is_own_page(self, origin: str, name: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        is_here = _host_name(parts.netloc) == name or {_host_name(parts.netloc), name} <= LOOPBACK
+        return parts.scheme == "http" and is_here and _port(parts.netloc) == self.page_port
+
+
+def _host_name(netloc: str | None) -> str:
+    try:
+        return urlsplit(f"//{netloc or ''}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _port(netloc: str) -> int | None:
+    try:
+        return urlsplit(f"//{netloc}").port or 80
+    except ValueError:
+        return None

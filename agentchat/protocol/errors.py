@@ -1,0 +1,124 @@
+"""Everything that can go wrong, as one table, and the exceptions that carry a row of it.
+
+ChatError                a row of ERRORS: something a person or a client can act on
+├── StoreError           the log could not be written or read
+└── DuplicateMessage     a message with this id is in the log already
+SettingsError            a start-up that cannot go on: one sentence, exit status 2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentchat.protocol.events import Event
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """One kind of error: its HTTP status, the WebSocket close code if it ends the connection, its sentence."""
+
+    status: int
+    sentence: str
+    close: int | None = None
+    retryable: bool = False
+
+
+ERRORS: dict[str, ErrorRow] = {
+    # What a client sent
+    "bad_frame": ErrorRow(400, "This frame cannot be used: {problem}."),
+    "bad_query": ErrorRow(400, "This address cannot be used: {problem}.", close=1008),
+    "message_empty": ErrorRow(400, "The message is empty. Write something and send it again."),
+    "message_too_long": ErrorRow(413, "The message has {length} characters; the limit is {limit}. Send less."),
+    "unsupported": ErrorRow(501, "This server does not handle '{type}' yet."),
+    "agent_unknown": ErrorRow(404, "There is no agent '{agent}'. There are: {agents}.", close=1008),
+    "origin_refused": ErrorRow(403, "Pages from {origin} may not talk to this server. See AGENTCHAT_ORIGINS."),
+    "host_refused": ErrorRow(403, "This server is not known as {host}. See AGENTCHAT_ORIGINS."),
+    "read_only": ErrorRow(403, "You are here to read. Connect without role=viewer to take part."),
+    "session_unknown": ErrorRow(404, "There is no conversation '{id}'."),
+    "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
+    "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
+    "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
+    "nothing_to_retry": ErrorRow(409, "There is no answer yet that could be tried again."),
+    "held": ErrorRow(409, "A human has this conversation. It has to be handed back to the agents first."),
+    "not_held": ErrorRow(409, "You have not taken this conversation over. Do that first."),
+    "taken": ErrorRow(409, "{name} has this conversation already."),
+    "task_unknown": ErrorRow(404, "There is no task {id}. There are: {tasks}."),
+    "task_unusable": ErrorRow(400, "The plan cannot be changed like this: {problem}."),
+    "note_unusable": ErrorRow(400, "This cannot be remembered: {problem}."),
+    "file_unknown": ErrorRow(404, "There is no file '{path}'."),
+    "file_refused": ErrorRow(400, "The path '{path}' cannot be used: {problem}."),
+    "file_too_large": ErrorRow(413, "The file '{path}' is too large: one may have {limit} bytes."),
+    "files_full": ErrorRow(409, "The workspace is full: {problem}. Delete what is not needed."),
+    "file_failed": ErrorRow(503, "The file '{path}' cannot be read or written: {problem}.", None, True),
+    "busy": ErrorRow(409, "The agents are at work. Wait for them, or stop them first.", None, True),
+    "request_unknown": ErrorRow(409, "There is no question with this id."),
+    "request_closed": ErrorRow(409, "This question is no longer open: its turn has ended."),
+    "already_answered": ErrorRow(409, "{name} has answered this question already."),
+    "answer_unusable": ErrorRow(400, "This is no answer to the question: {problem}."),
+    "not_found": ErrorRow(404, "There is nothing at this address."),
+    "method_not_allowed": ErrorRow(405, "This address answers {methods} only."),
+    "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
+    "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),
+    "body_too_large": ErrorRow(413, "The body of this request is larger than {limit} bytes. Send less."),
+    "type_unsupported": ErrorRow(415, "This address takes application/json, not {type}."),
+    "input_needed": ErrorRow(409, "The agents wait for an answer of yours: {prompt}"),
+    "turn_stopped": ErrorRow(409, "Somebody stopped the agents."),
+    "turn_interrupted": ErrorRow(503, "The server went down while the agents were at work. Ask again.", None, True),
+    # The agent
+    "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
+    "agent_failed": ErrorRow(500, "The agent failed with {error}. The server's log has the details.", None, True),
+    "agent_asked": ErrorRow(500, "The agent asked a person for input outside a turn, where nobody can answer."),
+    "outside_turn": ErrorRow(500, "The agent reached for something that is there only while it answers a message."),
+    "input_timeout": ErrorRow(504, "Nobody answered within {seconds} seconds, so the turn was ended."),
+    "not_resumed": ErrorRow(
+        500, "After a restart of the server the agent did not get back to its question.", None, True
+    ),
+    "handoff_circle": ErrorRow(500, "The agents hand over in circles ({agents}), so the turn was ended."),
+    # The model
+    "model_auth": ErrorRow(502, "The model server refused the API key. Check the key of {model}."),
+    "model_rate_limited": ErrorRow(502, "{model} is rate limited. Wait a moment and try again.", None, True),
+    "model_unreachable": ErrorRow(502, "The server of {model} cannot be reached. Is it running?", None, True),
+    "model_timeout": ErrorRow(
+        504, "{model} did not answer in time. Try again, or raise AGENTCHAT_MODEL_TIMEOUT.", None, True
+    ),
+    "model_rejected": ErrorRow(502, "The server of {model} rejected the request (HTTP {status}). {hint}"),
+    "model_failed": ErrorRow(502, "The server of {model} failed{status}. Try again.", None, True),
+    "model_malformed": ErrorRow(502, "{model} sent an answer that makes no sense. Is its base_url right?", None, True),
+    "model_calls": ErrorRow(500, "The agents called the model {limit} times for one message, so the turn was ended."),
+    # The server
+    "store_failed": ErrorRow(503, "The conversation could not be saved. Is the disk full?", None, True),
+    "too_many_connections": ErrorRow(503, "The server has too many connections. Try again later.", None, True),
+    "closing": ErrorRow(503, "The server is going away. Reconnect in a moment.", close=1001, retryable=True),
+    "internal": ErrorRow(500, "Something went wrong in the server; its log says what.", close=1011, retryable=True),
+}
+
+
+class ChatError(Exception):
+    """A row of ERRORS with its sentence filled in."""
+
+    def __init__(self, code: str, **details: object) -> None:
+        self.code = code
+        self.row = ERRORS[code]
+        self.message = self.row.sentence.format(**details)
+        super().__init__(self.message)
+
+
+class StoreError(ChatError):
+    """The log could not be written or read."""
+
+    def __init__(self) -> None:
+        super().__init__("store_failed")
+
+
+class DuplicateMessage(Exception):
+    """A message with this id is in the log already, as `event`."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        super().__init__(f"message {event.seq} has this id already")
+
+
+class SettingsError(Exception):
+    """The server cannot start; the sentence says why and what to do."""

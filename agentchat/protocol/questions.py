@@ -1,0 +1,92 @@
+"""Questions to the human: what is asked, and what is answered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from agentchat.protocol.errors import ChatError
+
+APPROVALS = ("approve", "deny", "edit")
+_WORD_AND_REST = re.compile(r"\s*(\w*)[\s,:.!]*(.*?)\s*$", re.DOTALL)
+_SHORT = {"yes": "approve", "y": "approve", "ok": "approve", "no": "deny", "n": "deny"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question as an agent asks it."""
+
+    agent: str
+    prompt: str
+    password: bool = False
+    choices: Sequence[str] | None = None
+    labels: Mapping[str, str] | None = None
+    tool: Mapping[str, Any] | None = None
+    """For an approval: name, arguments, call_id."""
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+    def content(self, expires: str | None) -> dict[str, Any]:
+        """As it stands in the log."""
+        return {
+            "uuid": str(uuid4()),
+            "request_id": self.id,
+            "agent": self.agent,
+            "prompt": self.prompt,
+            "password": self.password,
+            "choices": list(self.choices) if self.choices is not None else None,
+            "labels": dict(self.labels or {}),
+            "tool": self.tool,
+            "expires": expires,
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered; for an approval `text` is one of APPROVALS, and `reason` what was said beside it."""
+
+    text: str
+    name: str = ""
+    arguments: Mapping[str, Any] | None = None
+    reason: str = ""
+
+    def content(self, request_id: str, is_password: bool) -> dict[str, Any]:
+        """As it stands in the log, where a password has no place."""
+        content: dict[str, Any] = {"uuid": str(uuid4()), "request_id": request_id, "name": self.name}
+        if not is_password:
+            content["text"] = f"{self.text}, {self.reason}" if self.reason else self.text
+        if self.arguments is not None:
+            content["arguments"] = self.arguments
+        return content
+
+
+def decision(text: str, name: str, arguments: Mapping[str, Any] | None) -> Answer:
+    """What a person sent about an approval. Raises ChatError when it is neither yes nor no nor other arguments."""
+    word, rest = _WORD_AND_REST.match(text).groups()  # type: ignore[union-attr]  # matches everything
+    decision = _SHORT.get(word.lower(), word.lower())
+    if decision == "edit":
+        return Answer(decision, name, arguments if arguments is not None else _arguments(rest))
+    if arguments is not None:
+        raise ChatError("answer_unusable", problem="arguments go with edit only")
+    if decision == "deny" or (decision == "approve" and not rest):  # "ok, but wait" is no yes
+        return Answer(decision, name, reason=rest)
+    raise ChatError("answer_unusable", problem="it takes approve, deny or edit")
+
+
+def is_yes(text: str) -> bool:
+    """A yes, and nothing else: "ok, but wait" is none."""
+    word, rest = _WORD_AND_REST.match(text).groups()  # type: ignore[union-attr]  # matches everything
+    return _SHORT.get(word.lower(), word.lower()) == "approve" and not rest
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text)
+    except (ValueError, RecursionError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise ChatError("answer_unusable", problem='edit takes the arguments as an object, such as {"n": 1}')
+    return arguments

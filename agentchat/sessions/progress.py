@@ -1,0 +1,77 @@
+"""How far the running tools of a turn are. Readers see the newest state only, and not too often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from agentchat.sessions.log import Log
+
+INTERVAL = 0.05  # seconds between two looks of one turn's bars
+
+Bar = Mapping[str, Any]
+
+
+class Bars:
+    """The bars of one turn, by the ids of the tools' calls."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._lock = threading.Lock()  # guards what follows
+        self._bars: dict[str, Bar] = {}
+        self._unseen: set[str] = set()
+        self._shown_at = 0.0
+        self._timer: threading.Timer | None = None
+        self._is_over = False
+
+    @property
+    def contents(self) -> list[Bar]:
+        with self._lock:
+            return list(self._bars.values())
+
+    def set(self, id: str, bar: Bar) -> bool:
+        """Its newest state, shown at once or soon. Returns False when the turn is over."""
+        with self._lock:
+            if self._is_over:
+                return False
+            self._bars[id] = bar
+            self._unseen.add(id)
+            wait = self._shown_at + INTERVAL - time.monotonic()
+            if wait <= 0:
+                self._show()
+            elif self._timer is None:
+                self._timer = threading.Timer(wait, self._show_late)
+                self._timer.daemon = True
+                self._timer.start()
+            return True
+
+    def end(self, id: str) -> None:
+        """That tool is done."""
+        with self._lock:
+            if self._bars.pop(id, None) is not None:
+                self._log.forget_signal(f"progress:{id}")
+            self._unseen.discard(id)
+
+    def close(self) -> None:
+        """The turn is over, and so are all of them."""
+        with self._lock:
+            self._is_over = True
+            if self._timer is not None:
+                self._timer.cancel()
+            for id in self._bars:
+                self._log.forget_signal(f"progress:{id}")
+            self._bars.clear()
+            self._unseen.clear()
+
+    def _show_late(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._show()
+
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        for id in self._unseen:
+            self._log.signal(f"progress:{id}", "progress", self._bars[id])
+        self._unseen.clear()

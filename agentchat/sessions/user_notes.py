@@ -1,0 +1,42 @@
+"""What is remembered of people, by who they are (identity.py): kept until they have it erased."""
+
+from __future__ import annotations
+
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import clean
+from agentchat.protocol.validation import one_line
+from agentchat.store import Note, Store
+
+KEY_CHARS = 100
+VALUE_CHARS = 2000
+MAX_NOTES = 100  # about one person
+
+
+class Notes:
+    """Notes about people. Raises ChatError for what cannot be kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def note(self, user: str, key: str, value: str) -> None:
+        """Keep it, in place of what stood under that key."""
+        key, value = one_line(key), clean(value).strip()
+        if not 0 < len(key) <= KEY_CHARS or not 0 < len(value) <= VALUE_CHARS:
+            problem = f"a key has 1 to {KEY_CHARS} characters, a value 1 to {VALUE_CHARS:,}"
+            raise ChatError("note_unusable", problem=problem)
+        known = self.notes(user)
+        if key not in known and len(known) >= MAX_NOTES:
+            raise ChatError("note_unusable", problem=f"there are {MAX_NOTES} notes already")
+        self._store.note(user, key, value)
+
+    def notes(self, user: str) -> dict[str, str]:
+        """All that is kept about a person."""
+        return {note.key: note.value for note in self._store.notes(user)}
+
+    def entries(self, user: str) -> list[Note]:
+        """The same, with the time of each."""
+        return self._store.notes(user)
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        """One of them, or all. Returns how many that were."""
+        return self._store.forget(user, one_line(key) if key is not None else None)

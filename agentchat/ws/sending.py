@@ -1,0 +1,229 @@
+"""What goes out to WebSocket clients, without ever waiting for a socket.
+
+Whoever makes something new (a token, an event) sends it to those who follow, at once. A connection whose client does
+not read, or that has much to catch up on, is left to one thread for all of them, the `Deliverer`; it keeps its place in
+the log meanwhile, and nothing is queued for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from websockets.protocol import Event, State
+from websockets.sync.server import ServerConnection
+
+from agentchat.protocol import events
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.cursor import Cursor
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL = 20.0  # seconds without a word after which a client is asked for one
+PING_TIMEOUT = 20.0  # seconds it has to answer
+STALL_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
+STALL_LOOK = 0.02  # seconds between looks at the sockets that were full
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none: there a client that does not read is waited for
+CHECK_INTERVAL = 1.0  # seconds between looks for clients that went silent
+
+
+class Connection(ServerConnection):
+    """A connection whose writes never block: what the socket does not take now waits in `_unsent`."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        self._unsent = bytearray()  # guarded by protocol_mutex
+        self._is_ended = False  # our side of the connection is to be shut down after `_unsent`
+        self.stalled_since: float | None = None
+        self.last_heard = time.monotonic()
+        super().__init__(sock, *args, **kwargs)
+
+    @property
+    def is_stalled(self) -> bool:
+        return self.stalled_since is not None
+
+    def process_event(self, event: Event) -> None:
+        self.last_heard = time.monotonic()
+        super().process_event(event)
+
+    def send_data(self) -> None:
+        for data in self.protocol.data_to_send():
+            self._unsent += data
+            self._is_ended = self._is_ended or not data
+        while self._unsent:
+            try:
+                sent = self.socket.send(self._unsent, DONT_WAIT)
+            except BlockingIOError:
+                self.stalled_since = self.stalled_since or time.monotonic()
+                return
+            del self._unsent[:sent]
+            self.stalled_since = None
+        if self._is_ended:
+            with contextlib.suppress(OSError):  # closed already
+                self.socket.shutdown(socket.SHUT_WR)
+
+    def write(self, act: Callable[[], None] = lambda: None) -> bool:
+        """Do something to the protocol and send what comes of it. False once the connection is not open."""
+        with self.protocol_mutex:
+            if self.protocol.state is not State.OPEN:
+                return False
+            act()
+            try:
+                self.send_data()
+            except OSError:
+                self.abort()
+                return False
+            return True
+
+    def send_texts(self, frames: list[str]) -> None:
+        """For `write`."""
+        for frame in frames:
+            self.protocol.send_text(frame.encode())
+
+    def leave(self) -> None:
+        """Tell the client that the server goes away, without waiting for it to agree."""
+        self.write(lambda: self.protocol.send_close(1001, "server going away"))
+
+    def drop(self, code: int, reason: str) -> None:
+        """End the connection without waiting for the client to agree."""
+        self.write(lambda: self.protocol.fail(code, reason))
+        self.abort()
+
+    def abort(self) -> None:
+        with contextlib.suppress(OSError):  # closed already
+            self.socket.shutdown(socket.SHUT_RDWR)  # ends the thread that reads
+
+
+class Client:
+    """What the server keeps for one connection: where it stands in its session's log."""
+
+    def __init__(self, connection: Connection, deliverer: Deliverer) -> None:
+        self.connection = connection
+        self.cursor: Cursor | None = None
+        self.is_queued = False  # stands in the deliverer's queue
+        self._deliverer = deliverer
+        self._notes: deque[str] = deque()  # frames for this connection alone
+        self._busy = threading.Lock()  # held by the thread that sends
+        self._is_due = False  # there may be something new, of which that thread does not know
+        self._pinged: float | None = None
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        if self.connection.is_stalled or (self.cursor is not None and self.cursor.is_lagging):
+            self._deliverer.due(self)
+        else:
+            self.deliver()
+
+    def tell(self, frame: str) -> None:
+        """Send a frame that is not in the log."""
+        self._notes.append(frame)
+        self.wake()
+
+    def deliver(self) -> None:
+        """Send what is new. If another thread is at it, that one goes on with what is new since."""
+        self._is_due = True
+        while self._is_due and self._busy.acquire(blocking=False):
+            try:
+                self._is_due = False  # before looking, so that nothing new is missed
+                self._send_news()
+            except Exception:
+                # Not even the store can be read: the client reconnects, and everything is still in the log.
+                log.exception("A connection is given up")
+                self.connection.drop(1011, "internal error")
+            finally:
+                self._busy.release()
+
+    def _send_news(self) -> None:
+        connection = self.connection
+        if connection.is_stalled and (not connection.write() or connection.is_stalled):
+            return
+        frames = [self._notes.popleft() for _ in range(len(self._notes))]
+        if self.cursor is not None:
+            frames += self.cursor.advance()
+        if frames:
+            connection.write(lambda: connection.send_texts(frames))
+        if self.cursor is not None and self.cursor.is_over:
+            gone = ChatError("session_deleted")
+            connection.write(lambda: connection.send_texts([events.error_frame(gone)]))
+            connection.write(lambda: connection.protocol.send_close(1008, gone.message))
+        if connection.is_stalled or (self.cursor is not None and self.cursor.is_behind):
+            self._deliverer.due(self)
+
+    def check(self, now: float) -> None:
+        """Ask for a sign of life when it is time, and drop a client that gives none or does not read."""
+        connection = self.connection
+        if connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
+            connection.drop(1008, "you do not read")
+        elif self._pinged is not None and self._pinged > connection.last_heard:
+            if now - self._pinged > PING_TIMEOUT:
+                connection.drop(1011, "no answer to our ping")
+        elif now - connection.last_heard > PING_INTERVAL:
+            self._pinged = now
+            connection.write(lambda: connection.protocol.send_ping(b""))
+
+
+class Deliverer:
+    """The thread that writes to connections that lag or stall, and looks after silent ones."""
+
+    def __init__(self) -> None:
+        self._due: queue.SimpleQueue[Client | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # guards `_clients`
+        self._clients: set[Client] = set()
+        self._stalled: set[Client] = set()  # those whose sockets were full; the deliverer's own
+        self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
+
+    def __enter__(self) -> Deliverer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._due.put(None)
+        self._thread.join()
+
+    def due(self, client: Client) -> None:
+        if not client.is_queued:
+            client.is_queued = True
+            self._due.put(client)
+
+    def add(self, client: Client) -> None:
+        with self._lock:
+            self._clients.add(client)
+
+    def remove(self, client: Client) -> None:
+        with self._lock:
+            self._clients.discard(client)
+
+    def clients(self) -> list[Client]:
+        with self._lock:
+            return list(self._clients)
+
+    def _run(self) -> None:
+        next_look = time.monotonic()
+        next_check = next_look + CHECK_INTERVAL
+        while True:
+            with contextlib.suppress(queue.Empty):
+                client = self._due.get(timeout=STALL_LOOK if self._stalled else CHECK_INTERVAL)
+                if client is None:
+                    return
+                client.is_queued = False
+                self._deliver(client)
+            now = time.monotonic()
+            if self._stalled and now >= next_look:
+                next_look = now + STALL_LOOK
+                for client in list(self._stalled):
+                    self._deliver(client)
+            if now >= next_check:
+                next_check = now + CHECK_INTERVAL
+                for client in self.clients():
+                    client.check(now)
+
+    def _deliver(self, client: Client) -> None:
+        client.deliver()
+        is_stalled = client.connection.is_stalled and client.connection.state is State.OPEN
+        (self._stalled.add if is_stalled else self._stalled.discard)(client)

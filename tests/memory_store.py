@@ -1,0 +1,177 @@
+"""A store in memory: the reference for the others, and the quick one for tests."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from agentchat.protocol.errors import DuplicateMessage
+from agentchat.protocol.events import Draft, Event, now
+from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
+
+MILESTONES = frozenset({"user_message", "turn_started", "turn_completed"})
+
+
+@dataclass
+class _Log:
+    record: SessionRecord
+    events: list[Event] = field(default_factory=list)
+    keys: dict[str, Event] = field(default_factory=dict)
+    memories: dict[int, str] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    words: dict[int, str] = field(default_factory=dict)  # by seq; 0 for the title
+
+    @property
+    def now(self) -> SessionRecord:
+        last_turn = max((*self.memories, *(e.turn for e in self.events if e.type in MILESTONES)), default=0)
+        held = next((h for d in reversed(self.drafts) if (h := d.held) is not None), "")
+        updated = self.events[-1].ts if self.events else self.record.created
+        first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
+        title = self.words.get(0) or first
+        return replace(
+            self.record, last_seq=len(self.events), last_turn=last_turn, title=title, updated=updated, held=held
+        )
+
+    @property
+    def unanswered(self) -> list[Event]:
+        begun = self.turns("turn_started") | self.turns("turn_completed")
+        return [e for e in self.events if e.type == "user_message" and e.turn not in begun]
+
+    def turns(self, type: str) -> set[int]:
+        return {event.turn for event in self.events if event.type == type}
+
+
+class MemoryStore:
+    """Keeps logs until it is gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards what follows
+        self._logs: dict[str, _Log] = {}
+        self._notes: dict[str, dict[str, Note]] = {}  # by user and key
+
+    def create(self, session: SessionRecord) -> None:
+        with self._lock:
+            self._logs[session.id] = _Log(session)
+
+    def session(self, session_id: str) -> SessionRecord | None:
+        with self._lock:
+            log = self._logs.get(session_id)
+            return log.now if log else None
+
+    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
+        with self._lock:
+            log = self._logs[session_id]
+            for draft in drafts:
+                if draft.key is not None and draft.key in log.keys:
+                    raise DuplicateMessage(log.keys[draft.key])
+            ts = now()
+            first = len(log.events) + 1
+            events = [Event(seq, ts, draft.turn, draft.type, draft.body) for seq, draft in enumerate(drafts, first)]
+            log.events += events
+            log.drafts += drafts
+            log.keys |= {d.key: e for d, e in zip(drafts, events, strict=True) if d.key is not None}
+            for draft, event in zip(drafts, events, strict=True):
+                if draft.words is not None:
+                    log.words[event.seq] = draft.words
+                if draft.title is not None:
+                    log.words[0] = draft.title
+            if memory is not None:
+                log.memories[drafts[-1].turn] = memory
+            return events
+
+    def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
+        with self._lock:
+            log = self._logs.get(session_id)
+            return log.events[after : after + limit] if log else []
+
+    def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
+        with self._lock:
+            return [event for event in self._logs[session_id].events if event.type in types]
+
+    def memories(self, session_id: str) -> dict[int, str]:
+        with self._lock:
+            return dict(sorted(self._logs[session_id].memories.items()))
+
+    def memory(self, session_id: str, turn: int) -> str | None:
+        with self._lock:
+            return self._logs[session_id].memories.get(turn)
+
+    def open_turns(self) -> list[tuple[str, int]]:
+        with self._lock:
+            return [
+                (id, turn)
+                for id, log in self._logs.items()
+                for turn in sorted(log.turns("turn_started") - log.turns("turn_completed"))
+            ]
+
+    def unanswered(self, session_id: str) -> list[Event]:
+        with self._lock:
+            return self._logs[session_id].unanswered
+
+    def milestones(self, session_id: str, turn: int) -> list[Event]:
+        with self._lock:
+            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in MILESTONES]
+
+    def keyed(self, session_id: str, key: str) -> Event | None:
+        with self._lock:
+            return self._logs[session_id].keys.get(key)
+
+    def sessions_unanswered(self) -> list[str]:
+        with self._lock:
+            return [id for id, log in self._logs.items() if log.unanswered]
+
+    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+        wanted = re.findall(r"\w+", words.lower())
+        with self._lock:
+            logs = sorted(self._logs.items(), key=lambda entry: (entry[1].now.updated, entry[0]), reverse=True)
+            found: list[Found] = []
+            for id, log in logs:
+                if before is not None and (log.now.updated, id) >= before:
+                    continue
+                places = [(seq, text) for seq, text in log.words.items() if _has(text, wanted)] if wanted else []
+                if places or not words:
+                    found.append(Found(log.now, places[:SEARCH_PLACES]))
+            return found[:limit]
+
+    def delete(self, session_id: str) -> bool:
+        with self._lock:
+            return self._logs.pop(session_id, None) is not None
+
+    def held(self) -> list[SessionRecord]:
+        with self._lock:
+            return [log.now for log in self._logs.values() if log.now.held]
+
+    def note(self, user: str, key: str, value: str) -> None:
+        with self._lock:
+            self._notes.setdefault(user, {})[key] = Note(key, value, now())
+
+    def notes(self, user: str) -> list[Note]:
+        with self._lock:
+            return [note for _, note in sorted(self._notes.get(user, {}).items())]
+
+    def forget(self, user: str, key: str | None = None) -> int:
+        with self._lock:
+            known = self._notes.get(user, {})
+            gone = [key] if key in known else [] if key is not None else list(known)
+            for each in gone:
+                del known[each]
+            return len(gone)
+
+    def expired(self, before: str) -> list[str]:
+        with self._lock:
+            return [id for id, log in self._logs.items() if log.now.updated < before]
+
+    def discard_empty(self, before: str) -> None:
+        with self._lock:
+            self._logs = {id: log for id, log in self._logs.items() if log.events or log.record.created >= before}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _has(text: str, wanted: Sequence[str]) -> bool:
+    """All of them, the last as the beginning of a word."""
+    words = re.findall(r"\w+", text.lower())
+    return all(word in words for word in wanted[:-1]) and any(word.startswith(wanted[-1]) for word in words)

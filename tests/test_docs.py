@@ -1,0 +1,66 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from agentchat import settings
+from agentchat.protocol import events
+from agentchat.protocol.errors import ERRORS
+from agentchat.ws import server as websocket
+from tests.processes import ROOT
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in the docs is the table in the code."""
+    assert settings.table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_every_error_is_documented() -> None:
+    """With its code, its status, its close code and its sentence."""
+    page = (ROOT / "docs" / "protocol.md").read_text()
+    for code, row in ERRORS.items():
+        assert f"| `{code}` | {row.status} | {row.close or ''} | {row.sentence} |" in page
+
+
+def named(page: str, header: str) -> list[list[str]]:
+    """What stands in code signs in the first column of the table with that header, row by row."""
+    lines = (ROOT / "docs" / page).read_text().partition(f"{header}\n|---")[2].splitlines()[1:]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [re.findall("`([^`]+)`", row.split("|")[1]) for row in rows]
+
+
+def test_every_folder_is_in_the_architecture() -> None:
+    """Each package and each module beside them has one row, and every row names something that exists."""
+    package = ROOT / "agentchat"
+    found = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    found |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    rows = itertools.chain.from_iterable(named("architecture.md", "| where | what it does |"))
+    assert sorted(rows) == sorted(found | {"main.py"})
+
+
+def test_every_command_is_documented() -> None:
+    """And what is documented is a command."""
+    rows = named("protocol.md", "| type | content | effect |")
+    assert sorted(itertools.chain(*rows)) == sorted(websocket.COMMANDS)
+
+
+# Those of ours that are no classes in events.py.
+OTHERS = {"stream", "reasoning", "input_request", "input_response", "handoff", "task_created", "task_updated"}
+OTHERS |= {"file_changed", "presence", "typing", "progress", "operators", "queue", "error"}
+
+
+def test_every_event_of_ours_is_documented() -> None:
+    """And what is documented is an event of ours."""
+    classes = [each for each in vars(events).values() if getattr(each, "__module__", "") == events.__name__]
+    types = [each.model_fields["type"].default for each in classes if hasattr(each, "model_fields")]
+    rows = named("protocol.md", "| type | in the log | content | meaning |")
+    assert sorted(itertools.chain(*rows)) == sorted([*types, *OTHERS])
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    """Relative ones, to files that are there."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
