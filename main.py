@@ -21,7 +21,7 @@ from agentchat import __version__, chat, settings
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.iostream import NullStream
-from agentchat.chat import Around, Chat, Offers
+from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
@@ -33,7 +33,7 @@ from agentchat.net.origins import Origins
 from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
-from agentchat.sessions.services import House, Rules
+from agentchat.sessions.services import Policy, Services
 from agentchat.sessions.user_notes import Notes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
@@ -103,10 +103,10 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         notes = Notes(store)
         knowledge = _knowledge(chosen, chosen_models)
         stack.callback(knowledge.close)
-        offers = Offers(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
-        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, offers, chosen.default_agent)
+        services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
+        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, services, chosen.default_agent)
         models.warm_up()
-        sessions = Sessions(_house(store, catalogue, chosen_models, chosen, offers))
+        sessions = Sessions(_services(store, catalogue, chosen_models, chosen, services))
         interrupted = sessions.begin()
         if interrupted:
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
@@ -129,21 +129,23 @@ def serving(chosen: Settings, environment: Mapping[str, str]) -> Iterator[Runnin
         yield Running(page_address, socket_address, chosen_models, catalogue)
 
 
-def _house(store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings, offers: Offers) -> House:
+def _services(
+    store: SqliteStore, catalogue: Catalogue, chosen_models: Models, chosen: Settings, services: AgentServices
+) -> Services:
     def new_conversation(agent: str, chat: Chat, memories: Iterable[str]) -> Conversation:
         pair = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
         return Conversation(pair, chat, memories, explain, has_price, chosen.approve, chosen.context_tokens)
 
-    def new_chat(session_id: str, around: Around) -> Chat:
-        return Chat(session_id, offers=offers, around=around)
+    def new_chat(session_id: str, session: SessionView) -> Chat:
+        return Chat(session_id, services=services, session=session)
 
     def clear(session_id: str) -> None:
         chat.clear(chosen.data_dir, session_id)
 
-    rules = Rules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
+    rules = Policy(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return House(store, new_conversation, new_chat, chosen_models.redact, clear, model, rules)
+    return Services(store, new_conversation, new_chat, chosen_models.redact, clear, model, rules)
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

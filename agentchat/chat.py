@@ -76,7 +76,7 @@ class Toolbox(Protocol):
 
 
 @dataclass(frozen=True)
-class Asker:
+class Author:
     """Who wrote the message that is answered, and what came with it."""
 
     name: str = "user"
@@ -86,7 +86,7 @@ class Asker:
 
 
 @dataclass(frozen=True)
-class Offers:
+class AgentServices:
     """What a server has for all its agents."""
 
     folder: Path = Path("data")
@@ -97,7 +97,7 @@ class Offers:
     can_run_code: bool = False
 
 
-class Around(Protocol):
+class SessionView(Protocol):
     """The session that a chat belongs to."""
 
     plan_lock: threading.Lock
@@ -119,13 +119,13 @@ class Chat:
     """
 
     session_id: str
-    offers: Offers = field(default_factory=Offers, repr=False)
-    around: Around | None = field(default=None, repr=False)
-    asker: Asker = field(default_factory=Asker, repr=False)
+    services: AgentServices = field(default_factory=AgentServices, repr=False)
+    session: SessionView | None = field(default=None, repr=False)
+    author: Author = field(default_factory=Author, repr=False)
     """For whom the agents are built, or answer now."""
 
     def __post_init__(self) -> None:
-        self.plan = Plan(self._events_of, self._tell, self.around.plan_lock if self.around else threading.Lock())
+        self.plan = Plan(self._events_of, self._tell, self.session.plan_lock if self.session else threading.Lock())
         self.files = Workspace(self.folder, self._file_changed)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
@@ -136,17 +136,17 @@ class Chat:
     @property
     def user(self) -> str:
         """Who wrote the message that is answered."""
-        return (_asker.get() or self.asker).name
+        return (_author.get() or self.author).name
 
     @property
     def context(self) -> Mapping[str, Any]:
         """What the client sent along with it."""
-        return (_asker.get() or self.asker).context
+        return (_author.get() or self.author).context
 
     @property
     def folder(self) -> Path:
         """Where its files are, made with the first of them."""
-        return self.offers.folder / WORKSPACES / self.session_id
+        return self.services.folder / WORKSPACES / self.session_id
 
     @property
     def workspace(self) -> Path:
@@ -157,18 +157,18 @@ class Chat:
     @property
     def knowledge(self) -> Knowledge:
         """The documents that AGENTCHAT_KNOWLEDGE names."""
-        if self.offers.knowledge is None:
+        if self.services.knowledge is None:
             raise ChatError("outside_turn")
-        return self.offers.knowledge
+        return self.services.knowledge
 
     @property
     def can_run_code(self) -> bool:
         """See AGENTCHAT_RUN_CODE."""
-        return self.offers.can_run_code
+        return self.services.can_run_code
 
     def tools(self, server: str | None = None) -> list[Tool]:
         """The tools of the MCP servers that are configured, or of that one; none without any."""
-        return self.offers.toolbox.tools(server) if self.offers.toolbox else []
+        return self.services.toolbox.tools(server) if self.services.toolbox else []
 
     # People
 
@@ -191,7 +191,7 @@ class Chat:
         """
         turn = self._turn
         turn.tell("handoff", {"from": turn.speaker, "to": "human", "reason": reason, "kind": "wanted"})
-        return SOMEBODY_THERE if self.around is not None and self.around.operators else NOBODY_THERE
+        return SOMEBODY_THERE if self.session is not None and self.session.operators else NOBODY_THERE
 
     # Memory
 
@@ -214,32 +214,32 @@ class Chat:
     @contextlib.contextmanager
     def in_turn(self, turn: RunningTurn) -> Iterator[None]:
         """While that turn runs."""
-        token, asker = _current.set(turn), _asker.set(self.asker)
+        token, author = _current.set(turn), _author.set(self.author)
         self._running = turn
         try:
             yield
         finally:
             self._running = None
             _current.reset(token)
-            _asker.reset(asker)
+            _author.reset(author)
 
     @property
     def _originals(self) -> Path:
-        return self.offers.folder / ORIGINALS / self.session_id
+        return self.services.folder / ORIGINALS / self.session_id
 
     @property
     def _notes(self) -> Notes:
-        if self.offers.notes is None:
+        if self.services.notes is None:
             raise ChatError("outside_turn")
-        return self.offers.notes
+        return self.services.notes
 
     @property
     def _whose(self) -> str:
         # Never of whoever happens to write now: a tool that was left behind would tell one person about another.
-        asker = _asker.get()
-        if asker is None:
+        author = _author.get()
+        if author is None:
             raise ChatError("outside_turn")
-        return asker.id
+        return author.id
 
     @property
     def _turn(self) -> RunningTurn:
@@ -262,7 +262,7 @@ class Chat:
         self._tell("file_changed", {"path": path, "kind": kind, "size": size})
 
     def _events_of(self, *types: str) -> list[Event]:
-        return self.around.events_of(*types) if self.around else []
+        return self.session.events_of(*types) if self.session else []
 
 
 def clear(folder: Path, session_id: str) -> None:
@@ -277,4 +277,4 @@ def clear(folder: Path, session_id: str) -> None:
 
 
 _current: contextvars.ContextVar[RunningTurn | None] = contextvars.ContextVar("running_turn", default=None)
-_asker: contextvars.ContextVar[Asker | None] = contextvars.ContextVar("asker", default=None)
+_author: contextvars.ContextVar[Author | None] = contextvars.ContextVar("asker", default=None)

@@ -28,7 +28,7 @@ from agentchat.chat import needs_approval
 
 def build(llm_config, chat):
     def count(name):
-        path = pathlib.Path(chat.offers.folder) / "ran.txt"
+        path = pathlib.Path(chat.services.folder) / "ran.txt"
         path.write_text((path.read_text() if path.exists() else "") + name + "\\n")
 
     def book(city: str) -> str:

@@ -19,13 +19,13 @@ class _Log:
     record: SessionRecord
     events: list[Event] = field(default_factory=list)
     keys: dict[str, Event] = field(default_factory=dict)
-    memories: dict[int, str] = field(default_factory=dict)
+    histories: dict[int, str] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
     words: dict[int, str] = field(default_factory=dict)  # by seq; 0 for the title
 
     @property
     def now(self) -> SessionRecord:
-        last_turn = max((*self.memories, *(e.turn for e in self.events if e.type in MILESTONES)), default=0)
+        last_turn = max((*self.histories, *(e.turn for e in self.events if e.type in MILESTONES)), default=0)
         held = next((h for d in reversed(self.drafts) if (h := d.held) is not None), "")
         updated = self.events[-1].ts if self.events else self.record.created
         first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
@@ -60,7 +60,7 @@ class MemoryStore:
             log = self._logs.get(session_id)
             return log.now if log else None
 
-    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
+    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
         with self._lock:
             log = self._logs[session_id]
             for draft in drafts:
@@ -77,8 +77,8 @@ class MemoryStore:
                     log.words[event.seq] = draft.words
                 if draft.title is not None:
                     log.words[0] = draft.title
-            if memory is not None:
-                log.memories[drafts[-1].turn] = memory
+            if history is not None:
+                log.histories[drafts[-1].turn] = history
             return events
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
@@ -90,13 +90,13 @@ class MemoryStore:
         with self._lock:
             return [event for event in self._logs[session_id].events if event.type in types]
 
-    def memories(self, session_id: str) -> dict[int, str]:
+    def histories(self, session_id: str) -> dict[int, str]:
         with self._lock:
-            return dict(sorted(self._logs[session_id].memories.items()))
+            return dict(sorted(self._logs[session_id].histories.items()))
 
-    def memory(self, session_id: str, turn: int) -> str | None:
+    def history(self, session_id: str, turn: int) -> str | None:
         with self._lock:
-            return self._logs[session_id].memories.get(turn)
+            return self._logs[session_id].histories.get(turn)
 
     def open_turns(self) -> list[tuple[str, int]]:
         with self._lock:

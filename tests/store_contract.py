@@ -113,21 +113,21 @@ class StoreContract:
 
     def test_memories_stand_with_their_turn(self, store: Store) -> None:
         """The newest of each turn counts; they come in the order of the turns."""
-        store.append("s", [draft(turn=2)], memory="second")
-        store.append("s", [draft(turn=1)], memory="first, unfinished")
-        store.append("s", [draft(turn=1)], memory="first")
+        store.append("s", [draft(turn=2)], history="second")
+        store.append("s", [draft(turn=1)], history="first, unfinished")
+        store.append("s", [draft(turn=1)], history="first")
         store.append("s", [draft(turn=3)])
 
-        assert list(store.memories("s").items()) == [(1, "first"), (2, "second")]
-        assert [store.memory("s", turn) for turn in (1, 2, 3)] == ["first", "second", None]
+        assert list(store.histories("s").items()) == [(1, "first"), (2, "second")]
+        assert [store.history("s", turn) for turn in (1, 2, 3)] == ["first", "second", None]
 
     def test_a_refused_append_leaves_no_memory(self, store: Store) -> None:
         """Events and memory are one transaction."""
-        store.append("s", [draft(key="k")], memory="kept")
+        store.append("s", [draft(key="k")], history="kept")
         with pytest.raises(DuplicateMessage):
-            store.append("s", [draft(key="k")], memory="lost")
+            store.append("s", [draft(key="k")], history="lost")
 
-        assert store.memories("s") == {1: "kept"}
+        assert store.histories("s") == {1: "kept"}
 
     def test_open_turns(self, store: Store) -> None:
         """Those that were started and never completed, in any session."""
@@ -232,7 +232,7 @@ class StoreContract:
         """Neither events nor memories nor words; its neighbours stay."""
         store.create(SessionRecord("t", "weather", CREATED))
         for id in ("s", "t"):
-            store.append(id, [said("Oslo")], memory="something")
+            store.append(id, [said("Oslo")], history="something")
 
         assert store.delete("s")
         assert not store.delete("s")
@@ -241,7 +241,7 @@ class StoreContract:
         assert found(store, "oslo") == {"t": [1]}
         assert store.sessions_unanswered() == ["t"]
         store.create(SessionRecord("s", "weather", CREATED))
-        assert (store.read("s"), store.memories("s"), found(store, "oslo")) == ([], {}, {"t": [1]})
+        assert (store.read("s"), store.histories("s"), found(store, "oslo")) == ([], {}, {"t": [1]})
 
     def test_sessions_expire_by_their_last_event(self, store: Store) -> None:
         """Or by when they were made, if nothing ever happened in them."""
@@ -258,7 +258,7 @@ class StoreContract:
         store.append("s", [handoff("wanted")])
         store.append("t", [handoff("taken", turn=0), handoff("agents")])
         assert held(store) == {"s": "waiting", "t": "taken"}
-        store.append("s", [said("Hello?"), draft("turn_completed")], memory="m")
+        store.append("s", [said("Hello?"), draft("turn_completed")], history="m")
         store.append("s", [draft("session_renamed", title="Urgent", turn=0)])
         assert held(store) == {"s": "waiting", "t": "taken"}
         store.append("s", [handoff("taken", turn=0), handoff("agents")])
@@ -286,7 +286,7 @@ class StoreContract:
     def test_a_turn_may_be_known_by_its_memory_alone(self, store: Store) -> None:
         """Operators' words have no turn_started; numbering goes on behind them all the same, and ticks have turn 0."""
         store.append("s", [said("Hello", turn=1)])
-        store.append("s", [draft("text", turn=4, content="Hello", operator=True)], memory="heard")
+        store.append("s", [draft("text", turn=4, content="Hello", operator=True)], history="heard")
         store.append("s", [draft("task_updated", turn=0), draft("text", turn=9)])
 
         session = store.session("s")

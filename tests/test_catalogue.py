@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.chat import Chat, Offers
+from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
 from main import Running
 from tests.clients import ChatClient, contents, wait_until
@@ -174,7 +174,7 @@ def test_the_readme_example_works(serve: Serve, tmp_path: Path) -> None:
 
 def test_the_workspace_is_a_folder_of_its_own(tmp_path: Path) -> None:
     """Made when it is asked for."""
-    chat = Chat("abc", offers=Offers(tmp_path))
+    chat = Chat("abc", services=AgentServices(tmp_path))
 
     assert not (tmp_path / "workspaces").exists()
     assert chat.workspace == tmp_path / "workspaces" / "abc"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.chat import Chat, Offers
+from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.user_notes import Notes
 from main import Running
@@ -303,5 +303,5 @@ def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServ
 def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
     """There is nobody to talk to, and the error says so."""
     with pytest.raises(ChatError, match="only while it answers a message"):
-        use_it(Chat("none", Offers(tmp_path / "data", Notes(MemoryStore()))))
+        use_it(Chat("none", AgentServices(tmp_path / "data", Notes(MemoryStore()))))
     assert not list(tmp_path.rglob("note.md"))

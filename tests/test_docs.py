@@ -6,7 +6,7 @@ import itertools
 import re
 
 from agentchat import settings
-from agentchat.protocol import events
+from agentchat.protocol import session_events
 from agentchat.protocol.errors import ERRORS
 from agentchat.ws import server as websocket
 from tests.processes import ROOT
@@ -46,14 +46,16 @@ def test_every_command_is_documented() -> None:
     assert sorted(itertools.chain(*rows)) == sorted(websocket.COMMANDS)
 
 
-# Those of ours that are no classes in events.py.
+# Those of ours that are no classes in session_events.py.
 OTHERS = {"stream", "reasoning", "input_request", "input_response", "handoff", "task_created", "task_updated"}
 OTHERS |= {"file_changed", "presence", "typing", "progress", "operators", "queue", "error"}
 
 
 def test_every_event_of_ours_is_documented() -> None:
     """And what is documented is an event of ours."""
-    classes = [each for each in vars(events).values() if getattr(each, "__module__", "") == events.__name__]
+    classes = [
+        each for each in vars(session_events).values() if getattr(each, "__module__", "") == session_events.__name__
+    ]
     types = [each.model_fields["type"].default for each in classes if hasattr(each, "model_fields")]
     rows = named("protocol.md", "| type | in the log | content | meaning |")
     assert sorted(itertools.chain(*rows)) == sorted([*types, *OTHERS])

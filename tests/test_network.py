@@ -11,7 +11,7 @@ import httpcore
 import pytest
 
 from agentchat.models import reader as network
-from agentchat.models.reader import Connection, Reader
+from agentchat.models.reader import ModelConnection, Reader
 from tests.clients import PATIENCE
 from tests.test_tapping import ANSWER, HEAD, chunked, event
 
@@ -44,9 +44,9 @@ def reader() -> Iterator[Reader]:
 
 
 @pytest.fixture
-def peer_and_connection(reader: Reader) -> Iterator[tuple[socket.socket, Connection]]:
+def peer_and_connection(reader: Reader) -> Iterator[tuple[socket.socket, ModelConnection]]:
     ours, theirs = socket.socketpair()
-    connection = Connection(PairStream(ours), reader)
+    connection = ModelConnection(PairStream(ours), reader)
     yield theirs, connection
     connection.close()
     theirs.close()
@@ -65,7 +65,7 @@ def http_chunk(part: bytes) -> bytes:
 
 
 def test_text_is_shown_while_the_turn_sleeps(
-    peer_and_connection: tuple[socket.socket, Connection], shown: list[str]
+    peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
 ) -> None:
     """It is woken when something other than text comes."""
     peer, connection = peer_and_connection
@@ -80,7 +80,7 @@ def test_text_is_shown_while_the_turn_sleeps(
 
 
 def test_an_answer_that_has_ended_is_not_read_again(
-    peer_and_connection: tuple[socket.socket, Connection], reader: Reader, shown: list[str]
+    peer_and_connection: tuple[socket.socket, ModelConnection], reader: Reader, shown: list[str]
 ) -> None:
     """Or the reader would take the head of the next one, which is the turn's."""
     peer, connection = peer_and_connection
@@ -98,7 +98,7 @@ def test_an_answer_that_has_ended_is_not_read_again(
         assert reader._connections == {}
 
 
-def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, Connection], shown: list[str]) -> None:
+def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]) -> None:
     """Is the end of the data, as for any socket."""
     peer, connection = peer_and_connection
     connection.write(b"request")
@@ -110,7 +110,9 @@ def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, Connec
     assert connection.read(65536, PATIENCE) == b""
 
 
-def test_a_server_that_goes_silent(peer_and_connection: tuple[socket.socket, Connection], shown: list[str]) -> None:
+def test_a_server_that_goes_silent(
+    peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
+) -> None:
     """Is waited for as long as the timeout says."""
     peer, connection = peer_and_connection
     connection.write(b"request")

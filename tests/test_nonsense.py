@@ -19,7 +19,7 @@ from autogen import ConversableAgent, UserProxyAgent, register_function
 
 def build(llm_config, chat):
     def delete_all(folder: str = "EVERYTHING") -> str:
-        (pathlib.Path(chat.offers.folder) / "ran.txt").write_text(folder)
+        (pathlib.Path(chat.services.folder) / "ran.txt").write_text(folder)
         return f"deleted {folder}"
 
     agent = ConversableAgent("deleter", llm_config=llm_config, human_input_mode="NEVER")

@@ -51,12 +51,12 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
     """Closed and opened again: the same events."""
     first = open_store(tmp_path)
     first.create(SessionRecord("s", "weather", CREATED))
-    appended = first.append("s", [draft("input_response", key="k")], memory="m")
+    appended = first.append("s", [draft("input_response", key="k")], history="m")
     first.close()
     second = open_store(tmp_path)
 
     assert second.read("s") == appended
-    assert second.memories("s") == {1: "m"}
+    assert second.histories("s") == {1: "m"}
     second.close()
 
 
@@ -77,7 +77,7 @@ def test_an_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
         events = store.read("s", limit=100_000)
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert len(events) >= acknowledged
-        assert store.memories("s") == {1: str(len(events))}
+        assert store.histories("s") == {1: str(len(events))}
         store.close()
     with sqlite3.connect(tmp_path / "agentchat.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -154,8 +154,8 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
     first = open_store(tmp_path)
     first.create(SessionRecord("s", "weather", CREATED))
     first.append("s", [said("Oslo", turn=1), draft("rewind", turn=2), draft("text", content="Rain", message_id="m")])
-    first.append("s", [draft("input_request", turn=3)], memory="m")
-    before = (first.session("s"), first.read("s"), first.memories("s"))
+    first.append("s", [draft("input_request", turn=3)], history="m")
+    before = (first.session("s"), first.read("s"), first.histories("s"))
     first.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db, db:  # back to the second version
         db.executescript(f"""
@@ -170,7 +170,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
         assert written == {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     store = open_store(tmp_path)
 
-    assert (store.session("s"), store.read("s"), store.memories("s")) == before
+    assert (store.session("s"), store.read("s"), store.histories("s")) == before
     assert [event.type for event in store.read_types("s", MARKS)] == ["rewind", "input_request"]
     assert (store.held(), store.notes("a")) == ([], [])
     store.append("s", [draft("handoff", turn=0, kind="taken")])

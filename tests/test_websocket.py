@@ -191,13 +191,13 @@ def handshake(port: int, *headers: str) -> bytes:
 @pytest.fixture
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets of the server that are soon full."""
-    original = sending.Connection.__init__
+    original = sending.ClientConnection.__init__
 
-    def narrow(self: sending.Connection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def narrow(self: sending.ClientConnection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         original(self, sock, *args, **kwargs)
 
-    monkeypatch.setattr(sending.Connection, "__init__", narrow)
+    monkeypatch.setattr(sending.ClientConnection, "__init__", narrow)
 
 
 def write_much(reader: ChatClient, model: ModelServer) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from autogen import ConversableAgent, LLMConfig
 
-from agentchat.chat import Chat, Offers
+from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
 
 log = logging.getLogger(__name__)
@@ -46,12 +46,12 @@ class _Loaded:
 class Catalogue:
     """Finds agent files, and builds a pair of agents from one. Raises SettingsError for a folder it cannot read."""
 
-    def __init__(self, folder: Path, llm_config: LLMConfig, offers: Offers, default: str = "") -> None:
+    def __init__(self, folder: Path, llm_config: LLMConfig, services: AgentServices, default: str = "") -> None:
         if not folder.is_dir():
             raise SettingsError(f"The agents folder {folder} does not exist. Name another with --agents.")
         self._folder = folder
         self._llm_config = llm_config
-        self._offers = offers
+        self._offers = services
         self._default = default
         self._loading = threading.Lock()  # held by the thread that looks for changes
         self._loaded: dict[str, _Loaded] = {}  # replaced as a whole
@@ -114,7 +114,7 @@ class Catalogue:
             module = _import(name, path)
             if not callable(getattr(module, "build", None)):
                 return _Loaded(stamp, None, None)
-            _pair(module, self._llm_config, Chat("probe", offers=self._offers))
+            _pair(module, self._llm_config, Chat("probe", services=self._offers))
         except (Exception, SystemExit) as error:
             log.warning("The agent %s is unavailable", name, exc_info=True)
             info = AgentInfo(name, _description(module), _suggestions(module), False, _reason(error, path))

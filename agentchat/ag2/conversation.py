@@ -26,7 +26,7 @@ from agentchat import replay as journal
 from agentchat.ag2 import usage
 from agentchat.ag2.catalogue import Pair
 from agentchat.ag2.context_window import fit
-from agentchat.ag2.iostream import Memory, Partial, TurnLog, TurnStream
+from agentchat.ag2.iostream import Partial, TurnHistory, TurnLog, TurnStream
 from agentchat.ag2.tools import guarded
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
@@ -56,7 +56,7 @@ class Outcome:
     status: str
     summary: str
     usage: Mapping[str, Any]
-    memory: str | None
+    history: str | None
     error: ChatError | None = None
     code_changes: Sequence[Mapping[str, str]] = ()
 
@@ -68,7 +68,7 @@ class Conversation:
         self,
         pair: Pair,
         chat: Chat,
-        memories: Iterable[str],
+        histories: Iterable[str],
         explain: Callable[[Exception], ChatError],
         has_price: bool,
         approve: str = "marked",
@@ -86,23 +86,23 @@ class Conversation:
         for agent in self._everybody:
             self._prepare(agent)
         self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
-        remembered = [json.loads(memory) for memory in memories]
-        self._restore([message for memory in remembered for message in self._recalled(memory)])
+        remembered = [json.loads(history) for history in histories]
+        self._restore([message for history in remembered for message in self._recalled(history)])
         if isinstance(self._agent, GroupChatManager):
-            shared = [memory["shared"] for memory in remembered if memory.get("shared")]
+            shared = [history["shared"] for history in remembered if history.get("shared")]
             self._agent.context_variables.update(shared[-1] if shared else {})
 
-    def run(self, text: str, turn: TurnLog, token: StopToken, memory: str | None = None) -> Outcome:
+    def run(self, text: str, turn: TurnLog, token: StopToken, history: str | None = None) -> Outcome:
         """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised.
 
         With the `memory` of a turn that was left waiting for an answer, they go on from there.
         """
-        replay = Journal(json.loads(memory)["journal"] if memory else None)
+        replay = Journal(json.loads(history)["journal"] if history else None)
         cost = Usage(self._has_price)
         stream = self._stream = TurnStream(
-            turn, token, self._user.name, Memory(self._history, self._shared), replay, cost, self._agent.name
+            turn, token, self._user.name, TurnHistory(self._history, self._shared), replay, cost, self._agent.name
         )
-        self._begin_changes(is_resumed=memory is not None)
+        self._begin_changes(is_resumed=history is not None)
         status, failure = "completed", None
         try:
             with _in_force(stream, token), self._chat.in_turn(stream):
@@ -119,8 +119,8 @@ class Conversation:
             return Outcome(status, "", cost.content, None)
         if status != "completed" or _has_open_calls(self._history):
             self._restore(self._closed(self._history, stream.keep_partial(), status))
-        memory = stream.memory.all(has_ended=True)
-        return Outcome(status, stream.summary, cost.content, memory, failure, self._changes())
+        history = stream.history.all(has_ended=True)
+        return Outcome(status, stream.summary, cost.content, history, failure, self._changes())
 
     def _begin_changes(self, is_resumed: bool) -> None:
         try:
@@ -291,12 +291,12 @@ class Conversation:
                 message["role"] = _SWAPPED[message["role"]]
         self._user.chat_messages[self._agent][:] = view
 
-    def _recalled(self, memory: dict[str, Any]) -> list[Message]:
+    def _recalled(self, history: dict[str, Any]) -> list[Message]:
         """A turn's messages from the store, closed if the server went down before the turn had ended."""
-        messages: list[Message] = memory["messages"]
-        if memory.get("is_heard"):
+        messages: list[Message] = history["messages"]
+        if history.get("is_heard"):
             return [self._heard(message) for message in messages]
-        return messages if memory["has_ended"] else self._closed(messages, Partial("", ""), "interrupted")
+        return messages if history["has_ended"] else self._closed(messages, Partial("", ""), "interrupted")
 
     def _heard(self, message: Message) -> Message:
         """What people said to each other, as the agents may have heard it."""
@@ -317,25 +317,25 @@ class Conversation:
         return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
 
 
-def can_go_on(memory: str) -> bool:
+def can_go_on(history: str) -> bool:
     """A turn with this memory, left waiting for an answer, can be brought back to its question."""
-    return json.loads(memory).get("journal") is not None
+    return json.loads(history).get("journal") is not None
 
 
 def heard(text: str, operator: str = "") -> str:
     """The memory of words that no agent answered: of the person, or of an operator in the agents' place."""
     if not operator:
-        return _heard_memory("user", text)
-    return _heard_memory("assistant", f"[{operator}, a human, answered here:] {text}")
+        return _heard_history("user", text)
+    return _heard_history("assistant", f"[{operator}, a human, answered here:] {text}")
 
 
 def handed_back(note: str, operator: str) -> str:
     """The memory of a conversation that the agents have again."""
     who = f"{operator}, a human, has handed the conversation back to you" if operator else "Nobody came"
-    return _heard_memory("user", f"[{who}. You answer again.{' Note: ' + note if note else ''}]")
+    return _heard_history("user", f"[{who}. You answer again.{' Note: ' + note if note else ''}]")
 
 
-def _heard_memory(role: str, content: str) -> str:
+def _heard_history(role: str, content: str) -> str:
     return json.dumps({"messages": [{"role": role, "content": clean(content)}], "has_ended": True, "is_heard": True})
 
 

@@ -38,7 +38,7 @@ Message = dict[str, Any]
 class TurnLog(Protocol):
     """Where a turn's events go."""
 
-    def append(self, type: str, content: Mapping[str, Any], memory: str | None) -> None:
+    def append(self, type: str, content: Mapping[str, Any], history: str | None) -> None:
         """Into the log, together with what the agents remember of this turn so far, if that changed."""
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
@@ -50,7 +50,7 @@ class TurnLog(Protocol):
     def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
         """How far a running tool is."""
 
-    def ask(self, request: Request, memory: str) -> Answer:
+    def ask(self, request: Request, history: str) -> Answer:
         """Ask the people of the session, and wait. Raises Stopped, also when time is up."""
 
     def ask_again(self, request_id: str) -> Answer:
@@ -64,7 +64,7 @@ class Partial(NamedTuple):
     text: str
 
 
-class Memory:
+class TurnHistory:
     """What a history has gained since the turn began, as JSON text."""
 
     def __init__(self, history: list[Message], shared: Callable[[], Mapping[str, Any]] = dict) -> None:
@@ -99,7 +99,14 @@ class TurnStream(IOStream):
     """
 
     def __init__(
-        self, turn: TurnLog, token: StopToken, person: str, memory: Memory, journal: Journal, usage: Usage, chooser: str
+        self,
+        turn: TurnLog,
+        token: StopToken,
+        person: str,
+        history: TurnHistory,
+        journal: Journal,
+        usage: Usage,
+        chooser: str,
     ) -> None:
         """`person` is the agent that stands for the person; `chooser` pays for calls that are no agent's own."""
         self.journal = journal
@@ -123,7 +130,7 @@ class TurnStream(IOStream):
         self.speaker = ""
         self._executing: Mapping[str, Any] = {}  # the newest tool call
         self._candidates: list[str] = []  # who can be chosen to speak next
-        self.memory = memory
+        self.history = history
         self.summary = ""
 
     # The model's side
@@ -250,7 +257,7 @@ class TurnStream(IOStream):
 
     def _append(self, type: str, content: Mapping[str, Any]) -> None:
         if not self.journal.is_replaying:  # else it is in the log already
-            self._turn.append(type, {**self._about(), **content}, self.memory.news())
+            self._turn.append(type, {**self._about(), **content}, self.history.news())
 
     def _hand_over(self, type: str, event: Any) -> None:
         """One agent gives the turn to another. Raises Stopped when they do so in circles."""
@@ -383,7 +390,7 @@ class TurnStream(IOStream):
             return Answer(entry["text"], entry["name"], entry["arguments"], entry["reason"])
         if entry is None:
             entry = self.journal.record("input", request.prompt, request_id=request.id)
-            answer = self._turn.ask(request, self.memory.waiting(self.journal))
+            answer = self._turn.ask(request, self.history.waiting(self.journal))
         else:
             answer = self._turn.ask_again(entry["request_id"])
         if request.password:

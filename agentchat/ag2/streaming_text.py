@@ -21,20 +21,20 @@ class Writing:
         self.about = about
         self.is_tapped = False
         self._shown: list[str] = []
-        self._held = ""  # may turn out to be a TERMINATE
+        self._withheld = ""  # may turn out to be a TERMINATE
 
     def add(self, text: str) -> str:
         """What of the message can be shown now."""
-        text = self._held + text
+        text = self._withheld + text
         maybe = _MAYBE_TERMINATE.search(text)
         cut = maybe.start() if maybe else len(text)
-        visible, self._held = text[:cut], text[cut:]
+        visible, self._withheld = text[:cut], text[cut:]
         self._shown.append(visible)
         return visible
 
     def reset(self) -> None:
         self._shown.clear()
-        self._held = ""
+        self._withheld = ""
 
     @property
     def text(self) -> str:

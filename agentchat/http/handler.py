@@ -47,7 +47,7 @@ class File:
     etag: str
 
 
-class House(Protocol):
+class ServerState(Protocol):
     """What a handler needs of its server."""
 
     files: Mapping[str, File]
@@ -60,7 +60,7 @@ class House(Protocol):
 class Handler(BaseHTTPRequestHandler):
     """Serves one connection, request by request."""
 
-    server: House  # type: ignore[assignment]  # what it is made for
+    server: ServerState  # type: ignore[assignment]  # what it is made for
     protocol_version = "HTTP/1.1"
     server_version = "agentchat"
     sys_version = ""

@@ -39,7 +39,7 @@ MessageId = Annotated[str, Field(min_length=1, max_length=ID_CHARS)]
 Title = Annotated[str, Field(max_length=TITLE_CHARS, json_schema_extra={"pattern": r"\S"})]
 Object = dict[str, Any]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
-Place = Annotated[
+PageToken = Annotated[
     str, Field(description="`next` of the page before", pattern=r"^[0-9TZ:.-]{1,40}_[A-Za-z0-9_-]{1,100}$")
 ]
 Digits = BeforeValidator(_digits)
@@ -124,7 +124,7 @@ class Chat(Body):
 
 class ListQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=200), Digits] = 50
-    before: Place | None = None
+    before: PageToken | None = None
     q: Annotated[str, Field(description="Words to look for", max_length=1000)] = ""
 
 

@@ -40,7 +40,7 @@ ADVICE_UNREACHED = "Look at its entry in the configuration; conversations that b
 T = TypeVar("T")
 
 
-class Connection:
+class McpConnection:
     """Lives from its making until it breaks or is closed; it is not used again after that."""
 
     def __init__(self, entry: Entry, connect_timeout: float, call_timeout: float) -> None:

@@ -27,7 +27,7 @@ from agentchat.protocol.errors import SettingsError
 if TYPE_CHECKING:
     from mcp import types
 
-    from agentchat.mcp.connection import Connection
+    from agentchat.mcp.connection import McpConnection
 
 log = logging.getLogger(__name__)
 
@@ -164,16 +164,16 @@ class _Server:
     def __init__(self, entry: Entry, connect_timeout: float, call_timeout: float) -> None:
         self.name = entry.name
         self._settings = (entry, connect_timeout, call_timeout)
-        self._connections: list[Connection] = []  # the newest last; older ones are ending
+        self._connections: list[McpConnection] = []  # the newest last; older ones are ending
         self._offered: list[types.Tool] = []  # as far as we know
 
-    def connect(self) -> Connection:
+    def connect(self) -> McpConnection:
         """The connection that there is, or a new one where it is over."""
         if not self._connections or self._connections[-1].is_over:
-            from agentchat.mcp.connection import Connection
+            from agentchat.mcp.connection import McpConnection
 
             alive = [connection for connection in self._connections if not connection.is_gone]
-            self._connections = [*alive, Connection(*self._settings)]
+            self._connections = [*alive, McpConnection(*self._settings)]
         return self._connections[-1]
 
     async def offered(self) -> list[types.Tool]:
@@ -197,7 +197,7 @@ class _Server:
     async def close(self) -> None:
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> McpConnection:
         connection = self.connect()
         await connection.wait_until_ready()
         return connection

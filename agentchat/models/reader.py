@@ -46,10 +46,10 @@ class Backend(httpcore.SyncBackend):
             return super(Backend, self).connect_tcp(host, *args, **kwargs)
 
         stream = cancellation.call(connect, f"connect-{host}", dispose=lambda stream: stream.close())
-        return Connection(stream, self._reader)
+        return ModelConnection(stream, self._reader)
 
 
-class Connection(httpcore.NetworkStream):
+class ModelConnection(httpcore.NetworkStream):
     """One connection, used by one turn at a time."""
 
     def __init__(self, stream: httpcore.NetworkStream, reader: Reader) -> None:
@@ -130,7 +130,7 @@ class Connection(httpcore.NetworkStream):
         self._stream.close()
 
     def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        return Connection(self._stream.start_tls(*args, **kwargs), self._reader)
+        return ModelConnection(self._stream.start_tls(*args, **kwargs), self._reader)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -182,12 +182,12 @@ class Reader:
         self._alarm, self._bell = socket.socketpair()  # rung when the selector must look again
         self._selector.register(self._alarm, selectors.EVENT_READ)
         self._lock = threading.Lock()  # guards `_connections` and the selector; held while one is read
-        self._connections: dict[int, Connection] = {}  # by file descriptor
+        self._connections: dict[int, ModelConnection] = {}  # by file descriptor
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="model-reader", daemon=True)
         self._thread.start()
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: ModelConnection) -> None:
         """Read it from now on, until its answer has ended or it is taken away."""
         number = connection.socket.fileno()
         with self._lock:
@@ -199,7 +199,7 @@ class Reader:
             self._selector.register(number, selectors.EVENT_READ)
         self._bell.send(b"!")
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ModelConnection) -> None:
         """Once this returns, the connection is not read and shows nothing any more."""
         with self._lock:
             for number in [n for n, other in self._connections.items() if other is connection]:

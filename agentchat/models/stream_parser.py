@@ -24,7 +24,7 @@ class TokenTap:
         self._buffer = b""
         self._texts: list[str] = []  # shown, not yet passed on
         self._numbers: dict[int, int] = {}  # of tool calls: as the model counts them, as we do
-        self._held: dict[str, Any] | None = None  # the newest chunk of those that were nothing but text
+        self._pending: dict[str, Any] | None = None  # the newest chunk of those that were nothing but text
         self.is_done = False  # the event that ends the answer has passed
 
     def feed(self, data: bytes) -> bytes:
@@ -56,11 +56,11 @@ class TokenTap:
             self._show(text, False)
             self._texts.append(text)
         if _is_only_text(chunk):
-            self._held = chunk
+            self._pending = chunk
             return b""
         if self._texts:
             delta["content"] = self._take_text()
-        self._held = None
+        self._pending = None
         return _data(chunk)
 
     def _renumber(self, calls: Any) -> None:
@@ -71,7 +71,7 @@ class TokenTap:
                 call["index"] = self._numbers.setdefault(number, len(self._numbers))
 
     def _release(self) -> bytes:
-        chunk, self._held = self._held, None
+        chunk, self._pending = self._pending, None
         if chunk is None:
             return b""
         chunk["choices"][0]["delta"]["content"] = self._take_text()

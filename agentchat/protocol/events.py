@@ -9,9 +9,6 @@ from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
-from autogen.events.base_event import BaseEvent, wrap_event
-from pydantic import BaseModel
-
 from agentchat.protocol.errors import ChatError
 
 Content = Mapping[str, Any]
@@ -107,12 +104,6 @@ def live_frame(type: str, content: Content) -> str:
     return f'{{"type":"{type}","content":{encode(content)}}}'
 
 
-def own(event: BaseModel) -> tuple[str, dict[str, Any]]:
-    """Type and content of one of the classes below."""
-    data = event.model_dump(mode="json")
-    return data["type"], data["content"]
-
-
 def error_content(error: ChatError, **about: str) -> dict[str, Any]:
     """`about` says which message or question is meant."""
     # Not a class: AG2 has an `error` event of its own, with other fields, registered under that name.
@@ -128,72 +119,3 @@ def error_content(error: ChatError, **about: str) -> dict[str, Any]:
 def error_frame(error: ChatError, **about: str) -> str:
     """An error for one connection alone."""
     return live_frame("error", error_content(error, **about))
-
-
-@wrap_event
-class ConnectionConfirmedEvent(BaseEvent):
-    """The first frame on every connection."""
-
-    session_id: str
-    agent: str
-    title: str
-    name: str
-    role: str
-    last_seq: int
-    status: str
-    recovered: bool
-    replaced: str | None
-    open_requests: list[dict[str, Any]]
-    queue: list[dict[str, Any]]
-    participants: list[dict[str, Any]]
-    held: dict[str, Any] | None
-    progress: list[dict[str, Any]]
-    model: dict[str, Any]
-    server: dict[str, Any]
-
-
-@wrap_event
-class UserMessageEvent(BaseEvent):
-    """What a person wrote; `id` is the client's own, or made for it."""
-
-    id: str
-    text: str
-    name: str
-    user: str
-    context: dict[str, Any]
-
-
-@wrap_event
-class TurnStartedEvent(BaseEvent):
-    """The agents begin to answer the message with that id."""
-
-    message_id: str
-    agent: str
-
-
-@wrap_event
-class TurnCompletedEvent(BaseEvent):
-    """The turn is over: `status` is completed, stopped, failed or interrupted."""
-
-    status: str
-    duration_ms: int
-    usage: dict[str, Any]
-    summary: str
-    code_changes: list[dict[str, str]]
-
-
-@wrap_event
-class RewindEvent(BaseEvent):
-    """These turns no longer count, wherever their events stand."""
-
-    to_seq: int
-    turns: list[int]
-    reason: str
-
-
-@wrap_event
-class SessionRenamedEvent(BaseEvent):
-    """The conversation has another title."""
-
-    title: str
-    name: str

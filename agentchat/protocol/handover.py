@@ -16,7 +16,7 @@ TAKEN = "taken"
 
 
 @dataclass(frozen=True)
-class Held:
+class Handover:
     """Who has a conversation that the agents have not."""
 
     state: str
@@ -29,7 +29,7 @@ class Held:
         return asdict(self)
 
 
-def follow(held: Held | None, event: Event) -> Held | None:
+def follow(held: Handover | None, event: Event) -> Handover | None:
     """How it stands after that event."""
     content = event.content if event.type == "handoff" else {}
     state = HOLDING.get(content.get("kind", ""))
@@ -38,10 +38,10 @@ def follow(held: Held | None, event: Event) -> Held | None:
     if not state:
         return None
     reason = content["reason"] or (held.reason if held else "")
-    return Held(state, content["to"] if state == TAKEN else "", reason, held.since if held else event.ts)
+    return Handover(state, content["to"] if state == TAKEN else "", reason, held.since if held else event.ts)
 
 
-def state(events: Iterable[Event]) -> Held | None:
+def state(events: Iterable[Event]) -> Handover | None:
     """How it stands after all the hand-offs of a session."""
     held = None
     for event in events:

@@ -44,7 +44,7 @@ class Filter:
     def __init__(self, show: str = "all") -> None:
         self._show = show
         self._types = _TYPES.get(show)
-        self._held: list[Event] = []  # what may be its turn's last word, which is known later, and what came since
+        self._pending: list[Event] = []  # what may be its turn's last word, which is known later, and what came since
 
     @property
     def has_streams(self) -> bool:
@@ -72,15 +72,15 @@ class Filter:
             return self._in_order(event)
         if "within" in content or not content.get("content"):
             return []
-        shown = self._held[1:]  # the word before it was not the last one
-        self._held = [event]
+        shown = self._pending[1:]  # the word before it was not the last one
+        self._pending = [event]
         return shown
 
     def _in_order(self, event: Event) -> list[Event]:
-        if not self._held:
+        if not self._pending:
             return [event]
-        self._held.append(event)
-        if event.type not in _BEHIND_THE_LAST or event.turn != self._held[0].turn:
+        self._pending.append(event)
+        if event.type not in _BEHIND_THE_LAST or event.turn != self._pending[0].turn:
             return []
-        shown, self._held = self._held, []
+        shown, self._pending = self._pending, []
         return shown

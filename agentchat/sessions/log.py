@@ -51,7 +51,7 @@ class Log:
     def append(
         self,
         drafts: Sequence[Draft],
-        memory: str | None = None,
+        history: str | None = None,
         completes: Live | None = None,
         check: Callable[[], None] | None = None,
     ) -> list[Event]:
@@ -64,7 +64,7 @@ class Log:
                 check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
-            written = self.store.append(self.id, drafts, memory)
+            written = self.store.append(self.id, drafts, history)
             view = self.view
             tail = (*view.tail, *((event, completes) for event in written))[-TAIL:]
             lives = tuple(live for live in view.lives if live is not completes)

@@ -68,11 +68,11 @@ class OpenQuestions:
         return self._recalled[request_id]
 
     def ask(
-        self, question: Question, drafts: Sequence[Draft], memory: str | None, check: Callable[[], None]
+        self, question: Question, drafts: Sequence[Draft], history: str | None, check: Callable[[], None]
     ) -> list[Event]:
         """Append the question's event, and have it answered from then on. See Log.append."""
         with self._lock:
-            events = self._log.append(drafts, memory, check=check)
+            events = self._log.append(drafts, history, check=check)
             question.seq = events[-1].seq
             self._open[question.id] = question
             return events

@@ -11,32 +11,32 @@ from agentchat.sessions.log import Log
 
 INTERVAL = 0.05  # seconds between two looks of one turn's bars
 
-Bar = Mapping[str, Any]
+Report = Mapping[str, Any]
 
 
-class Bars:
+class ProgressReports:
     """The bars of one turn, by the ids of the tools' calls."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._lock = threading.Lock()  # guards what follows
-        self._bars: dict[str, Bar] = {}
+        self._reports: dict[str, Report] = {}
         self._unseen: set[str] = set()
         self._shown_at = 0.0
         self._timer: threading.Timer | None = None
         self._is_over = False
 
     @property
-    def contents(self) -> list[Bar]:
+    def contents(self) -> list[Report]:
         with self._lock:
-            return list(self._bars.values())
+            return list(self._reports.values())
 
-    def set(self, id: str, bar: Bar) -> bool:
+    def set(self, id: str, bar: Report) -> bool:
         """Its newest state, shown at once or soon. Returns False when the turn is over."""
         with self._lock:
             if self._is_over:
                 return False
-            self._bars[id] = bar
+            self._reports[id] = bar
             self._unseen.add(id)
             wait = self._shown_at + INTERVAL - time.monotonic()
             if wait <= 0:
@@ -50,7 +50,7 @@ class Bars:
     def end(self, id: str) -> None:
         """That tool is done."""
         with self._lock:
-            if self._bars.pop(id, None) is not None:
+            if self._reports.pop(id, None) is not None:
                 self._log.forget_signal(f"progress:{id}")
             self._unseen.discard(id)
 
@@ -60,9 +60,9 @@ class Bars:
             self._is_over = True
             if self._timer is not None:
                 self._timer.cancel()
-            for id in self._bars:
+            for id in self._reports:
                 self._log.forget_signal(f"progress:{id}")
-            self._bars.clear()
+            self._reports.clear()
             self._unseen.clear()
 
     def _show_late(self) -> None:
@@ -73,5 +73,5 @@ class Bars:
     def _show(self) -> None:
         self._shown_at = time.monotonic()
         for id in self._unseen:
-            self._log.signal(f"progress:{id}", "progress", self._bars[id])
+            self._log.signal(f"progress:{id}", "progress", self._reports[id])
         self._unseen.clear()

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from agentchat.ag2.conversation import can_go_on
-from agentchat.protocol import events, handover, milestones
+from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.protocol.validation import check_title
-from agentchat.sessions.desk import Desk
 from agentchat.sessions.pending_questions import unanswered
-from agentchat.sessions.services import House
+from agentchat.sessions.presence import Desk
+from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # which is what this is about
 from agentchat.sessions.session import summary
 from agentchat.store import MARKS, SessionRecord
@@ -35,18 +35,18 @@ Listed = tuple[dict[str, Any], list[tuple[int, str]]]
 class Sessions:
     """All sessions of this server."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._store = house.store
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._store = services.store
         self._lock = threading.RLock()  # guards what follows
         self._open: dict[str, Session] = {}
         self._waiting: dict[str, int] = {}  # sessions that are not open, and their turn that waits for an answer
         self._telling = threading.Lock()  # what is told of the desk is told in the order in which it happened
-        house.desk.follow(self._tell_operators)
+        services.desk.follow(self._tell_operators)
 
     @property
     def is_closing(self) -> threading.Event:
-        return self._house.is_closing
+        return self._services.is_closing
 
     # A server's life
 
@@ -58,13 +58,13 @@ class Sessions:
             if self._can_go_on(session_id, turn):
                 self._waiting[session_id] = turn
             else:
-                self._store.append(session_id, [milestones.completed(turn, "interrupted")])
+                self._store.append(session_id, [session_events.completed(turn, "interrupted")])
                 interrupted += 1
         for session_id in self._store.sessions_unanswered():
             session = self.open(session_id)  # which starts its work
             if session is not None:
                 self.leave(session)
-        if self._house.rules.ttl_hours:
+        if self._services.rules.ttl_hours:
             threading.Thread(target=self._expire, name="expire", daemon=True).start()
         return interrupted
 
@@ -88,8 +88,8 @@ class Sessions:
         now = handover.state(self._store.read_types(session_id, {"handoff"}))
         if now is not None and now.state == handover.TAKEN:
             return False  # no agent speaks while a human has it
-        memory = self._store.memory(session_id, turn)
-        return bool(unanswered(marks, turn)) and memory is not None and can_go_on(memory)
+        history = self._store.history(session_id, turn)
+        return bool(unanswered(marks, turn)) and history is not None and can_go_on(history)
 
     # Sessions
 
@@ -117,7 +117,7 @@ class Sessions:
                 return None
             if record.updated < self._oldest_kept():
                 self._forget(session_id)
-                self._house.clear(session_id)
+                self._services.clear(session_id)
                 return None
             session = self._enter(record)
         session.work()
@@ -155,7 +155,7 @@ class Sessions:
 
     @property
     def desk(self) -> Desk:
-        return self._house.desk
+        return self._services.desk
 
     def held(self) -> list[dict[str, Any]]:
         """The sessions that wait for a human, or that one has; those first that wait longest."""
@@ -214,7 +214,7 @@ class Sessions:
                 raise ChatError("session_unknown", id=session_id)
         if session is not None:
             session.give_up()  # before its files go: a tool could make them anew
-        self._house.clear(session_id)
+        self._services.clear(session_id)
         self.desk.changed()
 
     def _keep(self, session: Session) -> None:
@@ -223,7 +223,7 @@ class Sessions:
 
     def _enter(self, record: SessionRecord) -> Session:
         waiting = self._waiting.pop(record.id, None)
-        session = self._open[record.id] = Session(record, self._house, self._keep, self.leave, waiting)
+        session = self._open[record.id] = Session(record, self._services, self._keep, self.leave, waiting)
         return session
 
     def _status(self, session_id: str) -> str:
@@ -242,7 +242,7 @@ class Sessions:
 
     def _oldest_kept(self) -> str:
         """What has had no event since then has expired."""
-        hours = self._house.rules.ttl_hours
+        hours = self._services.rules.ttl_hours
         return events.time(datetime.now(timezone.utc) - timedelta(hours=hours)) if hours else ""
 
     def _expire(self) -> None:
@@ -253,7 +253,7 @@ class Sessions:
                         if session_id not in self._open:
                             self._waiting.pop(session_id, None)
                             self._forget(session_id)
-                            self._house.clear(session_id)
+                            self._services.clear(session_id)
             except StoreError:
                 log.exception("Expired sessions are not removed now")
             if self.is_closing.wait(EXPIRY_CHECK):

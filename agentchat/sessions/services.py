@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentchat.ag2.conversation import Conversation
-from agentchat.chat import Around, Chat
-from agentchat.sessions.desk import Desk
+from agentchat.chat import Chat, SessionView
+from agentchat.sessions.presence import Desk
 from agentchat.settings import CHOICES
 from agentchat.store import Store
 
 BUSY = CHOICES["busy"]
 
 NewConversation = Callable[[str, Chat, Iterable[str]], Conversation]
-NewChat = Callable[[str, Around], Chat]
+NewChat = Callable[[str, SessionView], Chat]
 
 
 @dataclass(frozen=True)
-class Rules:
+class Policy:
     """What people settled for all sessions. 0 means no limit."""
 
     busy: str = "enqueue"
@@ -33,7 +33,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class House:
+class Services:
     """What all sessions of a server share."""
 
     store: Store
@@ -43,6 +43,6 @@ class House:
     clear: Callable[[str], None]
     """Removes what else a session has left."""
     model: Mapping[str, Any]
-    rules: Rules = Rules()
+    rules: Policy = Policy()
     desk: Desk = field(default_factory=Desk)
     is_closing: threading.Event = field(default_factory=threading.Event)

@@ -10,17 +10,17 @@ from uuid import uuid4
 
 from agentchat import __version__
 from agentchat.ag2 import conversation
-from agentchat.protocol import events, handover, milestones
+from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError, DuplicateMessage
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.protocol.milestones import Message
+from agentchat.protocol.session_events import UserMessage
 from agentchat.protocol.tasks import Plan, Task
 from agentchat.protocol.validation import check_id, check_length, check_text, check_title, cleaned, one_line
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
-from agentchat.sessions.people import People
-from agentchat.sessions.services import BUSY, House
+from agentchat.sessions.presence import People
+from agentchat.sessions.services import BUSY, Services
 from agentchat.sessions.worker import Worker
 from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
@@ -32,7 +32,7 @@ class Session:
     def __init__(
         self,
         record: SessionRecord,
-        house: House,
+        services: Services,
         keep: Callable[[Session], None],
         leave: Callable[[Session], None],
         waiting: int | None = None,
@@ -41,13 +41,13 @@ class Session:
         self.id = record.id
         self.agent = record.agent
         self.users = 1  # guarded by the lock of `Sessions`
-        self.log = Log(record, house.store, house.redact, house.desk.changed)
-        self._house = house
+        self.log = Log(record, services.store, services.redact, services.desk.changed)
+        self._services = services
         self._people = People()
         self.plan_lock = threading.Lock()
-        chat = house.new_chat(self.id, self)
+        chat = services.new_chat(self.id, self)
         self._folder = chat.folder
-        self._worker = Worker(self.agent, self.log, chat, house, lambda: keep(self), lambda: leave(self))
+        self._worker = Worker(self.agent, self.log, chat, services, lambda: keep(self), lambda: leave(self))
         self._lock = self._worker.lock  # guards what follows
         self._last_turn = record.last_turn
         self.questions = self._worker.questions
@@ -57,9 +57,9 @@ class Session:
     def _recall(self, waiting: int | None) -> None:
         """What a server before this one accepted and did not come to still waits, and so does its open question."""
         self._worker.rewound = rewound = self.log.rewound
-        newest = {event.turn: milestones.message(event) for event in self._house.store.unanswered(self.id)}
+        newest = {event.turn: session_events.message(event) for event in self._services.store.unanswered(self.id)}
         self._worker.waiting.extend(newest[turn] for turn in sorted(newest) if turn not in rewound)
-        if gone := [milestones.completed(turn, "stopped") for turn in sorted(newest) if turn in rewound]:
+        if gone := [session_events.completed(turn, "stopped") for turn in sorted(newest) if turn in rewound]:
             self.log.append(gone)  # rewound when they were about to start; then the server was killed
         if waiting is not None:
             self.questions.recall(waiting)
@@ -83,13 +83,13 @@ class Session:
         check_text(text)
         context = cleaned(context)
         check_id(id)
-        busy = busy or self._house.rules.busy
+        busy = busy or self._services.rules.busy
         if busy not in BUSY:
             raise ChatError("bad_frame", problem=f"its busy is none of {', '.join(BUSY)}")
         with self._lock:
             self._check_alive()
             if id is not None and self._may_refuse(busy):
-                known = self._house.store.keyed(self.id, milestones.key(id))
+                known = self._services.store.keyed(self.id, session_events.key(id))
                 if known is not None:
                     return known
             message = self._message(text, name, user_id(name, browser, self.id), id, context)
@@ -117,7 +117,7 @@ class Session:
             waiting = next((message for message in self._worker.waiting if message.turn == turn), None)
             if waiting is None:
                 return None
-            self.log.append([milestones.completed(waiting.turn, "stopped")])
+            self.log.append([session_events.completed(waiting.turn, "stopped")])
             self._worker.waiting.remove(waiting)
             self._worker.tell_queue()
             return waiting.turn
@@ -157,7 +157,7 @@ class Session:
                         name=events.clean(name),
                         user=user_id(name, browser, self.id),
                     )
-                    [written] = self.log.append([milestones.asked(changed, key=None)])
+                    [written] = self.log.append([session_events.asked(changed, key=None)])
                     self._worker.waiting[place] = replace(changed, seq=written.seq)
                     self._worker.tell_queue()
                     return written
@@ -172,7 +172,7 @@ class Session:
         check_title(title)
         with self._lock:
             self._check_alive()
-            [event] = self.log.append([milestones.renamed(one_line(title), events.clean(name))])
+            [event] = self.log.append([session_events.renamed(one_line(title), events.clean(name))])
             return event
 
     def tick(self, task: int, status: str, name: str) -> Task:
@@ -208,9 +208,9 @@ class Session:
         with self._lock:
             self._check_alive()
             self._check_has_taken(name)
-            memory = conversation.heard(text, operator=name)
+            history = conversation.heard(text, operator=name)
             draft = handover.words(text, name, UNNAMED, id or uuid4().hex, self._last_turn + 1)
-            return self._say(draft, memory)
+            return self._say(draft, history)
 
     def hand_back(self, note: str, name: str) -> Event:
         """The agents have the conversation again, and know the note. Returns the event; raises ChatError.
@@ -223,13 +223,13 @@ class Session:
             now = self.log.held
             if now is None or now.state == handover.TAKEN:
                 self._check_has_taken(name)
-            memory = conversation.handed_back(note, name if now and now.state == handover.TAKEN else "")
-            return self._say(handover.handoff("returned", name, self.agent, note, self._last_turn + 1), memory)
+            history = conversation.handed_back(note, name if now and now.state == handover.TAKEN else "")
+            return self._say(handover.handoff("returned", name, self.agent, note, self._last_turn + 1), history)
 
-    def _say(self, draft: Draft, memory: str) -> Event:
+    def _say(self, draft: Draft, history: str) -> Event:
         """In a turn number of its own, which no agent runs. Requires holding `_lock`."""
         try:
-            [event] = self.log.append([draft], memory)
+            [event] = self.log.append([draft], history)
         except DuplicateMessage as duplicate:
             return duplicate.event
         self._last_turn = draft.turn
@@ -270,12 +270,12 @@ class Session:
     def events_of(self, *types: str) -> list[Event]:
         """The events of these types that count, oldest first."""
         rewound = self._worker.rewound
-        return [event for event in self._house.store.read_types(self.id, types) if event.turn not in rewound]
+        return [event for event in self._services.store.read_types(self.id, types) if event.turn not in rewound]
 
     @property
     def operators(self) -> int:
         """How many people are there to take conversations over."""
-        return len(self._house.desk.operators)
+        return len(self._services.desk.operators)
 
     def files(self, name: str) -> Workspace:
         """The session's files, as that person sees and changes them. Changes raise ChatError once it is gone."""
@@ -299,8 +299,8 @@ class Session:
     def confirmation(self, cursor: Cursor, name: str, role: str, replaced: str | None = None) -> str:
         """The first frame for a reader. `replaced` is the session that it asked for and that does not exist."""
         about = self.about()
-        type, content = events.own(
-            events.ConnectionConfirmedEvent(
+        type, content = session_events.own(
+            session_events.ConnectionConfirmedEvent(
                 session_id=self.id,
                 agent=self.agent,
                 title=about["title"],
@@ -315,7 +315,7 @@ class Session:
                 participants=about["participants"],
                 held=about["held"],
                 progress=about["progress"],
-                model=dict(self._house.model),
+                model=dict(self._services.model),
                 server={"name": "agentchat", "version": __version__},
             )
         )
@@ -323,7 +323,7 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """The session in one object. Raises ChatError when it was deleted."""
-        record = self._house.store.session(self.id)
+        record = self._services.store.session(self.id)
         if record is None:
             raise ChatError("session_deleted")
         return {
@@ -363,23 +363,25 @@ class Session:
 
     # Accepting
 
-    def _message(self, text: str, name: str, user: str, id: str | None, context: Mapping[str, Any] | None) -> Message:
+    def _message(
+        self, text: str, name: str, user: str, id: str | None, context: Mapping[str, Any] | None
+    ) -> UserMessage:
         """For the next turn."""
         words, name = events.clean(text), events.clean(name)
-        return Message(id or uuid4().hex, words, name, context or {}, self._last_turn + 1, user)
+        return UserMessage(id or uuid4().hex, words, name, context or {}, self._last_turn + 1, user)
 
-    def _ask(self, message: Message, reason: str | None = None, stopping: Sequence[int] = ()) -> Event:
+    def _ask(self, message: UserMessage, reason: str | None = None, stopping: Sequence[int] = ()) -> Event:
         """Accept a message. The turns in `stopping` are stopped, and with a `reason` they no longer count.
 
         Requires holding `_lock`.
         """
-        limit = self._house.rules.max_messages
+        limit = self._services.rules.max_messages
         if limit and self._last_turn >= limit:
             raise ChatError("session_full", limit=f"{limit:,}")
-        drafts = [milestones.asked(message, message.key)]
+        drafts = [session_events.asked(message, message.key)]
         if reason is not None:
             to_seq = self.log.milestones(stopping[0])[0].seq - 1
-            drafts.insert(0, milestones.rewind(stopping, to_seq, reason))
+            drafts.insert(0, session_events.rewind(stopping, to_seq, reason))
         try:
             event = self.log.append(drafts)[-1]
         except DuplicateMessage as duplicate:
@@ -395,7 +397,7 @@ class Session:
     # Rules
 
     def _check_alive(self) -> None:
-        if self._house.is_closing.is_set():
+        if self._services.is_closing.is_set():
             raise ChatError("closing")
         if self.log.is_deleted:
             raise ChatError("session_deleted")
@@ -417,13 +419,13 @@ class Session:
 
     def _may_refuse(self, busy: str) -> bool:
         """A message may be refused or stop a turn, which one that was sent before must not."""
-        limit = self._house.rules.max_messages
+        limit = self._services.rules.max_messages
         return busy != "enqueue" or bool(limit and self._last_turn >= limit)
 
-    def _asked(self, turn: int) -> Message:
+    def _asked(self, turn: int) -> UserMessage:
         """The message of a turn, as it was edited last."""
         versions = [event for event in self.log.milestones(turn) if event.type == "user_message"]
-        return milestones.message(versions[-1])
+        return session_events.message(versions[-1])
 
     def _has_answer(self, turn: int) -> bool:
         return turn not in self._worker.rewound and any(e.type == "turn_started" for e in self.log.milestones(turn))

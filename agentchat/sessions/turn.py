@@ -14,25 +14,25 @@ from agentchat.cancellation import Stopped, StopToken
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft
-from agentchat.protocol.milestones import Message
 from agentchat.protocol.questions import Answer, Request
+from agentchat.protocol.session_events import UserMessage
 from agentchat.sessions.cursor import Live
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import OpenQuestions, Question
-from agentchat.sessions.progress import Bars
+from agentchat.sessions.progress import ProgressReports
 
 log = logging.getLogger(__name__)
 
 STORE_RETRY = 1.0  # seconds between tries to write what a turn did, while the store fails
 
 
-class Scene(Protocol):
+class TurnHost(Protocol):
     """What a turn needs of its session."""
 
     log: Log
     questions: OpenQuestions
 
-    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
         """Append the turn's last words; from then on it does not run any more. Raises StoreError."""
 
     def wait_unless_closing(self, seconds: float) -> None:
@@ -42,31 +42,35 @@ class Scene(Protocol):
 class Turn:
     """One turn of a session."""
 
-    def __init__(self, scene: Scene, message: Message, input_timeout: float = 0, memory: str | None = None) -> None:
+    def __init__(
+        self, host: TurnHost, message: UserMessage, input_timeout: float = 0, history: str | None = None
+    ) -> None:
         self.message = message
         self.number = message.turn
         self.token = StopToken()
-        self.memory = memory
+        self.history = history
         """What the agents remembered when a server before this one ended while the turn waited; None for a new turn."""
-        self._scene = scene
-        self._log = scene.log
-        self._questions = scene.questions
+        self._host = host
+        self._log = host.log
+        self._questions = host.questions
         self._input_timeout = input_timeout  # seconds, 0 for none
         self._lives_lock = threading.Lock()  # guards the next, and keeps what readers see of it in order
         self._lives: dict[str, Live] = {}  # what is being written, by the ids of the messages
         self._is_over = False
-        self.bars = Bars(scene.log)
+        self.progress_reports = ProgressReports(host.log)
 
     # Writing
 
-    def append(self, type: str, content: Mapping[str, Any], memory: str | None = None) -> None:
+    def append(self, type: str, content: Mapping[str, Any], history: str | None = None) -> None:
         """An event of this turn. Raises Stopped when the turn is stopped while the store fails."""
         with self._lives_lock:
             completes = self._lives.pop(str(content.get("message_id")), None)
         drafts = [self._draft(type, content)]
-        self._write(lambda memory: self._log.append(drafts, memory, completes, self._check), memory, self.token.sleep)
+        self._write(
+            lambda history: self._log.append(drafts, history, completes, self._check), history, self.token.sleep
+        )
         if type == "executed_function":
-            self.bars.end(str(content.get("call_id")))
+            self.progress_reports.end(str(content.get("call_id")))
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
         live = self._lives.get(message_id)
@@ -82,7 +86,7 @@ class Turn:
         """How far a running tool is; only the newest is ever shown. Raises Stopped once the turn is over."""
         words = self._log.redact(text)
         content = {"turn": self.number, "id": call_id, "tool": tool, "done": done, "total": total, "text": words}
-        if not self.bars.set(call_id, content):
+        if not self.progress_reports.set(call_id, content):
             raise Stopped("stopped")
 
     def restart(self, message_id: str) -> None:
@@ -90,17 +94,17 @@ class Turn:
             self._lives.pop(message_id, None)
             self._log.show(list(self._lives.values()))
 
-    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
         """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
         self._questions.close(self.number)
-        self.bars.close()
+        self.progress_reports.close()
         with self._lives_lock:
             self._lives.clear()
             self._log.show(())
         if self._log.is_deleted:
             return
         try:
-            self._write(lambda memory: self._scene.end(drafts, memory), memory, self._scene.wait_unless_closing)
+            self._write(lambda history: self._host.end(drafts, history), history, self._host.wait_unless_closing)
         except (ChatError, Stopped):
             log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
 
@@ -116,14 +120,16 @@ class Turn:
     def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:
         return Draft(type, self._log.redact(events.encode(content)), self.number)
 
-    def _write(self, append: Callable[[str | None], object], memory: str | None, wait: Callable[[float], None]) -> None:
+    def _write(
+        self, append: Callable[[str | None], object], history: str | None, wait: Callable[[float], None]
+    ) -> None:
         """Append, however long it takes: a turn waits for a failing store to recover, and nothing it did is lost."""
-        memory = self._log.redact(memory) if memory is not None else None
+        history = self._log.redact(history) if history is not None else None
         for attempt in itertools.count():
             if self._log.is_deleted:
                 raise Stopped("stopped")
             try:
-                append(memory)
+                append(history)
                 return
             except StoreError:
                 if attempt == 0:
@@ -132,7 +138,7 @@ class Turn:
 
     # Asking
 
-    def ask(self, request: Request, memory: str) -> Answer:
+    def ask(self, request: Request, history: str) -> Answer:
         """Ask the people of the session and wait for the first answer.
 
         `memory` is what it takes to ask again after a restart. Raises Stopped, also when time is up.
@@ -142,7 +148,9 @@ class Turn:
             expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
         question = Question(request.content(expires), self.number)
         drafts = [self._draft("input_request", question.content)]
-        self._write(lambda memory: self._questions.ask(question, drafts, memory, self._check), memory, self.token.sleep)
+        self._write(
+            lambda history: self._questions.ask(question, drafts, history, self._check), history, self.token.sleep
+        )
         return self._wait_for(question)
 
     def ask_again(self, request_id: str) -> Answer:

@@ -13,16 +13,16 @@ from agentchat import cancellation
 from agentchat.ag2 import conversation
 from agentchat.ag2.conversation import Conversation, Outcome
 from agentchat.cancellation import Stopped
-from agentchat.chat import Asker, Chat
-from agentchat.protocol import events, milestones
+from agentchat.chat import Author, Chat
+from agentchat.protocol import session_events
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.protocol.milestones import NO_USAGE, Message
+from agentchat.protocol.session_events import NO_USAGE, UserMessage
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import OpenQuestions
-from agentchat.sessions.services import House
+from agentchat.sessions.services import Services
 from agentchat.sessions.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Worker:
         agent: str,
         session_log: Log,
         chat: Chat,
-        house: House,
+        services: Services,
         keep: Callable[[], None],
         leave: Callable[[], None],
     ) -> None:
@@ -45,23 +45,23 @@ class Worker:
         self.log = session_log
         self.questions = OpenQuestions(session_log)
         self.running: Turn | None = None
-        self.waiting: deque[Message] = deque()
+        self.waiting: deque[UserMessage] = deque()
         self.rewound: frozenset[int] = frozenset()
         """The turns that no longer count."""
         self._agent = agent
         self._chat = chat
-        self._house = house
+        self._services = services
         self._keep = keep
         self._leave = leave
         self._is_queue_shown = False  # a message that starts at once never waited
-        self._resumed: Message | None = None
+        self._resumed: UserMessage | None = None
         self._thread: threading.Thread | None = None
         self._conversation: Conversation | None = None
         self._unheard: set[int] = set()  # turns in which something was said that those agents have not heard
 
     # What there is to do
 
-    def add(self, message: Message) -> None:
+    def add(self, message: UserMessage) -> None:
         """It is answered when its turn comes."""
         with self.lock:
             self.waiting.append(message)
@@ -69,7 +69,7 @@ class Worker:
             if self.waiting:
                 self.tell_queue()
 
-    def resume(self, message: Message) -> None:
+    def resume(self, message: UserMessage) -> None:
         """Its turn goes on at the question at which a server before this one left it."""
         self._resumed = message
 
@@ -108,7 +108,7 @@ class Worker:
     def progress(self) -> list[Mapping[str, Any]]:
         """How far the tools are that run now."""
         running = self.running
-        return running.bars.contents if running is not None else []
+        return running.progress_reports.contents if running is not None else []
 
     # Ending
 
@@ -143,14 +143,14 @@ class Worker:
 
     def _next_turn(self) -> Turn | None:
         with self.lock:
-            timeout = self._house.rules.input_timeout
+            timeout = self._services.rules.input_timeout
             message, self._resumed = self._resumed, None
-            if self._house.is_closing.is_set() or (message is None and not self.waiting):
+            if self._services.is_closing.is_set() or (message is None and not self.waiting):
                 self.running = self._thread = None
                 return None
             if message is not None:
-                memory = self._house.store.memory(self.log.id, message.turn)
-                self.running = Turn(self, message, timeout, memory)
+                history = self._services.store.history(self.log.id, message.turn)
+                self.running = Turn(self, message, timeout, history)
             else:
                 self.running = Turn(self, self.waiting.popleft(), timeout)
                 if self._is_queue_shown:
@@ -167,27 +167,31 @@ class Worker:
         duration_ms = round((time.monotonic() - began) * 1000)
         summary = self.log.redact(outcome.summary)
         drafts = [
-            milestones.completed(turn.number, outcome.status, duration_ms, outcome.usage, summary, outcome.code_changes)
+            session_events.completed(
+                turn.number, outcome.status, duration_ms, outcome.usage, summary, outcome.code_changes
+            )
         ]
         if outcome.error is not None:
-            drafts.insert(0, milestones.failed(turn.number, outcome.error))
-        turn.end(drafts, outcome.memory)
+            drafts.insert(0, session_events.failed(turn.number, outcome.error))
+        turn.end(drafts, outcome.history)
         log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
 
     def _outcome(self, turn: Turn) -> Outcome:
         message = turn.message
         try:
-            is_held = self.log.held is not None and turn.memory is None
-            if turn.memory is None:
+            is_held = self.log.held is not None and turn.history is None
+            if turn.history is None:
                 agent = HUMAN if is_held else self._agent
-                memory = conversation.heard(message.text) if is_held else None
-                turn.append(*events.own(events.TurnStartedEvent(message_id=message.id, agent=agent)), memory)
+                history = conversation.heard(message.text) if is_held else None
+                turn.append(
+                    *session_events.own(session_events.TurnStartedEvent(message_id=message.id, agent=agent)), history
+                )
             if is_held:
                 self.hear(turn.number)
-                return Outcome("completed", "", NO_USAGE, memory)
+                return Outcome("completed", "", NO_USAGE, history)
             person = message.user or user_id(UNNAMED, "", self.log.id)
-            self._chat.asker = Asker(message.name, person, message.context)
-            return self._conversation_for(turn).run(message.text, turn, turn.token, turn.memory)
+            self._chat.author = Author(message.name, person, message.context)
+            return self._conversation_for(turn).run(message.text, turn, turn.token, turn.history)
         except Stopped as stopped:
             return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)
         except ChatError as error:
@@ -204,11 +208,11 @@ class Worker:
                 return known
             self._unheard = {number for number in self._unheard if number > turn.number}
             self._conversation, rewound = None, self.rewound
-            memories = self._house.store.memories(self.log.id).items()
-            counting = [m for number, m in memories if number < turn.number and number not in self.rewound]
+            histories = self._services.store.histories(self.log.id).items()
+            counting = [m for number, m in histories if number < turn.number and number not in self.rewound]
         token = cancellation.current.set(turn.token)  # agent files may wait for something, and must not hold up a stop
         try:
-            built = self._house.new_conversation(self._agent, self._chat, counting)
+            built = self._services.new_conversation(self._agent, self._chat, counting)
         finally:
             cancellation.current.reset(token)
         with self.lock:
@@ -217,14 +221,14 @@ class Worker:
 
     # For the turn
 
-    def end(self, drafts: Sequence[Draft], memory: str | None) -> None:
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
         """The last words of the running turn: whoever sees them may take it that nothing runs. Raises StoreError."""
         with self.lock:
-            self.log.append(drafts, memory)
+            self.log.append(drafts, history)
             if self.running is not None and self.running.number in self.rewound:
                 self._conversation = None  # its agents may have been built after they were to forget it
             self.running = None
 
     def wait_unless_closing(self, seconds: float) -> None:
-        if self._house.is_closing.wait(seconds):
+        if self._services.is_closing.wait(seconds):
             raise ChatError("closing")

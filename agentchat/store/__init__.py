@@ -57,7 +57,7 @@ class Store(Protocol):
     def session(self, session_id: str) -> SessionRecord | None:
         """The session with this id, if there is one."""
 
-    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
+    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
         """Append events in order, all or none, durable on return; the next `seq` is theirs.
 
         A session's title and who holds it change with the events that say so.
@@ -72,10 +72,10 @@ class Store(Protocol):
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         """All events of these types, oldest first: quick for those of MARKS, hand-offs and tasks."""
 
-    def memories(self, session_id: str) -> dict[int, str]:
+    def histories(self, session_id: str) -> dict[int, str]:
         """What the agents remember of each turn, oldest first."""
 
-    def memory(self, session_id: str, turn: int) -> str | None:
+    def history(self, session_id: str, turn: int) -> str | None:
         """What the agents remember of that turn."""
 
     def open_turns(self) -> list[tuple[str, int]]:

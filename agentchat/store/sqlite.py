@@ -103,7 +103,7 @@ class _Append:
 
     session_id: str
     drafts: Sequence[Draft]
-    memory: str | None
+    history: str | None
     words: Sequence[str | None]  # of each draft
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
@@ -151,8 +151,8 @@ class SqliteStore:
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
             return True
 
-    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
-        job = _Append(session_id, drafts, memory, [draft.words for draft in drafts])
+    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+        job = _Append(session_id, drafts, history, [draft.words for draft in drafts])
         self._pending.append(job)
         with self._write_lock:  # whoever gets here first commits for all that are waiting
             if not job.is_done:
@@ -238,10 +238,10 @@ class SqliteStore:
         )  # fmt: skip
         return [Event(*row) for row in rows]
 
-    def memories(self, session_id: str) -> dict[int, str]:
+    def histories(self, session_id: str) -> dict[int, str]:
         return dict(self._select("SELECT turn, memory FROM memories WHERE session = ? ORDER BY turn", session_id))
 
-    def memory(self, session_id: str, turn: int) -> str | None:
+    def history(self, session_id: str, turn: int) -> str | None:
         rows = self._select("SELECT memory FROM memories WHERE session = ? AND turn = ?", session_id, turn)
         return rows[0][0] if rows else None
 
@@ -380,9 +380,9 @@ def _write(db: sqlite3.Connection, job: _Append) -> None:
         if (held := draft.held) is not None:
             db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, job.session_id))
     db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, job.session_id))
-    if job.memory is not None:
+    if job.history is not None:
         turn = job.drafts[-1].turn
-        db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (job.session_id, turn, job.memory))
+        db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (job.session_id, turn, job.history))
 
 
 def _duplicate(db: sqlite3.Connection, job: _Append) -> Event | None:

@@ -34,7 +34,7 @@ DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none: there a clie
 CHECK_INTERVAL = 1.0  # seconds between looks for clients that went silent
 
 
-class Connection(ServerConnection):
+class ClientConnection(ServerConnection):
     """A connection whose writes never block: what the socket does not take now waits in `_unsent`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
@@ -103,7 +103,7 @@ class Connection(ServerConnection):
 class Client:
     """What the server keeps for one connection: where it stands in its session's log."""
 
-    def __init__(self, connection: Connection, deliverer: Deliverer) -> None:
+    def __init__(self, connection: ClientConnection, deliverer: Deliverer) -> None:
         self.connection = connection
         self.cursor: Cursor | None = None
         self.is_queued = False  # stands in the deliverer's queue

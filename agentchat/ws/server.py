@@ -28,10 +28,10 @@ from agentchat.protocol.errors import ChatError
 from agentchat.protocol.validation import one_line
 from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
-from agentchat.sessions.people import ROLES
+from agentchat.sessions.presence import ROLES
 from agentchat.sessions.registry import Session, Sessions
 from agentchat.sessions.services import BUSY
-from agentchat.ws.sending import Client, Connection, Deliverer
+from agentchat.ws.sending import Client, ClientConnection, Deliverer
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Server:
                 port=None,
                 sock=listener,
                 on_connect=self._on_connect,
-                create_connection=Connection,
+                create_connection=ClientConnection,
                 process_request=self._process_request,
                 compression=None,  # costs 64 KiB a connection and a third of the time a token takes
                 max_size=MAX_FRAME,
@@ -123,7 +123,7 @@ class Server:
         finally:
             self._deliverer.remove(client)
 
-    def _serve(self, connection: Connection, client: Client) -> None:
+    def _serve(self, connection: ClientConnection, client: Client) -> None:
         assert connection.request is not None
         query = _Query(connection.request.path, "; ".join(connection.request.headers.get_all("Cookie")))
         session, replaced = self._enter(query)
@@ -279,7 +279,7 @@ def _field(content: dict[str, Any], name: str, kind: type, default: Any = _REQUI
     return value
 
 
-def _end(connection: Connection, error: ChatError) -> None:
+def _end(connection: ClientConnection, error: ChatError) -> None:
     """Say why, then end the connection with the close code of the error's row."""
     connection.write(lambda: connection.send_texts([events.error_frame(error)]))
     connection.close(error.row.close or 1011)

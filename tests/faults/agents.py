@@ -19,7 +19,7 @@ from agentchat.chat import needs_approval
 
 def build(llm_config, chat):
     def ran(tool, call):
-        with open(pathlib.Path(chat.offers.folder) / "ran.txt", "ab", buffering=0) as file:
+        with open(pathlib.Path(chat.services.folder) / "ran.txt", "ab", buffering=0) as file:
             file.write(f"{tool} {call}\\n".encode())
 
     def ask(prompt, **more):

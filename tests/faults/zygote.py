@@ -128,13 +128,13 @@ class FragileStore(SqliteStore):
         self._when = when
         self._count_lock = threading.Lock()
 
-    def append(self, session_id: str, drafts: Sequence[Draft], memory: str | None = None) -> list[Event]:
+    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
         with self._count_lock:
             self._left -= 1
             is_last = self._left == 0
         if is_last and self._when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        written = super().append(session_id, drafts, memory)
+        written = super().append(session_id, drafts, history)
         if is_last:
             os.kill(os.getpid(), signal.SIGKILL)
         return written
