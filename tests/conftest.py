@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-import main
-from agentchat import settings
-from main import Running
+from agentchat import app, settings
+from agentchat.app import Running
 from tests.clients import ChatClient
 from tests.model_server import ModelServer
 from tests.processes import ROOT
@@ -69,7 +68,7 @@ def serve(tmp_path: Path, agents_folder: Path) -> Iterator[Serve]:
             environment = config_list(model, **entry) if model else {}
             chosen = settings.load(["--port", "0", "--ws-port", "0", *folders, *arguments], environment)
             this_server = all_servers.enter_context(contextlib.ExitStack())
-            running = this_server.enter_context(main.serving(chosen, environment))
+            running = this_server.enter_context(app.serving(chosen, environment))
             return Served(**vars(running), close=this_server.close)
 
         yield start

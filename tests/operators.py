@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from httpx_sse import connect_sse
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import PATIENCE, ChatClient
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Answer, Conversation, RestClient

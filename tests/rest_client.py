@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import PATIENCE, Frame
 
 SESSIONS = "/api/agent-chat/sessions"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agentchat.ag2.catalogue import Catalogue
+from agentchat.app import Running
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
-from main import Running
 from tests.clients import ChatClient, contents, wait_until
 from tests.conftest import Serve, Served
 from tests.model_server import ModelServer, Reply

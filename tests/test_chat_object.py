@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from agentchat.app import Running
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.user_notes import Notes
-from main import Running
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve

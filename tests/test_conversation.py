@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import ChatClient, contents, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply

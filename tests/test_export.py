@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Page
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import PATIENCE
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from agentchat.app import Running
 from agentchat.protocol.errors import SettingsError
-from main import Running
 from tests.clients import PATIENCE, wait_until
 from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer
@@ -317,7 +317,7 @@ def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pyt
 
 def test_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server does not start without it."""
-    monkeypatch.setattr("main.ROOT", tmp_path)
+    monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
     with pytest.raises(SettingsError, match="The page cannot be read"):
         serve("demo")
 

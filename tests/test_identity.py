@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 import pytest
 from websockets.sync.client import connect
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import PATIENCE, ChatClient
 from tests.model_server import ModelServer
 from tests.remembering import (

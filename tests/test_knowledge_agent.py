@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import main
-from agentchat import settings
-from main import Running
+from agentchat import app, settings
+from agentchat.app import Running
 from tests.clients import ChatClient, contents
 from tests.conftest import KEY, Serve
 from tests.embedding_server import EmbeddingServer
@@ -143,7 +142,7 @@ def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:
         environment = {"OAI_CONFIG_LIST": json.dumps([entry])}
         arguments = ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data"), "--knowledge", str(folder)]
         chosen = settings.load([*arguments, "--embedding-model", "words-1"], environment)
-        with main.serving(chosen, environment) as running, ChatClient(running.websocket, agent="knowledge") as client:
+        with app.serving(chosen, environment) as running, ChatClient(running.websocket, agent="knowledge") as client:
             client.confirmed()
             [first] = contents(client.ask("How do I launch it?"), "executed_function")
             embeddings.odd = (500, b"{}")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from agentchat.app import Running
 from agentchat.sessions.user_notes import KEY_CHARS, MAX_NOTES, VALUE_CHARS
-from main import Running
 from tests.agent_files import write_agents
 from tests.clients import PATIENCE, ChatClient, contents
 from tests.conftest import Serve

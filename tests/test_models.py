@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from agentchat.app import Running
 from agentchat.chat import Chat
 from agentchat.models import config
 from agentchat.models.transport import ModelClient, server_name
-from main import Running
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve, config_list
 from tests.model_server import ModelServer, Reply

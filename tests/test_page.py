@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import ChatClient
 from tests.conftest import Serve, config_list
 from tests.model_server import ModelServer, Reply

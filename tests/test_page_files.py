@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, Route, expect
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -19,7 +19,7 @@ pytest_plugins = ["tests.browser"]
 WRITER = '''
 """Writes files."""
 from autogen import ConversableAgent, UserProxyAgent, register_function
-from agentchat import stopping
+from agentchat import cancellation
 
 def build(llm_config, chat):
     def write(path: str, text: str) -> str:
@@ -28,7 +28,7 @@ def build(llm_config, chat):
     def work(path: str, text: str) -> None:
         with chat.files.watched() as folder:
             (folder / path).write_text(text)
-            stopping.current.get().sleep(60)
+            cancellation.current.get().sleep(60)
 
     agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from main import Running
+from agentchat.app import Running
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, turn

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from main import Running
+from agentchat.app import Running
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Piece, Reply
 from tests.pages import say, turn

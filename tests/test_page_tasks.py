@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from main import Running
+from agentchat.app import Running
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, turn

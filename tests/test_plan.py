@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from agentchat.app import Running
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, encode
 from agentchat.protocol.tasks import DETAILS_CHARS, MAX_TASKS, TITLE_CHARS, Plan
 from agentchat.store import SessionRecord
-from main import Running
 from tests.clients import ChatClient, Frame, contents
 from tests.conftest import Serve
 from tests.memory_store import MemoryStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from main import Running
+from agentchat.app import Running
 from tests.agent_files import write_all
 from tests.clients import ChatClient, contents, types
 from tests.conftest import Serve, config_list

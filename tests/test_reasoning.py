@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-import main
-from agentchat import settings
-from main import Running
+from agentchat import app, settings
+from agentchat.app import Running
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve
@@ -185,7 +184,7 @@ def test_another_model_takes_over(model: ModelServer) -> None:
         second.script(Reply(tokens=[thought("Second. "), "Sec", "ond"]))
         chosen = settings.load(["--port", "0", "--ws-port", "0", "--data-dir", "data"], {})
         environment = {"OAI_CONFIG_LIST": json.dumps(entries)}
-        with main.serving(chosen, environment) as running, ChatClient(running.websocket) as client:
+        with app.serving(chosen, environment) as running, ChatClient(running.websocket) as client:
             client.confirmed()
             frames = client.ask("Hello")
 

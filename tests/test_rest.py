@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import PATIENCE, ChatClient, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve, config_list
 from tests.model_server import ModelServer, Reply

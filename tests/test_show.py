@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agentchat.app import Running
 from agentchat.protocol.visibility import SHOWS
-from main import Running
 from tests.agent_files import MODE, write_agents
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve

@@ -13,8 +13,8 @@ import httpx_sse
 import pytest
 from playwright.sync_api import Page
 
+from agentchat.app import Running
 from agentchat.http import waiting
-from main import Running
 from tests.clients import PATIENCE, ChatClient, Frame, types, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from main import Running
+from agentchat.app import Running
 from tests.clients import ChatClient, contents, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -174,11 +174,11 @@ def test_from_another_connection(
 SLOW_TO_BUILD = '''
 """Waits while it is built."""
 from autogen import ConversableAgent, UserProxyAgent
-from agentchat import stopping
+from agentchat import cancellation
 
 def build(llm_config, chat):
     if chat.session_id != "probe":
-        stopping.current.get().sleep(600)
+        cancellation.current.get().sleep(600)
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
     return user, ConversableAgent("late", llm_config=llm_config, human_input_mode="NEVER")
 '''

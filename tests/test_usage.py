@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-import main
-from agentchat import settings
+from agentchat import app, settings
 from tests.agent_files import write_all
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve, config_list
@@ -51,7 +50,7 @@ def test_one_of_two_models_has_no_price(model: ModelServer) -> None:
     [free] = json.loads(config_list(model)["OAI_CONFIG_LIST"])
     environment = {"OAI_CONFIG_LIST": json.dumps([priced, free | {"model": "other"}])}
     chosen = settings.load(["--port", "0", "--ws-port", "0", "--data-dir", "data"], {})
-    with main.serving(chosen, environment) as running, ChatClient(running.websocket) as client:
+    with app.serving(chosen, environment) as running, ChatClient(running.websocket) as client:
         client.confirmed()
         usage = usage_of(client)
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agentchat.app import Running
 from agentchat.ws import sending
-from main import Running
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply

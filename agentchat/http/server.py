@@ -19,7 +19,7 @@ from typing import Any
 from agentchat.http.handler import File, Handler, error_reply
 from agentchat.http.routes import JSON, Table
 from agentchat.http.waiting import Clients
-from agentchat.net.listener import BACKLOG, EXHAUSTED, RETRY, bind
+from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import ChatError, SettingsError
 
@@ -51,26 +51,24 @@ def _file(path: Path) -> File:
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves the page and the routes on its own threads. Raises SettingsError when it cannot listen."""
+    """Serves the page and the routes on threads of its own."""
 
     daemon_threads = True
     block_on_close = False  # a client that keeps its connection must not hold up the end
-    request_queue_size = BACKLOG
 
-    def __init__(self, host: str, port: int, files: dict[str, File]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    def __init__(self, listener: socket.socket, files: dict[str, File]) -> None:
+        """`listener` is bound and listens already; closing the server closes it."""
         self.files = files
         self.table = Table()
-        self.origins = Origins(port, host)
+        self.origins = Origins(listener.getsockname()[1], listener.getsockname()[0])
         self.ws_port = 0
         self.clients = Clients()
         self._room = threading.Semaphore(MAX_CONNECTIONS)
         self._lock = threading.Lock()  # guards the connections
         self._connections: set[socket.socket] = set()
-        super().__init__((host, port), Handler, bind_and_activate=False)
-        bind(self.socket, host, port)
-        self.server_address = self.socket.getsockname()
-        self.server_activate()
+        super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()  # the one that the base class has made
+        self.socket = listener
 
     @property
     def port(self) -> int:

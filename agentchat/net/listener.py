@@ -20,17 +20,37 @@ DESCRIPTORS_PER_CONNECTION = 4  # what `websockets` opens: the socket, a pair to
 SPARE_DESCRIPTORS = 100  # for model servers, files and pages
 
 
+class Ports:
+    """Both listening sockets of the server, bound before anything slow is loaded.
+
+    `page` is for the HTTP server, `websocket` for AG2's. Raises SettingsError when one of them cannot be had.
+    """
+
+    def __init__(self, host: str, port: int, ws_port: int) -> None:
+        self.page = _listening(socket.socket(_family(host), socket.SOCK_STREAM), host, port)
+        try:
+            self.websocket = Listener(host, ws_port, room_for_connections())
+        except SettingsError:
+            self.page.close()
+            raise
+
+    def __enter__(self) -> Ports:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.websocket.close()
+        self.page.close()
+
+
 class Listener(socket.socket):
     """Accepts up to `max_connections` at once and answers the others with HTTP 503."""
 
     def __init__(self, host: str, port: int, max_connections: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__(family, socket.SOCK_STREAM)
+        super().__init__(_family(host), socket.SOCK_STREAM)
         self.max_connections = max_connections
         self._accepted: list[socket.socket] = []
         self._is_leaving = False
-        bind(self, host, port)
-        self.listen(BACKLOG)
+        _listening(self, host, port)
 
     @property
     def port(self) -> int:
@@ -72,11 +92,16 @@ class Listener(socket.socket):
             continue
 
 
-def bind(sock: socket.socket, host: str, port: int) -> None:
-    """Bind for a server. Raises SettingsError with what to do when that fails."""
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _listening(sock: socket.socket, host: str, port: int) -> socket.socket:
+    """Bind `sock` and listen. Raises SettingsError with what to do when that fails."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
@@ -87,6 +112,7 @@ def bind(sock: socket.socket, host: str, port: int) -> None:
     except OverflowError as error:
         sock.close()
         raise SettingsError(f"{port} is not a port: ports go from 0 to 65535.") from error
+    return sock
 
 
 def room_for_connections() -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import main
-from agentchat import settings
+from agentchat import app, settings
 from agentchat.models import config
 from agentchat.protocol.events import Draft, Event
 from agentchat.store.sqlite import SqliteStore
@@ -109,12 +109,12 @@ def _serve(order: Order) -> None:
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    main._set_up_logging("WARNING")
+    main.set_up_logging("WARNING")
     os.chdir(order["folder"])
     if order["crash"]:
-        vars(main)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
+        vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
     environment: Mapping[str, str] = order["environment"]
-    with main.serving(settings.load(order["arguments"], environment), environment) as running:
+    with app.serving(settings.load(order["arguments"], environment), environment) as running:
         _tell(out, number=order["number"], address=running.websocket)
         signal.sigwait([signal.SIGTERM])
 

@@ -1,0 +1,171 @@
+"""Put the parts of the server together and run them: `serving` is all that `main.py` needs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autogen.io.base import IOStream
+
+from agentchat import __version__, chat
+from agentchat.ag2.catalogue import Catalogue
+from agentchat.ag2.conversation import Conversation
+from agentchat.ag2.iostream import NullStream
+from agentchat.chat import AgentServices, Chat, SessionView
+from agentchat.http import api, server
+from agentchat.knowledge import Knowledge
+from agentchat.mcp import servers as mcp
+from agentchat.models import config as models
+from agentchat.models.config import Models
+from agentchat.models.embeddings import Embeddings
+from agentchat.net.listener import Ports
+from agentchat.net.origins import Origins
+from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.validation import MESSAGE_CHARS
+from agentchat.sessions.registry import Sessions
+from agentchat.sessions.services import Policy, Services
+from agentchat.sessions.user_notes import Notes
+from agentchat.settings import ROOT, Settings
+from agentchat.store.sqlite import SqliteStore
+from agentchat.ws.server import Server
+
+log = logging.getLogger(__name__)
+
+PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
+SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running server: the addresses of its page and its WebSocket, its models and agents."""
+
+    page: str
+    websocket: str
+    models: Models
+    catalogue: Catalogue
+
+
+@contextlib.contextmanager
+def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | None = None) -> Iterator[Running]:
+    """Run both servers until the context ends, then interrupt running turns and release everything.
+
+    `ports` may be listening already: clients that connect before the server is ready wait in their backlog. Raises
+    SettingsError for a setting that cannot be used.
+    """
+    with contextlib.ExitStack() as stack:
+        ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
+        chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
+        _hide_keys(chosen_models)
+        stack.callback(chosen_models.close)
+        mcp_servers = mcp.load(chosen.mcp)
+        stack.callback(mcp_servers.close)
+        store = SqliteStore(chosen.data_dir)
+        stack.callback(store.close)
+
+        IOStream.set_global_default(NullStream())
+        notes = Notes(store)
+        knowledge = _knowledge(chosen, chosen_models)
+        stack.callback(knowledge.close)
+        agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
+        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, agent_services, chosen.default_agent)
+        sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services))
+        interrupted = sessions.begin()
+        if interrupted:
+            log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
+
+        page = server.PageServer(ports.page, server.load_files(ROOT / "website_files"))
+        stack.callback(page.server_close)
+        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
+        page.ws_port = ports.websocket.port
+        page.table = api.table(
+            sessions, catalogue, notes, knowledge, lambda: _page_config(catalogue, chosen_models, page.ws_port)
+        )
+        stack.enter_context(Server(sessions, catalogue, page.origins).run(ports.websocket))
+        stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
+        _start(stack, page)
+        _warm_up(stack)
+
+        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
+        yield Running(page_address, socket_address, chosen_models, catalogue)
+
+
+def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:
+    thread = threading.Thread(target=page.serve_forever, args=(PAGE_POLL,), name="page", daemon=True)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(page.shutdown)
+
+
+def _warm_up(stack: contextlib.ExitStack) -> None:
+    """Load what the first model call needs while the server already answers."""
+    thread = threading.Thread(target=models.warm_up, name="warm-up", daemon=True)
+    thread.start()
+    stack.callback(thread.join)
+
+
+def _services(
+    store: SqliteStore,
+    catalogue: Catalogue,
+    chosen_models: Models,
+    chosen: Settings,
+    agent_services: AgentServices,
+) -> Services:
+    def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
+        pair = catalogue.build(agent, chat)
+        explain, has_price = chosen_models.explain, chosen_models.has_price
+        return Conversation(pair, chat, histories, explain, has_price, chosen.approve, chosen.context_tokens)
+
+    def new_chat(session_id: str, session: SessionView) -> Chat:
+        return Chat(session_id, services=agent_services, session=session)
+
+    def clear(session_id: str) -> None:
+        chat.clear(chosen.data_dir, session_id)
+
+    policy = Policy(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
+    model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
+    return Services(store, new_conversation, new_chat, chosen_models.redact, clear, model, policy)
+
+
+def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
+    embed = None
+    if chosen.embedding_model and chosen_models.is_demo:
+        log.warning("The demo model has no embeddings: documents are searched by words alone")
+    elif chosen.embedding_model:
+        embed = Embeddings(chosen_models.llm_config, chosen.embedding_model)
+    missing = next((source for source in chosen.knowledge if not source.exists()), None)
+    if missing is not None:
+        raise SettingsError(f"There are no documents at {missing}. Name others with --knowledge.")
+    return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
+
+
+def _page_config(catalogue: Catalogue, chosen_models: Models, ws_port: int) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "ws_port": ws_port,
+        "model": {"name": chosen_models.name, "demo": chosen_models.is_demo},
+        "default_agent": catalogue.default,
+        "agents": [vars(info) for info in catalogue.agents()],
+        "limits": {"message_chars": MESSAGE_CHARS},
+    }
+
+
+def _hide_keys(chosen_models: Models) -> None:
+    """Keep keys out of the log, whatever is logged."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), chosen_models))
+
+
+class _Redacting(logging.Formatter):
+    def __init__(self, inner: logging.Formatter, chosen_models: Models) -> None:
+        super().__init__()
+        self._inner = inner
+        self._models = chosen_models
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._models.redact(self._inner.format(record))
