@@ -28,7 +28,7 @@ TRAVERSALS = [
     "//etc/passwd",
     "/static/",
     "/templates/chat.html",
-    "/static/js/%00main.js",
+    "/static/js/%00chat.js",
 ]
 
 

@@ -49,7 +49,7 @@ def test_a_browser_gets_a_cookie(rest: RestClient, path: str) -> None:
 
 def test_what_is_no_page_sets_no_cookie(rest: RestClient, session: Conversation) -> None:
     """Programs get none, and parts of the page neither."""
-    for path in (session.path, MEMORY + "?name=Ann", "/static/js/main.js", "/healthz", "/nothing"):
+    for path in (session.path, MEMORY + "?name=Ann", "/static/js/chat.js", "/healthz", "/nothing"):
         assert rest.get(path).headers.get_all("Set-Cookie") is None
 
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { backoff } from "../../website_files/static/js/backoff.js";
-import { Connection } from "../../website_files/static/js/connection.js";
+import { backoff } from "../../website_files/static/js/core/backoff.js";
+import { Connection } from "../../website_files/static/js/transport/connection.js";
 
 /** A network whose time and sockets the test moves. */
 class Network {

@@ -7,7 +7,7 @@ import { FakeSocket, browserStores } from "./browser.mjs";
 
 const stores = browserStores();
 globalThis.WebSocket = FakeSocket;
-const { Conversation } = await import("../../website_files/static/js/conversation.js");
+const { Conversation } = await import("../../website_files/static/js/app/conversation.js");
 
 let told; // what the page was told, in order
 

@@ -37,7 +37,7 @@ class FakeSource {
 }
 
 globalThis.EventSource = FakeSource;
-const { DeskFeed } = await import("../../website_files/static/js/desk-feed.js");
+const { DeskFeed } = await import("../../website_files/static/js/desk/desk-feed.js");
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
 afterEach(() => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Files } from "../../website_files/static/js/files.js";
-import { MAX_BYTES, Uploads } from "../../website_files/static/js/uploads.js";
+import { Files } from "../../website_files/static/js/app/files.js";
+import { MAX_BYTES, Uploads } from "../../website_files/static/js/app/uploads.js";
 
 const file = (path, size = 1) => ({ path, size, modified: "2026-11-21T05:09:42.304Z" });
 const settled = () => new Promise((resolve) => setImmediate(resolve));

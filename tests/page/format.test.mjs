@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import {
   ago, compact, displayName, duration, hue, initial, pretty, shorten,
-} from "../../website_files/static/js/format.js";
+} from "../../website_files/static/js/core/format.js";
 
 test("names are made readable", () => {
   assert.equal(displayName("weather_agent"), "Weather agent");

@@ -1,6 +1,6 @@
 /** Frames as the server sends them, short to write: `[type, content, turn]`, without a turn live only. */
 
-import { EMPTY, reduce } from "../../website_files/static/js/session.js";
+import { EMPTY, reduce } from "../../website_files/static/js/core/session-state.js";
 
 export const STAMP = "2026-11-21T05:09:42.304Z";
 

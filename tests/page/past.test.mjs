@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { marked } from "../../website_files/static/js/marks.js";
-import { Past } from "../../website_files/static/js/past.js";
+import { marked } from "../../website_files/static/js/core/marks.js";
+import { Past } from "../../website_files/static/js/app/conversation-list.js";
 
 const entry = (id, more = {}) => ({ id, title: `Title of ${id}`, messages: 1, ...more });
 const ids = (past) => past.entries.map((each) => each.id);

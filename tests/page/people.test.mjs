@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isMine, showsNames, typingLine } from "../../website_files/static/js/people.js";
-import { ShownTurns, turnActions } from "../../website_files/static/js/turn-actions.js";
-import { TypingMemory, TypingSignal } from "../../website_files/static/js/typing.js";
+import { isMine, showsNames, typingLine } from "../../website_files/static/js/core/participants.js";
+import { ShownTurns, turnActions } from "../../website_files/static/js/core/turn-actions.js";
+import { TypingMemory, TypingSignal } from "../../website_files/static/js/app/typing.js";
 import { confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const ADA = { name: "Ada", role: "member", connections: 1 };

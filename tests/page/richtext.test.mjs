@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inline, parse } from "../../website_files/static/js/richtext.js";
+import { inline, parse } from "../../website_files/static/js/core/markdown.js";
 
 const text = (words) => ({ kind: "text", text: words });
 const kinds = (source) => parse(source).map((block) => block.kind);

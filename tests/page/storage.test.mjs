@@ -6,8 +6,8 @@ import { beforeEach, test } from "node:test";
 import { browserStores } from "./browser.mjs";
 
 const stores = browserStores();
-const { Storage } = await import("../../website_files/static/js/storage.js");
-const outbox = await import("../../website_files/static/js/outbox.js");
+const { Storage } = await import("../../website_files/static/js/transport/storage.js");
+const outbox = await import("../../website_files/static/js/transport/outbox.js");
 
 beforeEach(() => Object.values(stores).forEach((store) => store.clear()));
 

@@ -1,20 +1,20 @@
 /** Wires the operator's desk: what happens goes into the app, and what the app then is, into the views. */
 
-import { Announcer } from "./announcer.js";
-import { Composer } from "./composer.js";
-import { DeskApp } from "./desk-app.js";
-import { DeskList } from "./desk-list.js";
-import { onceAFrame, setText } from "./dom.js";
-import { Follower } from "./follower.js";
-import { shorten } from "./format.js";
-import { InlineForm } from "./inline-form.js";
-import { showFaults } from "./notices.js";
-import { OperatorBar } from "./operator-bar.js";
-import { personName, typingLine } from "./people.js";
-import { firstText } from "./session.js";
-import { StatusChip } from "./status-chip.js";
-import { device } from "./storage.js";
-import { Transcript } from "./transcript.js";
+import { Announcer } from "./views/shared/announcer.js";
+import { Composer } from "./views/composer/composer.js";
+import { DeskApp } from "./desk/desk-app.js";
+import { DeskList } from "./desk/desk-list.js";
+import { onceAFrame, setText } from "./views/shared/dom.js";
+import { Follower } from "./views/shared/scroll-follower.js";
+import { shorten } from "./core/format.js";
+import { InlineForm } from "./views/shared/inline-form.js";
+import { showFaults } from "./views/shared/notices.js";
+import { OperatorBar } from "./desk/operator-bar.js";
+import { personName, typingLine } from "./core/participants.js";
+import { firstText } from "./core/session-state.js";
+import { StatusChip } from "./views/status-chip.js";
+import { device } from "./transport/storage.js";
+import { Transcript } from "./views/messages/transcript.js";
 
 const NAME_CHARS = 100;
 const nothing = () => false; // an operator answers in their own words, and changes nothing of what others said

@@ -1,0 +1,198 @@
+/**
+ * One open conversation: its state, its connection, and what still has to get through.
+ * Each has its own socket, so what comes late from one that was left can never end up in another.
+ */
+
+import { Connection } from "../transport/connection.js";
+import * as outbox from "../transport/outbox.js";
+import { stopTyping } from "../core/participants.js";
+import { sendAnswer, unsentAnswers } from "../core/questions.js";
+import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "../core/session-state.js";
+import { TypingMemory, TypingSignal } from "./typing.js";
+
+export class Conversation {
+  /** @type {import("../core/session-state.js").State} */
+  state;
+  agent;
+  #who;
+  #connection;
+  #listener;
+  #stopWanted = null; // the turn to stop, until it has ended
+  #signal = new TypingSignal((isTyping) => this.#command("typing", { is_typing: isTyping }, { isAnswered: false }));
+  #typists = new TypingMemory((name) => this.#change(stopTyping(this.state, name)));
+
+  /**
+   * @param {string} server the WebSocket's address
+   * @param {{sessionId: string|null, agent: string|null, role: string}} which
+   * @param {() => string} who the person's name now, "" for none
+   * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void}}
+   *   listener `confirmed` is told before anything is sent
+   */
+  constructor(server, { sessionId, agent, role }, who, listener) {
+    this.#listener = listener;
+    this.#who = who;
+    this.agent = agent;
+    const unsent = role === "member" ? outbox.load(sessionId) : []; // else another tab's, whose person may write
+    this.state = unsent.reduce(write, { ...EMPTY, sessionId, agent, role });
+    this.#connection = new Connection(() => this.#address(server), {
+      frame: (frame) => this.#receive(frame),
+      status: () => listener.changed(),
+    });
+  }
+
+  get status() {
+    return this.#connection.status;
+  }
+
+  /** The turn whose end was asked for, but has not come yet. */
+  get stopping() {
+    return this.#stopWanted;
+  }
+
+  // Actions
+
+  /** Also what makes a new name known. One that was deleted stays closed: dialling would begin another. */
+  open() {
+    if (!this.state.isDeleted) this.#connection.open();
+  }
+
+  close() {
+    this.#typists.clear();
+    this.#connection.close();
+  }
+
+  networkChanged(isThere) {
+    if (isThere) this.#connection.networkFound();
+    else this.#connection.networkLost();
+  }
+
+  send(text) {
+    const message = { id: crypto.randomUUID?.() ?? randomId(), text, ts: new Date().toISOString(), agent: this.agent };
+    if (this.state.role === "member") outbox.add(this.state.sessionId, message);
+    this.#change(write(this.state, message));
+    this.#post(message);
+  }
+
+  /** Tries again to send what is still pending. */
+  resend() {
+    this.#change(forgive(this.state));
+    if (this.status !== "online") return this.open();
+    this.state.pending.forEach((message) => this.#post(message));
+  }
+
+  /** What nobody has seen yet can be written on, elsewhere. */
+  takeBack() {
+    const { sessionId, pending } = this.state;
+    pending.forEach((message) => outbox.remove(sessionId, message.id));
+    this.#change({ ...this.state, pending: [] });
+    return pending.map((message) => message.text).join("\n\n");
+  }
+
+  /** @returns {boolean} whether it was sent; an answer that was not is sent later, but a password is kept nowhere */
+  answer(requestId, { text, arguments: changed, isSecret = false }) {
+    const sending = isSecret ? { isSecret } : { text, arguments: changed };
+    const isSent = this.#command("input_response", { request_id: requestId, text, arguments: changed });
+    if (isSent || !isSecret) this.#change(sendAnswer(this.state, requestId, sending));
+    return isSent;
+  }
+
+  stop() {
+    const turn = runningTurn(this.state);
+    if (!turn) return;
+    this.#stopWanted = turn.number;
+    this.#command("stop", { turn: turn.number });
+    this.#listener.changed();
+  }
+
+  withdraw(turn) {
+    return this.#command("stop", { turn });
+  }
+
+  retry() {
+    return this.#command("retry");
+  }
+
+  edit(seq, text) {
+    return this.#command("edit", { seq, text });
+  }
+
+  tick(task, status) {
+    return this.#command("task", { id: task, status });
+  }
+
+  /** An operator answers from now on, instead of the agents. */
+  take() {
+    return this.#command("take");
+  }
+
+  /** The agents go on. The note is what they have to know. */
+  handBack(note) {
+    return this.#command("hand_back", { note });
+  }
+
+  /** The person's text changed; nobody is told when nobody else is there. */
+  wrote(isWriting) {
+    const others = this.state.participants.reduce((sum, { connections = 1 }) => sum + connections, 0) > 1;
+    if (others) this.#signal.wrote(isWriting);
+  }
+
+  dismiss(key) {
+    this.#change(dismiss(this.state, key));
+  }
+
+  // Internal
+
+  #address(server) {
+    const { sessionId, lastSeq, role } = this.state;
+    const given = {
+      session: sessionId,
+      after: sessionId && lastSeq,
+      agent: this.agent, // also what a new session gets, should this one be gone
+      name: this.#who(),
+      role: role !== "member" && role,
+    };
+    return `${server}?${new URLSearchParams(Object.entries(given).filter(([, value]) => value))}`;
+  }
+
+  #receive(frame) {
+    const before = this.state;
+    this.#change(reduce(before, frame));
+    if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId, frame.content);
+    if (frame.type === "user_message") outbox.remove(this.state.sessionId, frame.content?.id);
+    if (frame.type === "typing") this.#typists.heard(frame.content);
+    if (frame.type === "turn_completed" && frame.turn === this.#stopWanted) this.#stopWanted = null;
+    if (this.state !== before) this.#listener.happened(frame, isLive(this.state, frame));
+  }
+
+  #confirmed(wanted, content) {
+    const { sessionId, agent, pending } = this.state;
+    this.agent = agent;
+    this.#listener.confirmed(content);
+    if (wanted !== sessionId) outbox.move(wanted, sessionId, pending);
+    if (!runningTurn(this.state)) this.#stopWanted = null; // a log that starts over has other turns
+    pending.filter((message) => !message.error).forEach((message) => this.#post(message));
+    for (const { requestId, sending } of unsentAnswers(this.state)) {
+      this.#command("input_response", { request_id: requestId, ...sending });
+    }
+    if (this.#stopWanted) this.#command("stop", { turn: this.#stopWanted });
+  }
+
+  #post({ text, id }) {
+    this.#command("message", { text, id });
+  }
+
+  #command(type, content = {}, options = {}) {
+    return this.#connection.send({ type, content }, options);
+  }
+
+  #change(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.#listener.changed();
+  }
+}
+
+/** `crypto.randomUUID` is missing where the page comes over plain http from another computer. */
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

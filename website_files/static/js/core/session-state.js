@@ -1,0 +1,249 @@
+/**
+ * What is shown of one session, folded from the frames of the wire: `(state, event) -> state`.
+ * Pure: no DOM, no clock, no storage. What did not change stays the same object, so views can compare by identity.
+ *
+ * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message What a
+ *   person wrote. `error` says why the server refused it.
+ * @typedef {import("./content-parts.js").Part} Part
+ * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null, length: number,
+ *   ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean}} Answer What an agent says, or thinks before.
+ *   `length` counts code points, as `offset` does; `parts` are there where it is more than text.
+ * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
+ *   result: string|null, parts: Part[]|null, progress: import("./progress.js").Progress|null,
+ *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
+ * @typedef {{kind: "error", key: string, code: string, message: string}} Failure
+ * @typedef {import("./questions.js").Question} Question
+ * @typedef {import("./event-items.js").Handoff | import("./event-items.js").WrittenFile |
+ *   import("./event-items.js").Talk | import("./event-items.js").OtherEvent} Occurrence
+ * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
+ *   items: (Answer|ToolCall|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
+ *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[]}} Turn
+ *   `status` is pending (not yet at the server), queued, withdrawn, running, or how the turn was completed. Number 0 is
+ *   for what belongs to no turn. `versions` counts what it was before: retried, or edited. Items of a nested chat have
+ *   `within`: the agent that holds it.
+ * @typedef {{sessionId: string|null, agent: string|null, title: string, name: string|null,
+ *   role: "member"|"viewer"|"operator",
+ *   model: object|null, lastSeq: number, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
+ *   versions: number, participants: object[], typing: string[], pending: Message[], errors: Failure[],
+ *   tasks: import("./plan.js").Task[], planChanges: import("./plan.js").Change[],
+ *   held: import("./handover.js").Held|null, isDeleted: boolean, progress: object[], spent: import("./usage.js").Spent}} State
+ *   `progress` is of tools whose call is not there yet, `spent` by all turns, also those that no longer count. `gone` are the turns that no longer count, `versions` those that the next message stands for.
+ */
+
+import { onHandoff, onOperators } from "./handover.js";
+import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
+import { onPresence, onTyping, stopTyping } from "./participants.js";
+import { onTask, withoutTurns } from "./plan.js";
+import { onProgress, withProgress } from "./progress.js";
+import {
+  endQuestion, forgetSecrets, isOpenQuestion, onInputRequest, onInputResponse, refuseAnswer,
+} from "./questions.js";
+import { NOTHING_SPENT, spend } from "./usage.js";
+import { onToolCall, onExecuteFunction, onExecutedFunction, onToolResponse } from "./tool-calls.js";
+import { endThoughts, onReasoning, streamInto } from "./streaming.js";
+import { changeTurn, finishMessage, newTurn, putItem, settled, within } from "./turns.js";
+
+/** @type {State} */
+export const EMPTY = Object.freeze({
+  sessionId: null, agent: null, title: "", name: null, role: "member", model: null,
+  lastSeq: 0, replayUntil: 0, replaced: null,
+  turns: [], gone: new Set(), versions: 0, participants: [], typing: [], pending: [], errors: [],
+  tasks: [], planChanges: [], held: null, isDeleted: false,
+  progress: [], spent: NOTHING_SPENT,
+});
+
+const HANDLERS = new Map(Object.entries({
+  connection_confirmed: onConfirmed,
+  session_renamed: (state, { title }) => ({ ...state, title: title ?? "" }),
+  presence: onPresence,
+  typing: onTyping,
+  user_message: onUserMessage,
+  turn_started: onTurnStarted,
+  stream: onStream,
+  text: onText,
+  reasoning: inTurn(onReasoning),
+  tool_call: withProgress(inTurn((turn, content, ts) => endThoughts(onToolCall(turn, content, ts)))),
+  execute_function: withProgress(inTurn(onExecuteFunction)),
+  executed_function: inTurn(onExecutedFunction),
+  tool_response: inTurn(onToolResponse),
+  input_request: inTurn(onInputRequest),
+  input_response: inTurn(onInputResponse),
+  progress: onProgress,
+  post_carryover_processing: inTurn(onChatBegins),
+  group_chat_run_chat: inTurn(onNextSpeaker),
+  turn_completed: inTurn(onTurnCompleted),
+  task_created: onTask,
+  task_updated: onTask,
+  handoff: (state, content, event) => onHandoff(withHandoff(state, content, event), content, event),
+  file_changed: onFileChanged,
+  operators: onOperators,
+  rewind: onRewind,
+  error: onError,
+}));
+
+/** Folds one frame into the state. An event that was seen before changes nothing. */
+export function reduce(state, event) {
+  if (event.seq && event.seq <= state.lastSeq) return state;
+  const counts = event.type === "rewind" || !state.gone.has(event.turn);
+  const handler = counts ? HANDLERS.get(event.type) ?? ofKnownTurn(onOtherEvent) : undefined;
+  const next = handler ? handler(state, event.content ?? {}, event) : state;
+  const spent = event.type === "turn_completed" ? spend(state.spent, event.content?.usage) : state.spent;
+  return event.seq ? { ...next, spent, lastSeq: event.seq } : next;
+}
+
+/** Adds what the person wrote here; it is pending until its `user_message` comes back. */
+export function write(state, message) {
+  if (isKnown(state, message.id)) return state;
+  return { ...state, pending: [...state.pending, message], errors: [] };
+}
+
+/** Takes away an error that belongs to no turn. */
+export function dismiss(state, key) {
+  return { ...state, errors: state.errors.filter((error) => error.key !== key) };
+}
+
+/** Forgets why messages were refused: they are sent again. */
+export function forgive(state) {
+  return { ...state, errors: [], pending: state.pending.map(({ error, ...message }) => message) };
+}
+
+/** The turn that runs now, if one does. */
+export function runningTurn(state) {
+  return state.turns.findLast((turn) => turn.status === "running") ?? null;
+}
+
+/** Whether the running turn waits for a person. */
+export function isWaiting(state) {
+  return runningTurn(state)?.items.some(isOpenQuestion) ?? false;
+}
+
+/** What the person began with; it names a conversation without a title. */
+export function firstText(state) {
+  return (state.turns.find((turn) => turn.message)?.message ?? state.pending[0])?.text ?? "";
+}
+
+/** True for an event that happened while this connection was there, false for one that is replayed. */
+export function isLive(state, event) {
+  return !event.seq || event.seq > state.replayUntil;
+}
+
+function isKnown(state, id) {
+  return state.pending.some((message) => message.id === id) || state.turns.some((turn) => turn.message?.id === id);
+}
+
+function onConfirmed(state, content) {
+  const isOther = state.sessionId !== null && content.session_id !== state.sessionId;
+  const startsOver = isOther || Boolean(content.replaced) || content.recovered === false;
+  const base = startsOver ? { ...EMPTY, pending: state.pending } : forgetSecrets(state);
+  const confirmed = {
+    ...base,
+    sessionId: content.session_id,
+    agent: content.agent,
+    title: content.title ?? "",
+    name: content.name ?? null,
+    role: content.role ?? "member",
+    model: content.model ?? null,
+    replaced: content.replaced ?? base.replaced,
+    replayUntil: content.last_seq ?? 0,
+    participants: content.participants ?? [],
+    typing: [],
+    errors: [],
+    held: content.held ?? null,
+    isDeleted: false,
+    progress: [],
+  };
+  return (content.progress ?? []).reduce(onProgress, confirmed);
+}
+
+function onUserMessage(before, { id, text, name }, { turn, ts, seq }) {
+  const message = { id, text: text ?? "", name, ts, seq };
+  const state = { ...stopTyping(withoutPending(before, id), name), versions: 0 };
+  const known = state.turns.some((each) => each.number === turn);
+  if (known) return changeTurn(state, turn, (each) => ({ ...each, message }));
+  return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions }] };
+}
+
+function onTurnStarted(state, { agent }, { turn }) {
+  return changeTurn(state, turn, (each) => ({ ...each, status: "running", agent: agent ?? each.agent }));
+}
+
+function onStream(state, content) {
+  const turn = runningTurn(state);
+  const change = (each) => within(content.within, each, streamInto(each, content));
+  return turn ? changeTurn(state, turn.number, change) : state;
+}
+
+function onText(state, content, event) {
+  if (!content.message_id) return state; // the person's own words on their way to the agent
+  const change = inTurn((turn, text, ts) => endThoughts(settled(finishMessage(turn, text, ts))));
+  const known = withoutPending(state, content.message_id); // an operator's word has the id that it was sent with
+  return change(known, content, event);
+}
+
+function onNextSpeaker(turn, content, ts, event) {
+  return onOtherEvent({ ...turn, speaker: content.speaker ?? turn.speaker }, content, ts, event);
+}
+
+function onTurnCompleted(turn, { status = "completed", duration_ms: durationMs, usage, code_changes: codeChanges }) {
+  return {
+    ...turn,
+    status: turn.status === "queued" && status === "stopped" ? "withdrawn" : status,
+    durationMs: durationMs ?? null,
+    usage: usage ?? null,
+    codeChanges: codeChanges ?? [],
+    items: turn.items.map(endItem),
+  };
+}
+
+/** Nothing goes on after the end of a turn, whatever did not come through before it. */
+function endItem(item) {
+  if (item.kind === "question") return endQuestion(item);
+  if (item.state === "streaming") return { ...item, state: "partial" };
+  if (item.state === "running" || item.state === "waiting") return { ...item, progress: null, state: "failed" };
+  return item;
+}
+
+/** What a message of a rollback takes the place of was another message, not an earlier version of it. */
+function onRewind(state, { turns = [], reason }) {
+  const gone = new Set([...state.gone, ...turns]);
+  const first = state.turns.find((turn) => turns.includes(turn.number));
+  const versions = reason === "rollback" || !first ? 0 : first.versions + 1;
+  return { ...withoutTurns(state, gone), gone, versions, turns: state.turns.filter((turn) => !gone.has(turn.number)) };
+}
+
+function onError(before, { code = "internal", message = "", uuid, id, request_id: requestId }, { seq, turn }) {
+  const isDeleted = before.isDeleted || code === "session_deleted";
+  const state = isDeleted === before.isDeleted ? before : { ...before, isDeleted };
+  const failure = { kind: "error", key: `error-${seq ?? uuid ?? code}`, code, message };
+  if (seq && turn) return changeTurn(state, turn, (each) => putItem(each, failure));
+  const refused = requestId ? refuseAnswer(state, requestId, message) : refuseMessage(state, id, failure);
+  if (refused !== state) return refused;
+  if (isDeleted) return state; // which says enough
+  return { ...state, errors: [...state.errors.filter((error) => error.code !== code), failure] };
+}
+
+function withoutPending(state, id) {
+  const pending = state.pending.filter((each) => each.id !== id);
+  return pending.length === state.pending.length ? state : { ...state, pending };
+}
+
+function refuseMessage(state, id, error) {
+  if (!state.pending.some((message) => message.id === id)) return state;
+  return { ...state, pending: state.pending.map((each) => (each.id === id ? { ...each, error } : each)) };
+}
+
+function inTurn(change) {
+  return (state, content, event) => {
+    if (!event.turn) return state;
+    const changed = (each) => within(content.within, each, change(each, content, event.ts, event));
+    return changeTurn(state, event.turn, changed);
+  };
+}
+
+function ofKnownTurn(change) {
+  const handler = inTurn(change);
+  return (state, content, event) => {
+    const isKnown = event.seq && state.turns.some((turn) => turn.number === event.turn);
+    return isKnown ? handler(state, content, event) : state;
+  };
+}

@@ -1,0 +1,72 @@
+/** What an operator can do with the open conversation: take it over, hand it back. */
+
+import { button, h, setText } from "../views/shared/dom.js";
+import { InlineForm } from "../views/shared/inline-form.js";
+
+const NO_CONNECTION = "There is no connection. Try again when it is back.";
+const NOTE_CHARS = 2000;
+
+export class OperatorBar {
+  #element;
+  #title = h("p", { class: "operator-title", dir: "auto" });
+  #reason = h("p", { class: "operator-reason", dir: "auto" });
+  #take;
+  #back = button("outline-button", () => this.#open(), "Hand back");
+  #form = null; // while the note is being written
+  #handBack;
+  #person = "";
+
+  /** @param {{take(): void, handBack(note: string): boolean}} intents `handBack` says whether it was sent */
+  constructor(element, { take, handBack }) {
+    this.#element = element;
+    this.#handBack = handBack;
+    this.#take = button("solid-button", take, "Take over");
+    element.append(h("div", { class: "operator-words" }, this.#title, this.#reason), this.#take, this.#back);
+  }
+
+  /** @param {{standing: string, person: string, operator: string, reason: string, isOnline: boolean}} now */
+  update({ standing, person, operator, reason, isOnline }) {
+    this.#person = person;
+    const words = {
+      waiting: `${person} waits for a person.`,
+      mine: `You are talking with ${person}.`,
+      other: `${operator} is talking with ${person}.`,
+      agents: "The agents have this conversation.",
+      deleted: "This conversation was deleted.",
+    };
+    this.#element.hidden = !(standing in words);
+    this.#element.dataset.standing = standing;
+    setText(this.#title, words[standing] ?? "");
+    setText(this.#reason, ["waiting", "mine", "other"].includes(standing) ? reason : "");
+    if (this.#form && standing !== "mine") this.#close();
+    this.#take.hidden = standing !== "waiting" && standing !== "agents";
+    this.#take.className = standing === "waiting" ? "solid-button" : "outline-button";
+    this.#back.hidden = standing !== "mine" || this.#form !== null;
+    this.#take.disabled = this.#back.disabled = !isOnline;
+  }
+
+  focus() {
+    this.#take.focus({ preventScroll: true });
+  }
+
+  #open() {
+    this.#form = new InlineForm({
+      kind: "words",
+      label: "A note for the agents",
+      placeholder: `A note for the agents; ${this.#person} sees it, too`,
+      save: "Hand back",
+      limit: NOTE_CHARS,
+      done: (note) => (this.#handBack(note.trim()) ? "" : NO_CONNECTION),
+      cancel: () => (this.#close(), this.#back.focus()),
+    });
+    this.#element.append(this.#form.element);
+    this.#back.hidden = true;
+    this.#form.focus();
+  }
+
+  #close() {
+    this.#form.element.remove();
+    this.#form = null;
+    this.#back.hidden = false;
+  }
+}

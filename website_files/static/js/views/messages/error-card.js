@@ -1,0 +1,25 @@
+/** What went wrong, in words, and the way on where the conversation itself is at its end. */
+
+import { button, h, icon, iconButton, setText } from "../shared/dom.js";
+
+const ENDS = new Set(["session_full", "session_deleted"]);
+
+export class ErrorCard {
+  #message = h("p", { dir: "auto" });
+
+  /** @param {{startOver(): void, dismiss?(key: string): void}} intents `dismiss` is for errors outside all turns */
+  constructor({ key, code }, { startOver, dismiss }) {
+    const way = ENDS.has(code) ? button("solid-button", startOver, "New conversation") : null;
+    this.element = h(
+      "div",
+      { class: "error-card", "data-code": code },
+      icon("alert"),
+      h("div", {}, this.#message, h("p", { class: "error-code" }, code), way),
+      dismiss && iconButton("", "Dismiss", "cross", () => dismiss(key)),
+    );
+  }
+
+  update({ message }) {
+    setText(this.#message, message || "Something went wrong.");
+  }
+}

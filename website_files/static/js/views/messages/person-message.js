@@ -1,0 +1,107 @@
+/** What a person wrote, as a bubble: how far it has got, and what can still be done with it. */
+
+import { button, h, icon, iconButton, setText } from "../shared/dom.js";
+import { shorten } from "../../core/format.js";
+import { InlineForm } from "../shared/inline-form.js";
+import { setTime } from "./agent-message.js";
+import { personName } from "../../core/participants.js";
+
+const NOTES = {
+  pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
+  unsent: () => "Not sent",
+  refused: () => "Not sent",
+  queued: () => "Waits for its turn",
+};
+const NO_CONNECTION = "There is no connection. Try again when it is back.";
+
+export class PersonMessage {
+  #name = h("div", { class: "message-name", dir: "auto" });
+  #text = h("div", { class: "bubble", dir: "auto" });
+  #time = h("time", { class: "message-time" });
+  #note = h("span", { class: "message-note" });
+  #versions = h("span", { class: "message-versions" });
+  #edit = iconButton("message-edit", "Edit", "edit", () => this.#open());
+  #side = h("div", { class: "message-side" }, this.#edit, this.#time);
+  #resend;
+  #withdraw;
+  #sendNow;
+  #meta;
+  #form = null; // while the text is being changed
+  #turn = null;
+  #intents;
+
+  /** @param {{resend(): void, edit(seq: number, text: string): boolean, withdraw(turn: number): void, stop(): void,
+   *   leave(): void}} intents `leave` takes the focus */
+  constructor(intents) {
+    this.#intents = intents;
+    this.#resend = button("text-button", intents.resend, icon("again"), "Try again");
+    this.#sendNow = button("text-button send-now", intents.stop, "Send now");
+    this.#sendNow.title = "Stops the running answer; this comes next";
+    this.#withdraw = button("text-button withdraw", () => intents.withdraw(this.#turn.number), "Withdraw");
+    const buttons = [this.#resend, this.#sendNow, this.#withdraw];
+    this.#meta = h("div", { class: "message-meta" }, this.#versions, this.#note, ...buttons);
+    this.element = h(
+      "article",
+      { class: "message", "data-role": "person" },
+      this.#name, this.#side, this.#text, this.#meta,
+    );
+  }
+
+  /** @param {import("../../core/session-state.js").Turn & {can: Set<string>}} turn */
+  update(turn) {
+    const { message, status, can, versions } = turn;
+    const state = NOTES[status] ? status : status === "withdrawn" ? status : "done";
+    const name = can.has("named") && message.name ? personName(message.name) : "";
+    this.#turn = turn;
+    if (state === "withdrawn" && this.#form) this.#close();
+    this.element.dataset.state = state === "unsent" ? "pending" : state;
+    this.element.setAttribute("aria-label", name || "You");
+    this.element.classList.toggle("queue-entry", state === "queued");
+    setText(this.#text, state === "withdrawn" ? `Withdrawn: ${shorten(message.text, 120)}` : message.text);
+    setText(this.#name, name);
+    this.#name.hidden = !name || state === "withdrawn";
+    setTime(this.#time, message.ts);
+    this.#updateMeta(state, can, versions);
+  }
+
+  #updateMeta(state, can, versions) {
+    setText(this.#note, NOTES[state]?.(can.has("online")) ?? "");
+    setText(this.#versions, versions ? `${versions} earlier ${versions === 1 ? "version" : "versions"}` : "");
+    this.#resend.hidden = state !== "unsent" && state !== "refused";
+    this.#edit.hidden = !can.has("edit");
+    this.#withdraw.hidden = !can.has("withdraw");
+    this.#sendNow.hidden = !can.has("send-now");
+    this.#meta.hidden = !this.#note.textContent && !this.#versions.textContent;
+    for (const each of [this.#edit, this.#withdraw, this.#sendNow]) each.disabled = !can.has("online");
+  }
+
+  #open() {
+    if (this.#form) return;
+    this.#form = new InlineForm({
+      kind: "words",
+      label: "Your message",
+      value: this.#turn.message.text,
+      save: "Send",
+      done: (text) => this.#save(text),
+      cancel: () => (this.#close(), this.#edit.focus()),
+    });
+    this.#text.replaceWith(this.#form.element);
+    this.element.classList.add("is-edited");
+    this.#form.focus();
+  }
+
+  #save(text) {
+    const { seq, text: before } = this.#turn.message;
+    if (!text.trim()) return "Write something, or withdraw the message.";
+    if (text !== before && !this.#intents.edit(seq, text)) return NO_CONNECTION;
+    this.#close();
+    this.#intents.leave();
+    return "";
+  }
+
+  #close() {
+    this.#form.element.replaceWith(this.#text);
+    this.#form = null;
+    this.element.classList.remove("is-edited");
+  }
+}

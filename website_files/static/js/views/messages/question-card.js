@@ -1,0 +1,134 @@
+/** A question of an agent: who asks, what, and what was answered. An approval is one with other controls. */
+
+import { ApprovalControls } from "./approval-controls.js";
+import { button, h, icon, setText } from "../shared/dom.js";
+import { clock, displayName, shorten } from "../../core/format.js";
+import { InlineForm } from "../shared/inline-form.js";
+import { personName } from "../../core/participants.js";
+import { humanPrompt, repliesTo } from "../../core/prompts.js";
+import { verdict } from "../../core/questions.js";
+
+const NOT_SENT = "There is no connection. Send it again when it is back.";
+const VERDICTS = { approve: "approved it", deny: "denied it", edit: "changed the arguments and approved it" };
+
+export class QuestionCard {
+  #title = h("h3", { class: "question-title" });
+  #prompt = h("p", { class: "question-prompt", dir: "auto" });
+  #controls = null; // there while the question is open
+  #place = h("div", { class: "question-controls" });
+  #note = h("p", { class: "question-note" });
+  #problem = h("p", { class: "field-problem", role: "alert" });
+  #intents;
+
+  /** @param {{answer(requestId: string, answer: object): boolean, leave(): void}} intents `leave` takes the focus */
+  constructor(question, intents) {
+    const { requestId, tool, isPassword } = question;
+    const kind = tool ? "approval" : isPassword ? "password" : "question";
+    this.#intents = intents;
+    this.element = h(
+      "section",
+      { class: `question-card ${tool ? "approval" : ""}`, "data-request": requestId, "data-kind": kind },
+      h("header", {}, icon({ approval: "shield", password: "key", question: "question" }[kind]), this.#title),
+      this.#prompt,
+      this.#place,
+      this.#problem,
+      this.#note,
+    );
+  }
+
+  /** @param {import("../../core/questions.js").Question & {canAnswer: boolean, isOnline: boolean}} question */
+  update(question) {
+    const { state, prompt, tool, error, canAnswer } = question;
+    const isOpen = state === "open";
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-label", titleOf(question));
+    setText(this.#title, titleOf(question));
+    setText(this.#prompt, tool ? "" : humanPrompt(prompt));
+    this.#prompt.hidden = !isOpen || this.#prompt.textContent === "";
+    this.#prompt.title = repliesTo(prompt) ? prompt : "";
+    this.#show(question, isOpen && canAnswer);
+    this.#controls?.update(question);
+    setText(this.#problem, error ?? "");
+    setText(this.#note, isOpen ? openNote(question) : outcome(question));
+  }
+
+  /** Controls that are not needed leave the page, and with them a password. */
+  #show(question, isNeeded) {
+    if (isNeeded === Boolean(this.#controls)) return;
+    const hadFocus = this.#place.contains(document.activeElement);
+    this.#controls?.clear();
+    this.#controls = isNeeded ? this.#newControls(question) : null;
+    this.#place.replaceChildren(...(this.#controls ? [this.#controls.element] : []));
+    if (hadFocus) this.#intents.leave();
+  }
+
+  #newControls(question) {
+    const answer = (given) => this.#answer(question.requestId, given);
+    return question.tool ? new ApprovalControls(answer) : new AnswerControls(question, answer);
+  }
+
+  #answer(requestId, given) {
+    return this.#intents.answer(requestId, given) || !given.isSecret ? "" : NOT_SENT;
+  }
+}
+
+class AnswerControls {
+  #form;
+  #buttons;
+
+  constructor({ choices, labels, isPassword }, answer) {
+    this.#buttons = choices.map((text) => button("outline-button", () => answer({ text }), choiceLabel(text, labels)));
+    this.#form = new InlineForm({
+      kind: isPassword ? "password" : "words",
+      label: isPassword ? "Password" : "Your answer",
+      placeholder: isPassword ? "Password" : choices.length ? "Or write an answer" : "Write an answer",
+      save: "Answer",
+      done: (text) => {
+        if (!text && (isPassword || choices.length)) return "Write something first.";
+        return answer({ text, isSecret: isPassword });
+      },
+    });
+    const row = choices.length ? h("div", { class: "question-choices" }, ...this.#buttons) : null;
+    this.element = h("div", { class: "question-answer" }, row, this.#form.element);
+  }
+
+  update({ sending }) {
+    this.#form.isDisabled = Boolean(sending);
+    for (const each of this.#buttons) each.disabled = Boolean(sending);
+  }
+
+  clear() {
+    this.#form.clear();
+  }
+}
+
+function choiceLabel(text, labels) {
+  return labels[text] || text || "Continue";
+}
+
+/** While it is open, who asks; then, what it was about. */
+function titleOf({ agent, prompt, tool, state }) {
+  const isOpen = state === "open";
+  if (tool) return isOpen ? `${tool.name} waits for your yes` : `Approval of ${tool.name}`;
+  const name = repliesTo(prompt);
+  if (name) return isOpen ? `${name} waits for your reply` : `Reply to ${name}`;
+  const asks = `${displayName(agent)} asks`;
+  return isOpen || !prompt.trim() ? asks : `${asks}: ${shorten(prompt, 80)}`;
+}
+
+function openNote({ sending, canAnswer, isOnline, expires }) {
+  if (!canAnswer) return "Waits for an answer";
+  if (!sending) return expires ? `Open until ${clock(expires)}` : "";
+  return isOnline ? "Sending…" : "Your answer waits for the connection";
+}
+
+/** One line: who answered, and what. */
+function outcome({ state, tool, isPassword, answer, labels }) {
+  if (state === "closed") return "No longer open: the turn ended without an answer";
+  const who = personName(answer.name);
+  if (isPassword || answer.text === null) return `${who} answered`;
+  if (!tool) return `${who}: ${labels[answer.text] || shorten(answer.text, 200) || "Continue"}`;
+  const { choice, reason } = verdict(answer.text);
+  const why = choice === "deny" && reason ? `: ${shorten(reason, 200)}` : "";
+  return `${who} ${VERDICTS[choice] ?? "answered"}${why}`;
+}

@@ -1,0 +1,75 @@
+/** A tool call: what was asked on one line, and all of it when the card is opened. */
+
+import { CopyButton } from "../shared/copy-button.js";
+import { h, icon, setText } from "../shared/dom.js";
+import { compact, pretty } from "../../core/format.js";
+import { pictureOf, thumbnail } from "./image.js";
+import { ProgressBar } from "./progress-bar.js";
+
+const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "Denied", ok: "Done", failed: "Failed" };
+const THUMBNAILS = 3;
+
+export class ToolCard {
+  #name = h("span", { class: "tool-name" });
+  #arguments = h("span", { class: "tool-arguments" });
+  #thumbnails = h("span", { class: "tool-thumbnails" });
+  #state = h("span", { class: "tool-state" });
+  #progress = new ProgressBar();
+  #details = h("div", { class: "tool-details" });
+  #item = null;
+  element = h(
+    "details",
+    { class: "tool-card", ontoggle: () => this.#fill() },
+    h(
+      "summary",
+      {},
+      icon("tool"), this.#name, this.#arguments, this.#thumbnails, this.#state, icon("chevron"), this.#progress.element,
+    ),
+    this.#details,
+  );
+
+  /** @param {import("../../core/session-state.js").ToolCall} item */
+  update(item) {
+    const before = this.#item;
+    this.#item = item;
+    this.element.dataset.state = item.state;
+    setText(this.#name, item.name);
+    setText(this.#arguments, compact(item.arguments));
+    setText(this.#state, STATES[item.state]);
+    this.#progress.update(item.progress);
+    if (before?.parts !== item.parts) this.#thumbnails.replaceChildren(...thumbnails(item));
+    if (!before || before.result !== item.result || before.state !== item.state) this.#fill();
+  }
+
+  /** Results can be long: nobody pays for one that is never looked at. */
+  #fill() {
+    if (!this.element.open) return;
+    const { name, arguments: given, result, parts, state } = this.#item;
+    const pictures = (parts ?? []).filter((part) => part.kind !== "text").map((part) => pictureOf(part, name));
+    const words = pretty(result) || (pictures.length ? "" : outcome(this.#item));
+    this.#details.replaceChildren(
+      section("Arguments", pretty(given) || "None"),
+      words ? section(state === "failed" ? "Error" : "Result", words) : "",
+      ...pictures,
+    );
+  }
+}
+
+function thumbnails({ parts, name }) {
+  const images = (parts ?? []).filter((part) => part.kind === "image");
+  return images.slice(0, THUMBNAILS).map((image) => thumbnail(image, name));
+}
+
+function outcome({ state, result }) {
+  if (state === "running" || state === "waiting") return "Not there yet";
+  return result === null ? "The turn ended before the tool was done" : "Nothing";
+}
+
+function section(title, text) {
+  return h(
+    "section",
+    {},
+    h("header", {}, h("h4", {}, title), new CopyButton(() => text, `Copy ${title.toLowerCase()}`).element),
+    h("pre", { tabindex: 0, "aria-label": title }, text),
+  );
+}

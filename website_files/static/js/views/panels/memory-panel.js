@@ -1,0 +1,90 @@
+/** What agents noted about the person, over all conversations: to be seen, and to be erased. */
+
+import { ConfirmQuestion } from "../shared/confirm-question.js";
+import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
+import { fullTime } from "../../core/format.js";
+import { KeyedList } from "../shared/keyed-list.js";
+
+export class MemoryPanel {
+  #fetch;
+  #erase;
+  #list;
+  #note = h("p", { class: "memory-note", role: "status" });
+  #all = button("text-button memory-all", () => this.#ask(), "Erase all");
+  #foot = h("div", { class: "memory-foot" }, this.#all);
+  #asked = 0; // only the answer to the newest request counts
+
+  /**
+   * @param {() => Promise<{notes: {key: string, value: string, updated: string}[]}>} fetch
+   * @param {(key?: string) => Promise} erase without a key, all of it
+   */
+  constructor(element, fetch, erase) {
+    this.#fetch = fetch;
+    this.#erase = erase;
+    const list = h("ul", { class: "memory-list", "aria-label": "What is remembered about you" });
+    this.#list = new KeyedList(list, () => new Note((key) => this.#remove(key)));
+    element.append(list, this.#note, this.#foot);
+    this.#show([]);
+  }
+
+  async refresh() {
+    const number = ++this.#asked;
+    try {
+      const { notes } = await this.#fetch();
+      if (number === this.#asked) this.#show(notes);
+    } catch (error) {
+      if (number === this.#asked) setText(this.#note, `It cannot be shown at the moment: ${error.message}`);
+    }
+  }
+
+  #show(notes) {
+    this.#list.update(notes);
+    setText(this.#note, notes.length ? "Kept for your name in this browser." : "Nothing yet. It is kept for your name in this browser.");
+    this.#foot.hidden = notes.length < 2;
+  }
+
+  async #remove(key) {
+    try {
+      await this.#erase(key);
+    } catch (error) {
+      if (error.code !== "not_found") return setText(this.#note, error.message);
+    }
+    await this.refresh();
+  }
+
+  #ask() {
+    const question = new ConfirmQuestion({
+      words: "Erase all that is remembered about you?",
+      yes: "Erase",
+      act: async () => {
+        await this.#erase();
+        this.#foot.replaceChildren(this.#all);
+        await this.refresh();
+      },
+      cancel: () => (this.#foot.replaceChildren(this.#all), this.#all.focus()),
+    });
+    this.#foot.replaceChildren(question.element);
+    question.focus();
+  }
+}
+
+class Note {
+  #key = h("span", { class: "memory-key", dir: "auto" });
+  #value = h("span", { class: "memory-value", dir: "auto" });
+  #erase;
+  #name = "";
+  element;
+
+  constructor(erase) {
+    this.#erase = iconButton("memory-erase", "Erase", "cross", () => erase(this.#name));
+    this.element = h("li", {}, h("span", { class: "memory-words" }, this.#key, " ", this.#value), this.#erase);
+  }
+
+  update({ key, value, updated }) {
+    this.#name = key;
+    setText(this.#key, `${key}:`);
+    setText(this.#value, value);
+    this.element.title = fullTime(updated);
+    setAttribute(this.#erase, "aria-label", `Erase ${key}`);
+  }
+}

@@ -1,0 +1,103 @@
+/** The tasks as a checklist: what is done, what goes on, what waits for what. */
+
+import { h, icon, setAttribute, setText } from "../shared/dom.js";
+import { displayName } from "../../core/format.js";
+import { KeyedList } from "../shared/keyed-list.js";
+import { blockers, progress } from "../../core/plan.js";
+
+export class PlanPanel {
+  #element;
+  #count;
+  #bar;
+  #list;
+  #shown = []; // the arguments of the last update
+
+  /** @param {(id: number, status: string) => boolean} tick says whether it was sent */
+  constructor(element, tick) {
+    this.#element = element;
+    this.#count = element.querySelector(".plan-count");
+    this.#bar = element.querySelector(".plan-bar");
+    this.#list = new KeyedList(element.querySelector(".plan-list"), () => new TaskRow(tick));
+  }
+
+  /** @param {import("../../core/plan.js").Task[]} tasks */
+  update(tasks, canTick) {
+    if (this.#shown[0] === tasks && this.#shown[1] === canTick) return;
+    this.#shown = [tasks, canTick];
+    const { done, all } = progress(tasks);
+    this.#element.hidden = all === 0;
+    setText(this.#count, `${done} of ${all}`);
+    this.#bar.max = all || 1;
+    this.#bar.value = done;
+    const title = (id) => tasks.find((task) => task.id === id)?.title;
+    this.#list.update(tasks.map((task) => ({
+      ...task,
+      canTick,
+      blockers: blockers(task, tasks),
+      needs: task.dependsOn.map(title).filter(Boolean),
+    })));
+  }
+}
+
+class TaskRow {
+  #box;
+  #title = h("span", { class: "task-title", dir: "auto" });
+  #note = h("span", { class: "task-note" });
+  #details = h("div", { class: "task-details" });
+  #more;
+  #task = null;
+  element;
+
+  constructor(tick) {
+    this.#box = h("input", {
+      type: "checkbox",
+      class: "task-box",
+      onchange: () => tick(this.#task.id, this.#box.checked ? "done" : "open") || this.#showStatus(),
+    });
+    const lock = h("span", { class: "task-lock" }, icon("lock"));
+    const summary = h("summary", {}, h("span", { class: "task-words" }, this.#title, this.#note), icon("chevron"));
+    this.#more = h("details", { class: "task-more" }, summary, this.#details);
+    this.element = h("li", { class: "task" }, h("span", { class: "task-mark" }, this.#box, lock), this.#more);
+  }
+
+  /** @param {import("../../core/plan.js").Task & {canTick: boolean, blockers: object[], needs: string[]}} task */
+  update(task) {
+    this.#task = task;
+    const { title, status, canTick, blockers: before } = task;
+    this.element.dataset.status = status;
+    this.element.toggleAttribute("data-blocked", before.length > 0);
+    setText(this.#title, title);
+    setText(this.#note, noteOf(task));
+    setAttribute(this.#box, "aria-label", `Done: ${title}`);
+    this.#box.disabled = !canTick;
+    this.#showStatus();
+    this.#details.replaceChildren(...about(task).map(([name, words]) => h("p", { dir: "auto" }, name, words)));
+  }
+
+  #showStatus() {
+    this.#box.checked = this.#task.status === "done";
+    this.#box.indeterminate = this.#task.status === "doing";
+  }
+}
+
+function noteOf({ status, by, author, blockers: before }) {
+  if (status === "done") return by ? `Done by ${who(by)}` : "Done";
+  if (before.length) return `Waits for ${before.map(({ title }) => `“${title}”`).join(", ")}`;
+  if (status === "doing") return by && by !== author ? `${who(by)} is at it` : "In progress";
+  return "";
+}
+
+/** @returns {[Node|string, string][]} what the opened row says */
+function about({ details, needs, author }) {
+  const label = (words) => h("span", { class: "task-label" }, words);
+  return [
+    details && ["", details],
+    needs.length && [label("Depends on "), needs.map((title) => `“${title}”`).join(", ")],
+    author && [label("Added by "), who(author)],
+  ].filter(Boolean);
+}
+
+/** A person is called as they wrote it themselves, an agent by its name put in words. */
+function who(name) {
+  return name === name.toLowerCase() ? displayName(name) : name;
+}

@@ -1,0 +1,75 @@
+/** The column with tasks and files, there only when there are some; where there is little room, a sheet. */
+
+import { setAttribute, setText } from "../shared/dom.js";
+import { device } from "../../transport/storage.js";
+
+const NARROW = matchMedia("(max-width: 1100px)");
+
+export class SidePanel {
+  #app;
+  #element;
+  #toggle;
+  #isWanted = device.get("panel", true); // where there is room
+  #isSheetOpen = false;
+  #hasContent = false;
+
+  constructor(app) {
+    this.#app = app;
+    this.#element = app.querySelector(".side-panel");
+    this.#toggle = app.querySelector(".panel-toggle");
+    this.#toggle.addEventListener("click", () => this.#show(true));
+    this.#element.querySelector(".panel-close").addEventListener("click", () => this.close());
+    app.querySelector(".panel-scrim").addEventListener("click", () => this.close());
+    NARROW.addEventListener("change", () => this.#set());
+    this.#set();
+  }
+
+  get isOpen() {
+    return this.#hasContent && (NARROW.matches ? this.#isSheetOpen : this.#isWanted);
+  }
+
+  get isSheet() {
+    return this.isOpen && NARROW.matches;
+  }
+
+  /** @param {{done: number, all: number}} plan @param {number} fileCount @param {boolean} hasProblem */
+  update(plan, fileCount, hasProblem) {
+    this.#hasContent = plan.all > 0 || fileCount > 0 || hasProblem;
+    if (!this.#hasContent) this.#isSheetOpen = false;
+    setText(this.#toggle.querySelector(".panel-count"), plan.all ? `${plan.done}/${plan.all}` : String(fileCount));
+    const about = [plan.all && `tasks: ${plan.done} of ${plan.all} done`, fileCount && `files: ${fileCount}`];
+    setAttribute(this.#toggle, "aria-label", `Show ${about.filter(Boolean).join(", ")}`);
+    this.#set();
+  }
+
+  close() {
+    this.#show(false);
+  }
+
+  // Internal
+
+  #show(isOpen) {
+    if (NARROW.matches) this.#isSheetOpen = isOpen;
+    else device.set("panel", (this.#isWanted = isOpen));
+    this.#set();
+    if (isOpen) this.#element.querySelector(".panel-close").focus();
+    else if (!this.#toggle.hidden) this.#toggle.focus();
+  }
+
+  #set() {
+    const { isOpen, isSheet } = this;
+    this.#app.dataset.panel = isOpen ? "open" : "closed";
+    this.#element.hidden = !isOpen;
+    this.#toggle.hidden = !this.#hasContent || (isOpen && !isSheet);
+    setAttribute(this.#toggle, "aria-expanded", isOpen);
+    this.#app.toggleAttribute("data-sheet", isSheet);
+    for (const each of this.#app.querySelectorAll(".stage, .sidebar")) setInert(each, isSheet);
+  }
+}
+
+/** What a drawer of the other side made unreachable is left to it. */
+function setInert(element, isInert) {
+  if (element.hasAttribute("data-under-sheet") === isInert) return;
+  element.toggleAttribute("data-under-sheet", isInert);
+  element.inert = isInert;
+}

@@ -1,0 +1,48 @@
+/** Tells a screen reader what has been finished; never each token. */
+
+import { partsOf, withoutImages, wordsOf } from "../../core/content-parts.js";
+import { displayName } from "../../core/format.js";
+import { handoffWords } from "../../core/handoff-words.js";
+import { personName } from "../../core/participants.js";
+import { humanPrompt, repliesTo } from "../../core/prompts.js";
+
+const ENDS = {
+  stopped: "The answer was stopped.",
+  failed: "The answer failed.",
+  interrupted: "The answer was interrupted.",
+};
+
+export class Announcer {
+  #element;
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** @param {{type: string, content: object}} event one that happened just now */
+  happened({ type, content }) {
+    if (type === "text" && content.message_id && !content.within) this.say(said(content));
+    if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));
+    if (type === "input_request") this.say(asked(content));
+    if (type === "error") this.say(content.message);
+    if (type === "turn_completed" && ENDS[content.status]) this.say(ENDS[content.status]);
+  }
+
+  say(text) {
+    if (!text) return;
+    const line = document.createElement("p");
+    line.textContent = text;
+    this.#element.append(line);
+    while (this.#element.children.length > 5) this.#element.firstElementChild.remove();
+  }
+}
+
+function said({ sender, content, operator }) {
+  const words = withoutImages(wordsOf(partsOf(content))).trim();
+  return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
+}
+
+function asked({ agent, prompt = "", tool }) {
+  if (tool) return `${tool.name} waits for your yes.`;
+  return `${repliesTo(prompt) ? "" : `${displayName(agent)} asks: `}${humanPrompt(prompt)}`;
+}

@@ -1,0 +1,80 @@
+/** The first screen: whom to talk to, and what one could ask. */
+
+import { paintAvatar } from "./shared/avatar.js";
+import { h, setAttribute, setText } from "./shared/dom.js";
+import { displayName } from "../core/format.js";
+import { KeyedList } from "./shared/keyed-list.js";
+
+export class Welcome {
+  #element;
+  #agents;
+  #suggestions;
+  #demo;
+  #empty;
+
+  /** @param {{pick(agent: string): void, ask(text: string): void}} intents */
+  constructor(element, intents) {
+    this.#element = element;
+    this.#demo = element.querySelector(".demo-note");
+    this.#empty = element.querySelector(".no-agents");
+    this.#agents = new KeyedList(element.querySelector(".agents"), () => new AgentCard(intents.pick));
+    this.#suggestions = new KeyedList(element.querySelector(".suggestions"), () => new Suggestion(intents.ask));
+  }
+
+  /** @param {{agents: object[], model: object}|null} config */
+  update(isShown, config, picked) {
+    this.#element.hidden = !isShown;
+    if (!isShown) return;
+    const agents = config?.agents ?? [];
+    const suggestions = agents.find((agent) => agent.name === picked)?.suggestions ?? [];
+    this.#agents.update(agents.map((agent) => ({ ...agent, key: agent.name, isPicked: agent.name === picked })));
+    this.#suggestions.update(suggestions.map((text) => ({ key: `${picked} ${text}`, text })));
+    this.#demo.hidden = !config?.model?.demo;
+    this.#empty.hidden = !config || agents.some((agent) => agent.available);
+  }
+}
+
+/** A radio button that looks like a card: arrow keys, names and states come with it. */
+class AgentCard {
+  #radio;
+  #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
+  #name = h("span", { class: "agent-name" });
+  #description = h("span", { class: "agent-description" });
+  #reason = h("span", { class: "agent-reason" });
+
+  constructor(pick) {
+    this.#radio = h("input", { type: "radio", name: "agent", onchange: (event) => pick(event.target.value) });
+    this.element = h(
+      "label",
+      { class: "agent-card" },
+      this.#radio,
+      this.#avatar,
+      h("span", { class: "agent-text" }, this.#name, this.#description, this.#reason),
+    );
+  }
+
+  update({ name, description, available, reason, isPicked }) {
+    paintAvatar(this.#avatar, name);
+    setText(this.#name, displayName(name));
+    setText(this.#description, description ?? "");
+    setText(this.#reason, available ? "" : `Not available: ${reason || "see the server's log"}`);
+    setAttribute(this.#radio, "value", name);
+    this.#radio.disabled = !available;
+    this.#radio.checked = isPicked;
+  }
+}
+
+class Suggestion {
+  #button;
+  #text = "";
+
+  constructor(ask) {
+    this.#button = h("button", { type: "button", class: "suggestion", onclick: () => ask(this.#text) });
+    this.element = h("li", {}, this.#button);
+  }
+
+  update({ text }) {
+    this.#text = text;
+    setText(this.#button, text);
+  }
+}
