@@ -50,11 +50,11 @@ def ask_for_a_human(page: Page, server: Running, model: ModelServer) -> None:
 
 
 def banner(page: Page) -> Locator:
-    return page.locator(".held-banner")
+    return page.locator(".handover-banner")
 
 
 def state_of(page: Page) -> Locator:
-    return page.locator(".held-words")
+    return page.locator(".handover-words")
 
 
 def sit_down(page: Page, server: Running, name: str) -> Page:

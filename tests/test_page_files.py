@@ -181,7 +181,7 @@ def test_a_file_is_deleted_after_a_question(server: Running, page: Page, context
     expect(listed(other)).to_have_count(2)
 
     page.bring_to_front()  # a tab behind another one is slow
-    question = page.locator(".file-list .confirm-question")
+    question = page.locator(".file-list .inline-confirm")
     page.get_by_role("button", name="Delete one.txt").click()
     expect(question).to_contain_text("Delete “one.txt” for everybody?")
     page.keyboard.press("Escape")

@@ -67,7 +67,7 @@ def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelSer
     page.get_by_role("button", name="Erase diet").click()
     expect(notes(page)).to_have_text(["home: <b>Oslo</b>", "pet: a cat"])
     page.get_by_role("button", name="Erase all").click()
-    question = page.locator(".memory .confirm-question")
+    question = page.locator(".memory .inline-confirm")
     question.get_by_role("button", name="Keep").click()
     expect(notes(page)).to_have_count(2)
     page.get_by_role("button", name="Erase all").click()

@@ -333,32 +333,32 @@ def test_a_conversation_is_renamed_exported_found_and_deleted(
     other.goto(page.url)
     for tab in (page, other):
         expect(tab.locator(".topbar-title")).to_have_text("<b>Umbrella</b>")
-        expect(tab.locator(".history li")).to_contain_text(["<b>Umbrella</b>"])
+        expect(tab.locator(".conversation-list li")).to_contain_text(["<b>Umbrella</b>"])
 
     page.bring_to_front()  # a tab behind another one is slow
-    page.locator(".entry").hover()
-    page.locator(".entry-more").click()
+    page.locator(".conversation").hover()
+    page.locator(".conversation-more").click()
     for format in ("markdown", "html", "json"):
         link = page.get_by_role("link", name=f"Export as {format}")
         with page.expect_download() as download:
             link.evaluate("(link) => link.click()")
         assert "weather in Oslo" in Path(download.value.path()).read_text()
         if format != "json":
-            page.locator(".entry-more").click()
+            page.locator(".conversation-more").click()
     page.locator(".search").fill("mock")
-    expect(page.locator(".history .found mark").first).to_have_text(re.compile("mock", re.IGNORECASE))
+    expect(page.locator(".conversation-list .conversation-match mark").first).to_have_text(re.compile("mock", re.IGNORECASE))
     page.locator(".search").fill("nothing of the kind")
-    expect(page.locator(".history-note")).to_contain_text("Nothing found")
+    expect(page.locator(".conversation-list-note")).to_contain_text("Nothing found")
     page.locator(".search").fill("umbr")
-    expect(page.locator(".history .entry-title mark")).to_have_text("Umbrella")
+    expect(page.locator(".conversation-list .conversation-title mark")).to_have_text("Umbrella")
 
-    page.locator(".entry").hover()
-    page.locator(".entry-more").click()
+    page.locator(".conversation").hover()
+    page.locator(".conversation-more").click()
     page.get_by_role("button", name="Delete").click()
-    page.locator(".confirm-question").get_by_role("button", name="Delete").click()
-    expect(page.locator(".history li")).to_have_count(0)
+    page.locator(".inline-confirm").get_by_role("button", name="Delete").click()
+    expect(page.locator(".conversation-list li")).to_have_count(0)
     expect(page.locator(".welcome")).to_be_visible()
-    expect(other.locator(".gone-line")).to_contain_text("This conversation was deleted.")
+    expect(other.locator(".deleted-banner")).to_contain_text("This conversation was deleted.")
 
 
 def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
@@ -371,9 +371,9 @@ def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
     page.locator("#composer textarea").fill("and two")
     answer = page.request.delete(f"{server.page}api/agent-chat/sessions/{session_of(page)}")
     assert answer.ok
-    expect(page.locator(".gone-line")).to_contain_text("This conversation was deleted.")
+    expect(page.locator(".deleted-banner")).to_contain_text("This conversation was deleted.")
     expect(page.locator(".status")).to_have_text(re.compile("Deleted"))
-    expect(page.locator(".history li")).to_have_count(0)
+    expect(page.locator(".conversation-list li")).to_have_count(0)
     for name in ("Send", "Reconnect now"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
     page.locator(".people-button").click()
@@ -381,7 +381,7 @@ def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
     page.get_by_label("Your name").press("Enter")  # which makes a connection anew where there is one
     expect(turn(page, 1)).to_be_visible()
     expect(page.locator(".status")).to_have_attribute("data-status", "deleted")
-    page.locator(".gone-line").get_by_role("button", name="New conversation").click()
+    page.locator(".deleted-banner").get_by_role("button", name="New conversation").click()
     expect(page.locator("#composer textarea")).to_have_value("and two")
     page.locator("#composer textarea").press("Enter")
     finished(page)
@@ -395,9 +395,9 @@ def test_there_are_more_conversations(server: Running, page: Page) -> None:
         answer = page.request.post(f"{server.page}api/agent-chat/sessions", data={"title": f"Number {number}"})
         assert answer.ok
     page.reload()
-    expect(page.locator(".history li")).to_have_count(50)
+    expect(page.locator(".conversation-list li")).to_have_count(50)
     page.get_by_role("button", name="More", exact=True).click()
-    expect(page.locator(".history li")).to_have_count(52)
+    expect(page.locator(".conversation-list li")).to_have_count(52)
     expect(page.get_by_role("button", name="More", exact=True)).to_be_hidden()
 
 

@@ -74,7 +74,7 @@ def agents(folder: Path, **sources: str) -> list[str]:
 
 
 def show(page: Page, level: str) -> None:
-    page.locator(".show-select").select_option(level)
+    page.locator(".detail-select").select_option(level)
 
 
 def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None:
@@ -82,10 +82,10 @@ def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None
     thought = ("reasoning", {"message_id": "r1", "sender": "forecaster", "content": "They want **rain**."})
     page = tell(*a_turn(1, "Oslo?", thought, said("forecaster", "Sunny.")))
 
-    expect(page.locator(".turn-items > *").nth(1)).to_have_class("thought")
-    expect(page.locator(".thought .prose")).to_be_hidden()
+    expect(page.locator(".turn-items > *").nth(1)).to_have_class("reasoning")
+    expect(page.locator(".reasoning .prose")).to_be_hidden()
     page.get_by_text("Thought").click()
-    expect(page.locator(".thought strong")).to_have_text("rain")
+    expect(page.locator(".reasoning strong")).to_have_text("rain")
 
 
 def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> None:
@@ -95,7 +95,7 @@ def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> Non
     model.script(Reply(tokens=tokens, gate_after=(2, thinking)), Reply(tokens=tokens, gate_after=(4, speaking)))
     page.goto(server.page)
     say(page, "Oslo?")
-    thought = turn(page, 1).locator(".thought")
+    thought = turn(page, 1).locator(".reasoning")
     expect(thought.locator(".prose")).to_have_text("Rain or sun?")
     expect(thought).to_contain_text("Thinking…")
     expect(turn(page, 1).locator(".speaker-name")).to_have_text("Forecaster")
@@ -105,12 +105,12 @@ def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> Non
 
     say(page, "Bergen?")
     expect(turn(page, 2).locator(".message").last).to_contain_text("It is")
-    expect(turn(page, 2).locator(".thought .prose")).to_be_hidden()
+    expect(turn(page, 2).locator(".reasoning .prose")).to_be_hidden()
     speaking.set()
     expect(turn(page, 2)).to_have_attribute("data-state", "completed")
     page.reload()
-    expect(page.locator(".thought")).to_have_count(2)
-    expect(page.locator(".thought .prose:visible")).to_have_count(0)
+    expect(page.locator(".reasoning")).to_have_count(2)
+    expect(page.locator(".reasoning .prose:visible")).to_have_count(0)
 
 
 def test_calls_at_once_stand_under_who_made_them(tell: Callable[..., Page]) -> None:
@@ -184,11 +184,11 @@ def test_a_nested_chat_is_one_closed_block(tell: Callable[..., Page]) -> None:
         )
     )
 
-    block = page.locator(".inner-talk")
+    block = page.locator(".nested-chat")
     expect(block).not_to_have_attribute("open", "")
     expect(page.get_by_text("It is short.")).to_be_hidden()
     block.get_by_text("Writer’s inner conversation").click()
-    expect(block.locator(".talk-line")).to_have_text("Writer → Critic")
+    expect(block.locator(".nested-chat-start")).to_have_text("Writer → Critic")
     expect(block.locator(".message")).to_have_count(2)
     expect(block.locator(".speaker-name")).to_have_text(["Writer", "Critic"])
     expect(block.locator(".tool-card")).to_have_attribute("data-state", "ok")
@@ -202,7 +202,7 @@ def test_a_nested_chat_is_open_while_it_goes_on(serve: Serve, model: ModelServer
     model.script(Reply("It is short.", gate_after=(2, gate)))
     page.goto(server.page)
     say(page, "A poem")
-    block = page.locator(".inner-talk")
+    block = page.locator(".nested-chat")
     expect(block.get_by_text("It is")).to_be_visible()
     expect(block.get_by_role("article", name="Critic")).to_have_attribute("data-state", "streaming")
     gate.set()
@@ -229,7 +229,7 @@ def test_hand_overs_are_lines_across(tell: Callable[..., Page]) -> None:
         (4, "handoff", {"from": "Ann", "to": "weather", "reason": "Refunded", "kind": "returned"}),
     )
 
-    expect(page.locator(".ribbon")).to_have_text(
+    expect(page.locator(".handoff-line")).to_have_text(
         [
             "Concierge → Weather: It rained",
             "Weather asks for a person: A refund",

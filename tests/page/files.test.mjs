@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Files } from "../../website_files/static/js/app/files.js";
-import { MAX_BYTES, Uploads } from "../../website_files/static/js/app/uploads.js";
+import { FileList } from "../../website_files/static/js/app/files.js";
+import { MAX_BYTES, UploadQueue } from "../../website_files/static/js/app/files.js";
 
 const file = (path, size = 1) => ({ path, size, modified: "2026-11-21T05:09:42.304Z" });
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -19,7 +19,7 @@ function server() {
 
 test("many changes while the list is being read are one more request", async () => {
   const { asked, fetch } = server();
-  const files = new Files(() => {}, fetch);
+  const files = new FileList(() => {}, fetch);
   files.open("s1");
   for (let i = 0; i < 20; i += 1) files.refresh();
   asked[0].answer(file("a"));
@@ -34,7 +34,7 @@ test("many changes while the list is being read are one more request", async () 
 
 test("the list of a conversation that was left is not shown", async () => {
   const { asked, fetch } = server();
-  const files = new Files(() => {}, fetch);
+  const files = new FileList(() => {}, fetch);
   files.open("s1");
   files.open("s2");
   asked[0].answer(file("of s1"));
@@ -48,7 +48,7 @@ test("the list of a conversation that was left is not shown", async () => {
 
 test("a list that cannot be read says why, and keeps what is known", async () => {
   const { asked, fetch } = server();
-  const files = new Files(() => {}, fetch);
+  const files = new FileList(() => {}, fetch);
   files.open("s1");
   asked[0].answer(file("a"));
   await settled();
@@ -62,7 +62,7 @@ test("a list that cannot be read says why, and keeps what is known", async () =>
 /** A server that takes files when the test says so. */
 function uploading() {
   const sent = [];
-  const uploads = new Uploads(() => {}, ({ name }, progressed) => {
+  const uploads = new UploadQueue(() => {}, ({ name }, progressed) => {
     const done = new Promise((resolve, reject) => sent.push({ name, progressed, take: resolve, refuse: reject }));
     return { done, cancel: () => sent.at(-1).refuse(new Error("Cancelled.")) };
   });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { humanPrompt, repliesTo } from "../../website_files/static/js/core/prompts.js";
+import { humanPrompt, repliesTo } from "../../website_files/static/js/core/questions.js";
 import { sendAnswer, unsentAnswers, verdict } from "../../website_files/static/js/core/questions.js";
 import { isWaiting } from "../../website_files/static/js/core/session-state.js";
 import {

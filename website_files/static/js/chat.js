@@ -1,48 +1,46 @@
-/** Wires the page: what happens goes into the app, and what the app then is, into the views. */
+/** Entry point of the chat page. Connects the model to the views. */
 
-import { Announcer } from "./views/shared/announcer.js";
-import { App } from "./app/chat-app.js";
-import { Composer } from "./views/composer/composer.js";
-import { onceAFrame, setText } from "./views/shared/dom.js";
-import { Follower } from "./views/shared/scroll-follower.js";
-import { FileIntake } from "./views/composer/attachments.js";
-import { FilesPanel } from "./views/panels/files-panel.js";
+import { ChatApp } from "./app/chat-app.js";
 import { displayName } from "./core/format.js";
-import { HeldBanner } from "./views/composer/handover-banner.js";
-import { MemoryPanel } from "./views/panels/memory-panel.js";
-import { showFaults } from "./views/shared/notices.js";
-import { PastList } from "./views/sidebar/conversation-list-view.js";
 import { isViewer, typingLine } from "./core/participants.js";
-import { PeoplePanel } from "./views/panels/people-panel.js";
 import { progress } from "./core/plan.js";
-import { PlanPanel } from "./views/panels/plan-panel.js";
-import { addressed, eraseMemory, fetchMemory } from "./transport/rest-api.js";
 import { isWaiting, runningTurn } from "./core/session-state.js";
-import { ShowSwitch } from "./views/show-switch.js";
-import { SidePanel } from "./views/panels/side-panel.js";
-import { Sidebar } from "./views/sidebar/sidebar.js";
-import { totals } from "./core/usage.js";
-import { StatusChip } from "./views/status-chip.js";
-import { TitleBar } from "./views/topbar.js";
+import { totalSummary } from "./core/usage.js";
+import { readPageAddress } from "./transport/page-address.js";
+import { eraseMemory, fetchMemory } from "./transport/rest-api.js";
+import { FileInput, UploadTray } from "./views/composer/attachments.js";
+import { Composer } from "./views/composer/composer.js";
+import { HandoverBanner } from "./views/composer/handover-banner.js";
 import { Transcript } from "./views/messages/transcript.js";
-import { UploadTray } from "./views/composer/upload-tray.js";
+import { FilesPanel } from "./views/panels/files-panel.js";
+import { MemoryPanel } from "./views/panels/memory-panel.js";
+import { PeoplePanel } from "./views/panels/people-panel.js";
+import { PlanPanel } from "./views/panels/plan-panel.js";
+import { SidePanel } from "./views/panels/side-panel.js";
+import { Announcer } from "./views/shared/announcer.js";
+import { onceAFrame, setText } from "./views/shared/dom.js";
+import { showPageErrors } from "./views/shared/page-errors.js";
+import { ScrollFollower } from "./views/shared/scroll-follower.js";
+import { ConversationListView } from "./views/sidebar/conversation-list-view.js";
+import { Sidebar } from "./views/sidebar/sidebar.js";
+import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
 import { Welcome } from "./views/welcome.js";
 
 const find = (selector) => document.querySelector(selector);
 
-showFaults(find(".notices"));
+showPageErrors(find(".page-errors"));
 
-const app = new App({ changed: onceAFrame(draw), opened, named, happened });
+const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened });
 const announcer = new Announcer(find(".announcer"));
 const wrote = (isWriting) => app.conversation?.wrote(isWriting);
 const composer = new Composer(find("#composer"), { send, stop, wrote });
 const sidebar = new Sidebar(find(".app"), () => open(null));
-const past = new PastList(find(".past"), {
+const conversations = new ConversationListView(find(".conversations"), {
   open,
   rename: (id, title) => app.rename(id, title),
   delete: (id) => app.delete(id).then(() => find(".search").focus()),
-  search: (query) => app.past.search(query),
-  more: () => app.past.more(),
+  search: (query) => app.conversations.search(query),
+  more: () => app.conversations.more(),
 });
 const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
 const people = new PeoplePanel(find(".people-button"), find(".people-panel"), (name) => {
@@ -52,40 +50,40 @@ const people = new PeoplePanel(find(".people-button"), find(".people-panel"), (n
 const memory = new MemoryPanel(find(".memory"), () => fetchMemory(app.name), (key) => eraseMemory(app.name, key));
 const panel = new SidePanel(find(".app"));
 const plan = new PlanPanel(find(".plan"), (id, now) => app.conversation.tick(id, now));
-const intake = new FileIntake(find(".stage"), find(".file-picker"), (given) => (app.attach(given), invite()));
+const fileInput = new FileInput(find(".stage"), find(".file-picker"), (given) => (app.attach(given), focusComposer()));
 const files = new FilesPanel(find(".files"), {
-  choose: () => intake.choose(),
+  choose: () => fileInput.choose(),
   delete: (path) => app.deleteFile(path).then(() => find(".panel-close").focus()),
 });
-const tray = new UploadTray(find(".uploads"), (key) => (app.uploads.dismiss(key), invite()));
-const held = new HeldBanner(find(".held-banner"), () => (app.conversation.handBack(""), invite()));
-const status = new StatusChip(find(".status"), () => (app.reconnect(), composer.focus()));
+const tray = new UploadTray(find(".uploads"), (key) => (app.uploads.dismiss(key), focusComposer()));
+const handover = new HandoverBanner(find(".handover-banner"), () => (app.conversation.handBack(""), focusComposer()));
+const status = new ConnectionStatus(find(".status"), () => (app.reconnect(), composer.focus()));
 const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
-const follower = new Follower(find(".scroller"), find(".scroller-content"), find(".to-end"));
-const show = new ShowSwitch(find(".show-switch"), () => draw());
+const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
+const detail = new DetailSwitch(find(".detail-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
-  stop: () => (stop(), invite()),
-  resend: () => (app.resend(), invite()),
-  retry: () => (app.conversation.retry(), invite()),
+  stop: () => (stop(), focusComposer()),
+  resend: () => (app.resend(), focusComposer()),
+  retry: () => (app.conversation.retry(), focusComposer()),
   edit: (seq, text) => app.conversation.edit(seq, text),
-  withdraw: (turn) => (app.conversation.withdraw(turn), invite()),
+  withdraw: (turn) => (app.conversation.withdraw(turn), focusComposer()),
   answer,
-  leave: invite,
-  startOver: () => (app.startOver(), invite()),
+  refocus: focusComposer,
+  startOver: () => (app.startOver(), focusComposer()),
   dismiss: (key) => (app.conversation.dismiss(key), composer.focus()),
 });
 
-addEventListener("popstate", () => app.showAddressed());
+addEventListener("popstate", () => app.showPageAddress());
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
-addEventListener("focus", () => app.past.refresh());
+addEventListener("focus", () => app.conversations.refresh());
 addEventListener("keydown", pressed);
-find(".attach-button").addEventListener("click", () => intake.choose());
-find(".gone-line button").addEventListener("click", () => (app.startOver(), invite()));
+find(".attach-button").addEventListener("click", () => fileInput.choose());
+find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
 find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
-setInterval(draw, 60_000); // "5 min" ago
+setInterval(draw, 60_000); // keeps "5 min" up to date
 composer.openDraft("draft.new");
-invite();
+focusComposer();
 draw();
 app.start();
 
@@ -94,7 +92,7 @@ app.start();
 function send(text) {
   app.send(text);
   follower.toEnd();
-  invite();
+  focusComposer();
 }
 
 function stop() {
@@ -103,18 +101,18 @@ function stop() {
 
 function answer(requestId, given) {
   const isSent = app.conversation.answer(requestId, given);
-  if (isSent) invite();
+  if (isSent) focusComposer();
   return isSent;
 }
 
 function open(sessionId) {
   app.open(sessionId);
   sidebar.closeDrawer();
-  invite();
+  focusComposer();
 }
 
-/** Not on a phone: the keyboard would cover what was just opened. */
-function invite() {
+/** Focuses the message field, except on phones, where the keyboard would cover what was just opened. */
+function focusComposer() {
   if (matchMedia("(hover: hover)").matches) composer.focus();
 }
 
@@ -125,7 +123,7 @@ function pressed(event) {
   else stop();
 }
 
-// What the app announces
+// Notifications from the app
 
 function opened(sessionId) {
   composer.openDraft(`draft.${sessionId ?? "new"}`);
@@ -141,7 +139,7 @@ function named(sessionId) {
 
 function happened(frame) {
   announcer.happened(frame);
-  follower.tell();
+  follower.contentAdded();
   if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
 }
 
@@ -149,12 +147,12 @@ function draw() {
   const { conversation, config, picked } = app;
   const state = conversation?.state;
   find(".starting").hidden = Boolean(config);
-  find(".app").dataset.role = state?.role ?? (config ? "member" : addressed().role);
+  find(".app").dataset.role = state?.role ?? (config ? "member" : readPageAddress().role);
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
-  find(".show-switch").hidden = !conversation;
-  if (conversation) transcript.update(state, conversation.status, show.level);
-  past.update(app.past, state?.sessionId ?? null);
+  find(".detail-switch").hidden = !conversation;
+  if (conversation) transcript.update(state, conversation.status, detail.level);
+  conversations.update(app.conversations, state?.sessionId ?? null);
   title.update(conversation);
   people.update(state, app.name);
   status.update(app.status);
@@ -165,7 +163,7 @@ function draw() {
 
 function drawModel(model, isTalking, spent) {
   find(".demo-badge").hidden = !model?.demo || !isTalking;
-  const parts = [model?.name ? `Model: ${model.name}` : "", ...(spent ? totals(spent) : [])];
+  const parts = [model?.name ? `Model: ${model.name}` : "", ...(spent ? totalSummary(spent) : [])];
   setText(find(".model-name"), parts.filter(Boolean).join(" · "));
 }
 
@@ -183,10 +181,10 @@ function drawFoot(conversation, config, picked) {
   const isGone = Boolean(state?.isDeleted);
   setText(find(".typing-line"), typingLine(state?.typing ?? []));
   find(".viewer-line").hidden = !isReading || isGone;
-  find(".gone-line").hidden = !isGone;
-  held.update(isGone ? null : state?.held ?? null, !isReading, app.status === "online");
+  find(".deleted-banner").hidden = !isGone;
+  handover.update(isGone ? null : state?.held ?? null, !isReading, app.status === "online");
   tray.update(app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null)));
-  intake.isOpen = app.takesFiles;
+  fileInput.isOpen = app.takesFiles;
   find(".attach-button").disabled = !app.takesFiles;
   composer.update({
     isHidden: isReading || isGone,

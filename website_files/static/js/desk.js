@@ -1,27 +1,27 @@
-/** Wires the operator's desk: what happens goes into the app, and what the app then is, into the views. */
+/** Entry point of the operator's desk. Connects the model to the views. */
 
-import { Announcer } from "./views/shared/announcer.js";
-import { Composer } from "./views/composer/composer.js";
-import { DeskApp } from "./desk/desk-app.js";
-import { DeskList } from "./desk/desk-list.js";
-import { onceAFrame, setText } from "./views/shared/dom.js";
-import { Follower } from "./views/shared/scroll-follower.js";
 import { shorten } from "./core/format.js";
-import { InlineForm } from "./views/shared/inline-form.js";
-import { showFaults } from "./views/shared/notices.js";
-import { OperatorBar } from "./desk/operator-bar.js";
 import { personName, typingLine } from "./core/participants.js";
 import { firstText } from "./core/session-state.js";
-import { StatusChip } from "./views/status-chip.js";
+import { DeskApp } from "./desk/desk-app.js";
+import { DeskList } from "./desk/desk-list.js";
+import { OperatorBar } from "./desk/operator-bar.js";
 import { device } from "./transport/storage.js";
+import { Composer } from "./views/composer/composer.js";
 import { Transcript } from "./views/messages/transcript.js";
+import { Announcer } from "./views/shared/announcer.js";
+import { onceAFrame, setText } from "./views/shared/dom.js";
+import { InlineForm } from "./views/shared/inline-form.js";
+import { showPageErrors } from "./views/shared/page-errors.js";
+import { ScrollFollower } from "./views/shared/scroll-follower.js";
+import { ConnectionStatus } from "./views/topbar.js";
 
 const NAME_CHARS = 100;
-const nothing = () => false; // an operator answers in their own words, and changes nothing of what others said
+const nothing = () => false; // operators only write messages of their own; they don't act on other people's
 
 const find = (selector) => document.querySelector(selector);
 
-showFaults(find(".notices"));
+showPageErrors(find(".page-errors"));
 
 const app = new DeskApp({ changed: onceAFrame(draw), opened, happened });
 const announcer = new Announcer(find(".announcer"));
@@ -35,11 +35,11 @@ const signIn = new InlineForm({
 });
 find(".sign-in-form").append(signIn.element);
 const list = new DeskList(find(".desk-lists"), (id) => app.open(id));
-const status = new StatusChip(find(".status"), () => app.reconnect());
-const follower = new Follower(find(".scroller"), find(".scroller-content"), find(".to-end"));
+const status = new ConnectionStatus(find(".status"), () => app.reconnect());
+const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
   stop: nothing, resend: () => app.conversation.resend(), retry: nothing, edit: nothing, withdraw: nothing,
-  answer: nothing, leave: nothing, startOver: () => app.open(null),
+  answer: nothing, refocus: nothing, startOver: () => app.open(null),
   dismiss: (key) => app.conversation.dismiss(key),
 });
 const composer = new Composer(find("#composer"), {
@@ -51,12 +51,12 @@ const bar = new OperatorBar(find(".operator-bar"), {
   take: () => app.conversation.take(),
   handBack: (note) => app.conversation.handBack(note),
 });
-let before = "none"; // how the open conversation stood when it was drawn last
+let before = "none"; // handover state at the last draw
 
-addEventListener("popstate", () => app.showAddressed());
+addEventListener("popstate", () => app.showPageAddress());
 find(".desk-back").addEventListener("click", () => app.open(null));
 find(".desk-rename").addEventListener("click", () => (app.signOut(), draw(), signIn.focus()));
-setInterval(draw, 30_000); // "5 min" ago
+setInterval(draw, 30_000); // keeps "5 min" up to date
 composer.openDraft("desk.none");
 draw();
 if (app.name) app.start();
@@ -68,7 +68,7 @@ function begin(name) {
   return "";
 }
 
-// What the app announces
+// Notifications from the app
 
 function opened() {
   const id = app.conversation?.state.sessionId;
@@ -81,11 +81,11 @@ function opened() {
 
 function happened(frame) {
   announcer.happened(frame);
-  follower.tell();
+  follower.contentAdded();
 }
 
 function draw() {
-  const { conversation, standing, wanted } = app;
+  const { conversation, handoverState, wanted } = app;
   const state = conversation?.state;
   const waiting = (wanted ?? []).filter((each) => each.state === "waiting").length;
   setText(find("title"), waiting ? `(${waiting}) Desk` : "Desk");
@@ -97,10 +97,10 @@ function draw() {
   setText(find(".desk-others"), others.length ? `Also here: ${others.join(", ")}` : "");
   list.update(wanted, state?.sessionId ?? null, app.name, app.feed.status === "offline");
   status.update(statusNow());
-  drawConversation(conversation, state, standing);
+  drawConversation(conversation, state, handoverState);
 }
 
-function drawConversation(conversation, state, standing) {
+function drawConversation(conversation, state, handoverState) {
   const { about } = app;
   const person = personName(about?.person ?? state?.turns.find(({ message }) => message)?.message.name);
   const title = state && (state.title || about?.title || shorten(firstText(state)));
@@ -111,26 +111,26 @@ function drawConversation(conversation, state, standing) {
   setText(find(".typing-line"), typingLine((state?.typing ?? []).filter((name) => name !== app.name)));
   const isOnline = conversation?.status === "online";
   bar.update({
-    standing,
+    state: handoverState,
     person,
     operator: state?.held?.operator ?? "",
     reason: state?.held?.reason || about?.reason || "",
     isOnline,
   });
   composer.update({
-    isHidden: standing !== "mine",
+    isHidden: handoverState !== "mine",
     placeholder: `Write to ${person}`,
     limit: app.config?.limits?.message_chars ?? Infinity,
-    isReady: standing === "mine",
+    isReady: handoverState === "mine",
     isRunning: false,
     isStopping: false,
   });
-  if (standing !== before && standing === "mine") composer.focus();
-  if (standing !== before && standing === "waiting") bar.focus();
-  before = standing;
+  if (handoverState !== before && handoverState === "mine") composer.focus();
+  if (handoverState !== before && handoverState === "waiting") bar.focus();
+  before = handoverState;
 }
 
-/** The worse of the two connections is what the operator has to know. */
+/** The worse status of the two connections. */
 function statusNow() {
   const { feed, conversation } = app;
   if (conversation?.state.isDeleted) return feed.status === "idle" ? "connecting" : feed.status;

@@ -1,31 +1,30 @@
-/** What is open now: the server's configuration, the picked agent, one conversation or none. Knows no DOM. */
+/** Model of the chat page: the server's configuration, the selected agent and the open conversation. Knows no DOM. */
 
 import { backoff } from "../core/backoff.js";
-import { Conversation } from "./conversation.js";
-import { Files } from "./files.js";
 import * as outbox from "../transport/outbox.js";
-import { Past } from "./conversation-list.js";
+import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
-  addressOf, addressed, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession,
-  socketAddress, uploadFile,
+  createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession, socketAddress, uploadFile,
 } from "../transport/rest-api.js";
 import { device, tab } from "../transport/storage.js";
-import { Uploads } from "./uploads.js";
+import { ConversationList } from "./conversation-list.js";
+import { Conversation } from "./conversation.js";
+import { FileList, UploadQueue } from "./files.js";
 
-const TELLING = new Set([ // what changes the list of conversations
+const LIST_CHANGES = new Set([ // events that change the list of conversations
   "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
 ]);
-const BEGUN = "begun"; // the session that this tab began, while its own address may not have got through
+const BEGUN = "begun"; // key of the session this tab has started; see #findBegun
 
-export class App {
+export class ChatApp {
   config = null;
-  picked = null; // the agent that a new conversation will be with
+  picked = null; // the agent for a new conversation
   /** @type {Conversation|null} */
   conversation = null;
-  past;
+  conversations;
   files;
   uploads;
-  isBeginning = false; // a conversation is being made for files that came before the first message
+  isBeginning = false; // a conversation is being created for files attached before the first message
   #listener;
   #configStatus = "connecting";
   #configTries = 0;
@@ -35,9 +34,9 @@ export class App {
    *   happened(frame: object): void}} listener */
   constructor(listener) {
     this.#listener = listener;
-    this.past = new Past(() => listener.changed(), fetchSessions);
-    this.files = new Files(() => listener.changed(), fetchFiles);
-    this.uploads = new Uploads(() => listener.changed(), ({ sessionId, name, file }, progressed) =>
+    this.conversations = new ConversationList(() => listener.changed(), fetchSessions);
+    this.files = new FileList(() => listener.changed(), fetchFiles);
+    this.uploads = new UploadQueue(() => listener.changed(), ({ sessionId, name, file }, progressed) =>
       uploadFile(sessionId, name, file, this.name, progressed));
   }
 
@@ -52,7 +51,7 @@ export class App {
     return this.conversation ? this.conversation.agent : this.picked;
   }
 
-  /** Whether the person may bring files here now. */
+  /** Whether files can be attached right now. */
   get takesFiles() {
     const { conversation, config, picked, isBeginning } = this;
     if (!conversation) return Boolean(config && picked) && !isBeginning;
@@ -60,7 +59,7 @@ export class App {
     return Boolean(sessionId) && role === "member" && !isDeleted;
   }
 
-  /** What the person is called on this device, "" for nothing. */
+  /** The person's name on this device, or "". */
   get name() {
     return device.get("name", "");
   }
@@ -101,20 +100,20 @@ export class App {
     this.#listener.changed();
   }
 
-  /** Sends to the open conversation; without one, this message begins it. */
+  /** Sends a message to the open conversation, or starts one with it. */
   send(text) {
     if (!this.conversation) this.#begin({ sessionId: null, agent: this.picked, role: "member" });
     this.conversation.send(text);
     this.uploads.clearDone();
   }
 
-  /** Tries again to send what did not get through; what was deleted is gone, so it goes on elsewhere. */
+  /** Retries unsent messages. If the conversation was deleted, they go into a new one. */
   resend() {
     if (this.conversation.state.isDeleted) this.startOver();
     else this.conversation.resend();
   }
 
-  /** Files for the open conversation; without one, they begin it. */
+  /** Uploads files to the open conversation, or starts one for them. */
   async attach(given) {
     try {
       const sessionId = this.conversation?.state.sessionId ?? (await this.#beginWithFiles());
@@ -135,13 +134,13 @@ export class App {
     this.uploads.forget(sessionId, path);
   }
 
-  /** Shows a session, or the first screen, and puts it in the page's address. */
+  /** Opens a session, or the first screen, and updates the page's address. */
   open(sessionId) {
-    if (addressed().sessionId !== sessionId) history.pushState(null, "", addressOf(sessionId));
-    this.showAddressed();
+    if (readPageAddress().sessionId !== sessionId) history.pushState(null, "", chatAddress(sessionId));
+    this.showPageAddress();
   }
 
-  /** Leaves a conversation that takes no more; what was written in it can be sent in the next. */
+  /** Leaves a conversation that has ended and carries unsent text over to a new one. */
   startOver() {
     const { state, agent } = this.conversation;
     const draft = `draft.${state.sessionId}`;
@@ -152,9 +151,9 @@ export class App {
     this.open(null);
   }
 
-  /** Shows what the page's address names: when going back and forth. */
-  showAddressed() {
-    const { sessionId, agent, role } = addressed();
+  /** Opens whatever the page's address names; also called on back and forward. */
+  showPageAddress() {
+    const { sessionId, agent, role } = readPageAddress();
     if (sessionId && sessionId === this.conversation?.state.sessionId) return;
     this.#leave();
     const unsent = sessionId ? null : outbox.load(null)[0];
@@ -166,7 +165,7 @@ export class App {
   async rename(id, title) {
     try {
       await renameSession(id, title, this.name);
-      this.past.rename(id, title);
+      this.conversations.rename(id, title);
     } catch (error) {
       this.#unlessGone(id, error);
     }
@@ -176,7 +175,7 @@ export class App {
     if (this.conversation?.state.sessionId === id) this.open(null);
     try {
       await deleteSession(id);
-      this.past.remove(id);
+      this.conversations.remove(id);
     } catch (error) {
       this.#unlessGone(id, error);
     }
@@ -184,7 +183,7 @@ export class App {
 
   // Internal
 
-  /** What is being written goes along. */
+  /** Creates a conversation for files; the draft moves along. */
   async #beginWithFiles() {
     this.isBeginning = true;
     this.#listener.changed();
@@ -201,10 +200,10 @@ export class App {
     }
   }
 
-  /** Somebody else deleted it: then it only has to leave the list. */
+  /** If somebody else deleted the session, it only has to leave the list. */
   #unlessGone(id, error) {
     if (!["session_unknown", "session_deleted"].includes(error.code)) throw error;
-    this.past.remove(id);
+    this.conversations.remove(id);
   }
 
   #configure(config) {
@@ -214,17 +213,17 @@ export class App {
     const first = this.#available(this.picked) ?? this.#available(config.default_agent) ?? this.#available();
     this.picked = first?.name ?? null;
     this.#setConfigStatus("online");
-    this.past.refresh();
+    this.conversations.refresh();
     if (!isFirst) return;
     this.#findBegun();
-    this.showAddressed();
+    this.showPageAddress();
   }
 
-  /** A reload may overtake the address that a new session has just got: it is found by what this tab remembers. */
+  /** Restores the address of a session that was just started, in case a reload came before the address changed. */
   #findBegun() {
     const begun = tab.get(BEGUN);
     const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
-    if (begun && isReload && !addressed().sessionId) history.replaceState(null, "", addressOf(begun));
+    if (begun && isReload && !readPageAddress().sessionId) history.replaceState(null, "", chatAddress(begun));
   }
 
   #available(name) {
@@ -258,32 +257,32 @@ export class App {
 
   #happened(frame, isLive) {
     if (!isLive) return;
-    if (TELLING.has(frame.type)) this.past.refresh();
+    if (LIST_CHANGES.has(frame.type)) this.conversations.refresh();
     if (frame.type === "file_changed" || hasChanges(frame)) this.files.refresh();
     if (this.conversation.state.isDeleted) this.#forget();
     this.#listener.happened(frame);
   }
 
-  /** It was deleted, perhaps elsewhere: it leaves the list, and has no files. */
+  /** Removes a deleted conversation from the list, and its files. */
   #forget() {
-    this.past.remove(this.conversation.state.sessionId);
+    this.conversations.remove(this.conversation.state.sessionId);
     this.files.open(null);
   }
 
-  /** The address names the session from now on, so that a reload or a second tab shows the same. */
+  /** Puts the session into the page's address, so that a reload or a second tab shows it again. */
   #named({ session_id: sessionId, replaced }) {
-    const { sessionId: before, role } = addressed();
+    const { sessionId: before, role } = readPageAddress();
     this.files.open(sessionId);
-    if (this.past.status === "failed") this.past.refresh(); // the server is back
+    if (this.conversations.status === "failed") this.conversations.refresh(); // the server is back
     if (before === sessionId) return;
     tab.set(BEGUN, sessionId);
-    const change = replaced ? "replaceState" : "pushState"; // "back" from a new conversation is the first screen
-    history[change](null, "", addressOf(sessionId, role));
+    const change = replaced ? "replaceState" : "pushState"; // going back from a new conversation leads to the first screen
+    history[change](null, "", chatAddress(sessionId, role));
     this.#listener.named(sessionId);
   }
 }
 
-/** Of a turn that was stopped, nothing is told but its end. */
+/** Whether the turn changed files. A stopped turn reports them only here. */
 function hasChanges({ type, content }) {
   return type === "turn_completed" && content.code_changes?.length > 0;
 }

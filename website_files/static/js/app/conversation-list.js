@@ -1,22 +1,22 @@
 /**
- * The server's list of conversations, newest first, as far as it was looked at. Knows no DOM.
+ * The server's list of conversations, newest first, with search and paging. Knows no DOM.
  *
  * @typedef {{id: string, title: string, agent: string, updated: string, status: string,
  *   found?: {seq: number, text: string}[]}} Entry
  */
 
 const PAGE = 50;
-const LONGEST = 200; // entries that one request may ask for
+const MAX_PAGE = 200; // entries in one request
 
-export class Past {
+export class ConversationList {
   /** @type {Entry[]} */
   entries = [];
   query = "";
-  next = null; // where the next page begins
+  next = null; // cursor of the next page
   status = "loading"; // or "ready", "failed"
   #changed;
   #fetchPage;
-  #asked = 0; // only the answer to the newest request counts
+  #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
    * @param {() => void} changed
@@ -28,9 +28,9 @@ export class Past {
     this.#fetchPage = fetchPage;
   }
 
-  /** Asks for all that is shown anew. */
+  /** Reloads everything that is shown. */
   async refresh() {
-    const limit = Math.min(Math.max(this.entries.length, PAGE), LONGEST);
+    const limit = Math.min(Math.max(this.entries.length, PAGE), MAX_PAGE);
     await this.#load({ limit }, []);
   }
 
@@ -44,7 +44,7 @@ export class Past {
     await this.#load({ limit: PAGE }, []);
   }
 
-  /** What was deleted is gone before the server's list says so. */
+  /** Removes a deleted conversation without waiting for the server's list. */
   remove(id) {
     this.#show(this.entries.filter((entry) => entry.id !== id));
   }
@@ -68,14 +68,14 @@ export class Past {
     }
   }
 
-  /** One that moved to the top while pages were turned comes twice. */
+  /** Drops duplicates: an entry that moved to the top between two pages comes twice. */
   #show(entries) {
     this.entries = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
     this.#changed();
   }
 }
 
-/** Nothing was said in it, and nobody gave it a name. */
+/** Leaves out conversations without messages that nobody has named. */
 function isWorthShowing({ messages, title }) {
   return messages !== 0 || Boolean(title);
 }

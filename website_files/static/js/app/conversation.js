@@ -1,14 +1,14 @@
 /**
- * One open conversation: its state, its connection, and what still has to get through.
- * Each has its own socket, so what comes late from one that was left can never end up in another.
+ * One open conversation: its state, its connection and its unsent messages.
+ * Each has its own socket, so late frames from one that was left can never end up in another.
  */
 
-import { Connection } from "../transport/connection.js";
-import * as outbox from "../transport/outbox.js";
 import { stopTyping } from "../core/participants.js";
 import { sendAnswer, unsentAnswers } from "../core/questions.js";
 import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "../core/session-state.js";
-import { TypingMemory, TypingSignal } from "./typing.js";
+import { Connection } from "../transport/connection.js";
+import * as outbox from "../transport/outbox.js";
+import { TypingExpiry, TypingSignal } from "./typing.js";
 
 export class Conversation {
   /** @type {import("../core/session-state.js").State} */
@@ -17,22 +17,22 @@ export class Conversation {
   #who;
   #connection;
   #listener;
-  #stopWanted = null; // the turn to stop, until it has ended
+  #stopWanted = null; // number of the turn to stop, until it has ended
   #signal = new TypingSignal((isTyping) => this.#command("typing", { is_typing: isTyping }, { isAnswered: false }));
-  #typists = new TypingMemory((name) => this.#change(stopTyping(this.state, name)));
+  #typists = new TypingExpiry((name) => this.#change(stopTyping(this.state, name)));
 
   /**
    * @param {string} server the WebSocket's address
    * @param {{sessionId: string|null, agent: string|null, role: string}} which
-   * @param {() => string} who the person's name now, "" for none
+   * @param {() => string} who returns the person's current name, or ""
    * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void}}
-   *   listener `confirmed` is told before anything is sent
+   *   listener `confirmed` is called before anything is sent
    */
   constructor(server, { sessionId, agent, role }, who, listener) {
     this.#listener = listener;
     this.#who = who;
     this.agent = agent;
-    const unsent = role === "member" ? outbox.load(sessionId) : []; // else another tab's, whose person may write
+    const unsent = role === "member" ? outbox.load(sessionId) : []; // those of other roles belong to another tab
     this.state = unsent.reduce(write, { ...EMPTY, sessionId, agent, role });
     this.#connection = new Connection(() => this.#address(server), {
       frame: (frame) => this.#receive(frame),
@@ -44,14 +44,14 @@ export class Conversation {
     return this.#connection.status;
   }
 
-  /** The turn whose end was asked for, but has not come yet. */
+  /** Number of the turn being stopped, or null. */
   get stopping() {
     return this.#stopWanted;
   }
 
   // Actions
 
-  /** Also what makes a new name known. One that was deleted stays closed: dialling would begin another. */
+  /** Connects, or reconnects to announce a new name. Never for a deleted session, as that would create another. */
   open() {
     if (!this.state.isDeleted) this.#connection.open();
   }
@@ -73,14 +73,14 @@ export class Conversation {
     this.#post(message);
   }
 
-  /** Tries again to send what is still pending. */
+  /** Sends all pending messages again. */
   resend() {
     this.#change(forgive(this.state));
     if (this.status !== "online") return this.open();
     this.state.pending.forEach((message) => this.#post(message));
   }
 
-  /** What nobody has seen yet can be written on, elsewhere. */
+  /** Withdraws all unsent messages and returns their text. */
   takeBack() {
     const { sessionId, pending } = this.state;
     pending.forEach((message) => outbox.remove(sessionId, message.id));
@@ -88,7 +88,7 @@ export class Conversation {
     return pending.map((message) => message.text).join("\n\n");
   }
 
-  /** @returns {boolean} whether it was sent; an answer that was not is sent later, but a password is kept nowhere */
+  /** @returns {boolean} whether it was sent now. Answers are sent again later, but passwords are never stored. */
   answer(requestId, { text, arguments: changed, isSecret = false }) {
     const sending = isSecret ? { isSecret } : { text, arguments: changed };
     const isSent = this.#command("input_response", { request_id: requestId, text, arguments: changed });
@@ -120,17 +120,17 @@ export class Conversation {
     return this.#command("task", { id: task, status });
   }
 
-  /** An operator answers from now on, instead of the agents. */
+  /** Lets this operator answer instead of the agents. */
   take() {
     return this.#command("take");
   }
 
-  /** The agents go on. The note is what they have to know. */
+  /** Gives the conversation back to the agents, with a note about what they need to know. */
   handBack(note) {
     return this.#command("hand_back", { note });
   }
 
-  /** The person's text changed; nobody is told when nobody else is there. */
+  /** Tells others that the person is typing, if anyone else is present. */
   wrote(isWriting) {
     const others = this.state.participants.reduce((sum, { connections = 1 }) => sum + connections, 0) > 1;
     if (others) this.#signal.wrote(isWriting);
@@ -147,7 +147,7 @@ export class Conversation {
     const given = {
       session: sessionId,
       after: sessionId && lastSeq,
-      agent: this.agent, // also what a new session gets, should this one be gone
+      agent: this.agent, // also for the session that replaces this one if it is gone
       name: this.#who(),
       role: role !== "member" && role,
     };
@@ -169,7 +169,7 @@ export class Conversation {
     this.agent = agent;
     this.#listener.confirmed(content);
     if (wanted !== sessionId) outbox.move(wanted, sessionId, pending);
-    if (!runningTurn(this.state)) this.#stopWanted = null; // a log that starts over has other turns
+    if (!runningTurn(this.state)) this.#stopWanted = null; // after a restarted log the number means another turn
     pending.filter((message) => !message.error).forEach((message) => this.#post(message));
     for (const { requestId, sending } of unsentAnswers(this.state)) {
       this.#command("input_response", { request_id: requestId, ...sending });
@@ -192,7 +192,7 @@ export class Conversation {
   }
 }
 
-/** `crypto.randomUUID` is missing where the page comes over plain http from another computer. */
+/** Fallback for pages served over plain HTTP from another computer, which lack `crypto.randomUUID`. */
 function randomId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

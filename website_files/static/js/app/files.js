@@ -1,18 +1,23 @@
 /**
- * The files of the open conversation, as the server lists them. Knows no DOM.
+ * The files of the open conversation, and uploads to it. Knows no DOM.
  *
- * @typedef {{key: string, path: string, size: number, modified: string}} File
+ * @typedef {{key: string, path: string, size: number, modified: string}} ListedFile
+ * @typedef {{key: string, sessionId: string, name: string, file: File, sent: number,
+ *   state: "waiting"|"running"|"done"|"failed", note: string}} Upload
  */
 
-export class Files {
-  /** @type {File[]} */
+export const MAX_BYTES = 20 * 1024 * 1024; // the server's limit
+
+/** The server's list of files. */
+export class FileList {
+  /** @type {ListedFile[]} */
   entries = [];
-  problem = ""; // why the list could not be read
+  problem = ""; // why the list could not be loaded
   #changed;
   #fetch;
   #id = null; // of the session
   #isAsking = false;
-  #isStale = false; // something changed since it was asked
+  #isStale = false; // something changed since the last request
 
   /**
    * @param {() => void} changed
@@ -23,14 +28,14 @@ export class Files {
     this.#fetch = fetch;
   }
 
-  /** Shows those of a session; of none, nothing. */
+  /** Shows the files of a session; none for null. */
   open(sessionId) {
     if (sessionId !== this.#id) this.#show([], "");
     this.#id = sessionId;
     if (sessionId) this.refresh();
   }
 
-  /** Asks anew; whatever changed a file, the server's list is right. Many changes at once are asked for once. */
+  /** Loads the list again. Calls during a request are combined into one more. */
   async refresh() {
     this.#isStale = true;
     if (this.#isAsking) return;
@@ -39,7 +44,7 @@ export class Files {
     this.#isAsking = false;
   }
 
-  /** What was deleted is gone before the server's list says so. */
+  /** Removes a deleted file without waiting for the server's list. */
   remove(path) {
     this.#show(this.entries.filter((file) => file.path !== path), "");
   }
@@ -54,7 +59,7 @@ export class Files {
     }
   }
 
-  /** One that is as it was stays the same object, and its row is left alone. */
+  /** Keeps the object of an unchanged file, so that its row is left alone. */
   #known(file) {
     const known = this.entries.find(({ path }) => path === file.path);
     const isSame = known && known.size === file.size && known.modified === file.modified;
@@ -66,4 +71,81 @@ export class Files {
     this.problem = problem;
     this.#changed();
   }
+}
+
+let count = 0;
+
+/** Uploads files one after another. */
+export class UploadQueue {
+  /** @type {Upload[]} */
+  entries = [];
+  #changed;
+  #send;
+  #running = null; // { key, cancel }
+
+  /**
+   * @param {() => void} changed
+   * @param {(upload: Upload, progressed: (sent: number) => void) =>
+   *   {done: Promise<{kind: string}>, cancel(): void}} send
+   */
+  constructor(changed, send) {
+    this.#changed = changed;
+    this.#send = send;
+  }
+
+  /** @param {{file: File, name: string, problem?: string}[]} given */
+  add(sessionId, given) {
+    const entries = given.map(({ file, name, problem = problemOf(file) }) => ({
+      key: `upload-${++count}`, sessionId, name, file, sent: 0, state: problem ? "failed" : "waiting", note: problem,
+    }));
+    this.#show([...this.entries, ...entries]);
+    this.#next();
+  }
+
+  /** Removes an upload, cancelling it if it is still running. */
+  dismiss(key) {
+    this.#show(this.entries.filter((each) => each.key !== key));
+    if (this.#running?.key === key) this.#running.cancel();
+  }
+
+  /** Removes finished uploads. */
+  clearDone() {
+    this.#show(this.entries.filter((each) => each.state !== "done"));
+  }
+
+  /** Removes the finished upload of a file that was deleted. */
+  forget(sessionId, path) {
+    const isMeant = (each) => each.sessionId === sessionId && each.name === path && each.state === "done";
+    this.#show(this.entries.filter((each) => !isMeant(each)));
+  }
+
+  async #next() {
+    const upload = this.entries.find(({ state }) => state === "waiting");
+    if (this.#running || !upload) return;
+    const { key } = upload;
+    this.#put(key, { state: "running" });
+    const { done, cancel } = this.#send(upload, (sent) => this.#put(key, { sent }));
+    this.#running = { key, cancel };
+    try {
+      const { kind } = await done;
+      this.#put(key, { state: "done", sent: upload.file.size, note: kind === "modified" ? "Replaced" : "" });
+    } catch (error) {
+      this.#put(key, { state: "failed", note: error.message });
+    }
+    this.#running = null;
+    this.#next();
+  }
+
+  #put(key, change) {
+    this.#show(this.entries.map((each) => (each.key === key ? { ...each, ...change } : each)));
+  }
+
+  #show(entries) {
+    this.entries = entries;
+    this.#changed();
+  }
+}
+
+function problemOf({ size }) {
+  return size > MAX_BYTES ? `Too large: a file may have up to ${MAX_BYTES / 1024 / 1024} MB.` : "";
 }

@@ -1,13 +1,13 @@
-/** Telling others that one writes, and forgetting that others do. */
+/** Typing indicators: sending our own, and expiring those of others. */
 
 const REPEAT = 3_000; // ms
-const FORGET = 6_000; // ms without a repeat
+const EXPIRY = 6_000; // ms without a repeat
 
-/** Says at most every few seconds that the person writes, and once that they stopped. */
+/** Sends at most one signal every few seconds while the person types, and one when they stop. */
 export class TypingSignal {
   #send;
   #now;
-  #said = -Infinity; // when it was last said; -Infinity: not writing
+  #sent = -Infinity; // time of the last signal; -Infinity when not typing
 
   /** @param {(isTyping: boolean) => void} send */
   constructor(send, now = () => Date.now()) {
@@ -15,25 +15,25 @@ export class TypingSignal {
     this.#now = now;
   }
 
-  /** The person changed the text, sent it (then it is empty) or left it. */
+  /** Call whenever the text changes; `isWriting` is false once it is empty. */
   wrote(isWriting) {
-    const wasWriting = this.#said > -Infinity;
+    const wasWriting = this.#sent > -Infinity;
     if (!isWriting && !wasWriting) return;
-    if (isWriting && this.#now() - this.#said < REPEAT) return;
-    this.#said = isWriting ? this.#now() : -Infinity;
+    if (isWriting && this.#now() - this.#sent < REPEAT) return;
+    this.#sent = isWriting ? this.#now() : -Infinity;
     this.#send(isWriting);
   }
 }
 
-/** Somebody whose connection was lost never says that they stopped. */
-export class TypingMemory {
+/** Forgets people who stop sending signals, such as after losing their connection. */
+export class TypingExpiry {
   #forget;
   #timers = new Map();
   #env;
 
   /**
    * @param {(name: string) => void} forget
-   * @param environment what a test puts in place of the browser's own
+   * @param environment replacements for timers, for tests
    */
   constructor(forget, environment = {}) {
     this.#forget = forget;
@@ -47,7 +47,7 @@ export class TypingMemory {
   heard({ name, is_typing: isTyping }) {
     this.#env.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
-    if (isTyping) this.#timers.set(name, this.#env.setTimeout(() => this.#forget(name), FORGET));
+    if (isTyping) this.#timers.set(name, this.#env.setTimeout(() => this.#forget(name), EXPIRY));
   }
 
   clear() {

@@ -1,22 +1,22 @@
 /**
- * What agents and tools say, in parts: AG2 hands on a text, a list of parts, any other value, or nothing. Pure.
+ * Message content as a list of parts. AG2 passes on a string, a list of parts, any other value, or nothing.
  *
  * @typedef {{kind: "text", text: string} | {kind: "image", url: string} | {kind: "remote", url: string}} Part
- *   An image is carried by its address (`data:`); one that lies elsewhere is `remote`: nobody fetches it unasked.
+ *   An `image` is embedded as a `data:` URL. A `remote` one lives on another server and is never fetched unasked.
  */
 
 const OWN_IMAGE = /^data:image\/(?:png|jpe?g|gif|webp|avif|bmp|svg\+xml);base64,/i;
 const WEB = /^https?:\/\//i;
 const KNOWN = new Set(["text", "input_text", "output_text", "image_url", "input_image", "image"]);
 
-/** @returns {Part[]} */
+/** Splits message content into parts. @returns {Part[]} */
 export function partsOf(content) {
   if (Array.isArray(content)) return content.map(partOf);
   if (content === null || content === undefined || content === "") return [];
   return [partOf(content)];
 }
 
-/** A tool's result; tools often hand their list of parts on as JSON text. @returns {Part[]} */
+/** Splits a tool's result into parts; many tools return their list of parts as JSON text. @returns {Part[]} */
 export function resultParts(content) {
   const listed = typeof content === "string" && content.startsWith("[") ? parsed(content) : content;
   const isList = Array.isArray(listed) && listed.some(hasKnownType);
@@ -24,13 +24,13 @@ export function resultParts(content) {
   return typeof content === "string" ? partsOf(content) : [{ kind: "text", text: JSON.stringify(content) ?? "" }];
 }
 
-/** @param {Part[]} parts */
+/** The text of all text parts, as paragraphs. @param {Part[]} parts */
 export function wordsOf(parts) {
   const words = parts.filter((part) => part.kind === "text").map((part) => part.text);
   return words.join("\n\n");
 }
 
-/** What is left of a Markdown text when the images that it carries are only named: to be copied, or read out. */
+/** Replaces embedded images in Markdown with their descriptions, for copying or reading aloud. */
 export function withoutImages(text) {
   return text.replace(/!\[([^\[\]\n]{0,400})\]\(data:[^()\s]*\)/g, "[$1]");
 }
@@ -44,7 +44,7 @@ function partOf(part) {
   return { kind: "text", text: JSON.stringify(part) ?? "" };
 }
 
-/** As models write it (`image_url`), or as MCP's tools do (`data` and `mimeType`). */
+/** Reads the image URL in either shape: `image_url` from models, `data` and `mimeType` from MCP tools. */
 function imageAddress(part) {
   const { type, image_url: given, data, mimeType } = part ?? {};
   if (type === "image" && typeof data === "string") return `data:${mimeType};base64,${data}`;

@@ -1,8 +1,8 @@
 /**
- * A unified diff as lines to show. Pure.
+ * Parses a unified diff into lines to display.
  *
  * @typedef {{kind: "added"|"removed"|"same"|"gap"|"note", before: number|null, after: number|null, text: string}} Line
- *   `before` and `after` are the line's numbers in the old and in the new file.
+ *   `before` and `after` are the line numbers in the old and the new file.
  */
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$/;
@@ -10,7 +10,7 @@ const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$/;
 /** @returns {{added: number, removed: number, lines: Line[]}} */
 export function readDiff(diff) {
   const lines = [];
-  let before = null; // null until the first hunk: what comes before it names the files
+  let before = null; // null until the first hunk; the lines above it only name the files
   let after = 0;
   for (const written of diff.replace(/\n$/, "").split("\n")) {
     const hunk = HUNK.exec(written);

@@ -1,11 +1,11 @@
 /**
- * What happens besides talk and tools, as items of the conversation. Pure.
+ * Turn items for everything other than messages and tool calls: handoffs, file changes, nested chats and raw AG2 events.
  *
  * @typedef {{kind: "handoff", key: string, from: string, to: string, reason: string,
  *   how: "agents"|"wanted"|"taken"|"returned", ts?: string}} Handoff
  * @typedef {{kind: "file", key: string, path: string, how: "created"|"modified"|"deleted", size: number|null, by: string,
- *   isUpload: boolean}} WrittenFile what became of a file in the course of a turn
- * @typedef {{kind: "talk", key: string, from: string, to: string, ts?: string}} Talk the start of a nested chat
+ *   isUpload: boolean}} WrittenFile A file changed during a turn.
+ * @typedef {{kind: "chat-start", key: string, from: string, to: string, ts?: string}} ChatStart The start of a nested chat.
  * @typedef {{kind: "event", key: string, type: string, content: object, ts?: string}} OtherEvent
  */
 
@@ -21,18 +21,19 @@ export function onFileChanged(state, { path = "", kind: how, size, by }, { turn 
   return withItem(state, file, turn);
 }
 
-/** AG2 begins a chat; outside of a nested one it is an event like others. */
+/** Marks the start of a chat within a nested chat; anywhere else it is just another AG2 event. */
 export function onChatBegins(turn, content, ts, event) {
   const { sender, recipient } = content.chat_info ?? content;
   if (!content.within) return onOtherEvent(turn, content, ts, event);
-  return putItem(turn, { kind: "talk", key: `talk-${event.seq}`, from: nameOf(sender), to: nameOf(recipient), ts });
+  const chat = { from: nameOf(sender), to: nameOf(recipient), ts };
+  return putItem(turn, { kind: "chat-start", key: `chat-start-${event.seq}`, ...chat });
 }
 
 export function onOtherEvent(turn, content, ts, { seq, type }) {
   return putItem(turn, { kind: "event", key: `event-${seq}`, type, content, ts });
 }
 
-/** What belongs to no turn stands where it happened, between two of them. */
+/** Adds an item to its turn. One that belongs to no turn is placed between two turns, where it happened. */
 function withItem(state, item, number) {
   if (number) return changeTurn(state, number, (turn) => settled(putMerged(turn, item)));
   const last = state.turns.at(-1);
@@ -40,7 +41,7 @@ function withItem(state, item, number) {
   return { ...state, turns: [...state.turns, { ...settled(newTurn(0, item.key)), items: [item] }] };
 }
 
-/** A file that was made and then written again is still a new one. */
+/** A file created and then modified within the turn still counts as created. */
 function putMerged(turn, item) {
   const known = turn.items.find((each) => each.key === item.key);
   const isNew = known?.how === "created" && item.how === "modified";

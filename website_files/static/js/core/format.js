@@ -1,27 +1,28 @@
-/** Values as people read them. Pure; the time is an argument. */
+/** Formats values and texts for display. The current time is passed in. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** `weather_agent` → `Weather agent` */
+/** Turns an agent's identifier into a name: `weather_agent` → `Weather agent`. */
 export function displayName(name) {
   const words = String(name ?? "").replace(/[_-]+/g, " ").trim();
   return words ? words[0].toUpperCase() + words.slice(1) : "Agent";
 }
 
+/** First character of the display name, for the avatar. */
 export function initial(name) {
   return Array.from(displayName(name))[0];
 }
 
-/** A hue in degrees that stays the same for a name. */
+/** A stable hue in degrees for a name. */
 export function hue(name) {
   let hash = 7;
   for (const character of String(name)) hash = (hash * 31 + character.codePointAt(0)) % 9973;
-  return (hash * 137) % 360; // neighbours land far apart
+  return (hash * 137) % 360; // so that similar names get very different hues
 }
 
-/** @returns {string} the first line, cut at a word where one ends near the limit */
+/** Shortens a text to its first line, breaking at a word boundary if there is one near the limit. */
 export function shorten(text, limit = 60) {
   const line = text.trim().split("\n", 1)[0].replace(/\s+/g, " ");
   const characters = Array.from(line);
@@ -31,16 +32,19 @@ export function shorten(text, limit = 60) {
   return `${end > cut.length / 2 ? cut.slice(0, end) : cut}…`;
 }
 
+/** Time of day; empty for an invalid date. */
 export function clock(ts, locale) {
   const date = new Date(ts);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
 }
 
+/** Full date and time, for tooltips; empty for an invalid date. */
 export function fullTime(ts, locale) {
   const date = new Date(ts);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale, { dateStyle: "full", timeStyle: "medium" });
 }
 
+/** Time since `at`: `now`, `5 min`, `3 h`, `2 d`, then a date. */
 export function ago(at, now = Date.now()) {
   const passed = now - at;
   if (passed < MINUTE) return "now";
@@ -50,6 +54,7 @@ export function ago(at, now = Date.now()) {
   return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
 }
 
+/** Formats a duration: `1.2 s`, `3 min 20 s`. */
 export function duration(ms) {
   if (ms < 1000) return `${Math.max(ms / 1000, 0.1).toFixed(1)} s`;
   if (ms < MINUTE) return `${(ms / 1000).toFixed(1)} s`;
@@ -58,7 +63,7 @@ export function duration(ms) {
 
 const UNITS = ["KB", "MB", "GB"];
 
-/** The size of a file: `870 bytes`, `12 KB`, `3.4 MB`. */
+/** Formats a file size: `870 bytes`, `12 KB`, `3.4 MB`. */
 export function bytes(count) {
   if (count < 1000) return `${count} ${count === 1 ? "byte" : "bytes"}`;
   const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length);
@@ -66,7 +71,7 @@ export function bytes(count) {
   return `${value < 10 && power > 1 ? value.toFixed(1) : Math.round(value)} ${UNITS[power - 1]}`;
 }
 
-/** Arguments on one line: `city: Oslo, days: 3`. */
+/** Summarizes tool arguments on one line: `city: Oslo, days: 3`. */
 export function compact(value, limit = 90) {
   const read = parsed(value);
   const isRecord = read !== null && typeof read === "object" && !Array.isArray(read);
@@ -75,7 +80,7 @@ export function compact(value, limit = 90) {
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
 
-/** JSON laid out to be read; anything else as it is. */
+/** Pretty-prints JSON and returns anything else unchanged, as text. */
 export function pretty(value) {
   const read = parsed(value);
   if (read === null || read === undefined || read === "") return "";
@@ -94,4 +99,30 @@ function parsed(value) {
 function oneLine(value) {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
   return text.replace(/\s+/g, " ").slice(0, 200);
+}
+
+const WORD = /[\p{L}\p{N}]+/gu;
+
+/**
+ * Splits a text into pieces that match the query and pieces that don't, by the rules of the server's search.
+ * @returns {{text: string, isFound: boolean}[]}
+ */
+export function highlight(text, query) {
+  const wanted = (query.match(WORD) ?? []).map(plain);
+  const last = wanted.at(-1);
+  if (!last) return [{ text, isFound: false }];
+  const pieces = [];
+  let end = 0;
+  for (const { 0: word, index } of text.matchAll(WORD)) {
+    if (!wanted.includes(plain(word)) && !plain(word).startsWith(last)) continue;
+    if (index > end) pieces.push({ text: text.slice(end, index), isFound: false });
+    pieces.push({ text: word, isFound: true });
+    end = index + word.length;
+  }
+  return end < text.length ? [...pieces, { text: text.slice(end), isFound: false }] : pieces;
+}
+
+/** Drops accents and case, so that `elan` finds `Élan`. */
+function plain(word) {
+  return word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }

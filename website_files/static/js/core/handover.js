@@ -1,27 +1,31 @@
 /**
- * Who has the conversation: the agents, or a human whom it was handed to. Pure.
+ * Tracks who has the conversation: the agents, or a human operator it was handed over to.
  *
- * @typedef {{state: "waiting"|"taken", operator: string, reason: string, since: string|null, operators: number}} Held
- *   `operators` have their desk open.
+ * @typedef {{state: "waiting"|"taken", operator: string, reason: string, since: string|null, operators: number}} Handover
+ *   `operators` counts those who have the desk open.
  */
+
+import { displayName } from "./format.js";
+import { personName } from "./participants.js";
 
 const NOBODY = "Nobody is there right now; your conversation is kept, and whoever comes will answer here.";
 
-/** The newest of these says who has it; a hand-over between agents changes nothing. */
+/** State after each kind of handoff. A handoff between agents is not listed: it changes nothing here. */
 const STATES = { wanted: "waiting", taken: "taken", returned: null };
 
-/** What is replayed was over before `connection_confirmed` said how it is now. */
+/** Applies a handoff event. Replayed ones are ignored: `connection_confirmed` already reported the current state. */
 export function onHandoff(state, { kind, to, reason = "" }, { seq, ts }) {
   if (!(kind in STATES) || seq <= state.replayUntil) return state;
-  return { ...state, held: STATES[kind] && newHeld(state.held, kind, to, reason, ts) };
+  return { ...state, held: STATES[kind] && newHandover(state.held, kind, to, reason, ts) };
 }
 
+/** Updates how many operators are available. */
 export function onOperators(state, { there = 0 }) {
   return state.held ? { ...state, held: { ...state.held, operators: there } } : state;
 }
 
-/** Who takes a conversation tells nothing of what it is about: that was said by whoever wanted a human. */
-function newHeld(before, kind, to, reason, ts) {
+/** A takeover gives no reason of its own, so the reason for the request is kept. */
+function newHandover(before, kind, to, reason, ts) {
   const isTaken = kind === "taken";
   return {
     state: STATES[kind],
@@ -32,9 +36,22 @@ function newHeld(before, kind, to, reason, ts) {
   };
 }
 
-/** @returns {string} what the person who waits, or talks with an operator, has to know */
-export function heldWords({ state, operator, operators }) {
+/** Tells the person that they are waiting for an operator, or talking to one. */
+export function handoverWords({ state, operator, operators }) {
   if (state === "taken") return `You are talking with ${operator || "a person"}.`;
   if (operators > 0) return "You asked for a person. Somebody is there and will answer soon.";
   return `You asked for a person. ${NOBODY}`;
+}
+
+const WORDS = {
+  agents: ({ from, to }) => `${displayName(from)} → ${displayName(to)}`,
+  wanted: ({ from }) => `${displayName(from)} asks for a person`,
+  taken: ({ to }) => `${personName(to)} took over`,
+  returned: ({ from }) => `${personName(from)} gave the conversation back`,
+};
+
+/** Describes a handoff event in one line. */
+export function handoffWords({ how, from, to, reason }) {
+  const words = WORDS[how]?.({ from, to }) ?? `${from} → ${to}`;
+  return reason ? `${words}: ${reason}` : words;
 }

@@ -1,27 +1,28 @@
 /**
- * A small part of Markdown as plain data; prose.js makes nodes of it. Never HTML, so there is nothing to escape.
- * Works on unfinished text: an open code fence reaches to the end, a mark that is not closed stays as it is written.
- * Every search is bounded, so that no text, however hostile, takes longer than its length.
+ * Parses a subset of Markdown into plain data, which prose.js renders. It never produces HTML, so nothing needs escaping.
+ * Unfinished text is fine: an open code fence runs to the end, and an unclosed mark is left as typed.
+ * Every pattern is bounded, so parsing time stays linear even for hostile input.
  *
  * @typedef {{kind: "text"|"code", text: string} | {kind: "strong"|"em", parts: Inline[]} |
- *   {kind: "link", href: string, parts: Inline[]} | {kind: "image", url: string, alt: string}} Inline An image carries
- *   itself in its address (`data:`); one from elsewhere is a link.
+ *   {kind: "link", href: string, parts: Inline[]} | {kind: "image", url: string, alt: string}} Inline
+ *   An image is embedded as a `data:` URL; one from another server becomes a link.
  * @typedef {{kind: "paragraph", parts: Inline[]} | {kind: "heading", level: number, parts: Inline[]} |
  *   {kind: "code", language: string, text: string} | {kind: "quote", blocks: Block[]} | {kind: "rule"} |
  *   {kind: "table", align: string[], head: Inline[][], rows: Inline[][][]} |
- *   {kind: "list", ordered: boolean, start: number, items: Block[][]}} Block each with `source`, the text it stands for
+ *   {kind: "list", ordered: boolean, start: number, items: Block[][]}} Block
+ *   Each also has its `source` text.
  */
 
-const DEEPEST = 6; // lists in lists, marks in marks
+const DEEPEST = 6; // nesting of lists and of inline marks
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]{0,30})[^`]*$/;
 const HEADING = /^ {0,3}(#{1,6}) +(.+)$/;
 const QUOTE = /^ {0,3}> ?/;
 const RULE = /^ {0,3}(?:-{3,}|\*{3,}|_{3,})\s*$/;
-const COLUMNS = /^\|?(?: *:?-+:? *\|)* *:?-+:? *\|?$/; // the line below a table's head
+const COLUMNS = /^\|?(?: *:?-+:? *\|)* *:?-+:? *\|?$/; // the line below a table header
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)]) +/;
 
-/** @returns {Block[]} */
+/** Parses text into blocks. @returns {Block[]} */
 export function parse(text, depth = 0) {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
   const blocks = [];
@@ -78,7 +79,7 @@ function isItem(line, ordered) {
   return item !== null && !RULE.test(line) && /\d/.test(item[2]) === ordered;
 }
 
-/** Lines of an item are indented; an empty one counts when the next is indented too. */
+/** Whether a line continues a list item: it is indented, or blank with an indented line after it. */
 function belongs(line, next = "") {
   return line.trim() ? /^ {2,}/.test(line) : /^ {2,}\S/.test(next);
 }
@@ -122,8 +123,8 @@ function findFrom(lines, at, test) {
   return at;
 }
 
-const ADDRESS = String.raw`(?:https?:\/\/|mailto:|\/(?![\/\\]))`; // of another page, a mailbox, this server
-const HERE = "https://here.invalid"; // stands for this server's own origin
+const ADDRESS = String.raw`(?:https?:\/\/|mailto:|\/(?![\/\\]))`; // a web page, an e-mail address, or a path on this server
+const HERE = "https://here.invalid"; // placeholder for this server's origin
 
 const MARK = new RegExp(
   [
@@ -139,7 +140,7 @@ const MARK = new RegExp(
   "gi",
 );
 
-/** @returns {Inline[]} */
+/** Parses inline marks in a text. @returns {Inline[]} */
 export function inline(text, depth = 0) {
   if (depth >= DEEPEST) return [{ kind: "text", text }];
   const parts = [];
@@ -163,11 +164,11 @@ function readMark({ 0: whole, groups }, depth) {
   if (em || low) return [{ kind: "em", parts: inner(em ?? low) }, whole.length];
   if (image) return [{ kind: "image", url: image, alt }, whole.length];
   if (href) return [link(href, [{ kind: "text", text: label }], whole), whole.length];
-  const url = bare.replace(/[.,;:!?'")\]*_]+$/, ""); // the end of the sentence is not the end of the address
+  const url = bare.replace(/[.,;:!?'")\]*_]+$/, ""); // punctuation that ends the sentence is not part of the URL
   return [link(url, [{ kind: "text", text: url }], url), url.length];
 }
 
-/** Only the web, mail and this server's own pages, and only what the browser itself can read as an address. */
+/** Links only to http(s), mailto and this server's pages, and only if the browser can parse the URL. */
 function link(href, parts, written) {
   return isSafe(href) ? { kind: "link", href, parts } : { kind: "text", text: written };
 }

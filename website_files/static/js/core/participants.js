@@ -1,7 +1,8 @@
-/** Who is here, who writes, and whose message is whose. Pure. */
+/** Participants of a session: who is present, who is typing, and who wrote which message. */
 
-const NOBODY = "user"; // the name of all who gave none
+const NOBODY = "user"; // the name the server gives to everyone without one
 
+/** Updates who is present; anyone who left is no longer typing. */
 export function onPresence(state, { participants = [] }) {
   const here = new Set(participants.map((each) => each.name));
   return { ...state, participants, typing: state.typing.filter((name) => here.has(name)) };
@@ -25,24 +26,24 @@ export function isMe(state, { name, role }) {
   return name === state.name && role === state.role;
 }
 
-/** As they wrote it themselves. */
+/** Display name of a person, exactly as they entered it. */
 export function personName(name) {
   if (!name) return "Somebody";
   return name === NOBODY ? "User" : name;
 }
 
-/** What nobody put a name to may be changed by everybody. */
+/** Whether this person may edit the message. Anyone may edit an anonymous one. */
 export function isMine(state, message) {
   return !message.name || message.name === state.name || message.name === NOBODY;
 }
 
-/** Names are shown once there is more than one to tell apart. */
+/** Whether to show names: only once there are several to tell apart. */
 export function showsNames(state) {
   const names = state.turns.flatMap((turn) => turn.message?.name ?? []);
   return new Set([...names, ...(state.name ? [state.name] : [])]).size > 1;
 }
 
-/** @returns {string} `Ada is writing…`, `Ada and Ben are writing…`, or nothing */
+/** `Ada is writing…`, `Ada and Ben are writing…`, or an empty string. */
 export function typingLine(names) {
   const [first, second] = names.map(personName);
   if (names.length === 0) return "";

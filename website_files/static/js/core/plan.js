@@ -1,33 +1,33 @@
 /**
- * The tasks of a conversation, folded from its events. Pure.
+ * The task list of a conversation, folded from its events.
  *
  * @typedef {{key: string, id: number, title: string, details: string, dependsOn: number[],
- *   status: "open"|"doing"|"done", author: string, by: string}} Task `author` made it, `by` changed it last.
+ *   status: "open"|"doing"|"done", author: string, by: string}} Task `author` created it, `by` changed it last.
  * @typedef {{turn: number, type: string, content: object}} Change
  */
 
 const NAMES = { title: "title", details: "details", depends_on: "dependsOn", status: "status", by: "by" };
 
-/** For both events: a task was made, or changed. */
+/** Handles both `task_created` and `task_updated`. */
 export function onTask(state, content, { type, turn = 0 }) {
   const change = { type, turn, content };
   return { ...state, planChanges: [...state.planChanges, change], tasks: changed(state.tasks, change) };
 }
 
-/** What turns did to the plan that no longer count is undone; what people did outside of turns stays. */
+/** Undoes the changes made by discarded turns and keeps those that people made outside of turns. */
 export function withoutTurns(state, gone) {
   const planChanges = state.planChanges.filter(({ turn }) => !gone.has(turn));
   if (planChanges.length === state.planChanges.length) return state;
   return { ...state, planChanges, tasks: planChanges.reduce(changed, []) };
 }
 
-/** @returns {Task[]} those that have to be done before this one can be */
+/** Unfinished tasks that this one depends on. @returns {Task[]} */
 export function blockers(task, tasks) {
   if (task.status === "done") return [];
   return tasks.filter((other) => task.dependsOn.includes(other.id) && other.status !== "done");
 }
 
-/** @returns {{done: number, all: number}} */
+/** Number of finished tasks, and of all tasks. @returns {{done: number, all: number}} */
 export function progress(tasks) {
   return { done: tasks.filter((task) => task.status === "done").length, all: tasks.length };
 }

@@ -1,17 +1,19 @@
 /**
- * What agents ask in mid-turn, as items of the turn. The approval of a tool call is such a question, too: it stands
- * right behind its call, which waits for it. Pure.
+ * Questions that agents ask in the middle of a turn, as items of that turn. Approving a tool call is also a question:
+ * it follows the call that is waiting for it.
  *
- * @typedef {{text: string|null, name: string|null, arguments: object|null}} Reply `text` is null for a password.
+ * @typedef {{text: string|null, name: string|null, arguments: object|null}} Reply
+ *   `text` is null for a password.
  * @typedef {{kind: "question", key: string, requestId: string, agent: string|null, prompt: string, isPassword: boolean,
  *   choices: string[], labels: object, tool: object|null, expires: string|null, callKey: string|null,
  *   state: "open"|"answered"|"closed", answer: Reply|null, sending: object|null, error: string|null}} Question
- *   `callKey` is the call that waits for it. `sending` is what was answered here and not yet confirmed:
- *   `{text, arguments}`, or `{isSecret}` for a password, whose text is never kept.
+ *   `callKey` is the tool call waiting for approval. `sending` is an answer the server has not confirmed yet:
+ *   `{text, arguments}`, or `{isSecret}` for a password, whose text is never stored.
  */
 
+import { displayName } from "./format.js";
 import { openCall } from "./tool-calls.js";
-import { putItem, putItemBehind } from "./turns.js";
+import { putItem, insertItemAfter } from "./turns.js";
 
 export function onInputRequest(turn, content) {
   const { request_id: requestId, agent, prompt, password, choices, labels, tool, expires } = content;
@@ -22,7 +24,7 @@ export function onInputRequest(turn, content) {
   };
   const call = tool && openCall(turn, tool.call_id, tool.name);
   if (!call) return putItem(turn, question);
-  return putItemBehind(putItem(turn, { ...call, state: "waiting" }), call.key, { ...question, callKey: call.key });
+  return insertItemAfter(putItem(turn, { ...call, state: "waiting" }), call.key, { ...question, callKey: call.key });
 }
 
 export function onInputResponse(turn, { request_id: requestId, text, name, arguments: changed }) {
@@ -34,18 +36,19 @@ export function onInputResponse(turn, { request_id: requestId, text, name, argum
   return call?.state === "waiting" ? putItem(answered, decided(call, answer)) : answered;
 }
 
-/** The call goes on, perhaps with other arguments, or it never will. */
+/** The call after a verdict: running, perhaps with edited arguments, or denied. */
 function decided(call, answer) {
   const state = verdict(answer.text).choice === "deny" ? "denied" : "running";
   return { ...call, state, arguments: answer.arguments ?? call.arguments };
 }
 
-/** An answer to an approval: `deny, too expensive` is a choice and a reason. */
+/** Splits the answer to an approval into choice and reason: `deny, too expensive`. */
 export function verdict(text) {
   const [, choice, reason] = /^\s*(\w*)[\s,.:;–-]*([^]*)$/.exec(text ?? "");
   return { choice: choice.toLowerCase(), reason: reason.trim() };
 }
 
+/** Closes a question that nobody answered. */
 export function endQuestion(question) {
   return question.state === "open" ? { ...question, state: "closed", sending: null } : question;
 }
@@ -54,22 +57,23 @@ export function isOpenQuestion(item) {
   return item.kind === "question" && item.state === "open";
 }
 
-/** Notes that an answer is on its way, which may be lost: it is so until its `input_response` comes. */
+/** Marks a question as being answered. The answer may get lost, so it stays marked until `input_response` arrives. */
 export function sendAnswer(state, requestId, sending) {
   return changeQuestion(state, requestId, (each) => ({ ...each, sending, error: null }));
 }
 
-/** Answers that a new connection has to hear. */
+/** Questions whose answers have to be sent again over a new connection. */
 export function unsentAnswers(state) {
   const items = state.turns.flatMap((turn) => turn.items);
   return items.filter((item) => isOpenQuestion(item) && item.sending && !item.sending.isSecret);
 }
 
+/** Records why the server rejected an answer. */
 export function refuseAnswer(state, requestId, error) {
   return changeQuestion(state, requestId, (each) => ({ ...each, error, sending: null }));
 }
 
-/** A password that did not arrive is in its field only, to be sent from there again. */
+/** Clears the mark on unsent passwords: only the field still has them, and they must be sent from there again. */
 export function forgetSecrets(state) {
   const secrets = state.turns.flatMap((turn) => turn.items).filter((item) => item.sending?.isSecret);
   return secrets.reduce((each, { requestId }) => sendAnswer(each, requestId, null), state);
@@ -81,4 +85,39 @@ function changeQuestion(state, requestId, change) {
   if (at < 0) return state;
   const turn = state.turns[at];
   return { ...state, turns: state.turns.with(at, putItem(turn, change(turn.items.find(isMeant)))) };
+}
+
+/** AG2's own prompts are written for a terminal; these are the same questions, worded for a page. */
+const STANDARD = [
+  [
+    /^Replying as .+?\. Provide feedback to (.+?)\. Press enter to skip\b/,
+    (name) => `Would you like to say something to ${name}? Otherwise let it continue, or end here.`,
+  ],
+  [
+    /^Please give feedback to (.+?)\. Press enter to skip\b/,
+    (name) => `${name} thinks that it is done. Would you like to say something, let it continue, or end here?`,
+  ],
+  [
+    /^Please give feedback to (.+?)\. Press enter or type 'exit' to stop\b/,
+    (name) => `${name} thinks that it is done. Would you like to say something, or end here?`,
+  ],
+];
+
+/** Rewords AG2's built-in prompts the way a person would ask; returns any other prompt as it is. */
+export function humanPrompt(prompt) {
+  const known = standard(prompt);
+  return known ? known.words(known.name) : prompt.trim();
+}
+
+/** The agent that a built-in AG2 prompt wants a reply to. @returns {string|null} null for any other prompt */
+export function repliesTo(prompt) {
+  return standard(prompt)?.name ?? null;
+}
+
+function standard(prompt) {
+  for (const [pattern, words] of STANDARD) {
+    const found = pattern.exec(prompt);
+    if (found) return { words, name: displayName(found[1]) };
+  }
+  return null;
 }

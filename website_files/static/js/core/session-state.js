@@ -1,47 +1,51 @@
 /**
- * What is shown of one session, folded from the frames of the wire: `(state, event) -> state`.
- * Pure: no DOM, no clock, no storage. What did not change stays the same object, so views can compare by identity.
+ * State of one session, reduced from the frames on the wire: `(state, event) -> state`.
+ * Pure: no DOM, no clock, no storage. Unchanged parts stay the same object, so views can compare by identity.
  *
- * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message What a
- *   person wrote. `error` says why the server refused it.
+ * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message A message
+ *   from a person. `error` says why the server rejected it.
  * @typedef {import("./content-parts.js").Part} Part
- * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null, length: number,
- *   ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean}} Answer What an agent says, or thinks before.
- *   `length` counts code points, as `offset` does; `parts` are there where it is more than text.
+ * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null,
+ *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean}} Answer An agent's message,
+ *   or its reasoning. `length` counts code points, as `offset` does; `parts` is set when there is more than text.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
- *   result: string|null, parts: Part[]|null, progress: import("./progress.js").Progress|null,
+ *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
  * @typedef {{kind: "error", key: string, code: string, message: string}} Failure
  * @typedef {import("./questions.js").Question} Question
  * @typedef {import("./event-items.js").Handoff | import("./event-items.js").WrittenFile |
- *   import("./event-items.js").Talk | import("./event-items.js").OtherEvent} Occurrence
+ *   import("./event-items.js").ChatStart | import("./event-items.js").OtherEvent} Occurrence
  * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
  *   items: (Answer|ToolCall|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
  *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[]}} Turn
- *   `status` is pending (not yet at the server), queued, withdrawn, running, or how the turn was completed. Number 0 is
- *   for what belongs to no turn. `versions` counts what it was before: retried, or edited. Items of a nested chat have
- *   `within`: the agent that holds it.
+ *   `status` is pending (not at the server yet), queued, withdrawn, running, or how the turn was completed. Number 0 is
+ *   for events outside of any turn. `versions` counts earlier versions, retried or edited. Items of a nested chat have
+ *   `within`: the agent that runs it.
  * @typedef {{sessionId: string|null, agent: string|null, title: string, name: string|null,
  *   role: "member"|"viewer"|"operator",
  *   model: object|null, lastSeq: number, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
  *   versions: number, participants: object[], typing: string[], pending: Message[], errors: Failure[],
  *   tasks: import("./plan.js").Task[], planChanges: import("./plan.js").Change[],
- *   held: import("./handover.js").Held|null, isDeleted: boolean, progress: object[], spent: import("./usage.js").Spent}} State
- *   `progress` is of tools whose call is not there yet, `spent` by all turns, also those that no longer count. `gone` are the turns that no longer count, `versions` those that the next message stands for.
+ *   held: import("./handover.js").Handover|null, isDeleted: boolean, progress: object[],
+ *   spent: import("./usage.js").UsageTotal}} State
+ *   `progress` belongs to tools whose call has not arrived yet. `spent` includes discarded turns. `gone` are the numbers
+ *   of discarded turns; `versions` is how many of them the next message replaces.
  */
 
-import { onHandoff, onOperators } from "./handover.js";
 import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
+import { onHandoff, onOperators } from "./handover.js";
 import { onPresence, onTyping, stopTyping } from "./participants.js";
 import { onTask, withoutTurns } from "./plan.js";
-import { onProgress, withProgress } from "./progress.js";
 import {
   endQuestion, forgetSecrets, isOpenQuestion, onInputRequest, onInputResponse, refuseAnswer,
 } from "./questions.js";
-import { NOTHING_SPENT, spend } from "./usage.js";
-import { onToolCall, onExecuteFunction, onExecutedFunction, onToolResponse } from "./tool-calls.js";
-import { endThoughts, onReasoning, streamInto } from "./streaming.js";
-import { changeTurn, finishMessage, newTurn, putItem, settled, within } from "./turns.js";
+import {
+  onExecuteFunction, onExecutedFunction, onProgress, onToolCall, onToolResponse, withProgress,
+} from "./tool-calls.js";
+import {
+  changeTurn, endReasoning, finishMessage, newTurn, onReasoning, putItem, settled, streamInto, within,
+} from "./turns.js";
+import { NO_USAGE, addUsage } from "./usage.js";
 
 /** @type {State} */
 export const EMPTY = Object.freeze({
@@ -49,7 +53,7 @@ export const EMPTY = Object.freeze({
   lastSeq: 0, replayUntil: 0, replaced: null,
   turns: [], gone: new Set(), versions: 0, participants: [], typing: [], pending: [], errors: [],
   tasks: [], planChanges: [], held: null, isDeleted: false,
-  progress: [], spent: NOTHING_SPENT,
+  progress: [], spent: NO_USAGE,
 });
 
 const HANDLERS = new Map(Object.entries({
@@ -62,7 +66,7 @@ const HANDLERS = new Map(Object.entries({
   stream: onStream,
   text: onText,
   reasoning: inTurn(onReasoning),
-  tool_call: withProgress(inTurn((turn, content, ts) => endThoughts(onToolCall(turn, content, ts)))),
+  tool_call: withProgress(inTurn((turn, content, ts) => endReasoning(onToolCall(turn, content, ts)))),
   execute_function: withProgress(inTurn(onExecuteFunction)),
   executed_function: inTurn(onExecutedFunction),
   tool_response: inTurn(onToolResponse),
@@ -81,48 +85,48 @@ const HANDLERS = new Map(Object.entries({
   error: onError,
 }));
 
-/** Folds one frame into the state. An event that was seen before changes nothing. */
+/** Applies one frame to the state. An event that was already seen changes nothing. */
 export function reduce(state, event) {
   if (event.seq && event.seq <= state.lastSeq) return state;
   const counts = event.type === "rewind" || !state.gone.has(event.turn);
   const handler = counts ? HANDLERS.get(event.type) ?? ofKnownTurn(onOtherEvent) : undefined;
   const next = handler ? handler(state, event.content ?? {}, event) : state;
-  const spent = event.type === "turn_completed" ? spend(state.spent, event.content?.usage) : state.spent;
+  const spent = event.type === "turn_completed" ? addUsage(state.spent, event.content?.usage) : state.spent;
   return event.seq ? { ...next, spent, lastSeq: event.seq } : next;
 }
 
-/** Adds what the person wrote here; it is pending until its `user_message` comes back. */
+/** Adds a message written here; it is pending until its `user_message` comes back. */
 export function write(state, message) {
   if (isKnown(state, message.id)) return state;
   return { ...state, pending: [...state.pending, message], errors: [] };
 }
 
-/** Takes away an error that belongs to no turn. */
+/** Removes an error that belongs to no turn. */
 export function dismiss(state, key) {
   return { ...state, errors: state.errors.filter((error) => error.key !== key) };
 }
 
-/** Forgets why messages were refused: they are sent again. */
+/** Clears the errors of rejected messages before they are sent again. */
 export function forgive(state) {
   return { ...state, errors: [], pending: state.pending.map(({ error, ...message }) => message) };
 }
 
-/** The turn that runs now, if one does. */
+/** The running turn, or null. */
 export function runningTurn(state) {
   return state.turns.findLast((turn) => turn.status === "running") ?? null;
 }
 
-/** Whether the running turn waits for a person. */
+/** Whether the running turn is waiting for a person's answer. */
 export function isWaiting(state) {
   return runningTurn(state)?.items.some(isOpenQuestion) ?? false;
 }
 
-/** What the person began with; it names a conversation without a title. */
+/** Text of the first message, which serves as the title of an untitled conversation. */
 export function firstText(state) {
   return (state.turns.find((turn) => turn.message)?.message ?? state.pending[0])?.text ?? "";
 }
 
-/** True for an event that happened while this connection was there, false for one that is replayed. */
+/** Whether an event happened on this connection, rather than being replayed from the log. */
 export function isLive(state, event) {
   return !event.seq || event.seq > state.replayUntil;
 }
@@ -174,9 +178,9 @@ function onStream(state, content) {
 }
 
 function onText(state, content, event) {
-  if (!content.message_id) return state; // the person's own words on their way to the agent
-  const change = inTurn((turn, text, ts) => endThoughts(settled(finishMessage(turn, text, ts))));
-  const known = withoutPending(state, content.message_id); // an operator's word has the id that it was sent with
+  if (!content.message_id) return state; // the person's own message, on its way to the agent
+  const change = inTurn((turn, text, ts) => endReasoning(settled(finishMessage(turn, text, ts))));
+  const known = withoutPending(state, content.message_id); // an operator's message keeps the id it was sent with
   return change(known, content, event);
 }
 
@@ -195,7 +199,7 @@ function onTurnCompleted(turn, { status = "completed", duration_ms: durationMs, 
   };
 }
 
-/** Nothing goes on after the end of a turn, whatever did not come through before it. */
+/** Closes an item when its turn ends, even if its own last event never arrived. */
 function endItem(item) {
   if (item.kind === "question") return endQuestion(item);
   if (item.state === "streaming") return { ...item, state: "partial" };
@@ -203,7 +207,7 @@ function endItem(item) {
   return item;
 }
 
-/** What a message of a rollback takes the place of was another message, not an earlier version of it. */
+/** Discards turns. After a rollback the next message is a different one, not a new version of the old. */
 function onRewind(state, { turns = [], reason }) {
   const gone = new Set([...state.gone, ...turns]);
   const first = state.turns.find((turn) => turns.includes(turn.number));
@@ -218,7 +222,7 @@ function onError(before, { code = "internal", message = "", uuid, id, request_id
   if (seq && turn) return changeTurn(state, turn, (each) => putItem(each, failure));
   const refused = requestId ? refuseAnswer(state, requestId, message) : refuseMessage(state, id, failure);
   if (refused !== state) return refused;
-  if (isDeleted) return state; // which says enough
+  if (isDeleted) return state; // shown by a banner of its own
   return { ...state, errors: [...state.errors.filter((error) => error.code !== code), failure] };
 }
 

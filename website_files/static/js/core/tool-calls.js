@@ -1,10 +1,12 @@
 /**
- * The three events of a tool call (asked for, started, done) as one item of its turn, found by the call's id.
- * Some model servers give every call of a turn the same id: a call that is done is never taken for the next one.
+ * Merges the three events of a tool call (requested, started, finished) into one item, found by the call's id.
+ * Some model servers give all calls of a turn the same id, so a finished call is never matched again.
+ *
+ * @typedef {{done: number, total: number|null, text: string}} Progress
  */
 
 import { resultParts, wordsOf } from "./content-parts.js";
-import { finishMessage, putItem } from "./turns.js";
+import { changeTurn, finishMessage, putItem } from "./turns.js";
 
 export function onToolCall(turn, { message_id: messageId, sender, content, tool_calls: calls }, ts) {
   const spoken = finishMessage(turn, { message_id: messageId, sender, content }, ts);
@@ -23,7 +25,7 @@ export function onExecutedFunction(turn, content, ts) {
   return putItem(turn, ended(open, result, ok !== false));
 }
 
-/** Repeats what is known, except for a call that no function was run for. */
+/** Only adds something new for a call that no function was executed for. */
 export function onToolResponse(turn, { tool_responses: responses }) {
   return (responses ?? []).reduce((each, { tool_call_id: callId, content }) => {
     const open = callId ? openCall(each, callId) : undefined;
@@ -44,7 +46,7 @@ function newCall(turn, callId, name = "tool", given = null, sender = null, ts) {
   return { kind: "tool", key, callId, sender: speaker, name, arguments: given, ...NOTHING_YET, ts };
 }
 
-/** A call that was denied is over, too, but still gets the words that the model is told. */
+/** Finishes a call. A denied one stays denied, but still gets the result that the model is told. */
 function ended(call, content, isGood) {
   const parts = resultParts(content ?? "");
   const isPlain = parts.every((part) => part.kind === "text");
@@ -52,8 +54,38 @@ function ended(call, content, isGood) {
   return { ...call, result: wordsOf(parts), parts: isPlain ? null : parts, progress: null, state };
 }
 
+/** The unfinished call with that id or, without an id, that name. */
 export function openCall(turn, callId, name) {
   const isMeant = (item) => (callId ? item.callId === callId : item.name === name);
   const isOpen = ({ state, result }) => state === "denied" ? result === null : ["running", "waiting"].includes(state);
   return turn.items.find((item) => item.kind === "tool" && isOpen(item) && isMeant(item));
+}
+
+/**
+ * Updates the progress of a running tool. After a reconnect the server sends progress before it replays the log,
+ * so progress without a call waits in the state until the call arrives.
+ */
+export function onProgress(state, content) {
+  const call = callOf(state, content);
+  if (call) return changeTurn(state, content.turn, (turn) => putItem(turn, { ...call, progress: progressOf(content) }));
+  const others = state.progress.filter(({ turn, id }) => turn !== content.turn || id !== content.id);
+  return { ...state, progress: [...others, content] };
+}
+
+/** Wraps a handler that creates calls, so that they pick up any progress waiting for them. */
+export function withProgress(handler) {
+  return (before, content, event) => {
+    const state = handler(before, content, event);
+    if (state.progress.length === 0) return state;
+    return state.progress.reduce(onProgress, { ...state, progress: [] });
+  };
+}
+
+function callOf(state, { turn: number, id, tool }) {
+  const turn = state.turns.find((each) => each.number === number && each.status === "running");
+  return turn && openCall(turn, id, tool);
+}
+
+function progressOf({ done, total, text }) {
+  return { done: Number(done) || 0, total: Number(total) || null, text: text ?? "" };
 }

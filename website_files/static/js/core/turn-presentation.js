@@ -1,20 +1,24 @@
 /**
- * What of a turn is shown, and how it stands together. Pure.
+ * Decides what to show of a turn: the visible items, how they are grouped, and what the person may do with it.
  *
- * @typedef {"final"|"agents"|"tools"|"all"} Level how much people want to see
+ * @typedef {"final"|"agents"|"tools"|"all"} Level how much of the agents' work to show
+ * @typedef {"edit"|"withdraw"|"send-now"|"retry"|"answer"|"named"|"online"} Action `named`: the person's name is shown
  * @typedef {import("./session-state.js").Turn} Turn
  */
 
-/** @type {Level[]} each shows what those before it show, and more */
+import { isMine, isViewer, showsNames } from "./participants.js";
+import { runningTurn } from "./session-state.js";
+
+/** @type {Level[]} in order: each shows more than the one before */
 export const LEVELS = ["final", "agents", "tools", "all"];
 
-/** From which level on something is shown; what is not listed always is. */
-const FROM = { message: "agents", reasoning: "agents", talk: "agents", tool: "tools", event: "all" };
-const QUIET = new Set(["event", "file", "talk"]); // of these alone nobody would call a turn answered
-const HUMAN = "human"; // who answers a turn while a person has the conversation
+/** The lowest level that shows each kind of item. Kinds that are not listed are always shown. */
+const FROM = { message: "agents", reasoning: "agents", "chat-start": "agents", tool: "tools", event: "all" };
+const QUIET = new Set(["event", "file", "chat-start"]); // a turn with nothing else has no answer
+const HUMAN = "human"; // a turn's agent while a person has the conversation
 
-/** @param {Turn} turn @param {Level} level */
-export function arranged(turn, level) {
+/** The blocks to show for a turn at this level. @param {Turn} turn @param {Level} level */
+export function visibleItems(turn, level) {
   const items = turn.items.filter(isShown(turn, level));
   const isOver = turn.status !== "running";
   const blocks = grouped(items, isOver);
@@ -23,7 +27,7 @@ export function arranged(turn, level) {
   return withSpeakers(blocks);
 }
 
-/** Puts a line with the speaker's name where the speaker changes. */
+/** Inserts a line with the speaker's name wherever the speaker changes. */
 export function withSpeakers(items) {
   let last = null;
   return items.flatMap((item) => {
@@ -35,7 +39,7 @@ export function withSpeakers(items) {
   });
 }
 
-/** While a human has the conversation, a message is only passed on: nobody owes it an answer at once. */
+/** Whether the message only went to a human operator, who may answer at any time, outside this turn. */
 export function isPassedOn(turn) {
   return turn.agent === HUMAN;
 }
@@ -55,7 +59,7 @@ function isEmpty(turn) {
   return turn.status === "completed" && turn.message !== null && !hasSaid && !isPassedOn(turn);
 }
 
-/** A nested chat becomes one block, and so do files that were written one after another. */
+/** Groups the items of a nested chat, and files changed in a row, into one block each. */
 function grouped(items, isOver) {
   const blocks = [];
   for (const item of items) {
@@ -66,12 +70,12 @@ function grouped(items, isOver) {
     else blocks.push({ ...block, key: `${block.kind}-${item.key}`, items: [item] });
   }
   const newest = blocks.at(-1);
-  if (newest?.kind === "inner") newest.isLive = !isOver;
+  if (newest?.kind === "nested-chat") newest.isLive = !isOver;
   return blocks;
 }
 
 function blockOf(item) {
-  if (item.within) return { kind: "inner", of: item.within, sender: item.within, ts: item.ts };
+  if (item.within) return { kind: "nested-chat", of: item.within, sender: item.within, ts: item.ts };
   if (item.kind === "file") return { kind: "files", of: `${item.by} ${verb(item)}`, by: item.by, verb: verb(item) };
   return null;
 }
@@ -79,4 +83,46 @@ function blockOf(item) {
 function verb({ how, isUpload }) {
   if (how === "deleted") return "deleted";
   return isUpload ? "added" : "wrote";
+}
+
+/**
+ * Returns a function that lists what the person may do with a turn right now.
+ * @param {import("./session-state.js").State} state
+ * @returns {(turn: import("./session-state.js").Turn) => Action[]}
+ */
+export function turnActions(state, isOnline) {
+  const running = runningTurn(state);
+  const next = state.turns.find((turn) => turn.status === "queued");
+  const isQuiet = !running && !next && !state.held;
+  const last = state.turns.findLast((turn) => turn.number > 0);
+  const always = [showsNames(state) && "named", isOnline && "online"].filter(Boolean);
+  if (isViewer(state)) return () => always;
+
+  return (turn) => {
+    const isOwn = turn.message !== null && isMine(state, turn.message);
+    const waits = turn.status === "queued";
+    const counts = turn.status !== "withdrawn";
+    const can = {
+      edit: isOwn && counts && (waits || turn === running || isQuiet),
+      withdraw: isOwn && waits,
+      "send-now": isOwn && running && turn === next,
+      retry: isQuiet && counts && turn === last && turn.message !== null && !isPassedOn(turn),
+      answer: turn === running,
+    };
+    return [...always, ...Object.keys(can).filter((action) => can[action])];
+  };
+}
+
+/** Caches the view model of each turn until something about it changes, as views compare by identity. */
+export class ShownTurns {
+  #known = new WeakMap(); // turn → { how, shown }
+
+  show(turn, actions, level) {
+    const how = [level, ...actions].join();
+    const known = this.#known.get(turn);
+    if (known?.how === how) return known.shown;
+    const shown = { ...turn, can: new Set(actions), level };
+    this.#known.set(turn, { how, shown });
+    return shown;
+  }
 }

@@ -1,4 +1,4 @@
-/** Small pure helpers to change one turn, or one item of a turn, and leave all others as they are. */
+/** Updates one turn, or one item of a turn, and leaves everything else untouched. */
 
 import { partsOf, wordsOf } from "./content-parts.js";
 
@@ -9,12 +9,12 @@ export function newTurn(number, key = `turn-${number}`) {
   };
 }
 
-/** Nothing more is to come where no message waits for an answer: an operator's word, a hand-over. */
+/** Completes a turn without a message to answer, such as an operator's message or a handoff. */
 export function settled(turn) {
   return turn.status === "queued" && !turn.message ? { ...turn, status: "completed" } : turn;
 }
 
-/** Changes the turn with that number; one that nobody told of yet is made. */
+/** Changes the turn with that number, creating it if it is not known yet. */
 export function changeTurn(state, number, change) {
   const at = state.turns.findLastIndex((turn) => turn.number === number);
   if (at < 0) return { ...state, turns: [...state.turns, change(newTurn(number))] };
@@ -22,18 +22,19 @@ export function changeTurn(state, number, change) {
   return changed === state.turns[at] ? state : { ...state, turns: state.turns.with(at, changed) };
 }
 
-/** Replaces the item with the same key, or adds it at the end. */
+/** Replaces the item with the same key, or appends it. */
 export function putItem(turn, item) {
   const at = turn.items.findIndex((each) => each.key === item.key);
   return { ...turn, items: at < 0 ? [...turn.items, item] : turn.items.with(at, item) };
 }
 
-export function putItemBehind(turn, key, item) {
+/** Inserts an item right after the one with that key. */
+export function insertItemAfter(turn, key, item) {
   const at = turn.items.findIndex((each) => each.key === key) + 1;
   return { ...turn, items: turn.items.toSpliced(at, 0, item) };
 }
 
-/** The whole takes the place of what was streamed. A message that turns out to be empty disappears. */
+/** Replaces a streamed message with the complete one, and removes it if it turns out to be empty. */
 export function finishMessage(turn, { message_id: key, sender, content, partial, operator }, ts) {
   const parts = partsOf(content);
   const text = wordsOf(parts);
@@ -43,22 +44,50 @@ export function finishMessage(turn, { message_id: key, sender, content, partial,
   return putItem(turn, { ...message, state: partial ? "partial" : "done", isOperator: operator === true });
 }
 
-/** Items that are new or changed belong to the nested chat that is held by `agent`. */
+/** Marks new and changed items as part of the nested chat that `agent` runs. */
 export function within(agent, before, turn) {
   if (!agent || turn.items === before.items) return turn;
   const known = new Set(before.items);
   return { ...turn, items: turn.items.map((item) => (known.has(item) ? item : { ...item, within: agent })) };
 }
 
-/** How many Unicode characters there are; JavaScript's own `length` counts some of them twice. */
+/** Counts Unicode characters; `length` counts some of them twice. */
 export function codePoints(text) {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
 }
 
-/** The first `offset` characters of a text that has `length`. */
-export function cutAt(text, length, offset) {
+/** The first `offset` characters of a text of the given `length`. */
+function cutAt(text, length, offset) {
   if (offset >= length) return text;
   return offset === 0 ? "" : Array.from(text).slice(0, offset).join("");
+}
+
+/** Appends a streamed piece of a message or of the reasoning before it. A message ends the reasoning. */
+export function streamInto(turn, { message_id: key, sender, offset = 0, content = "", kind }) {
+  const known = turn.items.find((item) => item.key === key);
+  if (known && known.state !== "streaming") return turn;
+  const before = cutAt(known?.text ?? "", known?.length ?? 0, offset);
+  const length = Math.min(offset, known?.length ?? 0) + codePoints(content);
+  const isReasoning = kind === "reasoning";
+  const item = { ...known, kind: isReasoning ? "reasoning" : "message", key, sender, text: before + content, length };
+  return putItem(isReasoning ? turn : endReasoning(turn), { ...item, state: "streaming" });
+}
+
+/** Replaces streamed reasoning with the complete text, placing it before the message that followed it. */
+export function onReasoning(turn, { message_id: key, sender, content }, ts) {
+  if (typeof content !== "string" || !content.trim()) return turn;
+  const item = { kind: "reasoning", key, sender, text: content, length: 0, state: "done", ts };
+  const isSaid = (each) => each.kind === "message" && each.state === "streaming" && each.sender === sender;
+  const at = turn.items.findIndex(isSaid);
+  const isKnown = turn.items.some((each) => each.key === key);
+  return isKnown || at < 0 ? putItem(turn, item) : { ...turn, items: turn.items.toSpliced(at, 0, item) };
+}
+
+/** Ends reasoning that is still streaming. */
+export function endReasoning(turn) {
+  const isOpen = (item) => item.kind === "reasoning" && item.state === "streaming";
+  if (!turn.items.some(isOpen)) return turn;
+  return { ...turn, items: turn.items.map((item) => (isOpen(item) ? { ...item, state: "done" } : item)) };
 }

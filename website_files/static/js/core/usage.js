@@ -1,15 +1,16 @@
 /**
- * What a conversation has used: tokens read and written, and money where prices are known. Pure.
+ * Token usage and, where prices are known, cost.
  *
- * @typedef {{read: number, written: number, cost: number, isPartial: boolean}} Spent `isPartial`: not every price is known
+ * @typedef {{read: number, written: number, cost: number, isPartial: boolean}} UsageTotal
+ *   `isPartial`: some of the prices are unknown.
  */
 
 import { duration } from "./format.js";
 
-export const NOTHING_SPENT = Object.freeze({ read: 0, written: 0, cost: 0, isPartial: false });
+export const NO_USAGE = Object.freeze({ read: 0, written: 0, cost: 0, isPartial: false });
 
-/** @param {Spent} spent */
-export function spend(spent, usage) {
+/** Adds the usage of one turn to the total. @param {UsageTotal} spent */
+export function addUsage(spent, usage) {
   if (!usage) return spent;
   const { read, written, cost } = readUsage(usage);
   return {
@@ -20,7 +21,10 @@ export function spend(spent, usage) {
   };
 }
 
-/** @returns {{name: string, read: number, written: number, cost: number|null}[]} the most expensive first */
+/**
+ * Usage of each agent, the most expensive first.
+ * @returns {{name: string, read: number, written: number, cost: number|null}[]}
+ */
 export function byAgent({ agents = {} }) {
   const all = Object.entries(agents).map(([name, usage]) => ({ name, ...readUsage(usage) }));
   return all.sort((a, b) => (b.cost ?? 0) - (a.cost ?? 0) || b.read + b.written - a.read - a.written);
@@ -30,7 +34,7 @@ export function readUsage({ prompt_tokens: read = 0, completion_tokens: written 
   return { read, written, cost };
 }
 
-/** @returns {string} `$0.0012`, `$1.50`, or nothing where there is nothing to pay */
+/** Formats a cost: `$0.0012`, `$1.50`, or an empty string for no cost. */
 export function money(cost, digits = cost < 0.01 ? 4 : 2) {
   return cost ? `$${cost.toFixed(digits)}` : "";
 }
@@ -39,8 +43,8 @@ export function count(tokens) {
   return tokens.toLocaleString("en");
 }
 
-/** @returns {string[]} what a turn took: time, tokens, money */
-export function costs({ durationMs, usage }) {
+/** Duration, tokens and cost of a turn. @returns {string[]} */
+export function usageSummary({ durationMs, usage }) {
   const { read, written, cost } = readUsage(usage ?? {});
   return [
     durationMs === null ? "" : duration(durationMs),
@@ -49,8 +53,8 @@ export function costs({ durationMs, usage }) {
   ].filter(Boolean);
 }
 
-/** @returns {string[]} what the whole conversation took */
-export function totals({ read, written, cost, isPartial }) {
+/** Tokens and cost of the whole conversation. @returns {string[]} */
+export function totalSummary({ read, written, cost, isPartial }) {
   const price = money(cost);
   const tokens = read + written;
   return [tokens ? `${count(tokens)} tokens` : "", price && (isPartial ? `at least ${price}` : price)].filter(Boolean);

@@ -1,13 +1,14 @@
-/** What is open on the operator's desk: who sits there, who waits, one conversation or none. Knows no DOM. */
+/** Model of the desk page: the operator, the conversations that need a person, and the open one. Knows no DOM. */
 
 import { backoff } from "../core/backoff.js";
 import { Conversation } from "../app/conversation.js";
-import { DeskFeed } from "./desk-feed.js";
-import { addressed, deskPageOf, fetchConfig, socketAddress } from "../transport/rest-api.js";
+import { readPageAddress, deskPageAddress } from "../transport/page-address.js";
+import { fetchConfig, socketAddress } from "../transport/rest-api.js";
 import { device } from "../transport/storage.js";
+import { DeskFeed } from "./desk-feed.js";
 
 export class DeskApp {
-  /** @type {import("./desk-feed.js").Wanted[]|null} those that want a human; null while nobody told */
+  /** @type {import("./desk-feed.js").Wanted[]|null} conversations that need a person; null until the server has sent them */
   wanted = null;
   /** @type {string[]} */
   operators = [];
@@ -31,22 +32,25 @@ export class DeskApp {
     });
   }
 
-  /** What the operator is called on this device, "" for nobody yet. */
+  /** The operator's name on this device, or "". */
   get name() {
     return device.get("operator", "");
   }
 
-  /** "waiting"; "mine", "other" or "agents" for who has it; "deleted"; "none" while nobody said so. */
-  get standing() {
+  /**
+   * Who has the open conversation: "mine", "other" or "agents"; "waiting" for an operator; "deleted"; "none" while
+   * unknown.
+   */
+  get handoverState() {
     if (!this.conversation || !this.conversation.state.sessionId) return "none";
     const { held, isDeleted, replaced, name } = this.conversation.state;
-    if (isDeleted || replaced) return "deleted"; // what stands for it is nobody's conversation
-    if (name === null) return "none"; // before the server said so
+    if (isDeleted || replaced) return "deleted"; // the session that replaces it is nobody's conversation
+    if (name === null) return "none"; // not confirmed by the server yet
     if (!held) return "agents";
     return held.state === "waiting" ? "waiting" : held.operator === name ? "mine" : "other";
   }
 
-  /** What the list says of the open conversation. */
+  /** The list's entry for the open conversation. */
   get about() {
     return this.wanted?.find(({ id }) => id === this.conversation?.state.sessionId);
   }
@@ -78,15 +82,15 @@ export class DeskApp {
     this.conversation?.open();
   }
 
-  /** Shows a conversation, or none, and puts it in the page's address. */
+  /** Opens a conversation, or none, and updates the page's address. */
   open(sessionId) {
-    if (addressed().sessionId !== sessionId) history.pushState(null, "", deskPageOf(sessionId));
-    this.showAddressed();
+    if (readPageAddress().sessionId !== sessionId) history.pushState(null, "", deskPageAddress(sessionId));
+    this.showPageAddress();
   }
 
-  /** Shows what the page's address names: when going back and forth. */
-  showAddressed() {
-    const { sessionId } = addressed();
+  /** Opens whatever the page's address names; also called on back and forward. */
+  showPageAddress() {
+    const { sessionId } = readPageAddress();
     if (!this.config || sessionId === (this.conversation?.state.sessionId ?? null)) return;
     this.#leave();
     if (sessionId) this.#begin(sessionId);
@@ -103,7 +107,7 @@ export class DeskApp {
       return;
     }
     this.#tries = 0;
-    this.showAddressed();
+    this.showPageAddress();
     this.#listener.changed();
   }
 

@@ -1,12 +1,12 @@
 /**
- * Which conversations want a human, as the server sends it whenever it changes. Comes back by itself. Knows no DOM.
+ * Live list of the conversations that need a person, as an event stream. Reconnects by itself. Knows no DOM.
  *
  * @typedef {{id: string, title: string, agent: string, person: string, state: "waiting"|"taken", operator: string,
  *   reason: string, since: string, last: string}} Wanted
  */
 
 import { backoff } from "../core/backoff.js";
-import { deskAddress } from "../transport/rest-api.js";
+import { deskStreamAddress } from "../transport/rest-api.js";
 
 export class DeskFeed {
   /** "idle", "connecting", "online" or "offline" */
@@ -21,11 +21,11 @@ export class DeskFeed {
     this.#listener = listener;
   }
 
-  /** From now on the operator of that name counts as there. */
+  /** Connects; from then on the operator counts as available. */
   open(name) {
     this.close();
     this.#become("connecting");
-    this.#source = new EventSource(deskAddress(name));
+    this.#source = new EventSource(deskStreamAddress(name));
     this.#source.onopen = () => ((this.#tries = 0), this.#become("online"));
     this.#source.onerror = () => this.#lost(name);
     this.#source.addEventListener("desk", ({ data }) => this.#listener.told(JSON.parse(data)));
@@ -38,7 +38,7 @@ export class DeskFeed {
     this.#become("idle");
   }
 
-  /** The browser tries again by itself, except after an answer that is no stream. */
+  /** Retries if the browser doesn't: it gives up after a response that is not an event stream. */
   #lost(name) {
     this.#become("offline");
     if (this.#source.readyState !== EventSource.CLOSED) return;

@@ -1,11 +1,10 @@
-/** Who waits for a human, and who talks with one. */
+/** The list of people who are waiting for an operator, and of those talking to one. */
 
-import { h, setAttribute, setText } from "../views/shared/dom.js";
 import { ago, displayName, fullTime } from "../core/format.js";
-import { KeyedList } from "../views/shared/keyed-list.js";
-import { follow } from "../views/sidebar/past-entry.js";
 import { personName } from "../core/participants.js";
-import { deskPageOf } from "../transport/rest-api.js";
+import { deskPageAddress } from "../transport/page-address.js";
+import { h, onPlainClick, setAttribute, setText } from "../views/shared/dom.js";
+import { KeyedList } from "../views/shared/keyed-list.js";
 
 const NOBODY = "Nobody waits. Whoever asks for a person appears here at once.";
 const AWAY = "The server does not answer. This list goes on as soon as it does.";
@@ -46,8 +45,8 @@ class DeskEntry {
 
   constructor(open) {
     const head = h("span", { class: "desk-entry-head" }, this.#person, this.#since);
-    this.#link = h("a", { class: "entry desk-entry" }, head, this.#reason, this.#last);
-    this.#link.addEventListener("click", (event) => follow(event, () => open(this.#id)));
+    this.#link = h("a", { class: "conversation desk-entry" }, head, this.#reason, this.#last);
+    this.#link.addEventListener("click", (event) => onPlainClick(event, () => open(this.#id)));
     this.element = h("li", {}, this.#link);
   }
 
@@ -61,7 +60,7 @@ class DeskEntry {
     const whose = operator === name ? "You are talking" : `With ${operator}`;
     setText(this.#reason, state === "taken" ? whose : reason || title || displayName(agent));
     setText(this.#last, last ? `“${last}”` : "");
-    setAttribute(this.#link, "href", deskPageOf(id));
+    setAttribute(this.#link, "href", deskPageAddress(id));
     setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
   }
 }

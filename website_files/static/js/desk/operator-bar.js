@@ -1,4 +1,4 @@
-/** What an operator can do with the open conversation: take it over, hand it back. */
+/** Bar to take over the open conversation, or hand it back to the agents. */
 
 import { button, h, setText } from "../views/shared/dom.js";
 import { InlineForm } from "../views/shared/inline-form.js";
@@ -16,7 +16,7 @@ export class OperatorBar {
   #handBack;
   #person = "";
 
-  /** @param {{take(): void, handBack(note: string): boolean}} intents `handBack` says whether it was sent */
+  /** @param {{take(): void, handBack(note: string): boolean}} intents `handBack` returns whether it was sent */
   constructor(element, { take, handBack }) {
     this.#element = element;
     this.#handBack = handBack;
@@ -24,8 +24,8 @@ export class OperatorBar {
     element.append(h("div", { class: "operator-words" }, this.#title, this.#reason), this.#take, this.#back);
   }
 
-  /** @param {{standing: string, person: string, operator: string, reason: string, isOnline: boolean}} now */
-  update({ standing, person, operator, reason, isOnline }) {
+  /** @param {{state: string, person: string, operator: string, reason: string, isOnline: boolean}} now */
+  update({ state, person, operator, reason, isOnline }) {
     this.#person = person;
     const words = {
       waiting: `${person} waits for a person.`,
@@ -34,14 +34,14 @@ export class OperatorBar {
       agents: "The agents have this conversation.",
       deleted: "This conversation was deleted.",
     };
-    this.#element.hidden = !(standing in words);
-    this.#element.dataset.standing = standing;
-    setText(this.#title, words[standing] ?? "");
-    setText(this.#reason, ["waiting", "mine", "other"].includes(standing) ? reason : "");
-    if (this.#form && standing !== "mine") this.#close();
-    this.#take.hidden = standing !== "waiting" && standing !== "agents";
-    this.#take.className = standing === "waiting" ? "solid-button" : "outline-button";
-    this.#back.hidden = standing !== "mine" || this.#form !== null;
+    this.#element.hidden = !(state in words);
+    this.#element.dataset.state = state;
+    setText(this.#title, words[state] ?? "");
+    setText(this.#reason, ["waiting", "mine", "other"].includes(state) ? reason : "");
+    if (this.#form && state !== "mine") this.#close();
+    this.#take.hidden = state !== "waiting" && state !== "agents";
+    this.#take.className = state === "waiting" ? "solid-button" : "outline-button";
+    this.#back.hidden = state !== "mine" || this.#form !== null;
     this.#take.disabled = this.#back.disabled = !isOnline;
   }
 

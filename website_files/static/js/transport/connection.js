@@ -1,17 +1,17 @@
 /**
- * One WebSocket that comes back by itself. It knows when to dial and when to wait, not what frames mean,
- * except for the two that decide about dialling: `connection_confirmed` and an `error` before it.
+ * A WebSocket that reconnects by itself. It decides when to dial and when to wait, and looks into two frames only,
+ * as they affect dialling: `connection_confirmed`, and an `error` that comes before it.
  *
- * Status: "idle" (never opened), "connecting", "online", "offline" (will try again), "refused" (will not).
+ * Status: "idle" (never opened), "connecting", "online", "offline" (will retry), "refused" (will not).
  */
 
 import { backoff } from "../core/backoff.js";
 
-const DIAL_TIME = 10_000; // ms a connection may take before it is tried again
-const ANSWER_TIME = 15_000; // ms of silence after something was sent that mean: nobody is there
-const UNLIKELY = 3; // so many tries count as made when the browser says that there is no network
+const DIAL_TIME = 10_000; // ms until an attempt counts as failed
+const ANSWER_TIME = 15_000; // ms without any reply to a command until the connection counts as lost
+const UNLIKELY = 3; // tries counted as failed when the browser reports that it is offline
 const PULSE = 10_000; // ms
-const SLEPT = 150_000; // ms between two pulses that mean: the computer slept, and the socket may be dead without a word
+const SLEPT = 150_000; // ms between two pulses that mean the computer was asleep and the socket may be dead
 
 export class Connection {
   status = "idle";
@@ -23,9 +23,9 @@ export class Connection {
   #lastPulse = 0;
 
   /**
-   * @param {() => string} address where to dial now; asked anew every time, as the cursor moves
+   * @param {() => string} address read before every attempt, because it contains the cursor
    * @param {{frame(frame: object): void, status(status: string): void}} listener
-   * @param environment what a test puts in place of the browser's own
+   * @param environment replacements for timers and sockets, for tests
    */
   constructor(address, listener, environment = {}) {
     this.address = address;
@@ -42,7 +42,7 @@ export class Connection {
 
   // Actions
 
-  /** Dials now, whatever is there or is being waited for. */
+  /** Connects at once, dropping any current connection or attempt. */
   open() {
     this.#drop();
     this.#tries = 0;
@@ -58,7 +58,7 @@ export class Connection {
     this.#become("idle");
   }
 
-  /** @returns {boolean} whether the frame was handed to the network; that it arrived is for its answer to say */
+  /** @returns {boolean} whether the frame was passed to the network; only a reply proves that it arrived */
   send(frame, { isAnswered = true } = {}) {
     if (this.status !== "online") return false;
     this.#socket.send(JSON.stringify(frame));
@@ -66,7 +66,7 @@ export class Connection {
     return true;
   }
 
-  /** The browser lost its network: waiting for a time-out would only hide it. */
+  /** Reports the loss at once instead of waiting for a timeout. */
   networkLost() {
     if (this.status === "idle" || this.status === "refused") return;
     this.#tries = Math.max(this.#tries, UNLIKELY);
@@ -79,7 +79,7 @@ export class Connection {
 
   // Internal
 
-  /** A try of its own leaves the status as it is: one that flickers tells nobody anything. */
+  /** Automatic retries leave the status alone, so that it doesn't flicker. */
   #dial() {
     this.#isConfirmed = this.#isRefused = false;
     const socket = (this.#socket = this.env.dial(this.address()));
@@ -114,7 +114,7 @@ export class Connection {
   #drop() {
     for (const name of ["dial", "retry", "answer"]) this.#clear(name);
     const socket = this.#socket;
-    this.#socket = null; // first: what this socket still says is no longer heard
+    this.#socket = null; // first, so that its last events are ignored
     socket?.close();
   }
 

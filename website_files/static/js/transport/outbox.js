@@ -1,14 +1,14 @@
 /**
- * Messages that the server has not confirmed, kept over a reload. One entry a message, so that two tabs on one session
- * never overwrite each other's; a message that both send counts once, by its id. What was written before its session
- * had an id belongs to this tab alone.
+ * Messages the server has not confirmed yet, kept across reloads. Each is stored under its own key, so that two tabs
+ * with the same session never overwrite each other's; if both send one, the server recognizes it by its id.
+ * Messages written before the session has an id belong to this tab alone.
  *
  * @typedef {import("../core/session-state.js").Message & {agent?: string}} Unsent
  */
 
 import { device, tab } from "./storage.js";
 
-/** @returns {Unsent[]} in the order they were written */
+/** Loads a session's unsent messages, oldest first. @returns {Unsent[]} */
 export function load(sessionId) {
   const store = storeOf(sessionId);
   const messages = store.keys(prefix(sessionId)).map((key) => store.get(key));
@@ -23,7 +23,7 @@ export function remove(sessionId, id) {
   storeOf(sessionId).remove(prefix(sessionId) + id);
 }
 
-/** The messages belong to another session now: a new one got its id, or one that is gone was replaced. */
+/** Moves messages to another session: a new one that got its id, or one that replaces a lost session. */
 export function move(from, to, messages) {
   for (const message of messages) {
     add(to, message);

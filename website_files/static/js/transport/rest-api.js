@@ -1,8 +1,8 @@
-/** What the page asks the server over HTTP, and where its WebSocket is. */
+/** Client for the server's REST API, and the addresses of its files, event stream and WebSocket. */
 
 const API = "/api/agent-chat";
 const SESSIONS = `${API}/sessions`;
-const PATIENCE = 10_000; // ms
+const TIMEOUT = 10_000; // ms
 
 /** @returns {Promise<{ws_port: number, model: object, default_agent: string, agents: object[], limits: object}>} */
 export function fetchConfig() {
@@ -45,7 +45,7 @@ export function deleteFile(id, path, name) {
 }
 
 /**
- * Sends a file; how far it has got is told to `progressed`, which `fetch` could not say.
+ * Uploads a file. Uses XMLHttpRequest, because `fetch` cannot report progress.
  * @returns {{done: Promise<{path: string, kind: string, size: number}>, cancel(): void}}
  */
 export function uploadFile(id, path, file, name, progressed) {
@@ -63,45 +63,24 @@ export function uploadFile(id, path, file, name, progressed) {
   return { done, cancel: () => sending.abort() };
 }
 
-/** @returns {Promise<{notes: {key: string, value: string, updated: string}[]}>} what agents noted about this person */
+/** Notes that agents keep about this person. @returns {Promise<{notes: {key: string, value: string, updated: string}[]}>} */
 export function fetchMemory(name) {
   return request(`${API}/memory${as(name)}`);
 }
 
-/** Without a key, all of it. */
+/** Erases one note or, without a key, all of them. */
 export function eraseMemory(name, key) {
   const path = key === undefined ? "" : `/${encodeURIComponent(key)}`;
   return request(`${API}/memory${path}${as(name)}`, { method: "DELETE" });
 }
 
-/** The stream that tells which conversations wait for a human; whoever reads it counts as there. */
-export function deskAddress(name) {
+/** Event stream of the conversations that need a person. Whoever reads it counts as available. */
+export function deskStreamAddress(name) {
   return `${API}/desk${as(name)}`;
 }
 
 export function socketAddress({ ws_port: port }, { protocol, hostname } = location) {
   return `${protocol === "https:" ? "wss:" : "ws:"}//${hostname}:${port}/`;
-}
-
-/** Which session the page's own address names, and whether to take part in it or only to read. */
-export function addressed({ search } = location) {
-  const query = new URLSearchParams(search);
-  const role = query.get("role") === "viewer" ? "viewer" : "member";
-  return { sessionId: query.get("session") || null, agent: query.get("agent") || null, role };
-}
-
-export function addressOf(sessionId, role = "member") {
-  if (!sessionId) return "/";
-  return `/?session=${encodeURIComponent(sessionId)}${role === "viewer" ? "&role=viewer" : ""}`;
-}
-
-/** A conversation on the operator's desk; of none, the desk alone. */
-export function deskPageOf(sessionId) {
-  return sessionId ? `/desk?session=${encodeURIComponent(sessionId)}` : "/desk";
-}
-
-export function invitation(sessionId, role, { origin } = location) {
-  return origin + addressOf(sessionId, role);
 }
 
 function sessionPath(id) {
@@ -116,9 +95,9 @@ function json(content) {
   return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
 }
 
-/** @throws {Error} with words of the server's, where it has some, and its `code` */
+/** @throws {Error} with the server's message, if there is one, and its `code` */
 async function request(path, options = {}) {
-  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...options });
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;

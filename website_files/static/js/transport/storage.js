@@ -1,4 +1,4 @@
-/** The browser's storage as JSON. It may be full, forbidden or edited by hand: then it is as if nothing were kept. */
+/** JSON values in the browser's storage. If it is full, forbidden or corrupted, it acts as if it were empty. */
 
 const PREFIX = "agentchat.";
 
@@ -10,7 +10,7 @@ export class Storage {
     try {
       this.#store = globalThis[kind];
     } catch {
-      this.#store = undefined; // reading the property alone throws when storage is forbidden
+      this.#store = undefined; // when storage is forbidden, even reading the property throws
     }
   }
 
@@ -26,7 +26,7 @@ export class Storage {
     try {
       this.#store.setItem(PREFIX + key, JSON.stringify(value));
     } catch {
-      // not kept
+      // full or forbidden: not stored
     }
   }
 
@@ -34,7 +34,7 @@ export class Storage {
     try {
       this.#store.removeItem(PREFIX + key);
     } catch {
-      // nothing was kept
+      // forbidden: nothing was stored
     }
   }
 
@@ -48,8 +48,8 @@ export class Storage {
   }
 }
 
-/** Shared by all tabs, kept for good. */
+/** Shared by all tabs and kept permanently. */
 export const device = new Storage("localStorage");
 
-/** This tab's own, kept over a reload. */
+/** For this tab only, kept across reloads. */
 export const tab = new Storage("sessionStorage");

@@ -1,20 +1,33 @@
-/** What the conversation is called, in the bar and in the window; a click on it renames it. */
+/** The bar on top: title, level of detail, and connection status. */
 
-import { button, h, setText } from "./shared/dom.js";
 import { displayName, shorten } from "../core/format.js";
-import { InlineForm } from "./shared/inline-form.js";
 import { isViewer } from "../core/participants.js";
 import { firstText } from "../core/session-state.js";
+import { LEVELS } from "../core/turn-presentation.js";
+import { device } from "../transport/storage.js";
+import { button, h, setText } from "./shared/dom.js";
+import { InlineForm } from "./shared/inline-form.js";
 
-const NAME = document.title;
+const APP_NAME = document.title;
 const NEW = "New conversation";
+const LEVEL_NAMES = { final: "Final answers", agents: "Agents", tools: "Tools", all: "All events" };
+const DEFAULT_LEVEL = "tools";
+const LEVEL_KEY = "show";
+const STATUS_NAMES = {
+  online: "Online",
+  connecting: "Connecting…",
+  offline: "Offline",
+  refused: "Not connected",
+  deleted: "Deleted",
+};
 
+/** The conversation's title in the bar and in the window; clicking it renames the conversation. */
 export class TitleBar {
   #element;
   #words = h("span", { class: "title-words", dir: "auto" });
   #button = button("title-button", () => this.#open(), this.#words);
   #form = null;
-  #id = null; // of the session that is shown
+  #id = null; // of the session shown
   #rename;
 
   /** @param {(id: string, title: string) => Promise} rename */
@@ -33,7 +46,7 @@ export class TitleBar {
     this.#id = state?.sessionId ?? null;
     setText(this.#words, title);
     this.#button.disabled = !this.#id || isViewer(state);
-    setText(document.querySelector("title"), conversation ? `${title} · ${NAME}` : NAME);
+    setText(document.querySelector("title"), conversation ? `${title} · ${APP_NAME}` : APP_NAME);
   }
 
   #open() {
@@ -61,5 +74,48 @@ export class TitleBar {
     this.#form = null;
     this.#element.replaceChildren(this.#button);
     if (hadFocus) this.#button.focus();
+  }
+}
+
+/** Selects how much of the agents' work to show; the choice is kept on this device. */
+export class DetailSwitch {
+  #select;
+
+  /** @param {() => void} changed */
+  constructor(element, changed) {
+    this.#select = element.querySelector("select");
+    this.#select.append(...LEVELS.map((level) => h("option", { value: level }, LEVEL_NAMES[level])));
+    this.#select.value = this.level;
+    this.#select.addEventListener("change", () => {
+      device.set(LEVEL_KEY, this.#select.value);
+      changed();
+    });
+  }
+
+  /** @returns {import("../core/turn-presentation.js").Level} */
+  get level() {
+    const kept = device.get(LEVEL_KEY, DEFAULT_LEVEL);
+    return LEVELS.includes(kept) ? kept : DEFAULT_LEVEL;
+  }
+}
+
+/** Connection status, with a button to reconnect. */
+export class ConnectionStatus {
+  #element;
+  #label;
+  #button;
+
+  constructor(element, reconnect) {
+    this.#element = element;
+    this.#label = element.querySelector(".status-label");
+    this.#button = element.querySelector("button");
+    this.#button.addEventListener("click", reconnect);
+  }
+
+  /** @param {"online"|"connecting"|"offline"|"refused"|"deleted"} status */
+  update(status) {
+    this.#element.dataset.status = status;
+    setText(this.#label, STATUS_NAMES[status]);
+    this.#button.hidden = status !== "offline" && status !== "refused";
   }
 }

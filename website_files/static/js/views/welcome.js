@@ -1,8 +1,7 @@
-/** The first screen: whom to talk to, and what one could ask. */
+/** The first screen: a choice of agents, and suggestions of what to ask. */
 
-import { paintAvatar } from "./shared/avatar.js";
-import { h, setAttribute, setText } from "./shared/dom.js";
 import { displayName } from "../core/format.js";
+import { createAvatar, h, paintAvatar, setAttribute, setText } from "./shared/dom.js";
 import { KeyedList } from "./shared/keyed-list.js";
 
 export class Welcome {
@@ -34,10 +33,10 @@ export class Welcome {
   }
 }
 
-/** A radio button that looks like a card: arrow keys, names and states come with it. */
+/** A radio button that looks like a card, and so works with arrow keys and screen readers. */
 class AgentCard {
   #radio;
-  #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
+  #avatar = createAvatar();
   #name = h("span", { class: "agent-name" });
   #description = h("span", { class: "agent-description" });
   #reason = h("span", { class: "agent-reason" });

@@ -1,17 +1,22 @@
-/** Where files come in: a button, what is dropped on the page, what is pasted. */
+/** Attaching files: by button, drag and drop or paste, and the list of uploads above the message field. */
 
-const NAMELESS = /^image\.(\w+)$/; // what browsers call a picture that was copied
+import { bytes } from "../../core/format.js";
+import { h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
+import { KeyedList } from "../shared/keyed-list.js";
 
-export class FileIntake {
+const NAMELESS = /^image\.(\w+)$/; // the name browsers give to a copied image
+
+/** Collects files from the file field, drag and drop, and paste. */
+export class FileInput {
   #take;
   #picker;
-  #depth = 0; // how many elements of the page the dragged files are over
+  #depth = 0; // number of nested elements under the dragged files
   #stage;
-  isOpen = false; // whether files are taken now
+  isOpen = false; // whether files can be attached now
 
   /**
-   * @param {HTMLElement} stage where files are dropped
-   * @param {HTMLInputElement} picker the hidden field that opens the browser's own choice
+   * @param {HTMLElement} stage the element to highlight while files are dragged over the page
+   * @param {HTMLInputElement} picker the hidden file field
    * @param {(given: {file: File, name: string, problem?: string}[]) => void} take
    */
   constructor(stage, picker, take) {
@@ -34,7 +39,7 @@ export class FileIntake {
 
   #picked() {
     const given = Array.from(this.#picker.files, (file) => ({ file, name: file.name }));
-    this.#picker.value = ""; // the same file can be chosen again
+    this.#picker.value = ""; // so that the same file can be chosen again
     this.#give(given);
   }
 
@@ -47,14 +52,14 @@ export class FileIntake {
 
   #dropped(event) {
     if (!isOfFiles(event)) return;
-    event.preventDefault(); // else the browser leaves the page to show the file
+    event.preventDefault(); // otherwise the browser leaves the page to show the file
     this.#depth = 0;
     this.#stage.removeAttribute("data-dropping");
     const items = Array.from(event.dataTransfer.items).filter(({ kind }) => kind === "file");
     this.#give(items.map(fromItem).filter(({ file }) => file));
   }
 
-  /** What is copied from an office program is text, and brings a picture of itself along. */
+  /** Attaches pasted files, except when copied from an office program: that is text, with an image of itself. */
   #pasted(event) {
     const { files, types } = event.clipboardData ?? {};
     const isText = types?.includes("text/plain") && types.includes("text/html");
@@ -78,8 +83,56 @@ function fromItem(item) {
   return { file, name: file?.name, ...(isFolder && { problem: "This is a folder. Choose the files in it." }) };
 }
 
-/** Two pictures that are pasted one after the other are two files. */
+/** Names a pasted image after the time, so that two of them become two files. */
 function pastedName(name, now = Date.now()) {
   const found = NAMELESS.exec(name);
   return found ? `Pasted ${new Date(now).toLocaleTimeString("en-GB").replaceAll(":", ".")}.${found[1]}` : name;
+}
+
+/** Uploads as chips above the message field, with their progress or why they failed. */
+export class UploadTray {
+  #element;
+  #list;
+
+  /** @param {(key: string) => void} dismiss */
+  constructor(element, dismiss) {
+    this.#element = element;
+    this.#list = new KeyedList(element, () => new UploadChip(dismiss));
+  }
+
+  /** @param {import("../../app/files.js").Upload[]} uploads */
+  update(uploads) {
+    this.#element.hidden = uploads.length === 0;
+    this.#list.update(uploads);
+  }
+}
+
+class UploadChip {
+  #name = h("span", { class: "upload-name", dir: "auto" });
+  #note = h("span", { class: "upload-note" });
+  #bar = h("progress", { class: "upload-bar" });
+  #dismiss;
+  #key = "";
+  element;
+
+  constructor(dismiss) {
+    this.#dismiss = iconButton("upload-dismiss", "Dismiss", "cross", () => dismiss(this.#key));
+    const words = h("span", { class: "upload-words" }, this.#name, this.#note);
+    this.element = h("li", { class: "upload" }, icon("file"), words, this.#dismiss, this.#bar);
+  }
+
+  update({ key, name, file, sent, state, note }) {
+    const isOnItsWay = state === "waiting" || state === "running";
+    this.#key = key;
+    this.element.dataset.state = state;
+    setAttribute(this.element, "role", state === "failed" ? "alert" : null);
+    setText(this.#name, name);
+    setText(this.#note, note || (state === "running" ? `${bytes(sent)} of ${bytes(file.size)}` : bytes(file.size)));
+    setAttribute(this.#dismiss, "aria-label", `${isOnItsWay ? "Cancel" : "Dismiss"} ${name}`);
+    setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : "Dismiss");
+    setAttribute(this.#bar, "aria-label", `Upload of ${name}`);
+    this.#bar.hidden = !isOnItsWay;
+    this.#bar.max = file.size || 1;
+    this.#bar.value = sent;
+  }
 }

@@ -1,8 +1,8 @@
-/** Where the person writes. It always takes text: while an answer comes, and while there is no connection. */
+/** The message field. It always accepts text, even while an answer streams in or the connection is down. */
 
-import { fitHeight, setText } from "../shared/dom.js";
-import { tab } from "../../transport/storage.js";
 import { codePoints } from "../../core/turns.js";
+import { tab } from "../../transport/storage.js";
+import { fitHeight, setText } from "../shared/dom.js";
 
 const NEARLY_FULL = 0.9;
 
@@ -15,7 +15,7 @@ export class Composer {
   #limit = Infinity;
   #isReady = false;
   #length = 0; // characters written
-  #draft = null; // where this conversation's unfinished text is kept
+  #draft = null; // storage key of this conversation's draft
 
   /** @param {{send(text: string): void, stop(): void, wrote(isWriting: boolean): void}} intents */
   constructor(form, intents) {
@@ -37,19 +37,19 @@ export class Composer {
     this.#field.placeholder = placeholder;
     this.#limit = limit;
     this.#isReady = isReady;
-    this.#judge();
+    this.#validate();
     this.#stop.hidden = !isRunning;
     this.#stop.disabled = isStopping;
   }
 
-  /** Another conversation: its own unfinished text. */
+  /** Switches to the draft of another conversation. */
   openDraft(key) {
     this.#draft = key;
     this.#field.value = tab.get(key, "");
     this.#changed();
   }
 
-  /** The same conversation got its id: what is being written stays in the field. */
+  /** Renames the draft once its conversation has an id; the text stays in the field. */
   renameDraft(key) {
     tab.remove(this.#draft);
     this.#draft = key;
@@ -83,12 +83,12 @@ export class Composer {
     if (text) tab.set(this.#draft, text);
     else tab.remove(this.#draft);
     this.#length = text.trim() ? codePoints(text) : 0;
-    this.#judge();
+    this.#validate();
     fitHeight(this.#field);
   }
 
-  /** What is too long is never sent, and is not cut either. */
-  #judge() {
+  /** Updates the Send button and the note on length. Text that is too long is neither sent nor cut. */
+  #validate() {
     const excess = this.#length - this.#limit;
     const isNearlyFull = this.#length > this.#limit * NEARLY_FULL;
     this.#send.disabled = !this.#isReady || this.#length === 0 || excess > 0;

@@ -1,27 +1,27 @@
-/** Says that a human has the conversation, or will have it, and how to get back to the agents. */
+/** Banner shown while a person has the conversation, or has been asked for, with a way back to the agents. */
 
+import { handoverWords } from "../../core/handover.js";
 import { button, h, icon, setText } from "../shared/dom.js";
-import { heldWords } from "../../core/handover.js";
 
-export class HeldBanner {
+export class HandoverBanner {
   #element;
-  #words = h("p", { class: "held-words", dir: "auto" });
+  #words = h("p", { class: "handover-words", dir: "auto" });
   #back;
 
   /** @param {() => void} handBack */
   constructor(element, handBack) {
     this.#element = element;
-    this.#back = button("outline-button held-back", handBack, "Back to the agents");
+    this.#back = button("outline-button handover-back", handBack, "Back to the agents");
     element.append(icon("person"), this.#words, this.#back);
   }
 
-  /** @param {import("../../core/handover.js").Held|null} held */
-  update(held, canWrite, isOnline) {
-    this.#element.hidden = !held;
-    if (!held) return;
-    this.#element.dataset.state = held.state;
-    setText(this.#words, heldWords(held));
-    this.#back.hidden = !canWrite || held.state !== "waiting";
+  /** @param {import("../../core/handover.js").Handover|null} handover */
+  update(handover, canWrite, isOnline) {
+    this.#element.hidden = !handover;
+    if (!handover) return;
+    this.#element.dataset.state = handover.state;
+    setText(this.#words, handoverWords(handover));
+    this.#back.hidden = !canWrite || handover.state !== "waiting";
     this.#back.disabled = !isOnline;
   }
 }

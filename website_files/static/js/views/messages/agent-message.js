@@ -1,12 +1,11 @@
-/** What an agent says, or an operator in its place, and the line that tells who it is. */
+/** A message from an agent or an operator, and the line that names the speaker. */
 
-import { paintAvatar } from "../shared/avatar.js";
 import { withoutImages } from "../../core/content-parts.js";
-import { CopyButton } from "../shared/copy-button.js";
-import { h, icon, setText } from "../shared/dom.js";
-import { clock, displayName, fullTime } from "../../core/format.js";
+import { displayName } from "../../core/format.js";
 import { personName } from "../../core/participants.js";
-import { pictureOf } from "./image.js";
+import { CopyButton } from "../shared/copy-button.js";
+import { createAvatar, h, icon, paintAvatar, setText, setTime } from "../shared/dom.js";
+import { imageOf } from "./image.js";
 import { Prose } from "./prose.js";
 
 export class AgentMessage {
@@ -34,32 +33,25 @@ export class AgentMessage {
 }
 
 function partNode(part, sender) {
-  if (part.kind !== "text") return pictureOf(part, sender);
+  if (part.kind !== "text") return imageOf(part, sender);
   const prose = new Prose();
   prose.update(part.text);
   return prose.element;
 }
 
-/** Who speaks from here on, and since when. */
+/** Names the speaker of the messages that follow, and the time. */
 export class SpeakerLine {
-  #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
+  #avatar = createAvatar();
   #name = h("span", { class: "speaker-name" });
-  #mark = h("span", { class: "person-mark", hidden: true }, icon("person"), "person");
+  #badge = h("span", { class: "person-badge", hidden: true }, icon("person"), "person");
   #time = h("time", { class: "message-time" });
-  element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#mark, this.#time);
+  element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#badge, this.#time);
 
   update({ sender, ts, isOperator = false }) {
     paintAvatar(this.#avatar, sender);
     setText(this.#name, isOperator ? personName(sender) : displayName(sender));
-    this.#mark.hidden = !isOperator;
+    this.#badge.hidden = !isOperator;
     this.element.classList.toggle("is-person", isOperator);
     setTime(this.#time, ts);
   }
-}
-
-export function setTime(element, ts) {
-  if (!ts || element.dateTime === ts) return;
-  element.dateTime = ts;
-  element.title = fullTime(ts);
-  element.textContent = clock(ts);
 }

@@ -1,15 +1,15 @@
-/** What a turn changed in the conversation's files: how much on one line, and line by line when it is opened. */
+/** File changes made by a turn: a one-line summary that opens to diffs. */
 
-import { CopyButton } from "../shared/copy-button.js";
 import { readDiff } from "../../core/diff.js";
+import { count } from "../../core/usage.js";
+import { fileAddress } from "../../transport/rest-api.js";
+import { CopyButton } from "../shared/copy-button.js";
 import { button, h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
-import { fileAddress } from "../../transport/rest-api.js";
-import { count } from "../../core/usage.js";
 
 const KINDS = { created: "New", modified: "Changed", deleted: "Deleted" };
 const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
-const SHOWN = 60; // lines of a file, until all are asked for
+const SHOWN = 60; // lines of a diff before "Show all"
 
 export class ChangesCard {
   #title = h("span", { class: "changes-title" });
@@ -36,7 +36,7 @@ export class ChangesCard {
   }
 }
 
-/** One file; its lines are made when they are looked at. */
+/** The changes to one file. Its diff is built only once it is opened. */
 class FileChanges {
   #sessionId;
   #kind = h("span", { class: "change-kind" });
@@ -72,11 +72,11 @@ class FileChanges {
 
   #tools() {
     const { path, kind, diff } = this.#file;
-    const address = fileAddress(this.#sessionId(), path);
+    const download = { class: "text-button", href: fileAddress(this.#sessionId(), path), download: true };
     return h(
       "div",
       { class: "change-tools" },
-      kind === "deleted" ? null : h("a", { class: "text-button", href: address, download: true }, icon("download"), "Download"),
+      kind === "deleted" ? null : h("a", download, icon("download"), "Download"),
       diff ? new CopyButton(() => diff, `Copy the changes of ${path}`).element : null,
     );
   }
@@ -110,10 +110,9 @@ function row({ kind, before, after, text }) {
 }
 
 function amount(added, removed) {
-  return [
-    added ? h("span", { class: "lines-added", role: "img", "aria-label": `${added} lines added` }, `+${count(added)}`) : "",
-    removed ? h("span", { class: "lines-removed", role: "img", "aria-label": `${removed} lines removed` }, `−${count(removed)}`) : "",
-  ];
+  const part = (kind, lines) =>
+    h("span", { class: `lines-${kind}`, role: "img", "aria-label": `${lines} lines ${kind}` }, SIGNS[kind] + count(lines));
+  return [added ? part("added", added) : "", removed ? part("removed", removed) : ""];
 }
 
 function whyNothing({ kind }) {

@@ -1,4 +1,4 @@
-/** What went wrong, in words, and the way on where the conversation itself is at its end. */
+/** An error message, with a way to start over if the conversation cannot continue. */
 
 import { button, h, icon, iconButton, setText } from "../shared/dom.js";
 
@@ -7,14 +7,14 @@ const ENDS = new Set(["session_full", "session_deleted"]);
 export class ErrorCard {
   #message = h("p", { dir: "auto" });
 
-  /** @param {{startOver(): void, dismiss?(key: string): void}} intents `dismiss` is for errors outside all turns */
+  /** @param {{startOver(): void, dismiss?(key: string): void}} intents `dismiss` is for errors that belong to no turn */
   constructor({ key, code }, { startOver, dismiss }) {
-    const way = ENDS.has(code) ? button("solid-button", startOver, "New conversation") : null;
+    const startButton = ENDS.has(code) ? button("solid-button", startOver, "New conversation") : null;
     this.element = h(
       "div",
       { class: "error-card", "data-code": code },
       icon("alert"),
-      h("div", {}, this.#message, h("p", { class: "error-code" }, code), way),
+      h("div", {}, this.#message, h("p", { class: "error-code" }, code), startButton),
       dismiss && iconButton("", "Dismiss", "cross", () => dismiss(key)),
     );
   }

@@ -1,22 +1,23 @@
-/** Images that agents and tools made; one that lies elsewhere is only linked, never fetched unasked. */
+/** Images from agents and tools. One on another server is only linked, never loaded unasked. */
 
 import { h, icon } from "../shared/dom.js";
 
 /**
+ * Renders an image part: embedded images are shown, remote ones linked.
  * @param {import("../../core/content-parts.js").Part} part
- * @param {string} by who made it
+ * @param {string} by name of the agent or tool it came from
  */
-export function pictureOf({ kind, url }, by) {
-  if (kind === "remote") return h("p", { class: "picture-remote" }, "Image: ", link(url));
-  return picture(url, `Image from ${by}`);
+export function imageOf({ kind, url }, by) {
+  if (kind === "remote") return h("p", { class: "image-link" }, "Image: ", link(url));
+  return inlineImage(url, `Image from ${by}`);
 }
 
-/** An image that is carried by its address (`data:`). May stand in a paragraph. */
-export function picture(url, alt) {
+/** Shows an image from a `data:` URL, with a button to save it. Fits inside a paragraph. */
+export function inlineImage(url, alt) {
   const image = h("img", { src: url, alt, decoding: "async", onerror: () => broken(image) });
-  const save = h("a", { class: "picture-save", href: url, download: fileName(url), title: "Save" }, icon("download"));
+  const save = h("a", { class: "image-save", href: url, download: fileName(url), title: "Save" }, icon("download"));
   save.setAttribute("aria-label", "Save the image");
-  return h("span", { class: "picture" }, image, save);
+  return h("span", { class: "image" }, image, save);
 }
 
 export function thumbnail({ url }, by) {
@@ -24,7 +25,7 @@ export function thumbnail({ url }, by) {
 }
 
 function broken(image) {
-  image.parentElement?.replaceChildren(h("span", { class: "picture-broken" }, "This image cannot be shown."));
+  image.parentElement?.replaceChildren(h("span", { class: "image-broken" }, "This image cannot be shown."));
 }
 
 function link(url) {

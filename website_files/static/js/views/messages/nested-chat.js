@@ -1,25 +1,24 @@
-/** A nested chat: what agents say to each other before one of them answers. Open while it goes on. */
+/** A nested chat: what agents say to each other before one of them answers. Open while it is running. */
 
-import { withSpeakers } from "../../core/turn-presentation.js";
-import { h, icon, setText } from "../shared/dom.js";
 import { displayName } from "../../core/format.js";
+import { withSpeakers } from "../../core/turn-presentation.js";
+import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
-import { Unfolding } from "../shared/unfolding.js";
 
-export class InnerTalk {
-  #title = h("span", { class: "inner-title" });
-  #others = h("span", { class: "inner-others" });
+export class NestedChat {
+  #title = h("span", { class: "nested-chat-title" });
+  #others = h("span", { class: "nested-chat-others" });
   #items = h("div", { class: "turn-items" });
   #list;
   element = h(
     "details",
-    { class: "inner-talk" },
+    { class: "nested-chat" },
     h("summary", {}, icon("talk"), this.#title, this.#others, icon("chevron")),
     this.#items,
   );
-  #unfolding = new Unfolding(this.element);
+  #setLive = openWhileLive(this.element);
 
-  /** @param {(item: object) => object} view makes the view of an item */
+  /** @param {(item: object) => object} view creates the view of an item */
   constructor(view) {
     this.#list = new KeyedList(this.#items, view);
   }
@@ -28,11 +27,11 @@ export class InnerTalk {
     setText(this.#title, `${displayName(of)}’s inner conversation`);
     setText(this.#others, others(of, items));
     this.#list.update(withSpeakers(items));
-    this.#unfolding.update(isLive);
+    this.#setLive(isLive);
   }
 }
 
-/** `with Critic and Editor` */
+/** Names the other agents: `with Critic and Editor`. */
 function others(holder, items) {
   const names = new Set(items.flatMap(({ sender, from, to }) => [sender, from, to]).filter(Boolean));
   names.delete(holder);
@@ -40,9 +39,9 @@ function others(holder, items) {
   return list && `with ${list}`;
 }
 
-/** Who turns to whom: the start of one chat of several. */
-export class TalkLine {
-  #words = h("p", { class: "talk-line" });
+/** Line at the start of each chat within a nested chat: who turns to whom. */
+export class NestedChatStart {
+  #words = h("p", { class: "nested-chat-start" });
   element = this.#words;
 
   update({ from, to }) {

@@ -1,10 +1,9 @@
-/** What a person wrote, as a bubble: how far it has got, and what can still be done with it. */
+/** A person's message as a bubble, with its delivery status and the actions that are possible. */
 
-import { button, h, icon, iconButton, setText } from "../shared/dom.js";
 import { shorten } from "../../core/format.js";
-import { InlineForm } from "../shared/inline-form.js";
-import { setTime } from "./agent-message.js";
 import { personName } from "../../core/participants.js";
+import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
+import { InlineForm } from "../shared/inline-form.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
@@ -26,12 +25,12 @@ export class PersonMessage {
   #withdraw;
   #sendNow;
   #meta;
-  #form = null; // while the text is being changed
+  #form = null; // while the message is being edited
   #turn = null;
   #intents;
 
   /** @param {{resend(): void, edit(seq: number, text: string): boolean, withdraw(turn: number): void, stop(): void,
-   *   leave(): void}} intents `leave` takes the focus */
+   *   refocus(): void}} intents `refocus` moves the focus back to the composer */
   constructor(intents) {
     this.#intents = intents;
     this.#resend = button("text-button", intents.resend, icon("again"), "Try again");
@@ -95,7 +94,7 @@ export class PersonMessage {
     if (!text.trim()) return "Write something, or withdraw the message.";
     if (text !== before && !this.#intents.edit(seq, text)) return NO_CONNECTION;
     this.#close();
-    this.#intents.leave();
+    this.#intents.refocus();
     return "";
   }
 

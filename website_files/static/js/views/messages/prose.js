@@ -1,9 +1,9 @@
-/** Rich text as nodes. While a text grows, only the blocks that changed are made anew: mostly the last one. */
+/** Renders Markdown. While a text streams in, only the blocks that changed are rebuilt, usually just the last one. */
 
+import { parse } from "../../core/markdown.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h } from "../shared/dom.js";
-import { picture } from "./image.js";
-import { parse } from "../../core/markdown.js";
+import { inlineImage } from "./image.js";
 
 const KNOWLEDGE = "/api/agent-chat/knowledge/";
 
@@ -26,7 +26,7 @@ export class Prose {
 
 const BLOCKS = {
   paragraph: ({ parts }) => h("p", { dir: "auto" }, inlineNodes(parts)),
-  // A page's own headings come first, so an answer's begin at the third level.
+  // The page itself uses the first two levels, so an answer's headings start at the third.
   heading: ({ level, parts }) => h(`h${Math.min(level + 2, 6)}`, { dir: "auto" }, inlineNodes(parts)),
   quote: ({ blocks }) => h("blockquote", {}, ...blocks.map(blockNode)),
   rule: () => h("hr"),
@@ -54,7 +54,7 @@ function blockNode(block) {
   return BLOCKS[block.kind](block);
 }
 
-/** A short item is a line, not a paragraph. */
+/** Renders a list item, with its first paragraph inline. */
 function itemNode(blocks) {
   const [first, ...rest] = blocks;
   if (first?.kind !== "paragraph") return h("li", {}, ...blocks.map(blockNode));
@@ -66,12 +66,12 @@ const INLINE = {
   code: ({ text }) => h("code", {}, text),
   strong: ({ parts }) => h("strong", {}, inlineNodes(parts)),
   em: ({ parts }) => h("em", {}, inlineNodes(parts)),
-  image: ({ url, alt }) => picture(url, alt || "Image"),
+  image: ({ url, alt }) => inlineImage(url, alt || "Image"),
   link: ({ href, parts }) =>
     h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer", class: linkClass(href) }, inlineNodes(parts)),
 };
 
-/** What an answer relies on looks like a source, not like a way to go. */
+/** Links into the knowledge base are styled as citations. */
 function linkClass(href) {
   return href.startsWith(KNOWLEDGE) ? "citation" : null;
 }

@@ -1,12 +1,10 @@
-/** A question of an agent: who asks, what, and what was answered. An approval is one with other controls. */
+/** A question from an agent, and the answer to it. Approving a tool call is a question with different controls. */
 
-import { ApprovalControls } from "./approval-controls.js";
-import { button, h, icon, setText } from "../shared/dom.js";
-import { clock, displayName, shorten } from "../../core/format.js";
-import { InlineForm } from "../shared/inline-form.js";
+import { clock, displayName, pretty, shorten } from "../../core/format.js";
 import { personName } from "../../core/participants.js";
-import { humanPrompt, repliesTo } from "../../core/prompts.js";
-import { verdict } from "../../core/questions.js";
+import { humanPrompt, repliesTo, verdict } from "../../core/questions.js";
+import { button, h, icon, setText } from "../shared/dom.js";
+import { InlineForm } from "../shared/inline-form.js";
 
 const NOT_SENT = "There is no connection. Send it again when it is back.";
 const VERDICTS = { approve: "approved it", deny: "denied it", edit: "changed the arguments and approved it" };
@@ -14,13 +12,14 @@ const VERDICTS = { approve: "approved it", deny: "denied it", edit: "changed the
 export class QuestionCard {
   #title = h("h3", { class: "question-title" });
   #prompt = h("p", { class: "question-prompt", dir: "auto" });
-  #controls = null; // there while the question is open
+  #controls = null; // only while the question can be answered
   #place = h("div", { class: "question-controls" });
   #note = h("p", { class: "question-note" });
   #problem = h("p", { class: "field-problem", role: "alert" });
   #intents;
 
-  /** @param {{answer(requestId: string, answer: object): boolean, leave(): void}} intents `leave` takes the focus */
+  /** @param {{answer(requestId: string, answer: object): boolean, refocus(): void}} intents
+   *   `refocus` moves the focus back to the composer */
   constructor(question, intents) {
     const { requestId, tool, isPassword } = question;
     const kind = tool ? "approval" : isPassword ? "password" : "question";
@@ -52,14 +51,14 @@ export class QuestionCard {
     setText(this.#note, isOpen ? openNote(question) : outcome(question));
   }
 
-  /** Controls that are not needed leave the page, and with them a password. */
+  /** Adds or removes the controls. Removing them also clears any password from the page. */
   #show(question, isNeeded) {
     if (isNeeded === Boolean(this.#controls)) return;
     const hadFocus = this.#place.contains(document.activeElement);
     this.#controls?.clear();
     this.#controls = isNeeded ? this.#newControls(question) : null;
     this.#place.replaceChildren(...(this.#controls ? [this.#controls.element] : []));
-    if (hadFocus) this.#intents.leave();
+    if (hadFocus) this.#intents.refocus();
   }
 
   #newControls(question) {
@@ -106,7 +105,7 @@ function choiceLabel(text, labels) {
   return labels[text] || text || "Continue";
 }
 
-/** While it is open, who asks; then, what it was about. */
+/** Says who is asking or, once answered, what it was about. */
 function titleOf({ agent, prompt, tool, state }) {
   const isOpen = state === "open";
   if (tool) return isOpen ? `${tool.name} waits for your yes` : `Approval of ${tool.name}`;
@@ -122,7 +121,7 @@ function openNote({ sending, canAnswer, isOnline, expires }) {
   return isOnline ? "Sending…" : "Your answer waits for the connection";
 }
 
-/** One line: who answered, and what. */
+/** Says in one line who answered, and what. */
 function outcome({ state, tool, isPassword, answer, labels }) {
   if (state === "closed") return "No longer open: the turn ended without an answer";
   const who = personName(answer.name);
@@ -131,4 +130,62 @@ function outcome({ state, tool, isPassword, answer, labels }) {
   const { choice, reason } = verdict(answer.text);
   const why = choice === "deny" && reason ? `: ${shorten(reason, 200)}` : "";
   return `${who} ${VERDICTS[choice] ?? "answered"}${why}`;
+}
+
+/** Approves a tool call, denies it, or approves it with edited arguments. */
+class ApprovalControls {
+  #answer;
+  #arguments = h("pre", { class: "approval-arguments", tabindex: 0, "aria-label": "Arguments" });
+  #approve = button("solid-button", () => this.#answer({ text: "approve" }), "Approve");
+  #deny = button("outline-button", () => this.#answer({ text: "deny" }), "Deny");
+  #edit = button("quiet-button approval-edit", () => this.#open(), "Edit");
+  #row = h("div", { class: "question-choices" }, this.#approve, this.#deny, this.#edit);
+  #form = null;
+  element = h("div", { class: "question-answer" }, this.#arguments, this.#row);
+
+  /** @param {(answer: {text: string, arguments?: object}) => void} answer */
+  constructor(answer) {
+    this.#answer = answer;
+  }
+
+  update({ tool, sending }) {
+    setText(this.#arguments, pretty(tool.arguments) || "{}");
+    for (const each of [this.#approve, this.#deny, this.#edit]) each.disabled = Boolean(sending);
+    if (this.#form) this.#form.isDisabled = Boolean(sending);
+  }
+
+  clear() {
+    this.#form?.clear();
+  }
+
+  #open() {
+    this.#form = new InlineForm({
+      kind: "code",
+      label: "Arguments as JSON",
+      value: this.#arguments.textContent,
+      save: "Run with these",
+      done: (text) => this.#run(text),
+      cancel: () => this.#close(),
+    });
+    this.element.replaceChildren(this.#form.element);
+    this.#form.focus();
+  }
+
+  #close() {
+    this.#form = null;
+    this.element.replaceChildren(this.#arguments, this.#row);
+    this.#edit.focus();
+  }
+
+  #run(text) {
+    try {
+      const read = JSON.parse(text);
+      const isObject = read !== null && typeof read === "object" && !Array.isArray(read);
+      if (!isObject) return 'Arguments are an object: {"name": value}.';
+      this.#answer({ text: "edit", arguments: read });
+    } catch (error) {
+      return `This is not JSON: ${error.message}`;
+    }
+    return "";
+  }
 }

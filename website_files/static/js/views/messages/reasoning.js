@@ -1,20 +1,19 @@
-/** What a model thought before it spoke: open while it thinks, then a quiet line that can be opened. */
+/** A model's reasoning before its answer: open while it streams, then collapsed to one line. */
 
-import { h, icon, setText } from "../shared/dom.js";
+import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { Prose } from "./prose.js";
-import { Unfolding } from "../shared/unfolding.js";
 
-export class Thought {
+export class Reasoning {
   #label = h("span", {});
   #prose = new Prose();
   #text = "";
   element = h(
     "details",
-    { class: "thought", ontoggle: () => this.#fill() },
+    { class: "reasoning", ontoggle: () => this.#fill() },
     h("summary", {}, icon("thought"), this.#label, icon("chevron")),
     this.#prose.element,
   );
-  #unfolding = new Unfolding(this.element);
+  #setLive = openWhileLive(this.element);
 
   /** @param {import("../../core/session-state.js").Answer} item */
   update({ text, state }) {
@@ -22,7 +21,7 @@ export class Thought {
     this.#text = text;
     this.element.dataset.state = state;
     setText(this.#label, isLive ? "Thinking…" : "Thought");
-    this.#unfolding.update(isLive);
+    this.#setLive(isLive);
     this.#fill();
   }
 

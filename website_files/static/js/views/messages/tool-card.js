@@ -1,10 +1,10 @@
-/** A tool call: what was asked on one line, and all of it when the card is opened. */
+/** A tool call: a one-line summary that opens to arguments and result. */
 
-import { CopyButton } from "../shared/copy-button.js";
-import { h, icon, setText } from "../shared/dom.js";
 import { compact, pretty } from "../../core/format.js";
-import { pictureOf, thumbnail } from "./image.js";
-import { ProgressBar } from "./progress-bar.js";
+import { count } from "../../core/usage.js";
+import { CopyButton } from "../shared/copy-button.js";
+import { h, icon, setAttribute, setText } from "../shared/dom.js";
+import { imageOf, thumbnail } from "./image.js";
 
 const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "Denied", ok: "Done", failed: "Failed" };
 const THUMBNAILS = 3;
@@ -41,16 +41,16 @@ export class ToolCard {
     if (!before || before.result !== item.result || before.state !== item.state) this.#fill();
   }
 
-  /** Results can be long: nobody pays for one that is never looked at. */
+  /** Fills in the details only once they are open, as results can be long. */
   #fill() {
     if (!this.element.open) return;
     const { name, arguments: given, result, parts, state } = this.#item;
-    const pictures = (parts ?? []).filter((part) => part.kind !== "text").map((part) => pictureOf(part, name));
-    const words = pretty(result) || (pictures.length ? "" : outcome(this.#item));
+    const images = (parts ?? []).filter((part) => part.kind !== "text").map((part) => imageOf(part, name));
+    const words = pretty(result) || (images.length ? "" : outcome(this.#item));
     this.#details.replaceChildren(
       section("Arguments", pretty(given) || "None"),
       words ? section(state === "failed" ? "Error" : "Result", words) : "",
-      ...pictures,
+      ...images,
     );
   }
 }
@@ -72,4 +72,24 @@ function section(title, text) {
     h("header", {}, h("h4", {}, title), new CopyButton(() => text, `Copy ${title.toLowerCase()}`).element),
     h("pre", { tabindex: 0, "aria-label": title }, text),
   );
+}
+
+/** Progress of a running tool: a bar and a text. */
+class ProgressBar {
+  #bar = h("progress", { "aria-label": "Progress" });
+  #text = h("span", { class: "progress-text" });
+  #part = h("span", { class: "progress-part" });
+  element = h("span", { class: "tool-progress", hidden: true }, this.#bar, this.#text, this.#part);
+
+  /** @param {import("../../core/tool-calls.js").Progress|null} progress */
+  update(progress) {
+    this.element.hidden = !progress;
+    if (!progress) return;
+    const { done, total, text } = progress;
+    setAttribute(this.#bar, "max", total);
+    setAttribute(this.#bar, "value", total === null ? null : Math.min(done, total));
+    setText(this.#text, text);
+    const percent = `${Math.floor((100 * Math.min(done, total)) / total)} %`;
+    setText(this.#part, total !== null ? percent : done ? count(done) : "");
+  }
 }

@@ -1,11 +1,11 @@
-/** The conversation: all turns, then what waits to be sent, then errors that belong to no turn. */
+/** The conversation: all turns, then messages waiting to be sent, then errors that belong to no turn. */
 
-import { ErrorCard } from "./error-card.js";
-import { KeyedList } from "../shared/keyed-list.js";
-import { SpendingPanel } from "./usage-popover.js";
-import { ShownTurns, turnActions } from "../../core/turn-actions.js";
-import { TurnView } from "./turn-view.js";
+import { ShownTurns, turnActions } from "../../core/turn-presentation.js";
 import { newTurn } from "../../core/turns.js";
+import { KeyedList } from "../shared/keyed-list.js";
+import { ErrorCard } from "./error-card.js";
+import { TurnView } from "./turn-view.js";
+import { UsagePopover } from "./usage-popover.js";
 
 export class Transcript {
   #turns;
@@ -14,11 +14,11 @@ export class Transcript {
   #shown = new ShownTurns();
   #sessionId = null;
 
-  /** @param intents what can be asked of a turn, and `dismiss(key)` for an error */
+  /** @param intents the actions on a turn, and `dismiss(key)` for an error; see chat.js */
   constructor(element, intents) {
-    const spending = new SpendingPanel();
-    const all = { ...intents, spending, sessionId: () => this.#sessionId };
-    element.append(spending.element);
+    const usagePopover = new UsagePopover();
+    const all = { ...intents, usagePopover, sessionId: () => this.#sessionId };
+    element.append(usagePopover.element);
     this.#turns = new KeyedList(element.querySelector(".turns"), () => new TurnView(all));
     const errors = element.querySelector(".session-errors");
     this.#errors = new KeyedList(errors, (error) => new ErrorCard(error, intents));
@@ -27,7 +27,7 @@ export class Transcript {
 
   /**
    * @param {import("../../core/session-state.js").State} state
-   * @param {import("../../core/turn-presentation.js").Level} level how much of the agents' work is shown
+   * @param {import("../../core/turn-presentation.js").Level} level how much of the agents' work to show
    */
   update(state, connection, level = "tools") {
     const actions = turnActions(state, connection === "online");
@@ -38,7 +38,7 @@ export class Transcript {
     this.#notice.hidden = !state.replaced;
   }
 
-  /** Another conversation takes the place; nothing of this one may stay. */
+  /** Removes everything before another conversation is shown. */
   clear() {
     this.#turns.update([]);
     this.#errors.update([]);

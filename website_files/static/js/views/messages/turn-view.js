@@ -1,14 +1,25 @@
-/** One turn: what the person wrote, all that the agents did about it, and how it ended. */
+/**
+ * One turn: the person's message, what the agents did, and how it ended.
+ *
+ * @typedef {import("../../core/session-state.js").Turn} Turn
+ * @typedef {import("../../core/turn-presentation.js").Level} Level
+ */
 
-import { arranged, isPassedOn } from "../../core/turn-presentation.js";
-import { paintAvatar } from "../shared/avatar.js";
-import { button, h, icon, setText } from "../shared/dom.js";
 import { displayName } from "../../core/format.js";
-import { itemView } from "./items.js";
-import { KeyedList } from "../shared/keyed-list.js";
-import { PersonMessage } from "./person-message.js";
 import { isOpenQuestion } from "../../core/questions.js";
-import { costs } from "../../core/usage.js";
+import { isPassedOn, visibleItems } from "../../core/turn-presentation.js";
+import { usageSummary } from "../../core/usage.js";
+import { button, createAvatar, h, icon, paintAvatar, setText } from "../shared/dom.js";
+import { KeyedList } from "../shared/keyed-list.js";
+import { AgentMessage, SpeakerLine } from "./agent-message.js";
+import { ChangesCard } from "./changes-card.js";
+import { ErrorCard } from "./error-card.js";
+import { EventLine, FilesLine, HandoffLine } from "./event-lines.js";
+import { NestedChat, NestedChatStart } from "./nested-chat.js";
+import { PersonMessage } from "./person-message.js";
+import { QuestionCard } from "./question-card.js";
+import { Reasoning } from "./reasoning.js";
+import { ToolCard } from "./tool-card.js";
 
 const ENDS = {
   stopped: "Stopped",
@@ -23,7 +34,7 @@ export class TurnView {
   #working = new WorkingLine();
   #ending;
 
-  /** What can be asked of a turn: see chat.js. */
+  /** @param intents the actions on a turn; see chat.js */
   constructor(intents) {
     this.#list = new KeyedList(this.#items, (item) => itemView(item, intents));
     this.#person = new PersonMessage(intents);
@@ -35,10 +46,10 @@ export class TurnView {
     );
   }
 
-  /** @param {import("../../core/session-state.js").Turn & {can: Set<string>, level: import("../../core/turn-presentation.js").Level}} turn */
+  /** @param {Turn & {can: Set<string>, level: Level}} turn */
   update(turn) {
     const items = turn.items.map((item) => withRights(item, turn.can));
-    const shown = arranged({ ...turn, items }, turn.level);
+    const shown = visibleItems({ ...turn, items }, turn.level);
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
     this.#person.element.hidden = !turn.message;
@@ -49,21 +60,21 @@ export class TurnView {
   }
 }
 
-/** Whether a question can be answered from here. */
+/** Adds to a question whether the person may answer it. */
 function withRights(item, can) {
   return item.kind === "question" ? { ...item, canAnswer: can.has("answer"), isOnline: can.has("online") } : item;
 }
 
-/** Says that something goes on while there is nothing else to see. */
+/** Shows that an agent is at work while nothing else does. */
 class WorkingLine {
-  #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
+  #avatar = createAvatar();
   #text = h("span", {});
   #dots = h("span", { class: "dots", "aria-hidden": "true" });
   element = h("div", { class: "working", hidden: true }, this.#avatar, this.#dots, this.#text);
 
-  /** @param last what is the last to be seen */
+  /** @param last the last visible block */
   update(turn, last) {
-    const newest = last?.kind === "inner" ? last.items.at(-1) : last;
+    const newest = last?.kind === "nested-chat" ? last.items.at(-1) : last;
     const isSeen = newest?.state === "streaming" || turn.items.some(isOpenQuestion);
     this.element.hidden = turn.status !== "running" || isSeen || isPassedOn(turn);
     if (this.element.hidden) return;
@@ -79,32 +90,59 @@ function toolNames(tools) {
   return tools.length === 1 ? tools[0].name : `${tools.length} tools`;
 }
 
-/** How the turn ended, and what it took. */
+/** How the turn ended, its duration and its usage. */
 class EndingLine {
   #state = h("span", { class: "ending-state" });
-  #costs = button("text-button ending-costs", () => {});
+  #usageSummary = button("text-button ending-costs", () => {});
   #retry;
   #usage = {};
 
-  /** @param {{retry(): void, spending: import("./usage-popover.js").SpendingPanel}} intents */
-  constructor({ retry, spending }) {
+  /** @param {{retry(): void, usagePopover: import("./usage-popover.js").UsagePopover}} intents */
+  constructor({ retry, usagePopover }) {
     this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
     this.#retry.title = "Answer this anew";
-    this.#costs.title = "What each agent took";
-    spending.attach(this.#costs, () => this.#usage);
-    this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#costs);
+    this.#usageSummary.title = "What each agent took";
+    usagePopover.attach(this.#usageSummary, () => this.#usage);
+    this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#usageSummary);
   }
 
   update(turn) {
     const end = ENDS[turn.status] ?? "";
-    const spent = turn.status === "withdrawn" || isPassedOn(turn) ? "" : costs(turn).join(" · ");
+    const spent = turn.status === "withdrawn" || isPassedOn(turn) ? "" : usageSummary(turn).join(" · ");
     this.#usage = turn.usage ?? {};
     setText(this.#state, end);
-    setText(this.#costs, spent);
-    this.#costs.hidden = !spent;
-    this.#costs.disabled = Object.keys(this.#usage.agents ?? {}).length === 0;
+    setText(this.#usageSummary, spent);
+    this.#usageSummary.hidden = !spent;
+    this.#usageSummary.disabled = Object.keys(this.#usage.agents ?? {}).length === 0;
     this.#retry.hidden = !turn.can.has("retry");
     this.#retry.disabled = !turn.can.has("online");
     this.element.hidden = !end && !spent && this.#retry.hidden;
   }
+}
+
+const VIEWS = {
+  speaker: () => new SpeakerLine(),
+  message: () => new AgentMessage(),
+  reasoning: () => new Reasoning(),
+  tool: () => new ToolCard(),
+  question: (item, intents) => new QuestionCard(item, intents),
+  error: (item, { startOver }) => new ErrorCard(item, { startOver }),
+  handoff: (item) => new HandoffLine(item),
+  files: (item, { sessionId }) => new FilesLine(sessionId),
+  changes: (item, { sessionId }) => new ChangesCard(sessionId),
+  "nested-chat": (item, intents) => new NestedChat((each) => itemView(each, intents)),
+  "chat-start": () => new NestedChatStart(),
+  event: () => new EventLine(),
+  empty: () => new EmptyNote(),
+};
+
+/** Creates the view of an item or block. */
+function itemView(item, intents) {
+  return VIEWS[item.kind](item, intents);
+}
+
+class EmptyNote {
+  element = h("p", { class: "empty-note" }, "The answer was empty.");
+
+  update() {}
 }

@@ -1,38 +1,22 @@
-/** What a turn took, agent by agent: one panel for all turns, shown beside the line that asked. */
+/** Usage of a turn by agent. One popover serves all turns. */
 
-import { h } from "../shared/dom.js";
 import { displayName } from "../../core/format.js";
 import { byAgent, count, money, readUsage } from "../../core/usage.js";
+import { h } from "../shared/dom.js";
+import { Popover } from "../shared/popover.js";
 
-const GAP = 6; // pixels
 const UNKNOWN = "–";
 
-export class SpendingPanel {
-  #opener = null;
-  #usage = {};
-  element = h("div", {
-    class: "spending", popover: "auto", role: "dialog", "aria-label": "What this answer took",
-    ontoggle: (event) => this.#toggled(event),
-  });
+export class UsagePopover {
+  #popover = new Popover(
+    { class: "popover usage-popover", role: "dialog", "aria-label": "What this answer took" },
+    { gap: 6, align: "start" },
+  );
+  element = this.#popover.element;
 
-  /** The button shows the panel; the browser closes it again, at a click elsewhere or at Escape. */
+  /** Makes a button show the usage that `read` returns. */
   attach(opener, read) {
-    opener.popoverTargetElement = this.element;
-    opener.addEventListener("click", () => {
-      this.#opener = opener;
-      this.#usage = read();
-      this.element.replaceChildren(table(this.#usage));
-    });
-  }
-
-  #toggled({ newState }) {
-    if (newState !== "open") return;
-    const { top, bottom, left, right } = this.#opener.getBoundingClientRect();
-    const { offsetHeight, offsetWidth } = this.element;
-    const y = bottom + GAP + offsetHeight < innerHeight ? bottom + GAP : top - GAP - offsetHeight;
-    this.element.style.setProperty("top", `${Math.max(y, GAP)}px`);
-    const x = left + offsetWidth < innerWidth - GAP ? left : right - offsetWidth;
-    this.element.style.setProperty("left", `${Math.max(x, GAP)}px`);
+    this.#popover.attach(opener, () => this.element.replaceChildren(table(read())));
   }
 }
 

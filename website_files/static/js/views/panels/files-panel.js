@@ -1,10 +1,10 @@
-/** The list of files: each can be had by a click, and deleted. */
+/** The list of files, to download or delete. */
 
-import { ConfirmQuestion } from "../shared/confirm-question.js";
-import { h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { ago, bytes, fullTime } from "../../core/format.js";
-import { KeyedList } from "../shared/keyed-list.js";
 import { fileAddress } from "../../transport/rest-api.js";
+import { h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
+import { InlineConfirm } from "../shared/inline-form.js";
+import { KeyedList } from "../shared/keyed-list.js";
 
 export class FilesPanel {
   #element;
@@ -20,7 +20,7 @@ export class FilesPanel {
     element.querySelector(".files-upload").addEventListener("click", intents.choose);
   }
 
-  /** @param {import("../../app/files.js").Files} files */
+  /** @param {import("../../app/files.js").FileList} files */
   update(files, sessionId, canWrite, minute = Math.floor(Date.now() / 60_000)) {
     const now = [files.entries, files.problem, sessionId, canWrite, minute];
     if (now.every((part, index) => part === this.#shown[index])) return;
@@ -61,7 +61,7 @@ class FileRow {
   }
 
   #ask() {
-    const question = new ConfirmQuestion({
+    const question = new InlineConfirm({
       words: `Delete “${this.#path}” for everybody?`,
       yes: "Delete",
       act: () => this.#intents.delete(this.#path),

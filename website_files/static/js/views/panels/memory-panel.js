@@ -1,9 +1,12 @@
-/** What agents noted about the person, over all conversations: to be seen, and to be erased. */
+/** Notes that agents keep about the person across all conversations, to view and erase. */
 
-import { ConfirmQuestion } from "../shared/confirm-question.js";
-import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { fullTime } from "../../core/format.js";
+import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
+import { InlineConfirm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
+
+const KEPT = "Kept for your name in this browser.";
+const NOTHING = "Nothing yet. It is kept for your name in this browser.";
 
 export class MemoryPanel {
   #fetch;
@@ -12,11 +15,11 @@ export class MemoryPanel {
   #note = h("p", { class: "memory-note", role: "status" });
   #all = button("text-button memory-all", () => this.#ask(), "Erase all");
   #foot = h("div", { class: "memory-foot" }, this.#all);
-  #asked = 0; // only the answer to the newest request counts
+  #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
    * @param {() => Promise<{notes: {key: string, value: string, updated: string}[]}>} fetch
-   * @param {(key?: string) => Promise} erase without a key, all of it
+   * @param {(key?: string) => Promise} erase erases everything when called without a key
    */
   constructor(element, fetch, erase) {
     this.#fetch = fetch;
@@ -39,7 +42,7 @@ export class MemoryPanel {
 
   #show(notes) {
     this.#list.update(notes);
-    setText(this.#note, notes.length ? "Kept for your name in this browser." : "Nothing yet. It is kept for your name in this browser.");
+    setText(this.#note, notes.length ? KEPT : NOTHING);
     this.#foot.hidden = notes.length < 2;
   }
 
@@ -53,7 +56,7 @@ export class MemoryPanel {
   }
 
   #ask() {
-    const question = new ConfirmQuestion({
+    const question = new InlineConfirm({
       words: "Erase all that is remembered about you?",
       yes: "Erase",
       act: async () => {

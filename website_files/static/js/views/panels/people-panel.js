@@ -1,12 +1,11 @@
-/** Who is here, what you are called, and how others come in. */
+/** The person's own name, the participants, and invitation links. */
 
-import { paintAvatar } from "../shared/avatar.js";
+import { isMe, isViewer, personName } from "../../core/participants.js";
+import { invitationLink } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { h, setText } from "../shared/dom.js";
+import { createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
 import { InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
-import { isMe, isViewer, personName } from "../../core/participants.js";
-import { invitation } from "../../transport/rest-api.js";
 
 const NAME_CHARS = 100;
 const ROLES = { viewer: "reads only", operator: "operator" };
@@ -17,8 +16,9 @@ export class PeoplePanel {
   #form;
   #list;
   #links;
-  #id = null;
-  #shown = []; // what the list was made of
+  #id = null; // of the session
+  #name = ""; // the person's name on this device
+  #shown = []; // the arguments of the last update
 
   /** @param {(name: string) => void} callMe */
   constructor(opener, panel, callMe) {
@@ -34,19 +34,17 @@ export class PeoplePanel {
     this.#list = new KeyedList(panel.querySelector(".participants"), () => new Participant());
     this.#links = panel.querySelector(".invitations");
     for (const [role, words] of [["member", "Copy invitation link"], ["viewer", "Copy link for reading only"]]) {
-      this.#links.append(new CopyButton(() => invitation(this.#id, role), words, words).element);
+      this.#links.append(new CopyButton(() => invitationLink(this.#id, role), words, words).element);
     }
-    panel.addEventListener("beforetoggle", () => (this.#form.value = this.name));
+    panel.addEventListener("beforetoggle", () => (this.#form.value = this.#name));
   }
-
-  name = ""; // what the person is called on this device
 
   /** @param {import("../../core/session-state.js").State|undefined} state */
   update(state, name) {
     const now = [state?.participants, state?.sessionId, state?.name, state?.role, name];
     if (now.every((part, index) => part === this.#shown[index]) && this.#shown.length) return;
     this.#shown = now;
-    this.name = name;
+    this.#name = name;
     this.#id = state?.sessionId ?? null;
     const people = state?.participants ?? [];
     this.#list.update(people.map((each) => ({ ...each, key: `${each.role} ${each.name}`, isMe: isMe(state, each) })));
@@ -57,7 +55,7 @@ export class PeoplePanel {
 }
 
 class Participant {
-  #avatar = h("span", { class: "avatar", "aria-hidden": "true" });
+  #avatar = createAvatar();
   #name = h("span", { class: "participant-name", dir: "auto" });
   #about = h("span", { class: "participant-about" });
   element = h("li", {}, this.#avatar, this.#name, this.#about);

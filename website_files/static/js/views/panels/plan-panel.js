@@ -1,9 +1,9 @@
-/** The tasks as a checklist: what is done, what goes on, what waits for what. */
+/** The task list: what is done, what is in progress, and what is waiting for what. */
 
-import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { displayName } from "../../core/format.js";
-import { KeyedList } from "../shared/keyed-list.js";
 import { blockers, progress } from "../../core/plan.js";
+import { h, icon, setAttribute, setText } from "../shared/dom.js";
+import { KeyedList } from "../shared/keyed-list.js";
 
 export class PlanPanel {
   #element;
@@ -12,7 +12,7 @@ export class PlanPanel {
   #list;
   #shown = []; // the arguments of the last update
 
-  /** @param {(id: number, status: string) => boolean} tick says whether it was sent */
+  /** @param {(id: number, status: string) => boolean} tick returns whether it was sent */
   constructor(element, tick) {
     this.#element = element;
     this.#count = element.querySelector(".plan-count");
@@ -87,7 +87,7 @@ function noteOf({ status, by, author, blockers: before }) {
   return "";
 }
 
-/** @returns {[Node|string, string][]} what the opened row says */
+/** Labels and texts for the details of a task. @returns {[Node|string, string][]} */
 function about({ details, needs, author }) {
   const label = (words) => h("span", { class: "task-label" }, words);
   return [
@@ -97,7 +97,7 @@ function about({ details, needs, author }) {
   ].filter(Boolean);
 }
 
-/** A person is called as they wrote it themselves, an agent by its name put in words. */
+/** Display name of an agent; people's names, which are not all lower case, stay as they are. */
 function who(name) {
   return name === name.toLowerCase() ? displayName(name) : name;
 }

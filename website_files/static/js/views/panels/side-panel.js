@@ -1,7 +1,7 @@
-/** The column with tasks and files, there only when there are some; where there is little room, a sheet. */
+/** The panel with tasks and files, shown only if there are any; a sheet on narrow screens. */
 
-import { setAttribute, setText } from "../shared/dom.js";
 import { device } from "../../transport/storage.js";
+import { setAttribute, setText } from "../shared/dom.js";
 
 const NARROW = matchMedia("(max-width: 1100px)");
 
@@ -9,7 +9,7 @@ export class SidePanel {
   #app;
   #element;
   #toggle;
-  #isWanted = device.get("panel", true); // where there is room
+  #isWanted = device.get("panel", true); // on wide screens
   #isSheetOpen = false;
   #hasContent = false;
 
@@ -67,7 +67,7 @@ export class SidePanel {
   }
 }
 
-/** What a drawer of the other side made unreachable is left to it. */
+/** Makes an element inert, leaving alone those that the sidebar's drawer made inert. */
 function setInert(element, isInert) {
   if (element.hasAttribute("data-under-sheet") === isInert) return;
   element.toggleAttribute("data-under-sheet", isInert);

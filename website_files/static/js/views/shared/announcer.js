@@ -1,10 +1,10 @@
-/** Tells a screen reader what has been finished; never each token. */
+/** Announces finished messages and events to screen readers, never single tokens. */
 
 import { partsOf, withoutImages, wordsOf } from "../../core/content-parts.js";
 import { displayName } from "../../core/format.js";
-import { handoffWords } from "../../core/handoff-words.js";
+import { handoffWords } from "../../core/handover.js";
 import { personName } from "../../core/participants.js";
-import { humanPrompt, repliesTo } from "../../core/prompts.js";
+import { humanPrompt, repliesTo } from "../../core/questions.js";
 
 const ENDS = {
   stopped: "The answer was stopped.",
@@ -19,7 +19,7 @@ export class Announcer {
     this.#element = element;
   }
 
-  /** @param {{type: string, content: object}} event one that happened just now */
+  /** @param {{type: string, content: object}} event a live event, not a replayed one */
   happened({ type, content }) {
     if (type === "text" && content.message_id && !content.within) this.say(said(content));
     if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));

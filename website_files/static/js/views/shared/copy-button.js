@@ -1,4 +1,4 @@
-/** A button that copies a text and says whether it worked. */
+/** A button that copies a text and shows whether it worked. */
 
 import { h, icon } from "./dom.js";
 
@@ -10,7 +10,7 @@ export class CopyButton {
   #label = h("span", {});
   #timer = null;
 
-  /** @param {() => string} read gives the text when it is wanted */
+  /** @param {() => string} read returns the text to copy */
   constructor(read, name, words = "Copy") {
     this.#read = read;
     this.#words = words;
@@ -43,13 +43,13 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyBySelection(text); // no clipboard where the page comes over plain http from another computer
+    return copyBySelection(text); // pages served over plain HTTP from another computer have no clipboard
   }
 }
 
 function copyBySelection(text) {
   const before = document.activeElement;
-  const field = h("textarea", { class: "off-screen", readonly: true, "aria-hidden": "true" });
+  const field = h("textarea", { class: "visually-hidden", readonly: true, "aria-hidden": "true" });
   field.value = text;
   document.body.append(field);
   field.select();

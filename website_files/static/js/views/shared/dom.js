@@ -1,33 +1,36 @@
-/** Making nodes, and doing so at most once a frame. Text is always a text node. */
+/** Helpers to build and update DOM nodes. Text always becomes a text node, never HTML. */
+
+import { clock, fullTime, hue, initial } from "../../core/format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `h("button", { type: "button", onclick }, "Send")`: functions become listeners, the rest attributes. */
+/** Creates an element: `h("button", { type: "button", onclick }, "Send")`. Functions become event listeners. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
-  // One by one: a very long answer has more parts than a call takes arguments.
+  // One at a time: a very long answer has more parts than a call can take arguments.
   for (const child of children.flat()) if (child !== null && child !== undefined) element.append(child);
   return element;
 }
 
-/** A button named by what it contains. */
+/** Creates a button that is labelled by its content. */
 export function button(className, onclick, ...children) {
   return h("button", { type: "button", class: className, onclick }, ...children);
 }
 
+/** Creates a square button with an icon; the name is its label and its tooltip. */
 export function iconButton(className, name, iconName, onclick) {
   const attributes = { type: "button", class: `icon-button ${className}`, "aria-label": name, title: name, onclick };
   return h("button", attributes, icon(iconName));
 }
 
-/** A field is as high as its text, as far as its style allows. */
+/** Grows or shrinks a text field to fit its content, within the limits of its style. */
 export function fitHeight(field) {
   field.style.setProperty("height", "auto");
   field.style.setProperty("height", `${field.scrollHeight}px`);
 }
 
-/** True is an empty attribute; false, null and undefined are none. */
+/** Sets an attribute: true makes it empty; false, null and undefined remove it. */
 export function setAttribute(element, name, value) {
   if (typeof value === "function") element.addEventListener(name.slice(2), value);
   else if (value === false || value === null || value === undefined) element.removeAttribute(name);
@@ -36,7 +39,7 @@ export function setAttribute(element, name, value) {
   }
 }
 
-/** Leaves the node alone when it says that already, and with it the reader's selection. */
+/** Sets the text unless it is already there, so that a selection in it survives. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -66,6 +69,7 @@ const ICONS = {
   tool: "M14.5 6.5a4 4 0 0 0 5 5L12 19a2.1 2.1 0 0 1-3-3l7.5-7.5M14.5 6.5L17 4a4.6 4.6 0 0 0-6 6l-7 7",
 };
 
+/** Creates an icon. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
@@ -76,7 +80,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Whatever happens between two frames is drawn once. */
+/** Wraps `draw` so that all calls between two frames draw only once. */
 export function onceAFrame(draw) {
   let isAsked = false;
   return () => {
@@ -87,4 +91,43 @@ export function onceAFrame(draw) {
       draw();
     });
   };
+}
+
+/** Creates an avatar; the name next to it is what screen readers read. */
+export function createAvatar() {
+  return h("span", { class: "avatar", "aria-hidden": "true" });
+}
+
+/** Shows the initial of a name in an avatar, in a colour that is the same everywhere. */
+export function paintAvatar(element, name) {
+  setText(element, initial(name));
+  element.style.setProperty("--hue", hue(name));
+}
+
+/** Shows a timestamp in a `<time>` element. */
+export function setTime(element, ts) {
+  if (!ts || element.dateTime === ts) return;
+  element.dateTime = ts;
+  element.title = fullTime(ts);
+  element.textContent = clock(ts);
+}
+
+/**
+ * Keeps a `<details>` element open while its content is live and closes it afterwards, unless the reader toggled it.
+ * @param {HTMLDetailsElement} details
+ * @returns {(isLive: boolean) => void}
+ */
+export function openWhileLive(details) {
+  let isToggled = false;
+  details.querySelector("summary").addEventListener("click", () => (isToggled = true));
+  return (isLive) => {
+    if (!isToggled && details.open !== isLive) details.open = isLive;
+  };
+}
+
+/** Handles a plain click on a link within the page, and leaves modified clicks, such as for a new tab, to the browser. */
+export function onPlainClick(event, act) {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  act();
 }

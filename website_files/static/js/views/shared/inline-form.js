@@ -1,8 +1,8 @@
-/** One field in the place of what it changes: Enter saves, Escape gives up, a problem is said below it. */
+/** Small forms that replace the element they act on: one to edit a text, and one to confirm a deletion. */
 
 import { button, fitHeight, h, setAttribute, setText } from "./dom.js";
 
-/** What Enter does differs: in a line and in words it saves (with Shift it breaks the line), in code Ctrl is needed. */
+/** Enter saves, except in code, where it takes Ctrl or Cmd; in words, Shift+Enter breaks the line. */
 const KINDS = {
   line: () => h("input", { type: "text", autocomplete: "off" }),
   password: () => h("input", { type: "password", autocomplete: "off" }),
@@ -12,6 +12,7 @@ const KINDS = {
 
 let count = 0;
 
+/** A form with a single field. Enter saves, Escape cancels, and problems are shown below the field. */
 export class InlineForm {
   #kind;
   #field;
@@ -21,7 +22,7 @@ export class InlineForm {
 
   /**
    * @param {{kind?: keyof KINDS, label: string, value?: string, save?: string, limit?: number, placeholder?: string,
-   *   done(value: string): string|void, cancel?(): void}} options `done` returns what is wrong, or nothing
+   *   done(value: string): string|void, cancel?(): void}} options `done` returns a problem to show, or nothing
    */
   constructor({ kind = "line", label, value = "", save = "Save", limit, placeholder, done, cancel }) {
     this.#kind = kind;
@@ -32,8 +33,8 @@ export class InlineForm {
     this.#field.classList.add("field");
     this.#field.addEventListener("input", () => (this.explain(""), this.#fit()));
     this.#save = h("button", { type: "submit", class: "solid-button" }, save);
-    const giveUp = cancel ? button("quiet-button", cancel, "Cancel") : null;
-    this.#actions = h("div", { class: "field-actions" }, giveUp, this.#save);
+    const cancelButton = cancel ? button("quiet-button", cancel, "Cancel") : null;
+    this.#actions = h("div", { class: "field-actions" }, cancelButton, this.#save);
     this.element = h(
       "form",
       {
@@ -67,7 +68,7 @@ export class InlineForm {
     this.#field.disabled = this.#save.disabled = isDisabled;
   }
 
-  /** Says what is wrong, or that nothing is. */
+  /** Shows a problem; an empty string clears it. */
   explain(problem) {
     setText(this.#problem, problem);
     this.#field.setAttribute("aria-invalid", Boolean(problem));
@@ -83,7 +84,7 @@ export class InlineForm {
   #pressed(event, cancel) {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape" && cancel) {
-      event.stopPropagation(); // it stops no turn
+      event.stopPropagation(); // or it would also stop the running turn
       cancel();
     }
     const isSaving = this.#kind === "code" ? event.ctrlKey || event.metaKey : !event.shiftKey;
@@ -94,5 +95,41 @@ export class InlineForm {
 
   #fit() {
     if (this.#field.localName === "textarea") fitHeight(this.#field);
+  }
+}
+
+/** Asks for confirmation in place of the element that would be deleted. */
+export class InlineConfirm {
+  #problem = h("p", { class: "field-problem", role: "alert" });
+  #keep;
+  #act;
+
+  /**
+   * @param {{words: string, yes: string, act(): Promise, cancel(): void}} options `act` rejects with the reason it failed;
+   *   once it succeeds, the caller removes the question
+   */
+  constructor({ words, yes, act, cancel }) {
+    this.#act = button("solid-button danger-button", () => this.#do(act), yes);
+    this.#keep = button("quiet-button", cancel, "Keep");
+    const pressed = (event) => event.key === "Escape" && (event.stopPropagation(), cancel());
+    this.element = h(
+      "div",
+      { class: "inline-confirm", role: "group", "aria-label": words, onkeydown: pressed },
+      h("p", {}, words),
+      this.#problem,
+      h("div", { class: "field-actions" }, this.#keep, this.#act),
+    );
+  }
+
+  focus() {
+    this.#keep.focus();
+  }
+
+  #do(act) {
+    this.#act.disabled = true;
+    act().catch((error) => {
+      this.#act.disabled = false;
+      setText(this.#problem, error.message);
+    });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps the children of an element in step with a list, by key. A child whose item is the same object is not touched,
- * one that stays is never moved or made anew: focus, selection and what was opened survive.
+ * Keeps the children of an element in sync with a list, by key. A child whose item is the same object is left alone,
+ * and one that stays is never moved or rebuilt, so that focus, selection and opened details survive.
  */
 export class KeyedList {
   #container;

@@ -1,49 +1,49 @@
-/** Scrolling belongs to the reader: the end is followed only while it is in sight. */
+/** Follows the end of a growing conversation, but only while the reader has it in view. */
 
 import { setText } from "./dom.js";
 
-const NEAR = 60; // pixels that still count as the end when scrolling down to it
-const TOUCHING = 4; // pixels: whoever scrolls up further than that wants to read there
-const OPENS = "summary, .message-edit, .approval-edit, .diff-more"; // what makes room where it is clicked
+const NEAR = 60; // pixels from the end that count as the end when scrolling down
+const TOUCHING = 4; // pixels; scrolling up further than this stops following
+const OPENS = "summary, .message-edit, .approval-edit, .diff-more"; // elements that expand when clicked
 
-export class Follower {
+export class ScrollFollower {
   #scroller;
   #button;
   #isOn = false;
   #isFollowing = false;
-  #isHeld = false;
+  #isPaused = false;
   #top = 0;
   #height = 0;
-  #hasNews = false;
+  #hasNewContent = false;
 
   constructor(scroller, content, button) {
     this.#scroller = scroller;
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#isOn && this.#scrolled(), { passive: true });
-    content.addEventListener("click", (event) => event.target.closest(OPENS) && this.#hold(), true);
+    content.addEventListener("click", (event) => event.target.closest(OPENS) && this.#pause(), true);
     button.addEventListener("click", () => this.toEnd());
     const observer = new ResizeObserver(() => this.#isOn && this.#resized());
     observer.observe(content);
     observer.observe(scroller);
   }
 
-  /** Shows something that is read from its beginning, and follows nothing. */
+  /** Scrolls to the start and stops following. */
   toStart() {
     this.#isOn = this.#isFollowing = false;
     this.#scroller.scrollTo({ top: 0, behavior: "instant" });
     this.#button.hidden = true;
   }
 
-  /** Goes to the end and stays there. At once: on a smooth way the end would move. */
+  /** Scrolls to the end and stays there. Not smoothly, as the end would move meanwhile. */
   toEnd() {
     this.#isOn = this.#isFollowing = true;
     this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior: "instant" });
     this.#button.hidden = true;
   }
 
-  /** Something was added; to be told apart from what only takes more room than before. */
-  tell() {
-    this.#hasNews = true;
+  /** Reports that something new was added, as opposed to something that only expanded. */
+  contentAdded() {
+    this.#hasNewContent = true;
   }
 
   // Internal
@@ -58,10 +58,10 @@ export class Follower {
   }
 
   #resized() {
-    const isNew = this.#hasNews && this.#scroller.scrollHeight > this.#height;
+    const isNew = this.#hasNewContent && this.#scroller.scrollHeight > this.#height;
     this.#height = this.#scroller.scrollHeight;
-    this.#hasNews = false;
-    if (this.#isHeld) this.#isFollowing = this.#gap < TOUCHING;
+    this.#hasNewContent = false;
+    if (this.#isPaused) this.#isFollowing = this.#gap < TOUCHING;
     else if (this.#isFollowing) this.toEnd();
     else this.#offer(isNew);
   }
@@ -71,10 +71,10 @@ export class Follower {
     this.#button.hidden = this.#gap < NEAR;
   }
 
-  /** A card that the reader opens must stay where it is. */
-  #hold() {
-    this.#isHeld = true;
-    setTimeout(() => (this.#isHeld = false), 250);
+  /** Pauses following, so that a card stays in place when the reader opens it. */
+  #pause() {
+    this.#isPaused = true;
+    setTimeout(() => (this.#isPaused = false), 250);
   }
 
   get #gap() {

@@ -1,52 +1,38 @@
-/** What can be done with one conversation of the list: one menu for all entries, shown beside the one that asked. */
+/** Menu with actions on a conversation. One menu serves all entries of the list. */
 
-import { button, h } from "../shared/dom.js";
 import { exportAddress } from "../../transport/rest-api.js";
+import { button, h } from "../shared/dom.js";
+import { Popover } from "../shared/popover.js";
 
 const FORMATS = { markdown: "Markdown", html: "HTML", json: "JSON" };
-const GAP = 4; // pixels
 
-export class EntryMenu {
-  #entry = null;
-  #place = { top: 0, bottom: 0, right: 0 };
-  #links = Object.entries(FORMATS).map(([format, name]) => [format, h("a", { download: true }, `Export as ${name}`)]);
-  #rename = button("", () => this.#choose((entry) => entry.rename()), "Rename");
-  element = h(
-    "div",
-    { class: "menu", popover: "auto", role: "group", ontoggle: (event) => this.#toggled(event) },
+export class ConversationMenu {
+  #row = null;
+  #links = Object.entries(FORMATS).map(([format, name]) => [
+    format,
+    h("a", { class: "menu-item", download: true, onclick: () => this.#popover.hide() }, `Export as ${name}`),
+  ]);
+  #rename = button("menu-item", () => this.#choose((row) => row.rename()), "Rename");
+  #popover = new Popover(
+    { class: "popover conversation-menu", role: "group" },
+    { gap: 4, align: "end", opened: () => this.#rename.focus() },
     this.#rename,
     ...this.#links.map(([, link]) => link),
-    button("menu-danger", () => this.#choose((entry) => entry.askDelete()), "Delete"),
+    button("menu-item menu-item-danger", () => this.#choose((row) => row.askDelete()), "Delete"),
   );
+  element = this.#popover.element;
 
-  constructor() {
-    for (const [, link] of this.#links) link.addEventListener("click", () => this.element.hidePopover());
-  }
-
-  /** The button shows the menu; the browser closes it again, at a click elsewhere or at Escape. */
-  attach(opener, entry) {
-    opener.popoverTargetElement = this.element;
-    opener.addEventListener("click", () => {
-      this.#entry = entry;
-      this.#place = opener.getBoundingClientRect();
+  /** Makes a button open the menu for a row of the list. */
+  attach(opener, row) {
+    this.#popover.attach(opener, () => {
+      this.#row = row;
       this.element.setAttribute("aria-label", opener.getAttribute("aria-label"));
-      for (const [format, link] of this.#links) link.href = exportAddress(entry.id, format);
+      for (const [format, link] of this.#links) link.href = exportAddress(row.id, format);
     });
   }
 
-  #toggled({ newState }) {
-    if (newState !== "open") return;
-    const { top, bottom, right } = this.#place;
-    const { offsetHeight, offsetWidth } = this.element;
-    const isRoomBelow = bottom + GAP + offsetHeight < innerHeight;
-    const y = isRoomBelow ? bottom + GAP : Math.max(top - GAP - offsetHeight, GAP);
-    this.element.style.setProperty("top", `${y}px`);
-    this.element.style.setProperty("left", `${Math.max(right - offsetWidth, GAP)}px`);
-    this.#rename.focus();
-  }
-
   #choose(act) {
-    this.element.hidePopover();
-    act(this.#entry);
+    this.#popover.hide();
+    act(this.#row);
   }
 }

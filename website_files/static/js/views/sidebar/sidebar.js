@@ -1,8 +1,7 @@
-/** The column with past conversations; on a phone it is a drawer. */
+/** The sidebar with the list of conversations; a drawer on narrow screens. */
 
-import { setAttribute } from "../shared/dom.js";
-import { follow } from "./past-entry.js";
 import { device } from "../../transport/storage.js";
+import { onPlainClick, setAttribute } from "../shared/dom.js";
 
 const NARROW = matchMedia("(max-width: 860px)");
 
@@ -11,7 +10,7 @@ export class Sidebar {
   #element;
   #toggle;
 
-  /** @param {() => void} create begins a new conversation */
+  /** @param {() => void} create starts a new conversation */
   constructor(app, create) {
     this.#app = app;
     this.#element = app.querySelector(".sidebar");
@@ -19,8 +18,8 @@ export class Sidebar {
     this.#toggle.addEventListener("click", () => this.#show(!this.isOpen));
     app.querySelector(".sidebar-close").addEventListener("click", () => this.#show(false));
     app.querySelector(".scrim").addEventListener("click", () => this.#show(false));
-    app.querySelector(".brand").addEventListener("click", (event) => follow(event, create));
-    app.querySelector(".new-conversation").addEventListener("click", (event) => follow(event, create));
+    app.querySelector(".brand").addEventListener("click", (event) => onPlainClick(event, create));
+    app.querySelector(".new-conversation").addEventListener("click", (event) => onPlainClick(event, create));
     NARROW.addEventListener("change", () => this.#settle());
     this.#settle();
   }
@@ -33,7 +32,7 @@ export class Sidebar {
     return this.isOpen && NARROW.matches;
   }
 
-  /** A drawer has done its work when something was chosen in it. */
+  /** Closes the drawer once something has been chosen in it. */
   closeDrawer() {
     if (this.isDrawer) this.#show(false);
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heldWords } from "../../website_files/static/js/core/handover.js";
+import { handoverWords } from "../../website_files/static/js/core/handover.js";
 import { asked, confirmed, fold, started } from "./frames.mjs";
 
 const handoff = (kind, more = {}, turn = 1) => ["handoff", { kind, from: "concierge", to: "human", reason: "", ...more }, turn];
@@ -32,10 +32,10 @@ test("how it is now is not changed by what is replayed", () => {
 
 test("whoever waits knows whether somebody is there", () => {
   const waiting = fold([...begun, handoff("wanted")]);
-  assert.match(heldWords(waiting.held), /Nobody is there/);
+  assert.match(handoverWords(waiting.held), /Nobody is there/);
 
   const seen = fold([["operators", { there: 1 }]], waiting);
-  assert.match(heldWords(seen.held), /Somebody is there/);
+  assert.match(handoverWords(seen.held), /Somebody is there/);
   assert.equal(fold([["operators", { there: 1 }]], fold(begun)).held, null);
 });
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { marked } from "../../website_files/static/js/core/marks.js";
-import { Past } from "../../website_files/static/js/app/conversation-list.js";
+import { highlight } from "../../website_files/static/js/core/format.js";
+import { ConversationList } from "../../website_files/static/js/app/conversation-list.js";
 
 const entry = (id, more = {}) => ({ id, title: `Title of ${id}`, messages: 1, ...more });
 const ids = (past) => past.entries.map((each) => each.id);
@@ -17,7 +17,7 @@ function server() {
     asked[number].resolve({ sessions: sessions.map((each) => (typeof each === "string" ? entry(each) : each)), next });
     await Promise.resolve();
   };
-  return { asked, answer, past: new Past(() => {}, fetchPage) };
+  return { asked, answer, past: new ConversationList(() => {}, fetchPage) };
 }
 
 test("pages follow each other, and what moved meanwhile is there once", async () => {
@@ -80,7 +80,7 @@ test("what was renamed or deleted here is so at once", async () => {
   assert.deepEqual(past.entries.map((each) => each.title), ["New"]);
 });
 
-const found = (text, query) => marked(text, query).filter((piece) => piece.isFound).map((piece) => piece.text);
+const found = (text, query) => highlight(text, query).filter((piece) => piece.isFound).map((piece) => piece.text);
 
 test("the words that were looked for are marked, the last also as a beginning", () => {
   assert.deepEqual(found("Weather in Oslo, weathered", "oslo weath"), ["Weather", "Oslo", "weathered"]);
@@ -91,6 +91,6 @@ test("the words that were looked for are marked, the last also as a beginning", 
 
 test("marks leave the text as it is", () => {
   for (const text of ["", "<b>Oslo</b> & Oslo", "Oslo", "🌦 Oslo!"]) {
-    assert.equal(marked(text, "oslo").map((piece) => piece.text).join(""), text);
+    assert.equal(highlight(text, "oslo").map((piece) => piece.text).join(""), text);
   }
 });

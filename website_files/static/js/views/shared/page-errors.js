@@ -1,24 +1,23 @@
-/** A fault of the page itself is said in words, on the page, instead of only in the console. */
+/** Shows uncaught errors of the page itself to the person, not just in the console. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, iconButton } from "./dom.js";
 
 const HARMLESS = /ResizeObserver loop/;
 
-export function showFaults(container) {
+export function showPageErrors(container) {
   addEventListener("error", ({ message }) => show(container, message));
   addEventListener("unhandledrejection", ({ reason }) => show(container, reason?.message ?? String(reason)));
 }
 
 function show(container, message) {
   if (!message || HARMLESS.test(message) || container.children.length >= 3) return;
-  const close = { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: () => notice.remove() };
   const words = `${message}. Reloading it is safe: nothing is lost.`;
-  const notice = h(
+  const box = h(
     "div",
-    { class: "notice", role: "alert" },
+    { class: "page-error", role: "alert" },
     icon("alert"),
     h("p", {}, h("strong", {}, "Something went wrong on this page. "), words),
-    h("button", close, icon("cross")),
+    iconButton("", "Dismiss", "cross", () => box.remove()),
   );
-  container.append(notice);
+  container.append(box);
 }

@@ -3,15 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arranged } from "../../website_files/static/js/core/turn-presentation.js";
-import { turnActions } from "../../website_files/static/js/core/turn-actions.js";
+import { visibleItems } from "../../website_files/static/js/core/turn-presentation.js";
+import { turnActions } from "../../website_files/static/js/core/turn-presentation.js";
 import { asked, called, confirmed, ended, fold, ran, responded, runs, said, started, stream } from "./frames.mjs";
 
 const PICTURE = "data:image/png;base64,iVBORw0KGgo=";
 const begun = [confirmed(), asked(), started()];
 const items = (state, turn = 0) => state.turns[turn].items;
 const kinds = (state, turn = 0) => items(state, turn).map((item) => item.kind);
-const shown = (state, level, turn = 0) => arranged(state.turns[turn], level).map((item) => item.kind);
+const shown = (state, level, turn = 0) => visibleItems(state.turns[turn], level).map((item) => item.kind);
 
 const thinks = (offset, content) => {
   return ["stream", { message_id: "r1", sender: "forecaster", offset, content, kind: "reasoning" }];
@@ -61,9 +61,9 @@ test("a nested chat is one block with all that belongs to it, and the answer sta
     inner(says("critic", "Too short.", "k1")), says("writer", "Roses.", "w2"), ended(),
   ]);
 
-  const blocks = arranged(state.turns[0], "tools");
-  assert.deepEqual(blocks.map((block) => block.kind), ["speaker", "inner", "message"]);
-  assert.deepEqual(blocks[1].items.map((item) => item.kind), ["talk", "message", "tool", "message"]);
+  const blocks = visibleItems(state.turns[0], "tools");
+  assert.deepEqual(blocks.map((block) => block.kind), ["speaker", "nested-chat", "message"]);
+  assert.deepEqual(blocks[1].items.map((item) => item.kind), ["chat-start", "message", "tool", "message"]);
   assert.deepEqual([blocks[0].sender, blocks[1].of, Boolean(blocks[1].isLive)], ["writer", "writer", false]);
   assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
 });
@@ -72,8 +72,8 @@ test("a nested chat is open while it is the newest that happens", () => {
   const live = fold([...begun, inner(says("writer", "Review this.", "w1"))]);
   const over = fold([says("writer", "Roses.", "w2")], live);
 
-  assert.equal(arranged(live.turns[0], "tools")[1].isLive, true);
-  assert.equal(Boolean(arranged(over.turns[0], "tools")[1].isLive), false);
+  assert.equal(visibleItems(live.turns[0], "tools")[1].isLive, true);
+  assert.equal(Boolean(visibleItems(over.turns[0], "tools")[1].isLive), false);
 });
 
 test("a hand-over stands in its turn; one that belongs to none stands between turns", () => {
@@ -112,7 +112,7 @@ test("what becomes of a file is told once; one that is new stays so", () => {
   const state = fold([...begun, file("a.md", "created"), file("a.md", "modified"), file("b.md", "modified"), file("c.md", "deleted")]);
 
   assert.deepEqual(items(state).map(({ path, how }) => [path, how]), [["a.md", "created"], ["b.md", "modified"], ["c.md", "deleted"]]);
-  const [wrote, deleted] = arranged(state.turns[0], "final");
+  const [wrote, deleted] = visibleItems(state.turns[0], "final");
   assert.deepEqual([wrote.by, wrote.verb, wrote.items.length], ["coder", "wrote", 2]);
   assert.deepEqual([deleted.by, deleted.verb, deleted.items.length], ["coder", "deleted", 1]);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { byAgent, costs, totals } from "../../website_files/static/js/core/usage.js";
+import { byAgent, usageSummary, totalSummary } from "../../website_files/static/js/core/usage.js";
 import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", duration_ms: 1200, usage }, turn];
@@ -11,9 +11,9 @@ const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", dur
 test("what a turn took is told as far as it is known", () => {
   const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
 
-  assert.deepEqual(costs({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
-  assert.deepEqual(costs({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
-  assert.deepEqual(costs({ durationMs: null, usage: null }), []);
+  assert.deepEqual(usageSummary({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
+  assert.deepEqual(usageSummary({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
+  assert.deepEqual(usageSummary({ durationMs: null, usage: null }), []);
 });
 
 test("who took most comes first", () => {
@@ -34,10 +34,10 @@ test("a conversation costs what all its turns cost, also those that no longer co
     asked(2, "m2"), started(2, "m2"), spent({ ...usage, cost: null }, 2),
   ]);
 
-  assert.deepEqual(totals(state.spent), ["300 tokens", "at least $0.50"]);
+  assert.deepEqual(totalSummary(state.spent), ["300 tokens", "at least $0.50"]);
 });
 
 test("where nothing is known, nothing is said", () => {
-  assert.deepEqual(totals(fold([confirmed(), asked(), started(), ["turn_completed", {}, 1]]).spent), []);
-  assert.deepEqual(totals(fold([confirmed(), asked(), started(), ended()]).spent), ["3 tokens"]);
+  assert.deepEqual(totalSummary(fold([confirmed(), asked(), started(), ["turn_completed", {}, 1]]).spent), []);
+  assert.deepEqual(totalSummary(fold([confirmed(), asked(), started(), ended()]).spent), ["3 tokens"]);
 });

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isMine, showsNames, typingLine } from "../../website_files/static/js/core/participants.js";
-import { ShownTurns, turnActions } from "../../website_files/static/js/core/turn-actions.js";
-import { TypingMemory, TypingSignal } from "../../website_files/static/js/app/typing.js";
+import { ShownTurns, turnActions } from "../../website_files/static/js/core/turn-presentation.js";
+import { TypingExpiry, TypingSignal } from "../../website_files/static/js/app/typing.js";
 import { confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const ADA = { name: "Ada", role: "member", connections: 1 };
@@ -108,7 +108,7 @@ test("who does not repeat that they write is forgotten", () => {
   const timers = new Map();
   const forgotten = [];
   const environment = { setTimeout: (run, ms) => (timers.set(run, ms), run), clearTimeout: (run) => timers.delete(run) };
-  const memory = new TypingMemory((name) => forgotten.push(name), environment);
+  const memory = new TypingExpiry((name) => forgotten.push(name), environment);
 
   memory.heard({ name: "Ben", is_typing: true });
   memory.heard({ name: "Ben", is_typing: true });

@@ -1,0 +1,24 @@
+/** Addresses of the pages: reads the current one and builds those of other conversations. */
+
+/** Reads from the page's address which session to show, and whether to take part in it or only to watch. */
+export function readPageAddress({ search } = location) {
+  const query = new URLSearchParams(search);
+  const role = query.get("role") === "viewer" ? "viewer" : "member";
+  return { sessionId: query.get("session") || null, agent: query.get("agent") || null, role };
+}
+
+/** Chat page with this conversation open, or the first screen. */
+export function chatAddress(sessionId, role = "member") {
+  if (!sessionId) return "/";
+  return `/?session=${encodeURIComponent(sessionId)}${role === "viewer" ? "&role=viewer" : ""}`;
+}
+
+/** Desk page with this conversation open, or none. */
+export function deskPageAddress(sessionId) {
+  return sessionId ? `/desk?session=${encodeURIComponent(sessionId)}` : "/desk";
+}
+
+/** Full link to a conversation, to send to somebody else. */
+export function invitationLink(sessionId, role, { origin } = location) {
+  return origin + chatAddress(sessionId, role);
+}
