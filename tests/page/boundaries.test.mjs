@@ -1,0 +1,91 @@
+/** Dependencies between the page's modules point one way, and most modules know no DOM. */
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../website_files/static/js", import.meta.url));
+
+/** What the modules in each folder may import, besides their neighbours; "" is for the pages' entry modules. */
+const ALLOWED = {
+  core: [],
+  transport: ["core"],
+  app: ["core", "transport"],
+  views: ["core", "transport"],
+  desk: ["core", "transport", "app", "views"],
+  "": ["core", "transport", "app", "views", "desk"],
+};
+
+/** Globals that modules in a folder must not use: `core` is pure, and models of what is open know no DOM. */
+const DOM = ["document", "window"];
+const BROWSER = ["location", "history", "navigator", "localStorage", "sessionStorage", "fetch", "WebSocket", "EventSource"];
+const FORBIDDEN = { core: [...DOM, ...BROWSER], transport: DOM, app: DOM };
+
+const IMPORT = /^(?:import|export) (?:[\w\s{},*]*? from )?"([^"]+)"/gm;
+
+const modules = readdirSync(ROOT, { recursive: true })
+  .filter((path) => path.endsWith(".js"))
+  .map((path) => ({ path, folder: folderOf(path), source: readFileSync(join(ROOT, path), "utf8") }));
+
+function folderOf(path) {
+  return path.includes("/") ? path.split("/")[0] : "";
+}
+
+function importsOf({ path, source }) {
+  return Array.from(source.matchAll(IMPORT), ([, to]) => relative(ROOT, join(ROOT, dirname(path), to)));
+}
+
+/** Imports against the direction, as `from -> to`. */
+function wrongWay(modules) {
+  return modules.flatMap((module) => {
+    const allowed = [module.folder, ...ALLOWED[module.folder]];
+    const wrong = importsOf(module).filter((to) => !allowed.includes(folderOf(to)));
+    return wrong.map((to) => `${module.path} -> ${to}`);
+  });
+}
+
+/** Uses of globals that a module's folder must not know, as `path: global`. */
+function forbiddenUses(modules) {
+  return modules.flatMap(({ path, folder, source }) => {
+    const code = source.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*|"(?:[^"\\\n]|\\.)*"/g, "");
+    const uses = (name) => new RegExp(String.raw`(?<![\w.#$])${name}\b(?!\s*:)`).test(code);
+    return (FORBIDDEN[folder] ?? []).filter(uses).map((name) => `${path}: ${name}`);
+  });
+}
+
+test("every module is in a folder that the rules know", () => {
+  assert.ok(modules.length > 50);
+  assert.deepEqual(modules.filter(({ folder }) => !(folder in ALLOWED)), []);
+});
+
+test("imports name modules that exist", () => {
+  const paths = new Set(modules.map(({ path }) => path));
+  const missing = modules.flatMap((module) => importsOf(module).filter((to) => !paths.has(to)));
+  assert.deepEqual(missing, []);
+});
+
+test("imports point one way", () => {
+  assert.deepEqual(wrongWay(modules), []);
+});
+
+test("core is pure, and only views and entry modules know the DOM", () => {
+  assert.deepEqual(forbiddenUses(modules), []);
+});
+
+test("a module that breaks the rules is found", () => {
+  const source = 'import { h } from "../views/shared/dom.js";\nimport {\n  tab,\n} from "../transport/storage.js";\ndocument.title = "";';
+  const module = { path: "core/plan.js", folder: "core", source };
+  assert.deepEqual(wrongWay([module]), [
+    "core/plan.js -> views/shared/dom.js", "core/plan.js -> transport/storage.js",
+  ]);
+  assert.deepEqual(forbiddenUses([module]), ["core/plan.js: document"]);
+});
+
+test("folders and modules stay small", () => {
+  const sizes = new Map();
+  for (const { path } of modules) sizes.set(dirname(path), (sizes.get(dirname(path)) ?? 0) + 1);
+  assert.deepEqual([...sizes].filter(([, size]) => size > 20), []);
+  assert.deepEqual(modules.filter(({ source }) => source.split("\n").length > 450).map(({ path }) => path), []);
+});
