@@ -346,7 +346,9 @@ def test_a_conversation_is_renamed_exported_found_and_deleted(
         if format != "json":
             page.locator(".conversation-more").click()
     page.locator(".search").fill("mock")
-    expect(page.locator(".conversation-list .conversation-match mark").first).to_have_text(re.compile("mock", re.IGNORECASE))
+    expect(page.locator(".conversation-list .conversation-match mark").first).to_have_text(
+        re.compile("mock", re.IGNORECASE)
+    )
     page.locator(".search").fill("nothing of the kind")
     expect(page.locator(".conversation-list-note")).to_contain_text("Nothing found")
     page.locator(".search").fill("umbr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None
     thought = ("reasoning", {"message_id": "r1", "sender": "forecaster", "content": "They want **rain**."})
     page = tell(*a_turn(1, "Oslo?", thought, said("forecaster", "Sunny.")))
 
-    expect(page.locator(".turn-items > *").nth(1)).to_have_class("reasoning")
+    expect(page.locator(".turn-items > *").nth(1)).to_have_class(re.compile(r"\breasoning\b"))
     expect(page.locator(".reasoning .prose")).to_be_hidden()
     page.get_by_text("Thought").click()
     expect(page.locator(".reasoning strong")).to_have_text("rain")

@@ -35,17 +35,17 @@ export class DeskList {
 }
 
 class DeskEntry {
-  #person = h("span", { class: "desk-person", dir: "auto" });
+  #person = h("span", { class: "desk-person one-line", dir: "auto" });
   #since = h("time", { class: "desk-since" });
-  #reason = h("span", { class: "desk-reason", dir: "auto" });
-  #last = h("span", { class: "desk-last", dir: "auto" });
+  #reason = h("span", { class: "desk-reason clamp", dir: "auto" });
+  #last = h("span", { class: "desk-last clamp", dir: "auto" });
   #id = "";
   #link;
   element;
 
   constructor(open) {
     const head = h("span", { class: "desk-entry-head" }, this.#person, this.#since);
-    this.#link = h("a", { class: "conversation desk-entry" }, head, this.#reason, this.#last);
+    this.#link = h("a", { class: "list-row desk-entry" }, head, this.#reason, this.#last);
     this.#link.addEventListener("click", (event) => onPlainClick(event, () => open(this.#id)));
     this.element = h("li", {}, this.#link);
   }

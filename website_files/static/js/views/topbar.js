@@ -25,7 +25,7 @@ const STATUS_NAMES = {
 export class TitleBar {
   #element;
   #words = h("span", { class: "title-words", dir: "auto" });
-  #button = button("title-button", () => this.#open(), this.#words);
+  #button = button("one-line title-button", () => this.#open(), this.#words);
   #form = null;
   #id = null; // of the session shown
   #rename;

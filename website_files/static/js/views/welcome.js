@@ -45,7 +45,7 @@ class AgentCard {
     this.#radio = h("input", { type: "radio", name: "agent", onchange: (event) => pick(event.target.value) });
     this.element = h(
       "label",
-      { class: "agent-card" },
+      { class: "card agent-card" },
       this.#radio,
       this.#avatar,
       h("span", { class: "agent-text" }, this.#name, this.#description, this.#reason),

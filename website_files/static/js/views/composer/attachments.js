@@ -108,7 +108,7 @@ export class UploadTray {
 }
 
 class UploadChip {
-  #name = h("span", { class: "upload-name", dir: "auto" });
+  #name = h("span", { class: "upload-name one-line", dir: "auto" });
   #note = h("span", { class: "upload-note" });
   #bar = h("progress", { class: "upload-bar" });
   #dismiss;
@@ -118,7 +118,7 @@ class UploadChip {
   constructor(dismiss) {
     this.#dismiss = iconButton("upload-dismiss", "Dismiss", "cross", () => dismiss(this.#key));
     const words = h("span", { class: "upload-words" }, this.#name, this.#note);
-    this.element = h("li", { class: "upload" }, icon("file"), words, this.#dismiss, this.#bar);
+    this.element = h("li", { class: "card upload" }, icon("file"), words, this.#dismiss, this.#bar);
   }
 
   update({ key, name, file, sent, state, note }) {

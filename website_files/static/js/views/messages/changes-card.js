@@ -18,7 +18,7 @@ export class ChangesCard {
   #list;
   element = h(
     "details",
-    { class: "changes-card" },
+    { class: "card disclosure disclosure-block changes-card" },
     h("summary", {}, icon("changes"), this.#title, this.#amount, icon("chevron")),
     this.#files,
   );
@@ -40,13 +40,13 @@ export class ChangesCard {
 class FileChanges {
   #sessionId;
   #kind = h("span", { class: "change-kind" });
-  #path = h("span", { class: "change-path" });
+  #path = h("span", { class: "change-path one-line" });
   #amount = h("span", { class: "changes-amount" });
   #body = h("div", { class: "change-body" });
   #file = null;
   element = h(
     "details",
-    { class: "change", ontoggle: () => this.#fill() },
+    { class: "disclosure disclosure-block change", ontoggle: () => this.#fill() },
     h("summary", {}, icon("chevron"), this.#path, this.#kind, this.#amount),
     this.#body,
   );

@@ -12,7 +12,7 @@ export class ErrorCard {
     const startButton = ENDS.has(code) ? button("solid-button", startOver, "New conversation") : null;
     this.element = h(
       "div",
-      { class: "error-card", "data-code": code },
+      { class: "card card-error error-card", "data-code": code },
       icon("alert"),
       h("div", {}, this.#message, h("p", { class: "error-code" }, code), startButton),
       dismiss && iconButton("", "Dismiss", "cross", () => dismiss(key)),

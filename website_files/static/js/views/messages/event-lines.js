@@ -42,7 +42,7 @@ export class FilesLine {
 
 class FileChip {
   #sessionId;
-  #name = h("span", { class: "file-name" });
+  #name = h("span", { class: "file-name one-line" });
   #size = h("span", { class: "file-size" });
   element = h("span", { class: "file-chip" });
 
@@ -65,12 +65,12 @@ class FileChip {
 /** A raw AG2 event: its type and a summary, which open to the full content. */
 export class EventLine {
   #type = h("span", { class: "event-type" });
-  #about = h("span", { class: "event-about" });
-  #json = h("pre", { tabindex: 0, "aria-label": "Event" });
+  #about = h("span", { class: "event-about one-line" });
+  #json = h("pre", { class: "code-box", tabindex: 0, "aria-label": "Event" });
   #content = {};
   element = h(
     "details",
-    { class: "event-line", ontoggle: () => this.#fill() },
+    { class: "disclosure disclosure-inline event-line", ontoggle: () => this.#fill() },
     h("summary", {}, icon("event"), this.#type, this.#about),
     this.#json,
   );

@@ -7,12 +7,12 @@ import { KeyedList } from "../shared/keyed-list.js";
 
 export class NestedChat {
   #title = h("span", { class: "nested-chat-title" });
-  #others = h("span", { class: "nested-chat-others" });
+  #others = h("span", { class: "nested-chat-others one-line" });
   #items = h("div", { class: "turn-items" });
   #list;
   element = h(
     "details",
-    { class: "nested-chat" },
+    { class: "disclosure disclosure-inline nested-chat" },
     h("summary", {}, icon("talk"), this.#title, this.#others, icon("chevron")),
     this.#items,
   );

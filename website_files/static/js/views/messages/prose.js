@@ -40,7 +40,7 @@ const BLOCKS = {
   code: ({ language, text }) =>
     h(
       "figure",
-      { class: "code-block" },
+      { class: "card code-block" },
       h("figcaption", {}, h("span", {}, language || "text"), new CopyButton(() => text, "Copy code").element),
       h("pre", { tabindex: 0, "aria-label": "Code" }, h("code", {}, text)),
     ),

@@ -26,7 +26,7 @@ export class QuestionCard {
     this.#intents = intents;
     this.element = h(
       "section",
-      { class: `question-card ${tool ? "approval" : ""}`, "data-request": requestId, "data-kind": kind },
+      { class: `card card-caution question-card ${tool ? "approval" : ""}`, "data-request": requestId, "data-kind": kind },
       h("header", {}, icon({ approval: "shield", password: "key", question: "question" }[kind]), this.#title),
       this.#prompt,
       this.#place,
@@ -135,7 +135,7 @@ function outcome({ state, tool, isPassword, answer, labels }) {
 /** Approves a tool call, denies it, or approves it with edited arguments. */
 class ApprovalControls {
   #answer;
-  #arguments = h("pre", { class: "approval-arguments", tabindex: 0, "aria-label": "Arguments" });
+  #arguments = h("pre", { class: "code-box approval-arguments", tabindex: 0, "aria-label": "Arguments" });
   #approve = button("solid-button", () => this.#answer({ text: "approve" }), "Approve");
   #deny = button("outline-button", () => this.#answer({ text: "deny" }), "Deny");
   #edit = button("quiet-button approval-edit", () => this.#open(), "Edit");

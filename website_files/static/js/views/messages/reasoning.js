@@ -9,7 +9,7 @@ export class Reasoning {
   #text = "";
   element = h(
     "details",
-    { class: "reasoning", ontoggle: () => this.#fill() },
+    { class: "disclosure disclosure-inline reasoning", ontoggle: () => this.#fill() },
     h("summary", {}, icon("thought"), this.#label, icon("chevron")),
     this.#prose.element,
   );

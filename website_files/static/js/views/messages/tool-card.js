@@ -10,8 +10,8 @@ const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "D
 const THUMBNAILS = 3;
 
 export class ToolCard {
-  #name = h("span", { class: "tool-name" });
-  #arguments = h("span", { class: "tool-arguments" });
+  #name = h("span", { class: "tool-name one-line" });
+  #arguments = h("span", { class: "tool-arguments one-line" });
   #thumbnails = h("span", { class: "tool-thumbnails" });
   #state = h("span", { class: "tool-state" });
   #progress = new ProgressBar();
@@ -19,7 +19,7 @@ export class ToolCard {
   #item = null;
   element = h(
     "details",
-    { class: "tool-card", ontoggle: () => this.#fill() },
+    { class: "card disclosure disclosure-block tool-card", ontoggle: () => this.#fill() },
     h(
       "summary",
       {},
@@ -70,13 +70,13 @@ function section(title, text) {
     "section",
     {},
     h("header", {}, h("h4", {}, title), new CopyButton(() => text, `Copy ${title.toLowerCase()}`).element),
-    h("pre", { tabindex: 0, "aria-label": title }, text),
+    h("pre", { class: "code-box", tabindex: 0, "aria-label": title }, text),
   );
 }
 
 /** Progress of a running tool: a bar and a text. */
 class ProgressBar {
-  #bar = h("progress", { "aria-label": "Progress" });
+  #bar = h("progress", { class: "progress-bar", "aria-label": "Progress" });
   #text = h("span", { class: "progress-text" });
   #part = h("span", { class: "progress-part" });
   element = h("span", { class: "tool-progress", hidden: true }, this.#bar, this.#text, this.#part);

@@ -36,10 +36,11 @@ class FileRow {
   #name = h("span", { class: "file-name", dir: "auto" });
   #folder = h("span", { class: "file-folder" });
   #about = h("span", { class: "file-about" });
-  #words = h("span", { class: "file-words" }, h("span", { class: "file-path" }, this.#folder, this.#name), this.#about);
-  #link = h("a", { class: "file", download: true }, icon("file"), this.#words);
-  #remove = iconButton("file-delete", "Delete", "bin", () => this.#ask());
-  #path = "";
+  #path = h("span", { class: "file-path one-line" }, this.#folder, this.#name);
+  #words = h("span", { class: "file-words" }, this.#path, this.#about);
+  #link = h("a", { class: "list-row file", download: true }, icon("file"), this.#words);
+  #remove = iconButton("row-action file-delete", "Delete", "bin", () => this.#ask());
+  #filePath = "";
   #intents;
   element = h("li", {}, this.#link, this.#remove);
 
@@ -49,7 +50,7 @@ class FileRow {
 
   update({ path, size, modified, sessionId, canWrite }) {
     const at = path.lastIndexOf("/") + 1;
-    this.#path = path;
+    this.#filePath = path;
     setText(this.#folder, path.slice(0, at));
     setText(this.#name, path.slice(at));
     setText(this.#about, `${bytes(size)} · ${ago(Date.parse(modified) || Date.now())}`);
@@ -62,9 +63,9 @@ class FileRow {
 
   #ask() {
     const question = new InlineConfirm({
-      words: `Delete “${this.#path}” for everybody?`,
+      words: `Delete “${this.#filePath}” for everybody?`,
       yes: "Delete",
-      act: () => this.#intents.delete(this.#path),
+      act: () => this.#intents.delete(this.#filePath),
       cancel: () => (this.element.replaceChildren(this.#link, this.#remove), this.#remove.focus()),
     });
     this.element.replaceChildren(question.element);

@@ -56,7 +56,7 @@ export class PeoplePanel {
 
 class Participant {
   #avatar = createAvatar();
-  #name = h("span", { class: "participant-name", dir: "auto" });
+  #name = h("span", { class: "participant-name one-line", dir: "auto" });
   #about = h("span", { class: "participant-about" });
   element = h("li", {}, this.#avatar, this.#name, this.#about);
 

@@ -56,7 +56,7 @@ class TaskRow {
     });
     const lock = h("span", { class: "task-lock" }, icon("lock"));
     const summary = h("summary", {}, h("span", { class: "task-words" }, this.#title, this.#note), icon("chevron"));
-    this.#more = h("details", { class: "task-more" }, summary, this.#details);
+    this.#more = h("details", { class: "disclosure task-more" }, summary, this.#details);
     this.element = h("li", { class: "task" }, h("span", { class: "task-mark" }, this.#box, lock), this.#more);
   }
 

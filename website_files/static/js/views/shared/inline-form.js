@@ -21,10 +21,11 @@ export class InlineForm {
   #problem = h("p", { class: "field-problem", role: "alert", id: `problem-${++count}` });
 
   /**
-   * @param {{kind?: keyof KINDS, label: string, value?: string, save?: string, limit?: number, placeholder?: string,
-   *   done(value: string): string|void, cancel?(): void}} options `done` returns a problem to show, or nothing
+   * @param {{kind?: keyof KINDS, label: string, className?: string, value?: string, save?: string, limit?: number,
+   *   placeholder?: string, done(value: string): string|void, cancel?(): void}} options
+   *   `done` returns a problem to show, or nothing
    */
-  constructor({ kind = "line", label, value = "", save = "Save", limit, placeholder, done, cancel }) {
+  constructor({ kind = "line", label, className = "", value = "", save = "Save", limit, placeholder, done, cancel }) {
     this.#kind = kind;
     this.#field = KINDS[kind]();
     this.#field.value = value;
@@ -38,7 +39,7 @@ export class InlineForm {
     this.element = h(
       "form",
       {
-        class: "inline-form",
+        class: `inline-form ${className}`,
         "data-kind": kind,
         onsubmit: (event) => (event.preventDefault(), this.#submit(done)),
         onkeydown: (event) => this.#pressed(event, cancel),
@@ -114,7 +115,7 @@ export class InlineConfirm {
     const pressed = (event) => event.key === "Escape" && (event.stopPropagation(), cancel());
     this.element = h(
       "div",
-      { class: "inline-confirm", role: "group", "aria-label": words, onkeydown: pressed },
+      { class: "form-box inline-confirm", role: "group", "aria-label": words, onkeydown: pressed },
       h("p", {}, words),
       this.#problem,
       h("div", { class: "field-actions" }, this.#keep, this.#act),

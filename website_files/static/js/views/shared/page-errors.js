@@ -14,7 +14,7 @@ function show(container, message) {
   const words = `${message}. Reloading it is safe: nothing is lost.`;
   const box = h(
     "div",
-    { class: "page-error", role: "alert" },
+    { class: "card page-error", role: "alert" },
     icon("alert"),
     h("p", {}, h("strong", {}, "Something went wrong on this page. "), words),
     iconButton("", "Dismiss", "cross", () => box.remove()),

@@ -70,11 +70,11 @@ function noteOf(status, query) {
 /** One entry: a link and a menu, replaced by a form while it is renamed or deleted. */
 class ConversationRow {
   id = "";
-  #title = h("span", { class: "conversation-title", dir: "auto" });
-  #about = h("span", { class: "conversation-about" });
+  #title = h("span", { class: "conversation-title one-line", dir: "auto" });
+  #about = h("span", { class: "conversation-about one-line" });
   #matches = h("span", { class: "conversation-matches" });
-  #link = h("a", { class: "conversation" }, this.#title, this.#about, this.#matches);
-  #more = iconButton("conversation-more", "More", "more");
+  #link = h("a", { class: "list-row conversation" }, this.#title, this.#about, this.#matches);
+  #more = iconButton("row-action conversation-more", "More", "more");
   #intents;
   #shownTitle = "";
   element = h("li", {}, this.#link, this.#more);
@@ -96,7 +96,7 @@ class ConversationRow {
     const about = [displayName(agent), STATES[status] ?? ago(Date.parse(updated) || Date.now())];
     setText(this.#about, about.join(" · "));
     this.#about.dataset.activity = status;
-    const snippet = ({ text }) => h("span", { class: "conversation-match", dir: "auto" }, ...withMarks(text, query));
+    const snippet = ({ text }) => h("span", { class: "conversation-match clamp", dir: "auto" }, ...withMarks(text, query));
     this.#matches.replaceChildren(...found.filter(({ seq }) => seq > 0).map(snippet));
     setAttribute(this.#link, "href", chatAddress(id));
     setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
@@ -107,6 +107,7 @@ class ConversationRow {
   rename() {
     const form = new InlineForm({
       label: "Title",
+      className: "form-box",
       value: this.#shownTitle,
       limit: TITLE_CHARS,
       done: (title) => this.#save(form, title.trim()),

@@ -17,7 +17,7 @@ export class Sidebar {
     this.#toggle = app.querySelector(".sidebar-toggle");
     this.#toggle.addEventListener("click", () => this.#show(!this.isOpen));
     app.querySelector(".sidebar-close").addEventListener("click", () => this.#show(false));
-    app.querySelector(".scrim").addEventListener("click", () => this.#show(false));
+    app.querySelector(".sidebar-scrim").addEventListener("click", () => this.#show(false));
     app.querySelector(".brand").addEventListener("click", (event) => onPlainClick(event, create));
     app.querySelector(".new-conversation").addEventListener("click", (event) => onPlainClick(event, create));
     NARROW.addEventListener("change", () => this.#settle());
