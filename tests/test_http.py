@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import shutil
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from agentchat.protocol.errors import SettingsError
 from tests.clients import PATIENCE, wait_until
 from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer
+from tests.processes import ROOT
 from tests.rest_client import SESSIONS, Answer, RestClient
 
 JSON = "application/json"
@@ -319,6 +321,25 @@ def test_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, t
     """The server does not start without it."""
     monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
     with pytest.raises(SettingsError, match="The page cannot be read"):
+        serve("demo")
+
+
+def test_the_pages_share_their_head(server: Running) -> None:
+    """Included when the server starts, with nothing left of the directive."""
+    head = (ROOT / "website_files" / "templates" / "head.html").read_bytes()
+    for path in ("/", "/desk"):
+        page = ask(server, path).body
+        assert page.startswith(b'<!doctype html>\n<html lang="en">\n  <head>\n' + head)
+        assert b"include:" not in page
+    assert ask(server, "/templates/head.html").status == 404
+
+
+def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The server does not start without it either, and says which one it is."""
+    shutil.copytree(ROOT / "website_files", tmp_path / "website_files")
+    (tmp_path / "website_files" / "templates" / "head.html").unlink()
+    monkeypatch.setattr("main.ROOT", tmp_path)
+    with pytest.raises(SettingsError, match=r"^The page cannot be read: .*head\.html.*\.$"):
         serve("demo")
 
 

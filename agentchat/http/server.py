@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 import mimetypes
+import re
 import socket
 import threading
 import time
@@ -28,25 +29,30 @@ log = logging.getLogger(__name__)
 END_TIMEOUT = 0.5  # seconds that streams have to end with the server
 MAX_CONNECTIONS = 1000  # a thread each
 PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html"}
+INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
 
 
 def load_files(folder: Path) -> dict[str, File]:
-    """The pages and their parts, by the path they are asked for. Raises SettingsError when a page is missing."""
+    """The pages and their parts, by the path they are asked for. Raises SettingsError when one cannot be read."""
     try:
-        files = {path: _file(folder / name) for path, name in PAGES.items()}
+        files = {path: _file(folder / name, _page(folder / name)) for path, name in PAGES.items()}
         for path in sorted((folder / "static").rglob("*")):
             if path.is_file():
-                files["/" + path.relative_to(folder).as_posix()] = _file(path)
+                files["/" + path.relative_to(folder).as_posix()] = _file(path, path.read_bytes())
     except OSError as error:
         raise SettingsError(f"The page cannot be read: {error}.") from error
     return files
 
 
-def _file(path: Path) -> File:
+def _page(path: Path) -> bytes:
+    """A template in which each line `<!-- include: name.html -->` is replaced by that file from the same folder."""
+    return INCLUDE.sub(lambda line: (path.parent / line[1].decode()).read_bytes(), path.read_bytes())
+
+
+def _file(path: Path, body: bytes) -> File:
     type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(path.suffix)
     type = type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     type = f"{type}; charset=utf-8" if type.startswith(("text/", "image/svg")) else type
-    body = path.read_bytes()
     return File(type, body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
 
 
