@@ -1,10 +1,10 @@
-/** Values as people read them, and titles in the list of conversations. */
+/** Values and titles as people read them, and the words that a search found. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  ago, compact, displayName, duration, hue, initial, pretty, shorten,
+  ago, compact, displayName, duration, highlight, hue, initial, pretty, shorten,
 } from "../../website_files/static/js/core/format.js";
 
 test("names are made readable", () => {
@@ -45,4 +45,19 @@ test("a title is one line and ends at a word", () => {
   assert.equal(shorten("  What is\tthe weather?\nThanks"), "What is the weather?");
   assert.equal(shorten("one two three four", 12), "one two…");
   assert.equal(shorten("🌦".repeat(20), 10), `${"🌦".repeat(10)}…`);
+});
+
+const found = (text, query) => highlight(text, query).filter((piece) => piece.isFound).map((piece) => piece.text);
+
+test("the words that were looked for are marked, the last also as a beginning", () => {
+  assert.deepEqual(found("Weather in Oslo, weathered", "oslo weath"), ["Weather", "Oslo", "weathered"]);
+  assert.deepEqual(found("Élan and elan", "ELAN"), ["Élan", "elan"]);
+  assert.deepEqual(found("anything", " "), []);
+  assert.deepEqual(found("a (b) [c]", "(b) ["), ["b"]);
+});
+
+test("marks leave the text as it is", () => {
+  for (const text of ["", "<b>Oslo</b> & Oslo", "Oslo", "🌦 Oslo!"]) {
+    assert.equal(highlight(text, "oslo").map((piece) => piece.text).join(""), text);
+  }
 });
