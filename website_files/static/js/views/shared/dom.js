@@ -98,7 +98,7 @@ export function createAvatar() {
   return h("span", { class: "avatar", "aria-hidden": "true" });
 }
 
-/** Shows the initial of a name in an avatar, in a colour that is the same everywhere. */
+/** Shows the initial of a name in an avatar, in a color that is the same everywhere. */
 export function paintAvatar(element, name) {
   setText(element, initial(name));
   element.style.setProperty("--hue", hue(name));
