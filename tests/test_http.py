@@ -338,7 +338,7 @@ def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.Monk
     """The server does not start without it either, and says which one it is."""
     shutil.copytree(ROOT / "website_files", tmp_path / "website_files")
     (tmp_path / "website_files" / "templates" / "head.html").unlink()
-    monkeypatch.setattr("main.ROOT", tmp_path)
+    monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
     with pytest.raises(SettingsError, match=r"^The page cannot be read: .*head\.html.*\.$"):
         serve("demo")
 
