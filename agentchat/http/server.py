@@ -1,11 +1,12 @@
-"""The HTTP server: the page, and what the table of routes says.
+"""The HTTP server: it listens, and serves each connection in a thread of its own.
 
-Files are read at start, so no path ever reaches the disk. A thread serves each connection.
+The page's files are read at start; no path in a request ever reaches the disk.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
 import mimetypes
@@ -26,27 +27,34 @@ from agentchat.protocol.errors import ChatError, SettingsError
 
 log = logging.getLogger(__name__)
 
-END_TIMEOUT = 0.5  # seconds that streams have to end with the server
-MAX_CONNECTIONS = 1000  # a thread each
+END_TIMEOUT = 0.5  # seconds that streams have to end when the server does
+MAX_CONNECTIONS = 1000
 PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html"}
 INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
 
 
 def load_files(folder: Path) -> dict[str, File]:
-    """The pages and their parts, by the path they are asked for. Raises SettingsError when one cannot be read."""
+    """Return the pages and their assets by URL path. Raises SettingsError if one cannot be read."""
     try:
         files = {path: _file(folder / name, _page(folder / name)) for path, name in PAGES.items()}
         for path in sorted((folder / "static").rglob("*")):
             if path.is_file():
-                files["/" + path.relative_to(folder).as_posix()] = _file(path, path.read_bytes())
+                about = path.stat()
+                files["/" + path.relative_to(folder).as_posix()] = _asset(path, about.st_mtime_ns, about.st_size)
     except OSError as error:
         raise SettingsError(f"The page cannot be read: {error}.") from error
     return files
 
 
 def _page(path: Path) -> bytes:
-    """A template in which each line `<!-- include: name.html -->` is replaced by that file from the same folder."""
+    """Return a template with each line `<!-- include: name.html -->` replaced by that file from its folder."""
     return INCLUDE.sub(lambda line: (path.parent / line[1].decode()).read_bytes(), path.read_bytes())
+
+
+@functools.lru_cache(maxsize=1000)
+def _asset(path: Path, mtime_ns: int, size: int) -> File:
+    """Read a file, unless this process has read the same version before, as tests that start many servers do."""
+    return _file(path, path.read_bytes())
 
 
 def _file(path: Path, body: bytes) -> File:
@@ -57,10 +65,10 @@ def _file(path: Path, body: bytes) -> File:
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves the page and the routes on threads of its own."""
+    """Serves the page and the routes."""
 
     daemon_threads = True
-    block_on_close = False  # a client that keeps its connection must not hold up the end
+    block_on_close = False  # clients that keep their connections must not delay the end
 
     def __init__(self, listener: socket.socket, files: dict[str, File]) -> None:
         """`listener` is bound and listens already; closing the server closes it."""
@@ -69,8 +77,8 @@ class PageServer(ThreadingHTTPServer):
         self.origins = Origins(listener.getsockname()[1], listener.getsockname()[0])
         self.ws_port = 0
         self.clients = Clients()
-        self._room = threading.Semaphore(MAX_CONNECTIONS)
-        self._lock = threading.Lock()  # guards the connections
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        self._lock = threading.Lock()  # guards _connections
         self._connections: set[socket.socket] = set()
         super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
         self.socket.close()  # the one that the base class has made
@@ -85,18 +93,18 @@ class PageServer(ThreadingHTTPServer):
             return super().get_request()
         except OSError as error:
             if error.errno in EXHAUSTED:
-                time.sleep(RETRY)  # new connections wait; nobody is told, or the log would fill up
+                time.sleep(RETRY)  # new connections wait; logging this would fill up the log
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._room.acquire(blocking=False):
+        if not self._free.acquire(blocking=False):
             _refuse(request)
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
-            self._room.release()
+        except RuntimeError:  # no thread could be started
+            self._free.release()
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -107,18 +115,18 @@ class PageServer(ThreadingHTTPServer):
         finally:
             with self._lock:
                 self._connections.discard(request)
-            self._room.release()
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("A request broke off", exc_info=True)
+        log.debug("A connection failed", exc_info=True)
 
     def shutdown(self) -> None:
-        with contextlib.suppress(OSError):  # not on every system
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for connections
+        with contextlib.suppress(OSError):  # not supported everywhere
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts connections
         super().shutdown()
         self.clients.end(END_TIMEOUT)
         with self._lock:
-            for connection in self._connections:  # one that is kept for later must not be answered any more
+            for connection in self._connections:  # kept connections get no more answers
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
 
