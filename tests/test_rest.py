@@ -352,7 +352,7 @@ def test_the_log_is_read_in_pages(session: Conversation) -> None:
 
 def test_large_events_come_in_smaller_pages(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that one answer never holds a whole long log."""
-    monkeypatch.setattr("agentchat.http.sessions.EVENTS_BYTES", 1000)
+    monkeypatch.setattr("agentchat.http.events.MAX_PAGE", 1000)
     session.ask("long " * 1000)
 
     assert len(session.get("/events").json["events"]) == 1

@@ -1,1 +1,5 @@
-"""The HTTP side: the page, REST, Server-Sent Events. server.py listens, api.py says what there is to ask for."""
+"""The HTTP side: the page, REST and event streams.
+
+A request goes from server.py (connections) and handler.py (one request) to the resource that answers it; api.py lists
+the resources.
+"""

@@ -1,4 +1,4 @@
-"""All that there is under /api/, and a sign of life: the table of routes, which describes itself."""
+"""The table of all routes, and the routes about the server itself."""
 
 from __future__ import annotations
 
@@ -9,42 +9,59 @@ from typing import Any
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import openapi, responses
 from agentchat.http.desk import DeskRoutes
-from agentchat.http.documents import Documents
-from agentchat.http.files import Files
+from agentchat.http.documents import DocumentRoutes
+from agentchat.http.events import EventRoutes
+from agentchat.http.export import ExportRoutes
+from agentchat.http.files import FileRoutes
 from agentchat.http.memory import MemoryRoutes
-from agentchat.http.routes import Reply, Route, Table
-from agentchat.http.sessions import Rest
-from agentchat.http.tasks import PlanRoutes
-from agentchat.http.v1_chat import Interactions
+from agentchat.http.messages import MessageRoutes
+from agentchat.http.routes import Call, Reply, Table, collect, route
+from agentchat.http.sessions import SessionRoutes
+from agentchat.http.tasks import TaskRoutes
+from agentchat.http.v1_chat import V1ChatRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.user_notes import Notes
 
+Describe = Callable[[], dict[str, Any]]
 
-def table(
-    sessions: Sessions,
-    catalogue: Catalogue,
-    notes: Notes,
-    knowledge: Knowledge,
-    config: Callable[[], dict[str, Any]],
-) -> Table:
-    """What the server answers. `config` is what a client needs to start."""
-    rest = Rest(sessions, catalogue)
-    routes = [
-        _fixed("/api/config", "readConfig", "What a client needs to start", responses.Config, config),
-        _fixed("/healthz", "readHealth", "A sign of life", responses.Health, lambda: {"status": "ok"}),
-        *rest.routes(),
-        *PlanRoutes(rest).routes(),
-        *DeskRoutes(sessions, rest).routes(),
-        *MemoryRoutes(notes).routes(),
-        *Documents(knowledge).routes(),
-        *Interactions(sessions, rest).routes(),
-        *Files(rest).routes(),
+
+def table(sessions: Sessions, catalogue: Catalogue, notes: Notes, knowledge: Knowledge, config: Describe) -> Table:
+    """Return all routes. `config` returns what clients need to start."""
+    describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
+    resources = [
+        ServerRoutes(config, describe),
+        SessionRoutes(sessions, catalogue),
+        MessageRoutes(sessions),
+        EventRoutes(sessions),
+        ExportRoutes(sessions),
+        FileRoutes(sessions),
+        TaskRoutes(sessions),
+        DeskRoutes(sessions),
+        MemoryRoutes(notes),
+        DocumentRoutes(knowledge),
+        V1ChatRoutes(sessions, catalogue),
     ]
-    describe = functools.cache(lambda: openapi.describe(routes))  # a twentieth of a second, which few ask for
-    routes.append(_fixed(openapi.PATH, "readDescription", "This description", responses.Anything, describe))
+    routes = list(collect(*resources))
     return Table(routes)
 
 
-def _fixed(path: str, name: str, summary: str, model: Any, answer: Callable[[], Any]) -> Route:
-    return Route("GET", path, name, summary, lambda call: Reply(200, answer()), {200: model})
+class ServerRoutes:
+    def __init__(self, config: Describe, describe: Describe) -> None:
+        self._config = config
+        self._describe = describe
+
+    @route("GET", "/api/config", answers={200: responses.Config})
+    def read_config(self, call: Call) -> Reply:
+        """Return what clients need to start."""
+        return Reply(200, self._config())
+
+    @route("GET", "/healthz", answers={200: responses.Health})
+    def read_health(self, call: Call) -> Reply:
+        """Check that the server is running."""
+        return Reply(200, {"status": "ok"})
+
+    @route("GET", "/api/openapi.json", answers={200: responses.Anything})
+    def read_description(self, call: Call) -> Reply:
+        """Return this description."""
+        return Reply(200, self._describe())

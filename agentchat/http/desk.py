@@ -1,83 +1,62 @@
-"""The desk over HTTP: what waits for a human, and conversations that humans take, answer in and hand back."""
+"""The desk over HTTP: which sessions wait for a human, and how humans take them, answer and hand them back."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator
 from typing import Any
 
-from agentchat.http import requests, responses, sse, waiting
-from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Route, Stream
-from agentchat.http.sessions import LOST, PATH, TEXTS, Rest, person
+from agentchat.http import requests, responses, streaming
+from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream, route
+from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
 from agentchat.http.waiting import Client
-from agentchat.sessions.registry import Sessions
 
-TOLD_ONCE_IN = 1.0  # seconds after which a watched desk is looked at again in any case: titles and words change, too
+POLL = 1.0  # seconds between looks at a followed desk, which isn't woken by new titles and messages
+
+_OPERATOR_ERRORS = ("closing", "taken")
 
 
-class DeskRoutes:
-    """The handlers. `rest` finds the session that an address names."""
-
-    def __init__(self, sessions: Sessions, rest: Rest) -> None:
-        self._sessions = sessions
-        self._rest = rest
-
-    def look(self, call: Call) -> Reply | Stream:
-        query: requests.DeskQuery = call.query
+class DeskRoutes(SessionResource):
+    @route("GET", "/api/agent-chat/desk", answers={200: responses.Desk}, types=(JSON, EVENT_STREAM))
+    def read_desk(self, call: Call, query: requests.DeskQuery) -> Reply | Stream:
+        """List the sessions that wait for a human, and the operators at the desk."""
         if call.accept == EVENT_STREAM:
-            return sse.stream(self._watch(call.watch(), person(query.name)))
+            return streaming.event_stream(self._follow(call.client(), query.name))
         return Reply(200, self._desk())
 
-    def take(self, call: Call) -> Reply:
-        body: requests.Take = call.body
-        event = self._rest.session(call).take(person(body.name))
-        return Reply(200, {"seq": event.seq})
+    @session_route("POST", "/take", answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
+    def take_session(self, call: Call, body: requests.Take) -> Reply:
+        """Take a session over from the agents."""
+        return Reply(200, {"seq": self._session(call).take(body.name).seq})
 
-    def reply(self, call: Call) -> Reply:
-        body: requests.OperatorReply = call.body
-        event = self._rest.session(call).reply(body.text, person(body.name), body.id)
-        return Reply(200, {"seq": event.seq})
+    @session_route("POST", "/reply", answers={200: responses.Answered},
+                   errors=(*_OPERATOR_ERRORS, *TEXT_ERRORS, "not_held"))  # fmt: skip
+    def reply_as_operator(self, call: Call, body: requests.OperatorReply) -> Reply:
+        """Say something in the agents' place."""
+        return Reply(200, {"seq": self._session(call).reply(body.text, body.name, body.id).seq})
 
-    def hand_back(self, call: Call) -> Reply:
-        body: requests.HandBack = call.body
-        event = self._rest.session(call).hand_back(body.note, person(body.name))
-        return Reply(200, {"seq": event.seq})
+    @session_route("POST", "/hand-back", answers={200: responses.Answered},
+                   errors=(*_OPERATOR_ERRORS, "not_held", "message_too_long"))  # fmt: skip
+    def hand_session_back(self, call: Call, body: requests.HandBack) -> Reply:
+        """Hand a session back to the agents."""
+        return Reply(200, {"seq": self._session(call).hand_back(body.note, body.name).seq})
 
     def _desk(self) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}
 
-    def _watch(self, client: Client, name: str) -> Generator[str, None, None]:
-        """Who watches the desk under a name sits at it."""
-        desk = self._sessions.desk
-        shown, said, retry = "", time.monotonic(), f"retry: {sse.RETRY}\n"
-        desk.follow(client.wake)
+    def _follow(self, client: Client, name: str) -> Generator[str, None, None]:
+        """Follow the desk, and sit at it meanwhile."""
+        desk, shown = self._sessions.desk, ""
+
+        def look() -> str:
+            nonlocal shown
+            before, shown = shown, json.dumps(self._desk(), ensure_ascii=False)
+            return shown if shown != before else ""
+
         desk.join(name)
         try:
-            while not (client.is_gone or client.is_ending):
-                now = json.dumps(self._desk(), ensure_ascii=False)
-                if now != shown:
-                    shown, said = now, time.monotonic()
-                    yield f"{retry}event: desk\ndata: {now}\n\n"
-                    retry = ""
-                elif time.monotonic() - said >= waiting.HEARTBEAT:
-                    said = time.monotonic()
-                    yield sse.SILENCE
-                client.wait(TOLD_ONCE_IN)
+            yield streaming.RETRY
+            for changed in client.watch(desk, look, poll=POLL):
+                yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
         finally:
             desk.part(name)
-            desk.unfollow(client.wake)
-
-    def routes(self) -> list[Route]:
-        """What there is to ask for."""
-        one, held = f"{PATH}/{{id}}", (*LOST, "closing", "taken")
-        return [
-            Route("GET", "/api/agent-chat/desk", "readDesk", "What waits for a human, and who is there", self.look,
-                  {200: responses.Desk}, (), requests.DeskQuery, types=(JSON, EVENT_STREAM)),
-            Route("POST", f"{one}/take", "takeSession", "Answer in the agents' place from now on", self.take,
-                  {200: responses.Answered}, held, body=requests.Take),
-            Route("POST", f"{one}/reply", "replyAsOperator", "Say something in the agents' place", self.reply,
-                  {200: responses.Answered}, (*held, *TEXTS, "not_held"), body=requests.OperatorReply),
-            Route("POST", f"{one}/hand-back", "handSessionBack", "Let the agents answer again", self.hand_back,
-                  {200: responses.Answered}, (*held, "not_held", "message_too_long"), body=requests.HandBack),
-        ]  # fmt: skip

@@ -1,43 +1,36 @@
-"""The documents of the knowledge over HTTP: what answers cite can be read."""
+"""The documents of the knowledge over REST, so that people can read what answers cite."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from agentchat.http import responses
-from agentchat.http.routes import Call, Reply, Route
+from agentchat.http.routes import Call, Reply, route
 from agentchat.knowledge import ADDRESS, Knowledge, Source, address
 from agentchat.protocol.errors import ChatError
 
-TEXT, PDF = "text/plain; charset=utf-8", "application/pdf"
-# Whatever a document holds, it is no page of this server.
-HEADERS = {"Content-Security-Policy": "sandbox", "Content-Disposition": "inline"}
+_DOCUMENT = f"{ADDRESS}/{{source}}"  # slashes of the id are sent as %2F
+_TYPES = ("text/plain; charset=utf-8", "application/pdf")
+_HEADERS = {"Content-Security-Policy": "sandbox", "Content-Disposition": "inline"}  # never a page of this server
 
 
-class Documents:
-    """The handlers. The slashes of a source's id are written as %2F."""
-
+class DocumentRoutes:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
 
-    def find(self, call: Call) -> Reply:
+    @route("GET", ADDRESS, answers={200: responses.DocumentList})
+    def list_documents(self, call: Call) -> Reply:
+        """List the documents that agents can search."""
         return Reply(200, {"sources": [_about(source) for source in self._knowledge.sources()]})
 
-    def read(self, call: Call) -> Reply:
+    @route("GET", _DOCUMENT, answers={200: responses.DocumentContent}, errors=("not_found",), types=_TYPES)
+    def read_document(self, call: Call) -> Reply:
+        """Return a document."""
         try:
             type, content = self._knowledge.open(call.path["source"])
         except KeyError as error:
             raise ChatError("not_found") from error
-        return Reply(200, content, HEADERS, type)
-
-    def routes(self) -> list[Route]:
-        """What there is to ask for."""
-        return [
-            Route("GET", ADDRESS, "listDocuments", "The documents that agents can search", self.find,
-                  {200: responses.DocumentList}),
-            Route("GET", f"{ADDRESS}/{{source}}", "readDocument", "One of them", self.read,
-                  {200: responses.DocumentContent}, ("not_found",), types=(TEXT, PDF)),
-        ]  # fmt: skip
+        return Reply(200, content, _HEADERS, type)
 
 
 def _about(source: Source) -> dict[str, Any]:

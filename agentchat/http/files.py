@@ -6,54 +6,42 @@ from dataclasses import asdict
 from urllib.parse import quote
 
 from agentchat.http import requests, responses
-from agentchat.http.routes import BYTES, Call, Reply, Route
-from agentchat.http.sessions import LOST, PATH, Rest, person
-from agentchat.workspace.files import MAX_FILE, Workspace
+from agentchat.http.routes import BYTES, Call, Reply
+from agentchat.http.session_route import SessionResource, session_route
+from agentchat.protocol.identity import UNNAMED
+from agentchat.workspace.files import MAX_FILE
 from agentchat.workspace.paths import canonical
 
-PATHS = ("file_refused", "file_unknown", "file_failed")
+_FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
+_PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
 
 
-class Files:
-    """The handlers. `rest` finds the session that an address names; the slashes of a path are written as %2F."""
+class FileRoutes(SessionResource):
+    @session_route("GET", "/files", answers={200: responses.FileList}, errors=("file_failed",))
+    def list_files(self, call: Call) -> Reply:
+        """List the files in the session's workspace."""
+        return Reply(200, {"files": [asdict(info) for info in self._session(call).files(UNNAMED).list()]})
 
-    def __init__(self, rest: Rest) -> None:
-        self._rest = rest
-
-    def find(self, call: Call) -> Reply:
-        return Reply(200, {"files": [asdict(info) for info in self._files(call, "").list()]})
-
-    def download(self, call: Call) -> Reply:
+    @session_route("GET", _FILE, answers={200: responses.FileContent}, errors=(*_PATH_ERRORS, "file_too_large"),
+                   types=(BYTES,), sent_headers={"Content-Disposition": "The file's name"})  # fmt: skip
+    def read_file(self, call: Call) -> Reply:
+        """Download a file."""
         path = call.path["path"]
-        content = self._files(call, "").read_bytes(path)
+        content = self._session(call).files(UNNAMED).read_bytes(path)
         name = quote(path.rpartition("/")[2], safe="")
-        # Never as what it says it is: a page among the files would be one of this server's own.
+        # Never with its own type: an HTML file would be a page of this server.
         return Reply(200, content, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
 
-    def upload(self, call: Call) -> Reply:
-        path, content = canonical(call.path["path"]), call.body
-        kind = self._files(call, call.query.name).write(path, content)
-        return Reply(201 if kind == "created" else 200, {"path": path, "kind": kind, "size": len(content)})
+    @session_route("PUT", _FILE, answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,
+                   errors=(*_PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip
+    def write_file(self, call: Call, body: bytes, query: requests.NameQuery) -> Reply:
+        """Upload a file, replacing one with the same path."""
+        path = canonical(call.path["path"])
+        kind = self._session(call).files(query.name).write(path, body)
+        return Reply(201 if kind == "created" else 200, {"path": path, "kind": kind, "size": len(body)})
 
-    def delete(self, call: Call) -> Reply:
-        self._files(call, call.query.name).delete(call.path["path"])
+    @session_route("DELETE", _FILE, answers={204: None}, errors=(*_PATH_ERRORS, "closing"))
+    def delete_file(self, call: Call, query: requests.NameQuery) -> Reply:
+        """Delete a file."""
+        self._session(call).files(query.name).delete(call.path["path"])
         return Reply(204)
-
-    def _files(self, call: Call, name: str) -> Workspace:
-        return self._rest.session(call).files(person(name))
-
-    def routes(self) -> list[Route]:
-        """What there is to ask for."""
-        every, query = f"{PATH}/{{id}}/files", requests.FileQuery
-        one = f"{every}/{{path}}"
-        return [
-            Route("GET", every, "listFiles", "The files in the session's workspace", self.find,
-                  {200: responses.FileList}, (*LOST, "file_failed")),
-            Route("GET", one, "readFile", "A file, to be kept", self.download, {200: responses.FileContent},
-                  (*LOST, *PATHS, "file_too_large"), types=(BYTES,), sends={"Content-Disposition": "Its name"}),
-            Route("PUT", one, "writeFile", "Upload a file, perhaps in place of another", self.upload,
-                  {200: responses.FileWritten, 201: responses.FileWritten},
-                  (*LOST, *PATHS, "closing", "files_full", "file_too_large"), query, most=MAX_FILE),
-            Route("DELETE", one, "deleteFile", "Delete a file", self.delete, {204: None}, (*LOST, *PATHS, "closing"),
-                  query),
-        ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How each HTTP request is answered, from its first line to the last byte."""
+"""One HTTP request: from its request line to the last byte of the response."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from agentchat.http import requests
-from agentchat.http.request_body import HungUp, Incoming, linger
-from agentchat.http.routes import JSON, Call, Reply, Route, Stream, Table
+from agentchat.http.request_body import Disconnected, RequestBody, drain, single_header
+from agentchat.http.routes import Call, Reply, Route, Stream, Table
 from agentchat.http.waiting import Clients
 from agentchat.net.origins import Origins
 from agentchat.protocol import identity
@@ -22,9 +24,8 @@ from agentchat.protocol.errors import ChatError
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT = 15.0  # seconds a client has for each piece of its request, and may keep a connection unused
-SEND_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
-API = "/api/"
+READ_TIMEOUT = 15.0  # seconds to wait for more of a request, or for the next one
+SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read is dropped
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,15 +41,15 @@ PREFLIGHT = {
 
 @dataclass(frozen=True)
 class File:
-    """The page, or a part of it."""
+    """A page or one of its assets."""
 
     type: str
     body: bytes
     etag: str
 
 
-class ServerState(Protocol):
-    """What a handler needs of its server."""
+class Site(Protocol):
+    """The part of the server that handlers use."""
 
     files: Mapping[str, File]
     table: Table
@@ -60,21 +61,31 @@ class ServerState(Protocol):
 class Handler(BaseHTTPRequestHandler):
     """Serves one connection, request by request."""
 
-    server: ServerState  # type: ignore[assignment]  # what it is made for
+    server: Site  # type: ignore[assignment]  # created by PageServer only
     protocol_version = "HTTP/1.1"
     server_version = "agentchat"
     sys_version = ""
     timeout = READ_TIMEOUT
     disable_nagle_algorithm = True
-    incoming: Incoming | None = None
+    body: RequestBody | None = None
+    """The body of the current request; None before its headers have been read."""
     origin: str | None = None
+    """The origin of the page that sent the request, once it has been checked."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # any method; the table of routes decides
+            return self._serve
+        raise AttributeError(name)
+
+    def handle_expect_100(self) -> bool:
+        return True  # postponed until the body is read, so that one that is refused need not be sent
 
     def _serve(self) -> None:
-        self.incoming, self.origin = Incoming(self.headers), None
+        self.body, self.origin = RequestBody(self.headers), None
         with contextlib.ExitStack() as stack:
             try:
-                answer = self._answer(self.incoming, stack)
-            except HungUp:
+                answer = self._answer(self.body, stack)
+            except Disconnected:
                 self.close_connection = True
                 return
             except ChatError as error:
@@ -83,29 +94,20 @@ class Handler(BaseHTTPRequestHandler):
                 log.exception("A request failed")
                 answer = error_reply(ChatError("internal"))
             self._send(answer)
-        if self.incoming.is_unread:
-            linger(self.connection)
+        if self.body.is_unread:
+            drain(self.connection)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # whatever the method is: the table of routes knows
-            return self._serve
-        raise AttributeError(name)
+    # The request
 
-    def handle_expect_100(self) -> bool:
-        return True  # said once the body is to be read, so that one that is too large need not be sent
-
-    # What is asked
-
-    def _answer(self, incoming: Incoming, stack: contextlib.ExitStack) -> Reply | Stream | File:
+    def _answer(self, body: RequestBody, stack: contextlib.ExitStack) -> Reply | Stream:
         path, query = self._address()
-        is_api = path.startswith(API)
-        origin = incoming.header("Origin") if is_api else None
+        origin = single_header(self.headers, "Origin") if path.startswith("/api/") else None
         hosts = self.headers.get_all("Host", [])
         self.server.origins.check(hosts[0] if len(hosts) == 1 else None, origin)
         self.origin = origin
         methods, variables = self.server.table.find(path)
         if path in self.server.files:
-            return self.server.files[path] if self.command in {"GET", "HEAD"} else _not_allowed(["GET"])
+            return self._file(self.server.files[path]) if self.command in {"GET", "HEAD"} else _not_allowed(["GET"])
         if not methods:
             raise ChatError("not_found")
         if self.command == "OPTIONS" and origin and "Access-Control-Request-Method" in self.headers:
@@ -113,78 +115,72 @@ class Handler(BaseHTTPRequestHandler):
         route = methods.get("GET" if self.command == "HEAD" else self.command)
         if route is None:
             return _not_allowed(list(methods))
-        return route.handle(self._call(route, variables, query, incoming, stack))
+        parts = self._validated(route, query, body)
+        call = Call(
+            path=variables,
+            browser=identity.browser(single_header(self.headers, "Cookie")),
+            accept=_accepted(route.types, self.headers.get("Accept", "")),
+            stack=stack,
+            client=lambda: stack.enter_context(self.server.clients.at(self.connection)),
+        )
+        return route.handle(call, **parts)
 
     def _address(self) -> tuple[str, str]:
         try:
             parts = urlsplit(self.path)
         except ValueError as error:
-            raise ChatError("bad_request", problem="its address makes no sense") from error
+            raise ChatError("bad_request", problem="its address is invalid") from error
         return parts.path, parts.query
 
-    def _call(
-        self,
-        route: Route,
-        variables: Mapping[str, str],
-        query: str,
-        incoming: Incoming,
-        stack: contextlib.ExitStack,
-    ) -> Call:
-        body = self._body(route, incoming)
-        given = {name: incoming.header(name) for name in requests.header_names(route.headers)}
-        return Call(
-            path=variables,
-            query=requests.parse_query(route.query, query),
-            body=body,
-            headers=requests.check(route.headers, {name: value for name, value in given.items() if value is not None}),
-            browser=identity.browser(incoming.header("Cookie")),
-            accept=_accepted(route.types, self.headers.get("Accept", "")),
-            stack=stack,
-            watch=lambda: stack.enter_context(self.server.clients.watch(self.connection)),
-        )
+    def _validated(self, route: Route, query: str, body: RequestBody) -> dict[str, Any]:
+        """The parts of the request that the route's handler declares. Raises ChatError."""
+        parts: dict[str, Any] = {}
+        if route.body is not None:
+            content = self._read(route, body)
+            parts["body"] = requests.parse_body(route.body, content) if issubclass(route.body, BaseModel) else content
+        if route.query is not None:
+            parts["query"] = requests.parse_query(route.query, query)
+        if route.headers is not None:
+            parts["headers"] = requests.parse_headers(route.headers, lambda name: single_header(self.headers, name))
+        return parts
 
-    def _body(self, route: Route, incoming: Incoming) -> Any:
-        if route.body is None and not route.most:
-            return None
-        length = incoming.check_body(route.needs_body, route.most)
+    def _read(self, route: Route, body: RequestBody) -> bytes:
+        length = body.check(route.needs_body, route.max_body, is_json=route.body is not bytes)
         if not length:
-            return b"" if route.body is None else requests.check(route.body, {})
+            return b""
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(HTTPStatus.CONTINUE)
             self.end_headers()
-        body = incoming.read(self.rfile.read, length)
-        return body if route.body is None else requests.parse(route.body, body)
+        return body.read(self.rfile.read, length)
 
-    # What is answered
+    def _file(self, file: File) -> Reply:
+        headers = {"Cache-Control": "no-cache", "ETag": file.etag}
+        if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
+            headers["Set-Cookie"] = identity.new_cookie()
+        if self.headers.get("If-None-Match") == file.etag:
+            return Reply(HTTPStatus.NOT_MODIFIED, b"", headers, file.type)
+        return Reply(HTTPStatus.OK, file.body, headers, file.type)
 
-    def _send(self, answer: Reply | Stream | File) -> None:
+    # The response
+
+    def _send(self, answer: Reply | Stream) -> None:
         self.connection.settimeout(SEND_TIMEOUT)
         try:
             if isinstance(answer, Stream):
                 self._send_stream(answer)
-            elif isinstance(answer, File):
-                self._send_file(answer)
             else:
-                body = answer.encoded
-                type = {} if answer.body is None else {"Content-Type": answer.type}
-                self._send_whole(answer.status, body, {"Cache-Control": "no-store", **type, **answer.headers})
+                self._send_reply(answer)
         except OSError:
             self.close_connection = True
             log.debug("A client went away", exc_info=True)
         self.connection.settimeout(READ_TIMEOUT)
 
-    def _send_file(self, file: File) -> None:
-        headers = {"Content-Type": file.type, "Cache-Control": "no-cache", "ETag": file.etag}
-        if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
-            headers["Set-Cookie"] = identity.new_cookie()
-        if self.headers.get("If-None-Match") == file.etag:
-            self._send_whole(HTTPStatus.NOT_MODIFIED, b"", headers)
-        else:
-            self._send_whole(HTTPStatus.OK, file.body, headers)
-
-    def _send_whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        has_length = status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-        self._send_head(status, {**headers, **({"Content-Length": str(len(body))} if has_length else {})})
+    def _send_reply(self, reply: Reply) -> None:
+        body = reply.encoded
+        type = {} if reply.body is None else {"Content-Type": reply.type}
+        has_length = reply.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+        length = {"Content-Length": str(len(body))} if has_length else {}
+        self._send_head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length})
         if self.command != "HEAD":
             self._write(body)
 
@@ -203,41 +199,39 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             raise
         except Exception:
-            self.close_connection = True  # and so it is seen that the end is missing
-            log.exception("A stream broke off")
+            self.close_connection = True  # without the last chunk, so that the client notices
+            log.exception("A stream failed")
         else:
             self._write(b"0\r\n\r\n" if is_chunked else b"")
 
     def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
-        if self.incoming is None or self.incoming.is_unread:
-            self.close_connection = True  # a body nobody asked for must not be taken for the next request
+        if self.body is None or self.body.is_unread:
+            self.close_connection = True  # an unread body must not be mistaken for the next request
         self.send_response(status)
-        own = {"Connection": "close"} if self.close_connection else {}
+        closing = {"Connection": "close"} if self.close_connection else {}
         policy = {"Content-Security-Policy": self._content_security_policy()}
-        for name, value in {**SECURITY_HEADERS, **policy, **self._shared(), **headers, **own}.items():
+        for name, value in {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing}.items():
             self.send_header(name, value)
         self.end_headers()
 
-    def _shared(self) -> Mapping[str, str]:
-        """What lets a page of another origin read the answer, if it may."""
+    def _cors_headers(self) -> Mapping[str, str]:
         if self.origin is None:
             return {"Vary": "Origin"}
         allowed = {"Access-Control-Allow-Origin": self.origin, "Access-Control-Expose-Headers": "Content-Disposition"}
         return {"Vary": "Origin", **allowed}
 
     def _write(self, data: bytes) -> None:
-        """All of it, however slowly the client reads, as long as it does. Raises OSError when it does not."""
+        """Write all data, however slowly the client reads. Raises OSError if it reads nothing for SEND_TIMEOUT."""
         left = memoryview(data)
         while left:
             left = left[self.connection.send(left) :]
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """For what the standard library itself refuses: the same shape, the same headers."""
+        """Answer a request that the standard library refuses, in the shape of all errors."""
         self.close_connection = True
         status = HTTPStatus(code)
         sentence = message or status.description or status.phrase
-        answer = Reply(status, {"error": {"code": "bad_request", "message": sentence}})
-        self._send_whole(status, answer.encoded, {"Content-Type": JSON})
+        self._send_reply(Reply(status, {"error": {"code": "bad_request", "message": sentence}}))
 
     def _content_security_policy(self) -> str:
         host = urlsplit(f"//{self._host()}").hostname or "localhost"
@@ -249,7 +243,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _host(self) -> str:
-        """The checked Host header; an error before or about it gets no address of the client's making."""
+        """The Host header, or "" while it hasn't been accepted."""
         headers = getattr(self, "headers", None)
         host = headers.get("Host", "") if headers else ""
         try:
@@ -263,7 +257,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _accepted(types: Sequence[str], header: str) -> str:
-    """Which of the types a client asks for by its name; the first one if it does not."""
+    """Return the first type that the Accept header names, or else the first of `types`."""
     parts = [part.replace(" ", "").lower() for part in header.split(",")]
     asked = [part.partition(";")[0] for part in parts if not re.search(r";q=0(\.0*)?($|;)", part)]
     return next((type for type in asked if type in types), types[0])

@@ -14,20 +14,15 @@ from agentchat.http.responses import Error, SseMessage
 from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, Route
 from agentchat.protocol.errors import ERRORS
 
-PATH = "/api/openapi.json"
-ANYWHERE = ("bad_request", "host_refused", "origin_refused", "internal", "store_failed", "too_many_connections")
-WITH_BODY = ("length_required", "body_too_large", "type_unsupported")
-
+_COMMON_ERRORS = (
+    "bad_request", "host_refused", "origin_refused", "internal", "store_failed", "too_many_connections",
+)  # fmt: skip
+_BODY_ERRORS = ("length_required", "body_too_large", "type_unsupported")
 _REF = "#/components/schemas/{model}"
 
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
-    """The whole description."""
-    models: set[type[BaseModel]] = {Error, SseMessage}
-    for route in routes:
-        models |= {model for model in (route.body, *route.answers.values()) if model is not None}
-    by_name = sorted(models, key=lambda model: model.__name__)
-    _, schemas = models_json_schema([(model, "validation") for model in by_name], ref_template=_REF)
+    """Return the OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -41,13 +36,22 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": _schemas(routes)},
     }
+
+
+def _schemas(routes: Sequence[Route]) -> Any:
+    models: set[type[BaseModel]] = {Error, SseMessage}
+    for route in routes:
+        used = (route.body, *route.answers.values())
+        models |= {model for model in used if model is not None and issubclass(model, BaseModel)}
+    by_name = sorted(models, key=lambda model: model.__name__)
+    return models_json_schema([(model, "validation") for model in by_name], ref_template=_REF)[1]["$defs"]
 
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.name,
+        "operationId": route.operation_id,
         "summary": route.summary,
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -58,23 +62,26 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {**_answers(route), **_errors(route)},
     }  # fmt: skip
     if route.body is not None:
-        operation["requestBody"] = {"required": route.needs_body, "content": {JSON: {"schema": _ref(route.body)}}}
-    elif route.most:
-        about = f"Bytes of any kind and any Content-Type, at most {route.most:,}"
-        operation["requestBody"] = {"required": True, "description": about, "content": {"*/*": {}}}
+        operation["requestBody"] = {"required": route.needs_body, **_body(route)}
     return operation
 
 
-def _parameters(model: type[BaseModel], place: str) -> Iterator[dict[str, Any]]:
-    schema = model.model_json_schema()
-    for name, about in schema["properties"].items() if "properties" in schema else ():
+def _parameters(model: type[BaseModel] | None, location: str) -> Iterator[dict[str, Any]]:
+    schema = model.model_json_schema() if model is not None else {"properties": {}}
+    for name, about in schema["properties"].items():
         about = {key: value for key, value in about.items() if key != "title"}
-        parameter = {"name": name, "in": place, "required": name in schema.get("required", ())}
+        parameter = {"name": name, "in": location, "required": name in schema.get("required", ())}
         if "description" in about:
             parameter["description"] = about.pop("description")
-        if "anyOf" in about:  # None stands for a parameter that is not there
+        if "anyOf" in about:  # null stands for a parameter that is left out
             [about] = [choice for choice in about["anyOf"] if choice != {"type": "null"}]
         yield {**parameter, "schema": about}
+
+
+def _body(route: Route) -> dict[str, Any]:
+    if route.body is None or not issubclass(route.body, BaseModel):
+        return {"description": f"At most {route.max_body:,} bytes of any Content-Type", "content": {"*/*": {}}}
+    return {"content": {JSON: {"schema": _ref(route.body)}}}
 
 
 def _answers(route: Route) -> dict[str, Any]:
@@ -83,10 +90,10 @@ def _answers(route: Route) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": (model.__doc__ or route.summary) if model else "Done."}
         if model is not None:
             answer["content"] = {type: {"schema": _schema(type, model)} for type in route.types}
-        if route.sends:
+        if route.sent_headers:
             answer["headers"] = {
-                name: {"description": meaning, "required": True, "schema": {"type": "string"}}
-                for name, meaning in route.sends.items()
+                name: {"description": description, "required": True, "schema": {"type": "string"}}
+                for name, description in route.sent_headers.items()
             }
         answers[str(status)] = answer
     return answers
@@ -101,9 +108,8 @@ def _schema(type: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _errors(route: Route) -> dict[str, Any]:
-    """By status, what may go wrong."""
     sentences: dict[str, list[str]] = {}
-    for code in (*ANYWHERE, *(WITH_BODY if route.body or route.most else ()), *route.errors):
+    for code in (*_COMMON_ERRORS, *(_BODY_ERRORS if route.body else ()), *route.errors):
         sentences.setdefault(str(ERRORS[code].status), []).append(f"`{code}`: {ERRORS[code].sentence}")
     content = {JSON: {"schema": _ref(Error)}}
     return {s: {"description": "\n\n".join(lines), "content": content} for s, lines in sorted(sentences.items())}

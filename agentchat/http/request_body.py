@@ -1,4 +1,4 @@
-"""Reading an HTTP request so that nothing of it is ever taken for the next one."""
+"""Reading a request's headers and body, so that no byte of it can be mistaken for the next request."""
 
 from __future__ import annotations
 
@@ -11,80 +11,76 @@ from email.message import Message
 from agentchat.http.routes import JSON
 from agentchat.protocol.errors import ChatError
 
-MAX_BODY = 4 * 2**20  # bytes; a message of the longest text fits, whatever its script
-LINGER = 2.0  # seconds for which a refused body is still taken off the wire, or its sender would not see why
+DRAIN_TIMEOUT = 2.0  # seconds for which the rest of a refused body is read
 
 
-class HungUp(Exception):
-    """The client went away in the middle of its request."""
+class Disconnected(Exception):
+    """The client went away, or fell silent, in the middle of its request."""
 
 
-class Incoming:
-    """The headers of a request, and its body until it is read."""
+def single_header(headers: Message, name: str) -> str | None:
+    """Return a header's value. Raises ChatError if it is given twice or continues on another line."""
+    values = headers.get_all(name, [])
+    if len(values) > 1:
+        raise ChatError("bad_request", problem=f"its {name} is given twice")
+    if values and ("\r" in values[0] or "\n" in values[0]):  # some are repeated in the response
+        raise ChatError("bad_request", problem=f"its {name} has several lines")
+    return values[0] if values else None
+
+
+class RequestBody:
+    """The body of a request, which may be on the wire or not."""
 
     def __init__(self, headers: Message) -> None:
         self._headers = headers
-        self.is_unread = not self._has_no_body()
-        """There is, or may be, a body on the wire."""
+        lengths = headers.get_all("Content-Length", [])
+        self.is_unread = "Transfer-Encoding" in headers or lengths not in ([], ["0"])
+        """Part of the body may still be on the wire."""
 
-    def _has_no_body(self) -> bool:
-        lengths = self._headers.get_all("Content-Length", [])
-        return "Transfer-Encoding" not in self._headers and (not lengths or lengths == ["0"])
-
-    def header(self, name: str) -> str | None:
-        """A header that may stand once. Raises ChatError when it stands twice."""
-        values = self._headers.get_all(name, [])
-        if len(values) > 1:
-            raise ChatError("bad_request", problem=f"its {name} stands twice")
-        if values and ("\r" in values[0] or "\n" in values[0]):  # folded over lines; it may stand in our answer
-            raise ChatError("bad_request", problem=f"its {name} has several lines")
-        return values[0] if values else None
-
-    @property
-    def length(self) -> int | None:
-        """Of the body, None when there is none. Raises ChatError when it is not clear."""
-        length = self.header("Content-Length")
-        if "Transfer-Encoding" in self._headers:
-            raise ChatError("length_required")
-        if length is None:
-            return None
-        if not (length.isascii() and length.isdigit() and len(length) < 16):
-            raise ChatError("bad_request", problem="its Content-Length is no number")
-        return int(length)
-
-    def check_body(self, is_needed: bool, most: int = 0) -> int:
-        """How many bytes of JSON there are to read, or at `most` so many of any kind. Raises ChatError for others."""
-        length = self.length
-        if length is None and is_needed:
-            self.is_unread = True  # there may be one all the same
+    def check(self, is_required: bool, max_size: int, is_json: bool) -> int:
+        """Return the body's size in bytes. Raises ChatError if it cannot be taken."""
+        length = self._length()
+        if length is None and is_required:
+            self.is_unread = True  # a client that forgot the length may still send a body
             raise ChatError("length_required")
         if not length:
             return 0
-        if length > (most or MAX_BODY):
-            raise ChatError("body_too_large", limit=f"{most or MAX_BODY:,}")
-        type = self._headers.get_content_type() if "Content-Type" in self._headers else "nothing"
-        is_json = type == JSON and self._headers.get_content_charset("utf-8") in {"utf-8", "us-ascii"}
-        if not (is_json or most):
+        if length > max_size:
+            raise ChatError("body_too_large", limit=f"{max_size:,}")
+        if is_json and not self._is_json():
             raise ChatError("type_unsupported", type=self._headers["Content-Type"] or "nothing")
         if self._headers.get("Content-Encoding", "identity") != "identity":
             raise ChatError("type_unsupported", type="a compressed body")
         return length
 
-    def read(self, take: Callable[[int], bytes], length: int) -> bytes:
-        """The body. Raises HungUp when it ends too early, or comes too slowly."""
+    def read(self, read: Callable[[int], bytes], length: int) -> bytes:
+        """Return the body. Raises Disconnected if it ends early or comes too slowly."""
         try:
-            body = take(length)
+            body = read(length)
         except OSError as error:
-            raise HungUp from error
+            raise Disconnected from error
         if len(body) < length:
-            raise HungUp
+            raise Disconnected
         self.is_unread = False
         return body
 
+    def _length(self) -> int | None:
+        length = single_header(self._headers, "Content-Length")
+        if "Transfer-Encoding" in self._headers:
+            raise ChatError("length_required")
+        if length is not None and not (length.isascii() and length.isdigit() and len(length) < 16):
+            raise ChatError("bad_request", problem="its Content-Length is not a number")
+        return None if length is None else int(length)
 
-def linger(connection: socket.socket) -> None:
-    """Let a client read its answer that is still sending: closing at once would take the answer from it."""
-    deadline = time.monotonic() + LINGER
+    def _is_json(self) -> bool:
+        if "Content-Type" not in self._headers or self._headers.get_content_type() != JSON:
+            return False
+        return self._headers.get_content_charset("utf-8") in {"utf-8", "us-ascii"}
+
+
+def drain(connection: socket.socket) -> None:
+    """Read what a client is still sending, so that it sees its response; closing at once would reset the connection."""
+    deadline = time.monotonic() + DRAIN_TIMEOUT
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         while (left := deadline - time.monotonic()) > 0:

@@ -1,84 +1,87 @@
-"""What clients may send over HTTP: the models that check it, and a sentence for what does not fit."""
+"""Models of request bodies, queries and headers, and the functions that validate them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs
 
 import pydantic_core
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.validation import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS
+from agentchat.protocol.identity import UNNAMED
+from agentchat.protocol.validation import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS, one_line
 
-MAX_WAIT = 300
+MAX_WAIT = 300  # seconds
 NAME_CHARS = 100
-MAX_NUMBER = 10**15 - 1  # a float holds it exactly, as clients in JavaScript need
+MAX_NUMBER = 10**15 - 1  # exact as a float, which is what JavaScript has
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def _digits(value: object) -> object:
-    """A parameter as a number. Python would take more for one than others do."""
+    """Accept decimal digits only; int() would also take signs, spaces and other scripts."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 15):
         raise pydantic_core.PydanticCustomError("number", "This should be a number of at most 15 digits")
     return value
 
 
 def _whole(value: object) -> object:
-    """JSON has one kind of number: 2.0 is 2."""
+    """Turn 2.0 into 2, since JSON has only one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# What is only described here, the sessions check.
+# Limits that are given only as a description or in json_schema_extra are checked by the sessions.
 Text = Annotated[str, Field(description=f"At most {MESSAGE_CHARS:,} characters")]
-WrittenText = Annotated[Text, Field(json_schema_extra={"pattern": r"\S"})]
-Name = Annotated[str, Field(max_length=NAME_CHARS, description="Who you are")]
-MessageId = Annotated[str, Field(min_length=1, max_length=ID_CHARS)]
-Title = Annotated[str, Field(max_length=TITLE_CHARS, json_schema_extra={"pattern": r"\S"})]
-Object = dict[str, Any]
-Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
-PageToken = Annotated[
-    str, Field(description="`next` of the page before", pattern=r"^[0-9TZ:.-]{1,40}_[A-Za-z0-9_-]{1,100}$")
+NonEmptyText = Annotated[Text, Field(json_schema_extra={"pattern": r"\S"})]
+Name = Annotated[
+    str, Field(max_length=NAME_CHARS, description="Who you are"), AfterValidator(lambda name: one_line(name) or UNNAMED)
 ]
-Digits = BeforeValidator(_digits)
-Busy = Literal["enqueue", "reject", "interrupt", "rollback"]
+MessageId = Annotated[str, Field(min_length=1, max_length=ID_CHARS)]
+Context = Annotated[dict[str, Any] | None, Field(description="Passed on to the agent")]
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
+Digits = Annotated[int, BeforeValidator(_digits)]
+
+
+# Bodies
 
 
 class Body(BaseModel):
-    """What is sent as JSON."""
+    """A JSON body."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class NewSession(Body):
-    agent: Annotated[str | None, Field(description="Without it, the default agent")] = None
-    title: Annotated[str, Field(max_length=TITLE_CHARS)] = ""
+    agent: str | None = Field(None, description="The default agent if left out")
+    title: str = Field("", max_length=TITLE_CHARS)
 
 
 class NewTitle(Body):
-    title: Title
-    name: Name = "user"
+    title: str = Field(max_length=TITLE_CHARS, json_schema_extra={"pattern": r"\S"})
+    name: Name = UNNAMED
 
 
 class NewMessage(Body):
-    text: WrittenText
+    text: NonEmptyText
     id: MessageId | None = None
-    name: Name = "user"
-    context: Annotated[Object | None, Field(description="Handed to the agent")] = None
-    busy: Annotated[Busy | None, Field(description="What becomes of it while a turn runs")] = None
+    name: Name = UNNAMED
+    context: Context = None
+    busy: Literal["enqueue", "reject", "interrupt", "rollback"] | None = Field(
+        None, description="What to do while a turn is running"
+    )
 
 
 class Input(Body):
     request_id: str
     text: Text
-    name: Name = "user"
-    arguments: Annotated[Object | None, Field(description="With `edit`, what the tool is to be given")] = None
+    name: Name = UNNAMED
+    arguments: dict[str, Any] | None = Field(None, description="With `edit`, the arguments to call the tool with")
 
 
 class Stop(Body):
-    turn: Annotated[Number | None, Field(description="Only if this one runs or waits")] = None
+    turn: Number | None = Field(None, description="Only stop this turn")
 
 
 class Retry(Body):
@@ -86,19 +89,19 @@ class Retry(Body):
 
 
 class Edit(Body):
-    seq: Annotated[Number, Field(description="Of the `user_message`")]
-    text: WrittenText
-    name: Name = "user"
+    seq: Number = Field(description="The seq of the `user_message`")
+    text: NonEmptyText
+    name: Name = UNNAMED
 
 
 class Typing(Body):
     is_typing: bool
-    name: Name = "user"
+    name: Name = UNNAMED
 
 
 class Tick(Body):
     status: Literal["open", "doing", "done"]
-    name: Name = "user"
+    name: Name = UNNAMED
 
 
 class Take(Body):
@@ -106,96 +109,99 @@ class Take(Body):
 
 
 class OperatorReply(Body):
-    text: WrittenText
+    text: NonEmptyText
     id: MessageId | None = None
     name: Name = "operator"
 
 
 class HandBack(Body):
-    note: Annotated[Text, Field(description="What the agents should know")] = ""
+    note: Text = Field("", description="What the agents should know")
     name: Name = "operator"
 
 
 class Chat(Body):
-    message: WrittenText
-    context: Annotated[Object | None, Field(description="Handed to the agent")] = None
-    agent: Annotated[str | None, Field(description="For a new session")] = None
+    message: NonEmptyText
+    context: Context = None
+    agent: str | None = Field(None, description="The agent of a new session")
+
+
+# Queries
 
 
 class ListQuery(BaseModel):
-    limit: Annotated[int, Field(ge=1, le=200), Digits] = 50
-    before: PageToken | None = None
-    q: Annotated[str, Field(description="Words to look for", max_length=1000)] = ""
+    limit: Digits = Field(50, ge=1, le=200)
+    before: str | None = Field(
+        None, description="`next` of the previous page", pattern=r"^[0-9TZ:.-]{1,40}_[A-Za-z0-9_-]{1,100}$"
+    )
+    q: str = Field("", description="Words to search for", max_length=1000)
 
 
 class PostQuery(BaseModel):
-    wait: Annotated[int, Field(ge=0, le=MAX_WAIT, description="Seconds to wait for the turn's end"), Digits] = 0
+    wait: Digits = Field(0, ge=0, le=MAX_WAIT, description="Seconds to wait for the end of the turn")
 
 
 class EventsQuery(BaseModel):
-    after: Annotated[int, Field(ge=0, le=MAX_NUMBER), Digits] = 0
-    limit: Annotated[int, Field(ge=1, le=1000, description="For JSON"), Digits] = 200
-    name: Annotated[str, Field(max_length=NAME_CHARS, description="Who you are, for a stream")] = ""
-    role: Annotated[Literal["member", "viewer"], Field(description="For a stream")] = "member"
-    show: Annotated[Literal["final", "agents", "tools", "all"], Field(description="How much of it, for a stream")] = (
-        "all"
+    after: Digits = Field(0, ge=0, le=MAX_NUMBER)
+    limit: Digits = Field(200, ge=1, le=1000, description="JSON only")
+    name: Annotated[str, Field(max_length=NAME_CHARS), AfterValidator(one_line)] = Field(
+        "", description="Streams only: who you are"
     )
+    role: Literal["member", "viewer"] = Field("member", description="Streams only")
+    show: Literal["final", "agents", "tools", "all"] = Field("all", description="Streams only: how much to send")
 
 
 class DeskQuery(BaseModel):
-    name: Annotated[str, Field(max_length=NAME_CHARS, description="Who sits there, for a stream")] = "operator"
-
-
-class WhoQuery(BaseModel):
-    name: Annotated[str, Field(max_length=NAME_CHARS, description="Who you are")] = "user"
+    name: Name = Field("operator", description="Streams only: who you are")
 
 
 class ExportQuery(BaseModel):
     format: Literal["json", "markdown", "html"] = "json"
 
 
-class FileQuery(BaseModel):
-    name: Name = "user"
+class NameQuery(BaseModel):
+    name: Name = UNNAMED
+
+
+# Headers
 
 
 class PostHeaders(BaseModel):
-    idempotency_key: Annotated[
-        MessageId | None, Field(alias="Idempotency-Key", description="The message's `id`; wins over the body's")
-    ] = None
+    idempotency_key: MessageId | None = Field(
+        None, alias="Idempotency-Key", description="The message's `id`; wins over the body's"
+    )
 
 
 class EventsHeaders(BaseModel):
-    last_event_id: Annotated[
-        str | None, Field(alias="Last-Event-ID", description="For a stream; wins over `after`")
-    ] = None
+    last_event_id: str | None = Field(None, alias="Last-Event-ID", description="Streams only; wins over `after`")
 
 
-def parse(model: type[Model], body: bytes) -> Model:
-    """A body. Raises ChatError with what is wrong with it."""
+def parse_body(model: type[Model], body: bytes) -> Model:
+    """Parse a JSON body; an empty one is an empty object. Raises ChatError."""
     try:
-        value = pydantic_core.from_json(body, allow_inf_nan=False)
+        value = pydantic_core.from_json(body or b"{}", allow_inf_nan=False)
     except ValueError as error:
-        raise ChatError("bad_request", problem=f"its body is no JSON: {error}") from error
-    return check(model, value)
+        raise ChatError("bad_request", problem=f"its body is not JSON: {error}") from error
+    return _check(model, value)
 
 
 def parse_query(model: type[Model], query: str) -> Model:
-    """The parameters of an address; those that are not known do no harm. Raises ChatError."""
+    """Parse a query string, ignoring unknown parameters. Raises ChatError."""
     given = parse_qs(query, keep_blank_values=True)
     values = {name: each for name, each in given.items() if name in model.model_fields}
     for name, each in values.items():
         if len(each) > 1:
-            raise ChatError("bad_request", problem=f"{name} stands twice")
-    return check(model, {name: each[0] for name, each in values.items()})
+            raise ChatError("bad_request", problem=f"{name} is given twice")
+    return _check(model, {name: each[0] for name, each in values.items()})
 
 
-def header_names(model: type[BaseModel]) -> list[str]:
-    """The headers that the model is about."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def parse_headers(model: type[Model], header: Callable[[str], str | None]) -> Model:
+    """Parse the headers of the model, each read with `header`. Raises ChatError."""
+    values = {name: header(name) for name in (field.alias or name for name, field in model.model_fields.items())}
+    return _check(model, {name: value for name, value in values.items() if value is not None})
 
 
-def check(model: type[Model], value: object) -> Model:
-    """A value that fits the model. Raises ChatError with what is wrong with it, and never with the value itself."""
+def _check(model: type[Model], value: object) -> Model:
+    """Validate a value. Raises ChatError, whose sentence never repeats the value."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -204,12 +210,12 @@ def check(model: type[Model], value: object) -> Model:
 
 
 def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":  # its name is the client's own, and may be anything
+    if error["type"] == "extra_forbidden":  # the field's name is the client's own and could be anything
         known = ", ".join(model.model_fields)
-        return f"it may have {known} and nothing else" if known else "it may have no fields"
+        return f"it may have {known} and nothing else" if known else "it may not have any fields"
     if not error["loc"]:
-        return "its body is no object"
-    what = str(error["loc"][0])
+        return "its body is not an object"
+    field = str(error["loc"][0])
     if error["type"] == "missing":
-        return f"{what} is missing"
-    return f"{what}: {error['msg'][0].lower()}{error['msg'][1:]}"
+        return f"{field} is missing"
+    return f"{field}: {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -1,4 +1,4 @@
-"""What the server answers over HTTP, as models: openapi.py describes it by them."""
+"""Models of the responses, for openapi.py to describe them. Nothing is validated against them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["queued", "running", "waiting", "completed", "stopped", "failed
 
 
 class Anything(BaseModel):
-    """An object that describes itself."""
+    """An OpenAPI 3.1 document."""
 
 
 class ErrorAbout(BaseModel):
@@ -19,7 +19,7 @@ class ErrorAbout(BaseModel):
 
 
 class Error(BaseModel):
-    """What went wrong, in words a person can act on."""
+    """An error, in words a person can act on."""
 
     error: ErrorAbout
 
@@ -27,12 +27,12 @@ class Error(BaseModel):
 class SseMessage(BaseModel):
     """A message of an event stream."""
 
-    id: str | None = Field(default=None, description="The event's `seq`, if it is one of the log")
+    id: str | None = Field(default=None, description="The event's `seq`, if it is in the log")
     data: str = Field(description="A frame as JSON, on one line")
 
 
 class Waiting(BaseModel):
-    """A message that waits for its turn."""
+    """A message waiting for its turn."""
 
     id: str
     text: str
@@ -48,14 +48,14 @@ class Participant(BaseModel):
 
 
 class Found(BaseModel):
-    """Where words stand; `seq` is 0 for the title."""
+    """A match of a search; `seq` is 0 for the title."""
 
     seq: int
     text: str
 
 
 class Summary(BaseModel):
-    """A session as lists show it."""
+    """A session in a list."""
 
     id: str
     agent: str
@@ -65,22 +65,22 @@ class Summary(BaseModel):
     last_seq: int
     status: Literal["idle", "running", "waiting"]
     messages: int
-    held: Literal["waiting", "taken"] | None = Field(description="A human is waited for, or has it")
+    held: Literal["waiting", "taken"] | None = Field(description="The session waits for a human, or a human has it")
 
 
 class Listed(Summary):
-    """A session of a list; one of a search has `found`."""
+    """A session in a list, or a result of a search."""
 
     found: list[Found] = []
 
 
 class SessionList(BaseModel):
     sessions: list[Listed]
-    next: str | None = Field(description="What to send as `before` for the next page")
+    next: str | None = Field(description="The next page's `before`")
 
 
 class HeldAbout(BaseModel):
-    """Who has a session that the agents have not."""
+    """The human who has a session, or is wanted for it."""
 
     state: Literal["waiting", "taken"]
     operator: str
@@ -89,11 +89,11 @@ class HeldAbout(BaseModel):
 
 
 class HeldNow(HeldAbout):
-    operators: int = Field(description="How many humans are there to take it")
+    operators: int = Field(description="Number of operators at the desk")
 
 
 class Progress(BaseModel):
-    """How far a running tool is."""
+    """The progress of a running tool."""
 
     turn: int
     id: str
@@ -109,7 +109,7 @@ class SessionAnswer(Summary):
     open_requests: list[dict[str, Any]]
     queue: list[Waiting]
     participants: list[Participant]
-    held: HeldNow | None  # type: ignore[assignment]  # more than lists show
+    held: HeldNow | None  # type: ignore[assignment]  # with more detail than in lists
     progress: list[Progress]
 
 
@@ -117,12 +117,12 @@ class DeskEntry(HeldAbout):
     id: str
     title: str
     agent: str
-    person: str = Field(description="Who wrote last")
-    last: str = Field(description="What they wrote")
+    person: str = Field(description="The last person who wrote")
+    last: str = Field(description="Their last message")
 
 
 class Desk(BaseModel):
-    """What waits for a human, and who is there."""
+    """The sessions that wait for a human or that a human has, and the operators at the desk."""
 
     operators: list[str]
     conversations: list[DeskEntry]
@@ -153,7 +153,7 @@ class Memory(BaseModel):
 
 
 class Change(BaseModel):
-    """A file that a turn changed."""
+    """A file that the turn changed."""
 
     path: str
     kind: Literal["created", "modified", "deleted"]
@@ -161,7 +161,7 @@ class Change(BaseModel):
 
 
 class Cost(BaseModel):
-    """Tokens, and US dollars where the price is known."""
+    """Tokens, and US dollars if the price is known."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -173,7 +173,7 @@ class UsageAbout(Cost):
 
 
 class Accepted(BaseModel):
-    """A message is in the log."""
+    """A message that is in the log."""
 
     seq: int
     id: str
@@ -182,7 +182,7 @@ class Accepted(BaseModel):
 
 
 class EventFrame(BaseModel):
-    """An event of the log. See docs/protocol.md for the types."""
+    """An event of the log. The types are in docs/protocol.md."""
 
     seq: int
     ts: str
@@ -237,7 +237,7 @@ class FileList(BaseModel):
 
 
 class FileWritten(BaseModel):
-    """A file was made, or holds something else."""
+    """A file that was created or replaced."""
 
     path: str
     kind: Literal["created", "modified"]
@@ -245,7 +245,7 @@ class FileWritten(BaseModel):
 
 
 class FileContent(BaseModel):
-    """What the file holds."""
+    """The content of the file."""
 
 
 class DocumentAbout(BaseModel):
@@ -253,9 +253,9 @@ class DocumentAbout(BaseModel):
 
     id: str
     title: str
-    type: str = Field(description="`markdown`, `text`, `html`, `pdf`; empty for a folder that cannot be listed")
+    type: str = Field(description="`markdown`, `text`, `html` or `pdf`; empty for a folder that cannot be listed")
     size: int
-    problem: str = Field(description="Why it cannot be searched, else empty")
+    problem: str = Field(description="Why it cannot be searched; empty if it can")
     link: str
 
 
@@ -264,7 +264,7 @@ class DocumentList(BaseModel):
 
 
 class DocumentContent(BaseModel):
-    """The document."""
+    """The content of the document."""
 
 
 class ChatMessage(BaseModel):
@@ -282,7 +282,7 @@ class Complete(BaseModel):
     session_id: str
     message: ChatMessage
     code_changes: list[Change]
-    replaced: str | None = Field(default=None, description="The unknown session that this new one stands for")
+    replaced: str | None = Field(default=None, description="The unknown id that the session replaces")
 
 
 class Health(BaseModel):
@@ -307,7 +307,7 @@ class Limits(BaseModel):
 
 
 class Config(BaseModel):
-    """What a client needs to start."""
+    """Everything that clients need to start."""
 
     version: str
     ws_port: int

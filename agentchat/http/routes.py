@@ -1,13 +1,23 @@
-"""What a web address does, as rows of a table: the server answers from it, and openapi.py describes it."""
+"""Routes: which method of which resource answers a request, what it takes and what it returns.
+
+    class Things:
+        @route("POST", "/things", answers={201: responses.Thing}, errors=("closing",))
+        def create_thing(self, call: Call, body: requests.NewThing) -> Reply:
+            '''Create a thing.'''
+
+The server finds handlers with a `Table`; openapi.py describes them.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+import typing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from pydantic import BaseModel
@@ -17,15 +27,16 @@ from agentchat.http.waiting import Client
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 BYTES = "application/octet-stream"
+MAX_BODY = 4 * 2**20  # bytes; fits a message of the maximum length in any script
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that is there at once."""
+    """A response that is ready to be sent."""
 
     status: int = 200
     body: Any = None
-    """What becomes JSON; bytes go out as they are; None for no body."""
+    """Encoded as JSON, unless it is bytes; None for no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
     type: str = JSON
 
@@ -38,77 +49,108 @@ class Reply:
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that is sent in pieces, as they come."""
+    """A response that is sent piece by piece."""
 
     type: str
     pieces: Generator[str, None, None]
     headers: Mapping[str, str] = field(default_factory=dict)
     is_endless: bool = False
-    """It ends with the connection, rather than with a last piece."""
-
-
-class Nothing(BaseModel):
-    """No parameters."""
+    """The connection closes at the end of the stream, instead of staying open for another request."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request as its handler sees it: checked against the models of its route."""
+    """A request, as far as handlers need it beyond its validated parts."""
 
     path: Mapping[str, str]
-    query: Any
-    body: Any
-    headers: Any
+    """The variable parts of the path."""
     browser: str
-    """Whose cookie came with it (identity.py), "" for none."""
+    """The browser's cookie (see identity.py); "" if there is none."""
     accept: str
+    """The media type to answer with, out of the route's `types`."""
     stack: ExitStack
-    """What is entered here is left once the answer was sent."""
-    watch: Callable[[], Client]
-    """For answers that take their time. Only once for a call."""
+    """Contexts to leave once the response has been sent."""
+    client: Callable[[], Client]
+    """The client, for handlers that wait. May be called once."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One thing to do at one address. `path` has its variable parts in braces."""
+    """An operation: a method and a path, and the handler that answers them.
+
+    The handler gets the `Call` and, as keyword arguments, the validated `body`, `query` and `headers` that it declares.
+    """
 
     method: str
     path: str
-    name: str
-    summary: str
-    handle: Callable[[Call], Reply | Stream]
+    """Variable parts are in braces and don't match slashes."""
+    handle: Callable[..., Reply | Stream]
     answers: Mapping[int, type[BaseModel] | None]
-    """The model of the answer for each status that is none of an error."""
+    """Models of the responses by status, errors excepted; None for an empty body."""
     errors: Sequence[str] = ()
-    """Codes, beside those that any address may answer with."""
-    query: type[BaseModel] = Nothing
-    headers: type[BaseModel] = Nothing
-    body: type[BaseModel] | None = None
-    most: int = 0
-    """Without such a model: so many bytes of any kind that it takes as its body."""
+    """Error codes beyond those that every route may answer with."""
     types: Sequence[str] = (JSON,)
-    """What an answer may be; the first unless something else is asked for."""
-    sends: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the answer, and what they say."""
+    """Media types of the response; the first is the default."""
+    sent_headers: Mapping[str, str] = field(default_factory=dict)
+    """Response headers by name, with their descriptions."""
+    query: type[BaseModel] | None = None
+    headers: type[BaseModel] | None = None
+    body: type[BaseModel] | type[bytes] | None = None
+    """The model of a JSON body, or `bytes` for a raw body of any type."""
+    max_body: int = MAX_BODY
+    """Maximum size of the body in bytes."""
+
+    @property
+    def operation_id(self) -> str:
+        """The handler's name in camel case."""
+        return re.sub(r"_(\w)", lambda match: match[1].upper(), self.handle.__name__)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring, without its full stop."""
+        return (inspect.getdoc(self.handle) or "").partition("\n")[0].rstrip(".")
 
     @property
     def needs_body(self) -> bool:
-        fields = self.body.model_fields.values() if self.body is not None else ()
-        return self.most > 0 or any(field.is_required() for field in fields)
+        if self.body is None or not issubclass(self.body, BaseModel):
+            return self.body is bytes
+        return any(field.is_required() for field in self.body.model_fields.values())
+
+
+Handler = TypeVar("Handler", bound=Callable[..., "Reply | Stream"])
+
+
+def route(method: str, path: str, **about: Any) -> Callable[[Handler], Handler]:
+    """Make a method the handler of a route. `about` are further fields of `Route`."""
+
+    def decorate(handler: Handler) -> Handler:
+        hints = typing.get_type_hints(handler)
+        takes = {name: hints[name] for name in ("query", "headers", "body") if name in hints}
+        vars(handler)["route"] = Route(method, path, handler, **about, **takes)
+        return handler
+
+    return decorate
+
+
+def collect(*resources: object) -> Iterator[Route]:
+    """The routes of all handlers of these objects."""
+    for resource in resources:
+        for name, function in vars(type(resource)).items():
+            if found := getattr(function, "route", None):
+                yield replace(found, handle=getattr(resource, name))
 
 
 class Table:
-    """All routes."""
+    """All routes of a server."""
 
     def __init__(self, routes: Sequence[Route] = ()) -> None:
-        self.routes = routes
         self._methods: dict[str, dict[str, Route]] = {}
         for route in routes:
             self._methods.setdefault(route.path, {})[route.method] = route
         self._patterns = [(_pattern(path), methods) for path, methods in self._methods.items()]
 
     def find(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
-        """The routes at this address by their methods, and the variable parts. None and none if there is nothing."""
+        """Return the routes of a path by method, and the path's variable parts. Both are empty for an unknown path."""
         for pattern, methods in self._patterns:
             match = pattern.fullmatch(path)
             if match:

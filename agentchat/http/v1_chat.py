@@ -1,175 +1,155 @@
-"""One request, one answer: the dialect of /api/v1/chat, for clients that know turns only as interactions of agents."""
+"""The dialect of /api/v1/chat: a message in, an answer out, and a turn told as interactions of agents."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from typing import Any
 
-from agentchat.http import following, requests, responses, sse, waiting
-from agentchat.http.reading import arguments_of, is_said, text_of
-from agentchat.http.routes import EVENT_STREAM, Call, Reply, Route, Stream
-from agentchat.http.sessions import LOST, TEXTS, Rest
+from agentchat.ag2.catalogue import Catalogue
+from agentchat.http import requests, responses, streaming
+from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
+from agentchat.http.session_route import TEXT_ERRORS
+from agentchat.http.transcript import arguments_of, is_said, text_of
+from agentchat.http.turn_events import TurnEvents
+from agentchat.http.waiting import Client
 from agentchat.protocol.errors import ERRORS, ChatError
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session, Sessions
 
-PATH = "/api/v1/chat/{session_id}"
-TURN_ERRORS = (
+CHAT = "/api/v1/chat/{session_id}"
+
+_POST_ERRORS = ("agent_unknown", "closing", "busy", "session_full", "session_deleted", *TEXT_ERRORS)
+_TURN_ERRORS = (
     "input_needed", "turn_stopped", "turn_interrupted", "agent_unavailable", "agent_failed", "agent_asked",
     "input_timeout", "not_resumed", "model_auth", "model_rate_limited", "model_unreachable", "model_timeout",
     "model_rejected", "model_failed", "model_malformed", "model_calls",
 )  # fmt: skip
-
-TOLD = {"text", "tool_call", "tool_response", "input_request", "input_response", "error", "turn_completed"}
+_TYPES = {"text", "tool_call", "tool_response", "input_request", "input_response", "error", "turn_completed"}
 
 Item = tuple[str, dict[str, Any]]  # type and data
 
 
-class Interactions:
-    """The handlers."""
-
-    def __init__(self, sessions: Sessions, rest: Rest) -> None:
+class V1ChatRoutes:
+    def __init__(self, sessions: Sessions, catalogue: Catalogue) -> None:
         self._sessions = sessions
-        self._rest = rest
+        self._catalogue = catalogue
 
-    def chat(self, call: Call) -> Reply:
-        session, replaced, message = self._post(call)
-        told = _Telling(session, message)
-        for news in following.follow(session, message, call.watch()):
-            for type, data in told.items(news):
-                if type == "complete":
-                    return Reply(200, data | ({"replaced": replaced} if replaced else {}))
-            if told.error is not None:
-                return Reply(ERRORS[told.error["code"]].status, {"error": told.error})
-            if following.asks(told.events):
-                raise ChatError("input_needed", prompt=following.asks(told.events)[0].content["prompt"])
+    @route("POST", CHAT, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS))
+    def chat(self, call: Call, body: requests.Chat) -> Reply:
+        """Send a message and wait for the answer."""
+        session, replaced, message = self._post(call, body)
+        interactions = _Interactions(session, message)
+        for items in call.client().watch(session.log, interactions.read):
+            type, data = items[-1] if items else ("", {})
+            if type == "complete":
+                return Reply(200, data | replaced)
+            if interactions.error is not None:
+                return Reply(ERRORS[interactions.error["code"]].status, {"error": interactions.error})
+            if questions := interactions.turn.open_questions:
+                raise ChatError("input_needed", prompt=questions[0].content["prompt"])
         raise ChatError("closing")
 
-    def stream(self, call: Call) -> Stream:
-        session, replaced, message = self._post(call)
-        start = {"session_id": session.id, "user_message_id": message.content["id"]}
-        if replaced:
-            start["replaced"] = replaced
-        return sse.stream(_stream(session, message, start, call))
+    @route("POST", f"{CHAT}/stream", answers={200: responses.Complete}, errors=_POST_ERRORS, types=(EVENT_STREAM,))
+    def stream_chat(self, call: Call, body: requests.Chat) -> Stream:
+        """Send a message and follow what the agents do."""
+        session, replaced, message = self._post(call, body)
+        start = {"session_id": session.id, "user_message_id": message.content["id"], **replaced}
+        return streaming.event_stream(_stream(start, _Interactions(session, message), call.client(), session))
 
-    def _post(self, call: Call) -> tuple[Session, str | None, Event]:
-        """The session, the id that it stands for if that is another one, and the message's event."""
-        body: requests.Chat = call.body
-        session = self._sessions.open(call.path["session_id"])
-        replaced = None
-        if session is None:
-            replaced = call.path["session_id"]
-            session = self._rest.enter(call, body.agent)
-        else:
-            call.stack.callback(self._sessions.leave, session)
+    def _post(self, call: Call, body: requests.Chat) -> tuple[Session, dict[str, str], Event]:
+        """Post the message. An unknown session is replaced by a new one, whose answers say so with `replaced`."""
+        id = call.path["session_id"]
+        session = self._sessions.open(id)
+        replaced = {} if session else {"replaced": id}
+        session = session or self._sessions.create(self._catalogue.choose(body.agent))
+        call.stack.callback(self._sessions.leave, session)
         return session, replaced, session.post(body.message, "user", context=body.context)
 
-    def routes(self) -> list[Route]:
-        """What there is to ask for."""
-        errors = ("agent_unknown", "closing", "busy", "session_full", *LOST[1:], *TEXTS)
-        return [
-            Route("POST", PATH, "chat", "Say something and wait for the answer", self.chat, {200: responses.Complete},
-                  (*errors, *TURN_ERRORS), body=requests.Chat),
-            Route("POST", f"{PATH}/stream", "streamChat", "Say something and see what the agents do", self.stream,
-                  {200: responses.Complete}, errors, body=requests.Chat, types=(EVENT_STREAM,)),
-        ]  # fmt: skip
 
-
-class _Telling:
-    """A turn's events as items of the dialect. A text is held back until it is known whether it is the last one."""
+class _Interactions:
+    """A turn as items of the dialect. A text is held back until it is known whether it is the last one."""
 
     def __init__(self, session: Session, message: Event) -> None:
-        self.events: list[Event] = []  # questions and answers
+        self.turn = TurnEvents(session.log, message)
         self.error: dict[str, str] | None = None
         """Code and message, once the turn has failed."""
         self._session = session
-        self._message = message
         self._held: Event | None = None
-        self._calls: dict[str, dict[str, Any]] = {}  # functions by call id
+        self._functions: dict[str, dict[str, Any]] = {}  # by call id
 
-    def items(self, events: Sequence[Event]) -> Iterator[Item]:
-        """What the news mean."""
-        for event in events:
-            if event.type not in TOLD or (event.type == "text" and not is_said(event)):
-                continue
-            is_end = event.type == "turn_completed" and event.content["status"] == "completed"
-            if self._held is not None and not is_end:
-                held, self._held = self._held, None
-                yield _interaction(held, held.content["sender"], "thought", text_of(held.content["content"]))
-            yield from self._items(event)
+    def read(self) -> list[Item]:
+        """Return the items since the last call. The last one of a turn is `complete` or `error`."""
+        items = [item for event in self.turn.read() if event.type in _TYPES for item in self._items(event)]
+        return items + ([("error", {"message": self.error["message"]})] if self.error else [])
 
     def _items(self, event: Event) -> Iterator[Item]:
         content = event.content
+        if event.type == "text" and not is_said(event):
+            return
+        if event.type == "turn_completed" and content["status"] == "completed":
+            yield self._complete(event)
+            return
+        if self._held is not None:
+            held, self._held = self._held, None
+            yield _interaction(held, "thought", held.content["content"])
         if event.type == "text":
             self._held = event
         elif event.type == "tool_call":
             for call in content["tool_calls"]:
-                self._calls[call["id"]] = function = call["function"]
-                yield _interaction(event, content["sender"], "tool_call", text_of(content["content"]), function)
+                function = self._functions[call["id"]] = call["function"]
+                yield _interaction(event, "tool_call", content["content"], function)
         elif event.type == "tool_response":
             for response in content["tool_responses"]:
-                function = self._calls.get(response.get("tool_call_id"), {})
-                yield _interaction(event, content["sender"], "tool_response", text_of(response["content"]), function)
-        elif event.type in {"input_request", "input_response"}:
-            self.events.append(event)
-            if event.type == "input_request":
-                yield "input_request", content
+                function = self._functions.get(response.get("tool_call_id"), {})
+                yield _interaction(event, "tool_response", response["content"], function)
+        elif event.type == "input_request":
+            yield "input_request", content
         elif event.type == "error":
             self.error = {"code": content["code"], "message": content["message"]}
-        elif event.type == "turn_completed":
-            yield from self._end(event)
+        elif event.type == "turn_completed" and self.error is None:
+            stopped = ChatError("turn_stopped" if content["status"] == "stopped" else "turn_interrupted")
+            self.error = {"code": stopped.code, "message": stopped.message}
 
-    def _end(self, event: Event) -> Iterator[Item]:
-        status = event.content["status"]
-        if status != "completed":
-            stopped = ChatError("turn_stopped" if status == "stopped" else "turn_interrupted")
-            self.error = self.error or {"code": stopped.code, "message": stopped.message}
-            return
+    def _complete(self, end: Event) -> Item:
         last = self._held
         message = {
-            "id": last.content["message_id"] if last else event.content["uuid"],
+            "id": last.content["message_id"] if last else end.content["uuid"],
             "session_id": self._session.id,
             "role": "assistant",
-            "content": text_of(last.content["content"]) if last else event.content["summary"],
+            "content": text_of(last.content["content"]) if last else end.content["summary"],
             "agent_name": last.content["sender"] if last else self._session.agent,
-            "created_at": (last or event).ts,
+            "created_at": (last or end).ts,
         }
-        changes = event.content.get("code_changes", [])
-        yield "complete", {"session_id": self._session.id, "message": message, "code_changes": changes}
+        changes = end.content.get("code_changes", [])
+        return "complete", {"session_id": self._session.id, "message": message, "code_changes": changes}
 
 
-def _stream(session: Session, message: Event, start: dict[str, Any], call: Call) -> Generator[str, None, None]:
-    yield _line("start", start)
-    told, said = _Telling(session, message), time.monotonic()
-    try:
-        for news in following.follow(session, message, call.watch()):
-            lines = [_line(type, data) for type, data in told.items(news)]
-            if told.error is not None:
-                yield "".join(lines) + _line("error", {"message": told.error["message"]})
-                return
-            if lines or time.monotonic() - said >= waiting.HEARTBEAT:
-                yield "".join(lines) or sse.SILENCE
-                said = time.monotonic()
-            if following.has_ended(news):
-                return
-        error = ChatError("closing")
-    except ChatError as lost:
-        error = lost
-    yield _line("error", {"message": error.message})
-
-
-def _line(type: str, data: dict[str, Any]) -> str:
-    return sse.message(json.dumps({"type": type, "data": data}, ensure_ascii=False))
-
-
-def _interaction(event: Event, agent: str, type: str, text: str, function: dict[str, Any] | None = None) -> Item:
+def _interaction(event: Event, type: str, content: Any, function: dict[str, Any] | None = None) -> Item:
     return "agent_interaction", {
-        "agent_name": agent,
+        "agent_name": event.content["sender"],
         "message_type": type,
-        "content": text,
+        "content": text_of(content),
         "tool_name": function.get("name") if function else None,
         "tool_arguments": arguments_of(function.get("arguments")) if function else None,
         "timestamp": event.ts,
     }
+
+
+def _stream(
+    start: dict[str, Any], interactions: _Interactions, client: Client, session: Session
+) -> Generator[str, None, None]:
+    yield _message("start", start)
+    try:
+        for items in client.watch(session.log, interactions.read):
+            yield "".join(_message(*item) for item in items or ()) or streaming.SILENCE
+            if items and items[-1][0] in {"complete", "error"}:
+                return
+        error = ChatError("closing")
+    except ChatError as failed:
+        error = failed
+    yield _message("error", {"message": error.message})
+
+
+def _message(type: str, data: dict[str, Any]) -> str:
+    return streaming.message(json.dumps({"type": type, "data": data}, ensure_ascii=False))

@@ -1,77 +1,111 @@
-"""Waiting for something to tell a client, without waiting for one that is gone."""
+"""Waiting until there is something to tell a client, it has hung up, or the server is about to end."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
-HEARTBEAT = 15.0  # seconds of silence after which a stream says that it is still there
+HEARTBEAT = 15.0  # seconds of silence after which a stream shows that it is alive
 
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # needs no descriptor of its own
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # poll needs no descriptor of its own
+
+News = TypeVar("News")
+
+
+class Source(Protocol):
+    """Something that calls `wake` whenever it may have news."""
+
+    def follow(self, wake: Callable[[], None]) -> None: ...
+
+    def unfollow(self, wake: Callable[[], None]) -> None: ...
 
 
 class Client:
-    """The client of one request, and the thread that answers it: what that thread waits for."""
+    """The client of one request. The thread that answers it waits here."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self.is_gone = False
-        """It has hung up."""
-        self.is_ending = False
-        """The server is about to end."""
         self._connection = connection
-        self._is_due = False
-        self._wakes, self._woken = socket.socketpair()
-        self._wakes.setblocking(False)
+        self._has_hung_up = False
+        self._is_ending = False
+        self._is_woken = False
+        self._waker, self._wakened = socket.socketpair()
+        self._waker.setblocking(False)
         self._selector = _Selector()
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector.register(self._wakened, selectors.EVENT_READ)
         self._selector.register(connection, selectors.EVENT_READ)
 
     def close(self) -> None:
         self._selector.close()
-        self._wakes.close()
-        self._woken.close()
+        self._waker.close()
+        self._wakened.close()
+
+    def watch(
+        self, source: Source, look: Callable[[], News], seconds: float = math.inf, poll: float = math.inf
+    ) -> Iterator[News | None]:
+        """Yield each truthy result of `look`, and None after `HEARTBEAT` seconds without one.
+
+        `look` is called whenever `source` has news, and at least every `poll` seconds. The iterator ends after
+        `seconds`, when the client has hung up, or when the server is about to end.
+        """
+        deadline = time.monotonic() + seconds
+        heartbeat = time.monotonic() + HEARTBEAT
+        source.follow(self.wake)
+        try:
+            while not self._has_hung_up:
+                news = look()
+                if news or time.monotonic() >= heartbeat:
+                    yield news or None
+                    heartbeat = time.monotonic() + HEARTBEAT
+                now = time.monotonic()
+                if self._is_ending or now >= deadline:
+                    return
+                if not news:
+                    self._wait(min(heartbeat, deadline, now + poll) - now)
+        finally:
+            source.unfollow(self.wake)
 
     def wake(self) -> None:
-        """There may be something to tell. Never blocks; from any thread, also when it is too late."""
-        if not self._is_due:
-            self._is_due = True
+        """Let `watch` look again. Never blocks; may be called from any thread, even after `close`."""
+        if not self._is_woken:
+            self._is_woken = True
             with contextlib.suppress(OSError):
-                self._wakes.send(b"\0")
+                self._waker.send(b"\0")
 
     def end(self) -> None:
-        """The server is about to end."""
-        self.is_ending = True
+        """Let `watch` end, because the server does."""
+        self._is_ending = True
         self.wake()
 
     def drop(self) -> None:
-        """Break the connection off, even while something is being sent."""
+        """Cut the connection, even while something is being sent."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    def wait(self, seconds: float) -> None:
-        """Until there may be something to tell, the client is gone, the server ends, or so much time has passed."""
+    def _wait(self, seconds: float) -> None:
         for key, _ in self._selector.select(max(seconds, 0)):
-            if key.fileobj is self._woken:
-                self._woken.recv(64)
+            if key.fileobj is self._wakened:
+                self._wakened.recv(64)
             else:
-                self._look()
-        self._is_due = False  # before looking what is new, so that nothing is missed
+                self._check_connection()
+        self._is_woken = False  # cleared before `look` runs, so that nothing is missed
 
-    def _look(self) -> None:
-        """The connection can be read: to its end, or the client says something before it has its answer."""
+    def _check_connection(self) -> None:
+        """The connection is readable: the client has hung up, or sends something before it has its answer."""
         try:
-            self.is_gone = not self._connection.recv(1, socket.MSG_PEEK)
+            self._has_hung_up = not self._connection.recv(1, socket.MSG_PEEK)
         except OSError:
-            self.is_gone = True
+            self._has_hung_up = True
         self._selector.unregister(self._connection)
 
 
 class Clients:
-    """All clients that are waited for."""
+    """The clients whose requests are waiting."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()  # guards what follows
@@ -79,12 +113,13 @@ class Clients:
         self._is_ending = False
 
     @contextlib.contextmanager
-    def watch(self, connection: socket.socket) -> Iterator[Client]:
-        """The client at the other end of `connection`, for a while."""
+    def at(self, connection: socket.socket) -> Iterator[Client]:
+        """The client at the other end of `connection`, while the context lasts."""
         with contextlib.closing(Client(connection)) as client:
             with self._changed:
                 self._clients.add(client)
-                client.is_ending = self._is_ending
+                if self._is_ending:
+                    client.end()
             try:
                 yield client
             finally:
@@ -93,7 +128,7 @@ class Clients:
                     self._changed.notify_all()
 
     def end(self, timeout: float) -> None:
-        """The server ends: no thread waits any longer. Clients that do not read are dropped after `timeout` seconds."""
+        """End all waits. Clients that are still being answered after `timeout` seconds are cut off."""
         deadline = time.monotonic() + timeout
         with self._changed:
             self._is_ending = True

@@ -1,0 +1,80 @@
+"""The log of a session over HTTP: read in pages, or followed as an event stream."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from agentchat.http import requests, responses, streaming
+from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream
+from agentchat.http.session_route import SessionResource, session_route
+from agentchat.http.waiting import Client
+from agentchat.protocol import events
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.cursor import Cursor
+from agentchat.sessions.registry import Session
+
+MAX_PAGE = 8 * 2**20  # characters of JSON after which a page of events ends
+
+_LOG_FRAME = '{"seq":'
+
+
+class EventRoutes(SessionResource):
+    @session_route("GET", "/events", answers={200: responses.EventList}, types=(JSON, EVENT_STREAM))
+    def read_events(self, call: Call, query: requests.EventsQuery, headers: requests.EventsHeaders) -> Reply | Stream:
+        """Read the log, or follow the session as an event stream."""
+        session = self._session(call)
+        if call.accept == EVENT_STREAM:
+            after = _start(headers.last_event_id, query.after)
+            return streaming.event_stream(_follow(session, call.client(), after, query))
+        frames = ",".join(_page(session, query.after, query.limit))
+        body = f'{{"events":[{frames}],"last_seq":{session.log.view.last_seq}}}'
+        return Reply(200, body.encode())
+
+
+def _start(last_event_id: str | None, after: int) -> int:
+    """The seq to start after. `Last-Event-ID` wins; -1, which no log has, if it isn't a seq."""
+    if not last_event_id:
+        return after
+    is_number = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
+    return int(last_event_id) if is_number else -1
+
+
+def _follow(session: Session, client: Client, after: int, query: requests.EventsQuery) -> Generator[str, None, None]:
+    """Follow a session. Clients that give a name are participants meanwhile."""
+    if query.name:
+        session.join(query.name, query.role)
+    try:
+        cursor = Cursor(session.log, after, show=query.show)
+        yield streaming.RETRY + streaming.message(session.confirmation(cursor, query.name, query.role))
+        for messages in client.watch(session.log, lambda: _news(cursor)):
+            yield messages or streaming.SILENCE
+    except ChatError as error:
+        if not session.log.is_deleted:
+            raise
+        yield streaming.message(events.error_frame(error))
+    finally:
+        if query.name:
+            session.part(query.name, query.role)
+
+
+def _news(cursor: Cursor) -> str:
+    if cursor.is_over:
+        raise ChatError("session_deleted")
+    return "".join(map(_message, cursor.advance()))
+
+
+def _message(frame: str) -> str:
+    """A frame of a cursor as a message. Events of the log have their seq as its id."""
+    seq = int(frame[len(_LOG_FRAME) : frame.index(",")]) if frame.startswith(_LOG_FRAME) else None
+    return streaming.message(frame, seq)
+
+
+def _page(session: Session, after: int, limit: int) -> Iterator[str]:
+    """Yield events after `after` as JSON: `limit` of them, or fewer if they exceed MAX_PAGE."""
+    size = 0
+    for event, _ in session.log.read(after, limit):
+        frame = event.frame
+        yield frame
+        size += len(frame)
+        if size >= MAX_PAGE:
+            return

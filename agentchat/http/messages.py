@@ -1,0 +1,91 @@
+"""Taking part in a session over REST: messages, answers to questions, stops, retries, edits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from agentchat.http import requests, responses
+from agentchat.http.routes import Call, Reply
+from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
+from agentchat.http.turn_events import TurnEvents
+from agentchat.protocol.events import Event
+from agentchat.sessions.registry import Session
+
+_NEW_TURN_ERRORS = ("closing", "session_full", "busy")
+
+
+class MessageRoutes(SessionResource):
+    @session_route("POST", "/messages", answers={200: responses.Finished, 202: responses.Accepted},
+                   errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
+    def post_message(
+        self, call: Call, body: requests.NewMessage, query: requests.PostQuery, headers: requests.PostHeaders
+    ) -> Reply:
+        """Send a message, and wait for the answer if asked to."""
+        session = self._session(call)
+        id = headers.idempotency_key or body.id
+        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser)
+        if query.wait:
+            turn = TurnEvents(session.log, message)
+            for _ in call.client().watch(session.log, turn.read, query.wait):
+                if turn.has_ended:
+                    return Reply(200, _finished(message, turn.events))
+                if turn.open_questions:
+                    break
+        return _accepted(session, message)
+
+    @session_route("POST", "/input", answers={200: responses.Answered},
+                   errors=("closing", "message_too_long", "request_unknown", "request_closed", "already_answered",
+                           "answer_unusable"))  # fmt: skip
+    def answer_question(self, call: Call, body: requests.Input) -> Reply:
+        """Answer a question of an agent."""
+        event = self._session(call).answer(body.request_id, body.text, body.name, body.arguments)
+        return Reply(200, {"seq": event.seq})
+
+    @session_route("POST", "/stop", answers={202: responses.Stopping})
+    def stop_turn(self, call: Call, body: requests.Stop) -> Reply:
+        """Stop the running turn, or withdraw a waiting message."""
+        return Reply(202, {"turn": self._session(call).stop(body.turn)})
+
+    @session_route("POST", "/retry", answers={202: responses.Accepted},
+                   errors=(*_NEW_TURN_ERRORS, "nothing_to_retry", "held"))  # fmt: skip
+    def retry_turn(self, call: Call, body: requests.Retry) -> Reply:
+        """Have the last message answered again."""
+        session = self._session(call)
+        return _accepted(session, session.retry())
+
+    @session_route("POST", "/edit", answers={202: responses.Accepted},
+                   errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS, "message_unknown", "held"))  # fmt: skip
+    def edit_message(self, call: Call, body: requests.Edit) -> Reply:
+        """Replace the text of a message and have it answered again."""
+        session = self._session(call)
+        return _accepted(session, session.edit(body.seq, body.text, body.name, call.browser))
+
+    @session_route("POST", "/typing", answers={204: None})
+    def show_typing(self, call: Call, body: requests.Typing) -> Reply:
+        """Show the other participants that somebody is typing."""
+        self._session(call).typing(body.name, body.is_typing)
+        return Reply(204)
+
+
+def _accepted(session: Session, message: Event) -> Reply:
+    return Reply(202, _about(message, session.turn_status(message.turn)))
+
+
+def _finished(message: Event, events: list[Event]) -> dict[str, Any]:
+    end = events[-1].content
+    errors = [event.content for event in events if event.type == "error"]
+    error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if errors else None
+    return {
+        **_about(message, end["status"]),
+        "summary": end["summary"],
+        "usage": {"agents": {}, **end["usage"]},  # logs of older versions have neither `agents` nor `code_changes`
+        "code_changes": end.get("code_changes", []),
+        "duration_ms": end["duration_ms"],
+        "error": error,
+        "events": [json.loads(event.frame) for event in events],
+    }
+
+
+def _about(message: Event, status: str) -> dict[str, Any]:
+    return {"seq": message.seq, "id": message.content["id"], "turn": message.turn, "status": status}

@@ -1,0 +1,106 @@
+"""A conversation as people read it: what was said and done, turn by turn, without what no longer counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from agentchat.protocol.events import Event
+from agentchat.sessions.registry import Session
+
+_ENDS = {"stopped": "Stopped.", "interrupted": "Interrupted: the server went down."}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that was said or done. `kind` is person, agent, call, result, question, answer or note."""
+
+    kind: str
+    who: str
+    text: str
+    ts: str = ""
+    detail: str = ""
+    """The tool's name, or the arguments of a question or an answer."""
+
+
+def transcript(session: Session, last_seq: int) -> Iterator[Part]:
+    """Yield what was said and done up to `last_seq`.
+
+    A message comes right before its answer, even if it was written during an earlier turn.
+    """
+    rewound = session.log.rewound
+    unanswered: dict[int, Part] = {}  # by turn
+    tools: dict[str, str] = {}  # names by call id
+    for event in (event for page in pages(session, last_seq) for event in page if event.turn not in rewound):
+        content = event.content
+        if event.type == "user_message":
+            unanswered[event.turn] = Part("person", content["name"], content["text"], event.ts)
+        elif event.type in {"turn_started", "turn_completed"} and event.turn in unanswered:
+            yield unanswered.pop(event.turn)
+        elif event.type == "tool_call":
+            tools |= {call["id"]: call["function"]["name"] for call in content["tool_calls"]}
+        yield from _parts(event, content, tools)
+    for part in unanswered.values():
+        yield part
+        yield Part("note", "", "Not answered yet.")
+
+
+def pages(session: Session, last_seq: int) -> Iterator[list[Event]]:
+    """Yield the log up to `last_seq`, page by page. Ends early if the session is deleted."""
+    seq = 0
+    while seq < last_seq and (page := [event for event, _ in session.log.read(seq) if event.seq <= last_seq]):
+        yield page
+        seq = page[-1].seq
+
+
+def is_said(event: Event) -> bool:
+    """True for a `text` that an agent said: not a person's words on their way to the agents, nor an empty text."""
+    content = event.content
+    return "message_id" in content and bool(text_of(content["content"]).strip())
+
+
+def text_of(content: Any) -> str:
+    """Return the text of a message's content, which may be a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return "" if content is None else str(content)
+
+
+def arguments_of(arguments: Any) -> Any:
+    """Return the arguments of a tool call as an object, or as they are if the model wrote invalid JSON."""
+    try:
+        return json.loads(arguments)
+    except (TypeError, ValueError, RecursionError):
+        return arguments
+
+
+def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
+    if event.type == "text" and is_said(event):
+        yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
+    elif event.type == "tool_call":
+        if text_of(content["content"]).strip():
+            yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
+        for call in content["tool_calls"]:
+            arguments = _encoded(arguments_of(call["function"]["arguments"]))
+            yield Part("call", content["sender"], arguments, event.ts, call["function"]["name"])
+    elif event.type == "tool_response":
+        for response in content["tool_responses"]:
+            name = tools.get(response.get("tool_call_id"), "")
+            yield Part("result", content["sender"], text_of(response["content"]), event.ts, name)
+    elif event.type == "input_request":
+        tool = content["tool"]
+        arguments = _encoded(tool["arguments"]) if tool else ""
+        yield Part("question", content["agent"], content["prompt"], event.ts, arguments)
+    elif event.type == "input_response":
+        arguments = _encoded(content["arguments"]) if "arguments" in content else ""
+        yield Part("answer", content["name"], content.get("text", "(a password)"), event.ts, arguments)
+    elif event.type == "error":
+        yield Part("note", "", content["message"], event.ts)
+    elif event.type == "turn_completed" and content["status"] in _ENDS:
+        yield Part("note", "", _ENDS[content["status"]], event.ts)
+
+
+def _encoded(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
