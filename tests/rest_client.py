@@ -1,4 +1,4 @@
-"""HTTP clients for tests: one that asks and reads whole answers, one that follows an event stream."""
+"""HTTP clients for tests: RestClient reads whole responses, EventStream follows a stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer."""
+    """A whole response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -32,20 +32,20 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """Of an error, which must have the one shape."""
+        """The error's code. Asserts that the error has the usual shape."""
         assert set(self.json) == {"error"}
         assert set(self.json["error"]) == {"code", "message"}
         return str(self.json["error"]["code"])
 
 
 class RestClient:
-    """Asks one server, each time over a new connection."""
+    """Sends requests to one server, each on a new connection."""
 
     def __init__(self, server: Running) -> None:
         self.netloc = urlsplit(server.page).netloc
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
-        """`body` is sent as JSON; bytes are sent as they are."""
+        """Send a request and return the response. `body` is sent as JSON unless it is bytes."""
         connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection.request(method, path, data, {**(JSON_TYPE if body is not None else {}), **(headers or {})})
@@ -68,7 +68,7 @@ class RestClient:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One session, as a client sees it."""
+    """A session, as a client sees it."""
 
     client: RestClient
     id: str
@@ -84,7 +84,7 @@ class Conversation:
         return self.client.post(f"{self.path}/{what}", body, **query)
 
     def ask(self, text: str, **body: object) -> Any:
-        """Say something, and return the turn that answers it."""
+        """Send a message and return the turn that answers it."""
         answer = self.post("messages", {"text": text, **body}, wait=PATIENCE)
         assert answer.status == 200
         return answer.json
@@ -114,14 +114,14 @@ class Message:
 
 @dataclass
 class EventStream:
-    """A connection that reads an event stream line by line, to the letter of its format."""
+    """A connection that reads an event stream line by line, strictly by its format."""
 
     netloc: str
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     body: object = None
     frames: list[Frame] = field(default_factory=list)
-    receive_buffer: int = 0  # bytes, for one that is to fill up
+    receive_buffer: int = 0  # bytes; 0 for the system's default
 
     def __enter__(self) -> EventStream:
         self.connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
@@ -142,7 +142,7 @@ class EventStream:
         self.connection.close()
 
     def messages(self) -> Iterator[Message]:
-        """Until the stream ends."""
+        """Yield messages until the stream ends."""
         message = Message()
         for line in self.response:
             name, _, value = line.decode().rstrip("\n").partition(": ")
@@ -155,7 +155,7 @@ class EventStream:
                 message.comment = value
 
     def receive(self) -> Frame:
-        """The next frame."""
+        """Return the next frame."""
         message = next(message for message in self.messages() if message.data)
         frame: Frame = message.frame
         assert message.id == str(frame.get("seq", ""))
@@ -170,11 +170,11 @@ class EventStream:
 
     @property
     def log(self) -> list[Frame]:
-        """What it has seen of the log."""
+        """The frames received so far that are in the log."""
         return [frame for frame in self.frames if "seq" in frame]
 
     def cut(self) -> None:
-        """Break the connection off with a TCP reset, as a network does."""
+        """Reset the TCP connection, as a broken network does."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.response.close()
         self.connection.close()

@@ -1,4 +1,4 @@
-"""A conversation as a file: all of it for programs, what counts of it for people."""
+"""Exports of a session: the whole log for programs, the conversation for people."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def export(session: Conversation, format: str) -> str:
     return answer.body.decode()
 
 
-def test_all_of_it(session: Conversation) -> None:
-    """The session and every event, also those that no longer count."""
+def test_json(session: Conversation) -> None:
+    """The export holds the session and every event, even those that no longer count."""
     session.ask(QUESTION)
     session.post("retry")
     session.ask("and in Bergen?")
@@ -43,8 +43,8 @@ def test_all_of_it(session: Conversation) -> None:
     assert session.get("/export", format="json").json["events"] == whole["events"]
 
 
-def test_a_long_log(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comes in pieces, and is whole."""
+def test_long_log(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long log is sent in chunks and arrives whole."""
     monkeypatch.setattr("agentchat.sessions.log.TAIL", 2)
     for number in range(3):
         session.ask("long " * 10_000, id=str(number))
@@ -54,8 +54,8 @@ def test_a_long_log(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> N
     assert answer.json["events"] == session.log
 
 
-def test_what_people_read(session: Conversation, model: ModelServer) -> None:
-    """Who said what, the tools with what they were given and what they gave; nothing else."""
+def test_markdown(session: Conversation, model: ModelServer) -> None:
+    """The export shows who said what, and the tools with their arguments and results."""
     model.script(Reply(tools=[("weather_forecast", {"city": "Oslo"})]), Reply("It *rains*."))
     session.ask(QUESTION, name="Ada")
     text = export(session, "markdown")
@@ -71,8 +71,8 @@ def test_what_people_read(session: Conversation, model: ModelServer) -> None:
     )
 
 
-def test_what_no_longer_counts_is_left_out(session: Conversation, model: ModelServer) -> None:
-    """The answer that was tried again, and the message that was edited."""
+def test_rewound_turns_are_left_out(session: Conversation, model: ModelServer) -> None:
+    """Answers that were retried and messages that were edited are missing."""
     model.script(Reply("wrong answer"), Reply("better answer"), Reply("best answer"))
     session.ask("first text")
     retried = session.post("retry").json["id"]
@@ -87,7 +87,7 @@ def test_what_no_longer_counts_is_left_out(session: Conversation, model: ModelSe
 
 
 def test_questions_and_answers(serve: Serve, model: ModelServer) -> None:
-    """Who asked what, and who answered."""
+    """The export shows who asked what and who answered."""
     session = RestClient(serve("--approve", "all", model=model)).new_session()
     session.post("messages", {"text": QUESTION, "id": "m1"}, wait=PATIENCE)
     request = session.log[-1]["content"]
@@ -102,8 +102,8 @@ def test_questions_and_answers(serve: Serve, model: ModelServer) -> None:
         assert text.index("asks: ") < text.index("deny, too far")
 
 
-def test_how_turns_ended(session: Conversation, model: ModelServer) -> None:
-    """What failed says why."""
+def test_failed_turn(session: Conversation, model: ModelServer) -> None:
+    """The export shows why a turn failed."""
     model.script(Reply(status=401))
     session.ask("hello")
 
@@ -111,8 +111,8 @@ def test_how_turns_ended(session: Conversation, model: ModelServer) -> None:
     assert "<i>The model server refused the API key." in export(session, "html")
 
 
-def test_nothing_in_a_text_means_anything(session: Conversation, model: ModelServer) -> None:
-    """In the page, every text stands as it was written; in Markdown, none ends a block or a heading."""
+def test_texts_are_escaped(session: Conversation, model: ModelServer) -> None:
+    """No text adds markup to the page, or ends a block or heading in Markdown."""
     model.script(Reply(tools=[("weather_forecast", {"city": NASTY})]), Reply(NASTY + "\x00\x1b"))
     session.ask(NASTY, name="<b>\n# Eve")
     html, markdown = export(session, "html"), export(session, "markdown")
@@ -125,8 +125,8 @@ def test_nothing_in_a_text_means_anything(session: Conversation, model: ModelSer
     assert "\n````\n" in markdown
 
 
-def test_the_page_is_whole_in_itself(session: Conversation, model: ModelServer, page: Page, tmp_path: Path) -> None:
-    """Opened from a disk, it shows the conversation, runs nothing and fetches nothing."""
+def test_page_is_self_contained(session: Conversation, model: ModelServer, page: Page, tmp_path: Path) -> None:
+    """Opened from disk, the page shows the conversation, runs nothing and fetches nothing."""
     model.script(Reply(NASTY))
     session.ask(QUESTION, name="Ada")
     (tmp_path / "kept.html").write_text(export(session, "html"))
@@ -140,8 +140,8 @@ def test_the_page_is_whole_in_itself(session: Conversation, model: ModelServer, 
     assert len(requests) == 1
 
 
-def test_the_name_of_the_file(session: Conversation) -> None:
-    """Safe in ASCII, and as it is for those who know how; the browser keeps it and does not show it."""
+def test_file_name(session: Conversation) -> None:
+    """The file is named after the title, in ASCII and in full."""
     for title, ascii, whole in [
         ("Trip to Oslo", "Trip-to-Oslo", "Trip to Oslo"),
         ("Wetter für 東京 \U0001f327", "Wetter-f-r", "Wetter für 東京 \U0001f327"),
@@ -159,8 +159,8 @@ def test_the_name_of_the_file(session: Conversation) -> None:
             )
 
 
-def test_what_a_browser_may_do_with_it(session: Conversation) -> None:
-    """Nothing, should it show the file all the same."""
+def test_exports_are_sandboxed(session: Conversation) -> None:
+    """A browser that shows the file anyway runs nothing in it."""
     for format, type in {"html": "text/html", "markdown": "text/markdown"}.items():
         headers = session.get("/export", format=format).headers
         assert headers["Content-Type"] == f"{type}; charset=utf-8"

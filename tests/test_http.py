@@ -1,4 +1,4 @@
-"""The page's server, asked by a program that does not behave like a browser."""
+"""Pages, requests and bodies of every kind, sent by a program that doesn't behave like a browser."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ask(server: Running, path: str, method: str = "GET", **headers: str) -> Answ
 
 
 def speak(server: Running, *pieces: bytes) -> bytes:
-    """Send raw bytes, then nothing more, and return all that is answered until the connection is closed."""
+    """Send raw bytes and close the sending side. Return everything up to the end of the connection."""
     port = urlsplit(server.page).port
     assert port is not None
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
@@ -54,21 +54,21 @@ def speak(server: Running, *pieces: bytes) -> bytes:
 
 
 def request(head: str, body: bytes = b"", /, **headers: object) -> bytes:
-    """A request as it is on the wire; an underscore in a header's name stands for a hyphen."""
+    """Format a request. Underscores in the names of headers stand for hyphens."""
     lines = [head, "Host: localhost", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def test_the_page_and_its_parts(server: Running) -> None:
-    """Served with their types; everything the page names is there."""
+def test_page_and_assets(server: Running) -> None:
+    """Pages and assets have the right types, and everything the page refers to exists."""
     page = ask(server, "/")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     for path in [part.partition('"')[0] for part in page.body.decode().split('"/static/')[1:]]:
         assert ask(server, f"/static/{path}").status == 200, path
 
 
-def test_what_the_page_needs_to_start(serve: Serve, model: ModelServer) -> None:
-    """The WebSocket's port, the agents, the model; no key."""
+def test_config(serve: Serve, model: ModelServer) -> None:
+    """Clients learn the WebSocket's port, the agents and the model, but no key."""
     server = serve(model=model)
     answer = ask(server, "/api/config")
     config = answer.json
@@ -84,20 +84,20 @@ def test_what_the_page_needs_to_start(serve: Serve, model: ModelServer) -> None:
 
 
 def test_health(server: Running) -> None:
-    """For whatever looks after processes."""
+    """`/healthz` tells monitors that the server is running."""
     assert ask(server, "/healthz").json == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", *TRAVERSALS])
-def test_there_is_nothing_else(server: Running, path: str) -> None:
-    """No path reaches the disk; errors have one shape."""
+def test_unknown_paths(server: Running, path: str) -> None:
+    """No path reaches the disk, and unknown ones get the usual error."""
     answer = ask(server, path)
 
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_what_an_address_takes(server: Running) -> None:
-    """Anything else is refused in words, and it is said what would do."""
+def test_other_methods_are_refused(server: Running) -> None:
+    """The error and the Allow header name the methods that would work."""
     session = RestClient(server).new_session().path
     for path, allowed in {
         "/": "GET, HEAD", "/api/config": "GET, HEAD", SESSIONS: "POST, GET, HEAD",
@@ -109,8 +109,8 @@ def test_what_an_address_takes(server: Running) -> None:
             assert answer.headers["Allow"] == allowed
 
 
-def test_only_the_head(server: Running) -> None:
-    """The same headers without the body; the connection goes on."""
+def test_head(server: Running) -> None:
+    """HEAD returns the headers of GET without the body, and keeps the connection."""
     for path in ("/", "/api/config", SESSIONS, "/nothing"):
         whole, head = ask(server, path), ask(server, path, "HEAD")
         assert (head.status, head.body) == (whole.status, b"")
@@ -118,8 +118,8 @@ def test_only_the_head(server: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/api/config"])
-def test_every_answer_carries_the_security_headers(server: Running, path: str) -> None:
-    """Nothing foreign runs in the page, and it talks to this server alone."""
+def test_security_headers(server: Running, path: str) -> None:
+    """Every response forbids foreign scripts and connections to other servers."""
     response = ask(server, path)
     policy = response.headers["Content-Security-Policy"]
 
@@ -132,24 +132,24 @@ def test_every_answer_carries_the_security_headers(server: Running, path: str) -
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "[::1", "a@127.0.0.1, b"])
-def test_a_foreign_host_is_refused(server: Running, host: str) -> None:
-    """Or a foreign page could point a name of its own at this machine."""
+def test_unknown_hosts_are_refused(server: Running, host: str) -> None:
+    """Other sites must not be able to point their own domain at this machine."""
     answer = ask(server, "/api/config", Host=host)
 
     assert (answer.status, answer.code) == (403, "host_refused")
     assert "evil" not in answer.headers["Content-Security-Policy"]
 
 
-def test_an_unchanged_file_is_not_sent_again(server: Running) -> None:
-    """But asked for each time, so that a new version is seen at once."""
+def test_etags(server: Running) -> None:
+    """Unchanged files are revalidated on each request and not sent again."""
     first = ask(server, "/")
     second = ask(server, "/", **{"If-None-Match": first.headers["ETag"]})
 
     assert (second.status, second.body) == (304, b"")
 
 
-def test_nonsense_harms_nobody(server: Running) -> None:
-    """Whoever speaks something else than HTTP is refused; the next one is served."""
+def test_server_survives_nonsense(server: Running) -> None:
+    """After garbage that isn't HTTP, the next client is served."""
     for nonsense in (
         b"\x00\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n", b"\r\n",
         b"GET //[/ HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /" + b"x" * 70_000, b"do_GET / HTTP/1.1\r\n\r\n",
@@ -178,8 +178,8 @@ UNREAD: list[tuple[dict[str, object], int, str]] = [
 ]
 
 
-def test_a_body_that_is_not_read(server: Running) -> None:
-    """Is refused, and never taken for the next request."""
+def test_refused_bodies_are_never_taken_for_requests(server: Running) -> None:
+    """A request whose body is refused is the last one on its connection."""
     session = RestClient(server).new_session()
     smuggled = request(f"DELETE {session.path} HTTP/1.1")
     for headers, status, code in UNREAD:
@@ -193,8 +193,8 @@ def test_a_body_that_is_not_read(server: Running) -> None:
     assert session.get().status == 200
 
 
-def test_a_body_nobody_asked_for(server: Running) -> None:
-    """The same holds for requests that take none."""
+def test_unexpected_bodies_are_never_taken_for_requests(server: Running) -> None:
+    """Neither are bodies of requests that take none, or that fail."""
     session = RestClient(server).new_session()
     smuggled = request(f"DELETE {session.path} HTTP/1.1")
     for head in ("GET /healthz HTTP/1.1", "POST / HTTP/1.1", "POST /nothing HTTP/1.1", f"GET {session.path} HTTP/1.1"):
@@ -203,8 +203,8 @@ def test_a_body_nobody_asked_for(server: Running) -> None:
     assert session.get().status == 200
 
 
-def test_whoever_sends_too_much_sees_why(server: Running) -> None:
-    """The answer is not lost because the connection is closed in mid-body."""
+def test_response_to_a_body_that_is_too_large(server: Running) -> None:
+    """The client gets the error even if it is still sending."""
     path = f"{SESSIONS}/x/messages"
     body = b" " * 9 * 2**20
     answer = speak(server, request(f"POST {path} HTTP/1.1", body, Content_Type=JSON, Content_Length=len(body)))
@@ -212,8 +212,8 @@ def test_whoever_sends_too_much_sees_why(server: Running) -> None:
     assert b"body_too_large" in answer
 
 
-def test_half_a_body(server: Running) -> None:
-    """Nothing is done, and nobody is answered."""
+def test_truncated_body(server: Running) -> None:
+    """A request whose body ends early is dropped without an answer."""
     session = RestClient(server).new_session()
     head = request(f"POST {session.path}/messages HTTP/1.1", Content_Type=JSON, Content_Length=100)
 
@@ -221,8 +221,8 @@ def test_half_a_body(server: Running) -> None:
     assert session.log == []
 
 
-def test_a_body_that_waits_to_be_asked_for(server: Running) -> None:
-    """curl does so with large ones: what would be refused need not be sent at all."""
+def test_expect_100_continue(server: Running) -> None:
+    """Clients that ask first, as curl does, need not send a body that is refused."""
     session = RestClient(server).new_session()
     body = b'{"text": "hello"}'
     about = {"Content_Type": JSON, "Expect": "100-continue", "Connection": "close"}
@@ -234,8 +234,8 @@ def test_a_body_that_waits_to_be_asked_for(server: Running) -> None:
     assert refused.startswith(b"HTTP/1.1 413 ")
 
 
-def test_one_connection_for_many_requests(server: Running) -> None:
-    """Also after errors, as long as it is clear where each request ends."""
+def test_keep_alive(server: Running) -> None:
+    """A connection survives errors as long as the end of each request is clear."""
     session = RestClient(server).new_session()
     connection = http.client.HTTPConnection(urlsplit(server.page).netloc, timeout=PATIENCE)
     connection.connect()
@@ -259,8 +259,8 @@ def test_one_connection_for_many_requests(server: Running) -> None:
 # Other origins
 
 
-def test_a_page_of_another_origin_is_refused(server: Running) -> None:
-    """Everywhere under /api/, reading and writing; programs send no origin."""
+def test_other_origins_are_refused(server: Running) -> None:
+    """Pages of other origins can neither read nor write anything below /api/."""
     for origin in ("http://evil.example", "null", "", "http://localhost:1", "https://127.0.0.1"):
         for method, path in [("GET", "/api/config"), ("GET", SESSIONS), ("POST", SESSIONS), ("OPTIONS", SESSIONS)]:
             answer = ask(server, path, method, Origin=origin, **{"Access-Control-Request-Method": "POST"})
@@ -269,8 +269,8 @@ def test_a_page_of_another_origin_is_refused(server: Running) -> None:
     assert ask(server, SESSIONS).json["sessions"] == []
 
 
-def test_an_origin_over_several_lines(server: Running) -> None:
-    """Never comes back in a header of ours."""
+def test_folded_origin(server: Running) -> None:
+    """An Origin header with a line break is never repeated in the response."""
     origin = server.page.rstrip("/") + "\r\n\tx"
     answer = speak(server, request(f"GET {SESSIONS} HTTP/1.1", b"", Origin=origin))
 
@@ -278,8 +278,8 @@ def test_an_origin_over_several_lines(server: Running) -> None:
     assert b"Access-Control" not in answer
 
 
-def test_a_page_that_is_allowed(serve: Serve, model: ModelServer) -> None:
-    """May ask before it asks, read every answer, and errors, too; it is told only its own name."""
+def test_allowed_origins(serve: Serve, model: ModelServer) -> None:
+    """Allowed pages can send preflight requests and read all responses, and learn only their own origin."""
     friend = "https://chat.example.com"
     server = serve("--origins", f"{friend},https://other.example", model=model)
     asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "content-type"}
@@ -296,8 +296,8 @@ def test_a_page_that_is_allowed(serve: Serve, model: ModelServer) -> None:
     assert ask(server, session).headers["Vary"] == "Origin"
 
 
-def test_the_page_itself(server: Running) -> None:
-    """Browsers send its origin with what it writes."""
+def test_own_origin(server: Running) -> None:
+    """Our own page may write; browsers send its origin along."""
     body = {"agent": "weather"}
     answer = RestClient(server).ask("POST", SESSIONS, body, {"Origin": server.page.rstrip("/")})
 
@@ -305,7 +305,7 @@ def test_the_page_itself(server: Running) -> None:
 
 
 def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Are refused in words; when there is room again, they are served."""
+    """Connections above the limit get an error, until there is room again."""
     monkeypatch.setattr("agentchat.http.server.MAX_CONNECTIONS", 2)
     server = serve(model=model)
     session = RestClient(server).new_session()
@@ -317,8 +317,8 @@ def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pyt
         wait_until(lambda: b"too_many_connections" not in speak(server, request("GET /healthz HTTP/1.1")))
 
 
-def test_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The server does not start without it."""
+def test_missing_page(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The server doesn't start if a page cannot be read."""
     monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
     with pytest.raises(SettingsError, match="The page cannot be read"):
         serve("demo")
@@ -344,7 +344,7 @@ def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.Monk
 
 
 def test_kept_connections_end_with_the_server(serve: Serve) -> None:
-    """Who kept one for its next request connects anew, to the next server."""
+    """Idle connections are closed, so that clients reconnect to the next server."""
     server = serve("demo")
     port = urlsplit(server.page).port
     assert port is not None

@@ -1,4 +1,4 @@
-"""Files over REST: they come back as they were sent, everybody is told, and no address leads out of the workspace."""
+"""Files over REST: round trips, notifications, limits, and paths that lead out of the workspace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.rest_client import Answer, Conversation
 
 @pytest.fixture
 def folder(session: Conversation, tmp_path: Path) -> Path:
-    """Where the files of the session are."""
+    """The folder that holds the session's files."""
     return tmp_path / "data" / "workspaces" / session.id
 
 
@@ -28,8 +28,8 @@ def put(session: Conversation, path: str, content: bytes, type: str = "text/plai
     return session.client.ask("PUT", f"{session.path}/files/{path}{query}", content, {"Content-Type": type})
 
 
-def test_a_file_comes_back_as_it_was_sent(session: Conversation, folder: Path) -> None:
-    """Whatever its type says, as an attachment that no browser runs or shows; listing makes no folder."""
+def test_round_trip(session: Conversation, folder: Path) -> None:
+    """Files are returned byte for byte, as attachments that no browser runs or shows."""
     content = bytes(range(256)) * 1000
     assert files(session) == {}
     assert not folder.exists()
@@ -48,8 +48,8 @@ def test_a_file_comes_back_as_it_was_sent(session: Conversation, folder: Path) -
     assert files(session) == {"empty": 0, "notes/Größe #1.html": len(content)}
 
 
-def test_everybody_is_told(session: Conversation) -> None:
-    """Who did what to which file, in a turn of no number."""
+def test_file_changed_events(session: Conversation) -> None:
+    """All participants see who changed which file, in turn 0."""
     with session.stream(after=0) as stream:
         stream.until("connection_confirmed")
         assert put(session, "a.txt", b"one", query="?name=Ann").status == 201
@@ -72,16 +72,16 @@ def test_everybody_is_told(session: Conversation) -> None:
     ["..", "..%2Fx", "%2E%2E%2F%2E%2E%2Fagentchat.db", "%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "a%5C..%5Cx", "C%3A%5Cx",
      "a%00b", "a%0d%0ax", "%20", "a%2F%2Fb", "a%2F", "x" * 300, quote("ä" * 200), "%ED%A0%80%2F.."],
 )  # fmt: skip
-def test_no_path_leads_out(session: Conversation, folder: Path, path: str) -> None:
-    """Whatever is done with it."""
+def test_paths_out_of_the_workspace_are_refused(session: Conversation, folder: Path, path: str) -> None:
+    """Such paths can neither be read, written nor deleted."""
     for method in ("GET", "PUT", "DELETE"):
         answer = session.client.ask(method, f"{session.path}/files/{path}", b"x" if method == "PUT" else None)
         assert (answer.status, answer.code) == (400, "file_refused")
     assert not folder.exists()
 
 
-def test_links_lead_nowhere(session: Conversation, folder: Path, tmp_path: Path) -> None:
-    """A program may have put them there."""
+def test_symlinks_are_refused(session: Conversation, folder: Path, tmp_path: Path) -> None:
+    """Links that a program left in the workspace are not followed."""
     (tmp_path / "secret").write_text("top secret")
     folder.mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path / "secret")
@@ -95,8 +95,8 @@ def test_links_lead_nowhere(session: Conversation, folder: Path, tmp_path: Path)
     assert not (tmp_path / "new").exists()
 
 
-def test_what_is_too_large_is_refused_before_it_is_sent(session: Conversation, folder: Path) -> None:
-    """And what has no length; a file of just the limit fits."""
+def test_size_limit(session: Conversation, folder: Path) -> None:
+    """Large uploads are refused before they are sent; a file of exactly the limit fits."""
     connection = http.client.HTTPConnection(session.client.netloc, timeout=PATIENCE)
     for headers, status, code in (
         ({"Content-Length": str(workspace.MAX_FILE + 1)}, 413, b"body_too_large"),
@@ -118,8 +118,8 @@ def test_what_is_too_large_is_refused_before_it_is_sent(session: Conversation, f
     assert session.get("/files/a").body == largest
 
 
-def test_a_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Says so, and what is there stays."""
+def test_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to do, and existing files stay."""
     monkeypatch.setattr(workspace, "MAX_FILES", 1)
     assert put(session, "a", b"x").status == 201
     answer = put(session, "b", b"x")
@@ -129,8 +129,8 @@ def test_a_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch
     assert files(session) == {"a": 1}
 
 
-def test_what_is_not_there(session: Conversation) -> None:
-    """A file, a session, and another way to ask."""
+def test_not_found(session: Conversation) -> None:
+    """Unknown files, sessions and methods have different errors."""
     for method in ("GET", "DELETE"):
         assert session.client.ask(method, f"{session.path}/files/a").code == "file_unknown"
     assert session.client.ask("PUT", "/api/agent-chat/sessions/gone/files/a", b"x").code == "session_unknown"
@@ -138,8 +138,8 @@ def test_what_is_not_there(session: Conversation) -> None:
     assert (answer.code, answer.headers["Allow"]) == ("method_not_allowed", "GET, PUT, DELETE, HEAD")
 
 
-def test_only_changes_wait_for_a_server_that_ends(session: Conversation) -> None:
-    """The description says so: looking is always possible."""
+def test_only_changes_can_fail_with_closing(session: Conversation) -> None:
+    """Reading is possible even while the server shuts down."""
     paths = session.client.get("/api/openapi.json").json["paths"]
     told = {
         (method, "closing" in str(about["responses"]))
@@ -151,8 +151,8 @@ def test_only_changes_wait_for_a_server_that_ends(session: Conversation) -> None
     assert told == {("get", False), ("put", True), ("delete", True)}
 
 
-def test_files_go_with_their_session(session: Conversation, folder: Path) -> None:
-    """Whoever deletes the conversation deletes them."""
+def test_files_are_deleted_with_their_session(session: Conversation, folder: Path) -> None:
+    """Deleting a session deletes its workspace."""
     put(session, "a", b"x")
     assert folder.exists()
     assert session.client.ask("DELETE", session.path).status == 204

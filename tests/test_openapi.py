@@ -1,4 +1,4 @@
-"""The description for programs says what is there, and the server answers as it says."""
+"""The OpenAPI document describes every route, and responses match it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def description(rest: RestClient) -> Any:
 
 
 def documented(page: str) -> set[tuple[str, str]]:
-    """The requests that stand in a page's tables, with full paths."""
+    """Return the requests in the tables of a page, with full paths."""
     found = set()
     for line in (ROOT / "docs" / page).read_text().splitlines():
         for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^\s`?]+)", line):
@@ -30,16 +30,16 @@ def documented(page: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_everything_is_documented(description: Any) -> None:
-    """What is there stands in the pages for people, and the other way round."""
+def test_docs_and_description_agree(description: Any) -> None:
+    """The pages for people list the same requests."""
     there = {(method.upper(), path) for path, methods in description["paths"].items() for method in methods}
     in_pages = documented("rest.md") | ({("GET", "/api/config"), ("GET", "/healthz")} & documented("protocol.md"))
 
     assert in_pages == there
 
 
-def test_every_operation_is_described(description: Any) -> None:
-    """With a name of its own, and with the errors that the table has for its statuses."""
+def test_operations(description: Any) -> None:
+    """Each operation has a unique id, and responses for the errors of its routes."""
     operations = [operation for methods in description["paths"].values() for operation in methods.values()]
     names = [operation["operationId"] for operation in operations]
 
@@ -52,8 +52,8 @@ def test_every_operation_is_described(description: Any) -> None:
         assert ("requestBody" in operation) == ({411, 413, 415} <= statuses)
 
 
-def test_answers_are_as_described(rest: RestClient, description: Any) -> None:
-    """A real answer of each operation, and some errors, against the schemas."""
+def test_responses_match_their_schemas(rest: RestClient, description: Any) -> None:
+    """Real responses of every kind are valid against the schemas."""
     session = rest.new_session(title="Weather")
     one, chat = session.path, "/api/v1/chat/{session_id}"
     turn = f"{one}/messages?wait={PATIENCE}"

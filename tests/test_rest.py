@@ -1,4 +1,4 @@
-"""All that a session can do, over REST."""
+"""Sessions, messages, questions and events over REST."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "
 
 @pytest.fixture
 def asking(serve: Serve, model: ModelServer) -> Conversation:
-    """A session whose agents ask before each tool."""
+    """A session whose agents ask before each tool call."""
     return RestClient(serve("--approve", "all", model=model)).new_session()
 
 
 def until_asked(session: Conversation, text: str = QUESTION) -> Any:
-    """Say something, and return the question that comes before the answer."""
+    """Send a message and return the question that the agents ask before they answer."""
     answer = session.post("messages", {"text": text}, wait=PATIENCE)
     assert (answer.status, answer.json["status"]) == (202, "waiting")
     return session.log[-1]["content"]
@@ -34,8 +34,8 @@ def until_asked(session: Conversation, text: str = QUESTION) -> Any:
 # Sessions
 
 
-def test_a_session_is_made_and_read(rest: RestClient) -> None:
-    """Its address is told, and what is there is what was answered."""
+def test_create_and_read_a_session(rest: RestClient) -> None:
+    """The Location header leads to the session that was returned."""
     made = rest.post(SESSIONS, {"agent": "weather", "title": " Plans "})
     read = rest.get(made.headers["Location"])
 
@@ -45,8 +45,8 @@ def test_a_session_is_made_and_read(rest: RestClient) -> None:
     assert (read.json["agent"], read.json["title"], read.json["status"]) == ("weather", "Plans", "idle")
 
 
-def test_a_session_needs_nothing(rest: RestClient) -> None:
-    """No body at all: the default agent, and a name from the first message."""
+def test_create_a_session_without_a_body(rest: RestClient) -> None:
+    """The session gets the default agent, and its title from the first message."""
     session = Conversation(rest, rest.post(SESSIONS).json["id"])
     session.ask("Shall I take an umbrella?")
 
@@ -55,16 +55,16 @@ def test_a_session_needs_nothing(rest: RestClient) -> None:
     assert session.get().json["messages"] == 1
 
 
-def test_an_unknown_agent(rest: RestClient) -> None:
-    """No session is made for one that is not there."""
+def test_unknown_agent(rest: RestClient) -> None:
+    """No session is created for an unknown agent."""
     answer = rest.post(SESSIONS, {"agent": "nobody"})
 
     assert (answer.status, answer.code) == (404, "agent_unknown")
     assert rest.get(SESSIONS).json["sessions"] == []
 
 
-def test_another_title(session: Conversation) -> None:
-    """It is in the log, with the name of whoever gave it."""
+def test_rename(session: Conversation) -> None:
+    """The new title is in the log, with the name of the person who chose it."""
     answer = session.client.ask("PATCH", session.path, {"title": "Trip to Oslo", "name": "Ada"})
 
     assert (answer.status, answer.json["title"]) == (200, "Trip to Oslo")
@@ -74,8 +74,8 @@ def test_another_title(session: Conversation) -> None:
     )  # fmt: skip
 
 
-def test_the_list_is_read_in_pages(rest: RestClient) -> None:
-    """Newest first; all of them once, whatever the size of a page."""
+def test_pages_of_sessions(rest: RestClient) -> None:
+    """Pages list every session once, newest first."""
     made = [rest.new_session(title=f"number {number}").id for number in range(5)]
     seen: list[str] = []
     query: dict[str, object] = {"limit": 2}
@@ -92,8 +92,8 @@ def test_the_list_is_read_in_pages(rest: RestClient) -> None:
     assert updated == sorted(updated, reverse=True)
 
 
-def test_words_are_found(rest: RestClient, model: ModelServer) -> None:
-    """In titles, in what people said and in what agents said; with the places."""
+def test_search(rest: RestClient, model: ModelServer) -> None:
+    """Words are found in titles, messages and answers, with their places."""
     model.script(Reply("A zeppelin is an airship."))
     first, second = rest.new_session(), rest.new_session(title="About zeppelins")
     first.ask("What is that?")
@@ -107,8 +107,8 @@ def test_words_are_found(rest: RestClient, model: ModelServer) -> None:
     assert rest.get(SESSIONS, q="submarine").json == {"sessions": [], "next": None}
 
 
-def test_deleted_while_its_turn_runs(server: Running, rest: RestClient, model: ModelServer) -> None:
-    """Whoever follows is told, the turn ends, and then there is nothing."""
+def test_delete_a_session_with_a_running_turn(server: Running, rest: RestClient, model: ModelServer) -> None:
+    """Streams and WebSockets are told, and the session is gone."""
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
     session = rest.new_session()
@@ -127,8 +127,8 @@ def test_deleted_while_its_turn_runs(server: Running, rest: RestClient, model: M
     assert rest.get(SESSIONS).json["sessions"] == []
 
 
-def test_whoever_waits_for_a_deleted_session(session: Conversation, model: ModelServer) -> None:
-    """Is told so, rather than left waiting."""
+def test_waiting_ends_when_the_session_is_deleted(session: Conversation, model: ModelServer) -> None:
+    """A client waiting for an answer gets the error `session_deleted`."""
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
     with ThreadPoolExecutor(1) as pool, session.stream() as stream:
@@ -143,8 +143,8 @@ def test_whoever_waits_for_a_deleted_session(session: Conversation, model: Model
 # Messages
 
 
-def test_a_message_is_in_the_log_when_it_is_accepted(session: Conversation) -> None:
-    """With the id, the name and the context that it came with."""
+def test_accepted_messages_are_in_the_log(session: Conversation) -> None:
+    """The event has the id, name and context of the request."""
     body = {"text": "hello", "id": "m1", "name": "Ada", "context": {"page": 7}}
     answer = session.post("messages", body)
 
@@ -155,8 +155,8 @@ def test_a_message_is_in_the_log_when_it_is_accepted(session: Conversation) -> N
     assert {name: content[name] for name in body} == body
 
 
-def test_waiting_for_the_answer(session: Conversation) -> None:
-    """The finished turn with all its events, as they stand in the log."""
+def test_wait_for_the_answer(session: Conversation) -> None:
+    """`wait` returns the finished turn with all its events."""
     turn = session.ask(QUESTION)
 
     about = {"seq", "id", "turn", "status", "summary", "usage", "code_changes", "duration_ms", "error", "events"}
@@ -167,8 +167,8 @@ def test_waiting_for_the_answer(session: Conversation) -> None:
     assert types(turn["events"])[-1] == "turn_completed"
 
 
-def test_waiting_for_one_of_several(session: Conversation, model: ModelServer) -> None:
-    """The events are those of the turn, though others lie between."""
+def test_wait_for_a_later_turn(session: Conversation, model: ModelServer) -> None:
+    """The events are those of the right turn, though others lie between."""
     gate = threading.Event()
     model.script(Reply("one", gate=gate), Reply("two"))
     session.post("messages", {"text": "first"})
@@ -183,8 +183,8 @@ def test_waiting_for_one_of_several(session: Conversation, model: ModelServer) -
     assert {event["turn"] for event in turn["events"]} == {2}
 
 
-def test_waiting_for_too_long(session: Conversation, model: ModelServer) -> None:
-    """When time is up, it is said how far the turn is; it goes on."""
+def test_wait_times_out(session: Conversation, model: ModelServer) -> None:
+    """After `wait` seconds the status of the turn is returned, and the turn goes on."""
     gate = threading.Event()
     model.script(Reply("at last", gate=gate))
     answer = session.post("messages", {"text": "hello", "id": "m1"}, wait=1)
@@ -194,8 +194,8 @@ def test_waiting_for_too_long(session: Conversation, model: ModelServer) -> None
     assert session.ask("hello", id="m1")["summary"] == "at last"
 
 
-def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
-    """It was accepted and has ended: 200, and the error says why."""
+def test_failed_turn(session: Conversation, model: ModelServer) -> None:
+    """A turn that was accepted and failed is a 200 with its error."""
     model.script(Reply(status=401))
     turn = session.ask("hello")
 
@@ -205,8 +205,8 @@ def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
 
 
 @pytest.mark.parametrize("way", ["header", "body", "both"])
-def test_the_same_message_twice(session: Conversation, way: str) -> None:
-    """Counts once, and gets the same answer; also while the first one is answered, and from many at once."""
+def test_resent_messages_count_once(session: Conversation, way: str) -> None:
+    """All requests with the same id get the same answer, even at the same time."""
     body = {"text": "hello"} | ({"id": "m1"} if way == "body" else {"id": "other"} if way == "both" else {})
     headers = {} if way == "body" else {"Idempotency-Key": "m1"}
 
@@ -221,8 +221,8 @@ def test_the_same_message_twice(session: Conversation, way: str) -> None:
     assert types(session.log).count("user_message") == 1
 
 
-def test_a_busy_session_may_refuse(session: Conversation, model: ModelServer) -> None:
-    """If the sender wishes so; nothing of it is in the log."""
+def test_busy_sessions_refuse_messages_on_request(session: Conversation, model: ModelServer) -> None:
+    """A message refused with `busy` is not in the log."""
     gate = threading.Event()
     model.script(Reply("one", gate=gate))
     session.post("messages", {"text": "first", "id": "m1"})
@@ -237,8 +237,8 @@ def test_a_busy_session_may_refuse(session: Conversation, model: ModelServer) ->
 # Questions
 
 
-def test_an_answer_lets_the_turn_go_on(asking: Conversation) -> None:
-    """And `wait` ended at the question, since nothing would have happened before the answer."""
+def test_answer_a_question(asking: Conversation) -> None:
+    """`wait` returns at the question; the turn goes on after the answer."""
     request = until_asked(asking)
     assert request["tool"]["name"] == "weather_forecast"
     with asking.stream(after=asking.get().json["last_seq"]) as stream:
@@ -248,8 +248,8 @@ def test_an_answer_lets_the_turn_go_on(asking: Conversation) -> None:
         assert stream.until("turn_completed")["content"]["summary"].startswith("The tool says: Mock forecast for Oslo")
 
 
-def test_other_arguments(asking: Conversation) -> None:
-    """The tool gets what the person wrote instead."""
+def test_answer_with_other_arguments(asking: Conversation) -> None:
+    """The tool is called with the arguments of the answer."""
     request = until_asked(asking)
     with asking.stream() as stream:
         body = {"request_id": request["request_id"], "text": "edit", "arguments": {"city": "Bergen"}}
@@ -258,8 +258,8 @@ def test_other_arguments(asking: Conversation) -> None:
         stream.until("turn_completed")
 
 
-def test_answers_that_are_none(asking: Conversation) -> None:
-    """Unknown, unusable, too late: each has its own code."""
+def test_refused_answers(asking: Conversation) -> None:
+    """Unknown, unusable and late answers have different errors."""
     request = until_asked(asking)
     answer = {"request_id": request["request_id"], "text": "approve"}
 
@@ -270,8 +270,8 @@ def test_answers_that_are_none(asking: Conversation) -> None:
     assert (second.status, second.code) == (409, "already_answered")
 
 
-def test_waiting_again_after_the_answer(asking: Conversation) -> None:
-    """A question that has its answer no longer ends the wait."""
+def test_answered_questions_do_not_end_the_wait(asking: Conversation) -> None:
+    """Only an open question ends `wait` early."""
     body = {"text": QUESTION, "id": "m1"}
     asking.post("messages", body, wait=PATIENCE)
     request = asking.log[-1]["content"]
@@ -284,8 +284,8 @@ def test_waiting_again_after_the_answer(asking: Conversation) -> None:
 # Turns
 
 
-def test_a_turn_is_stopped(session: Conversation, model: ModelServer) -> None:
-    """The answer names the turn; with nothing to stop it names none."""
+def test_stop(session: Conversation, model: ModelServer) -> None:
+    """The response names the turn that is being stopped, or null."""
     assert session.post("stop", {}).json == {"turn": None}
     model.script(Reply("never", gate=threading.Event()))
     with session.stream() as stream:
@@ -298,8 +298,8 @@ def test_a_turn_is_stopped(session: Conversation, model: ModelServer) -> None:
         assert stream.until("turn_completed")["content"]["status"] == "stopped"
 
 
-def test_tried_again(session: Conversation, model: ModelServer) -> None:
-    """The message is answered anew, in a turn of its own."""
+def test_retry(session: Conversation, model: ModelServer) -> None:
+    """The message is answered again, in a turn of its own."""
     assert session.post("retry").code == "nothing_to_retry"
     model.script(Reply("one"), Reply("two"))
     session.ask("hello")
@@ -312,8 +312,17 @@ def test_tried_again(session: Conversation, model: ModelServer) -> None:
         assert stream.log[1]["seq"] == answer.json["seq"]
 
 
-def test_said_differently(session: Conversation, model: ModelServer) -> None:
-    """The new text is answered instead."""
+def test_wait_for_a_turn_that_was_retried(session: Conversation, model: ModelServer) -> None:
+    """The turn ends with its `turn_completed`, not with the `rewind` after it."""
+    model.script(Reply("one"), Reply("two"))
+    session.ask("hello", id="m1")
+    session.ask("hello", id=session.post("retry").json["id"])
+
+    assert session.ask("hello", id="m1")["summary"] == "one"
+
+
+def test_edit(session: Conversation, model: ModelServer) -> None:
+    """The new text is answered instead of the old one."""
     model.script(Reply("one"), Reply("two"))
     session.ask("helo")
     answer = session.post("edit", {"seq": 1, "text": "hello", "name": "Ada"})
@@ -323,8 +332,8 @@ def test_said_differently(session: Conversation, model: ModelServer) -> None:
     assert session.post("edit", {"seq": 2, "text": "hello"}).code == "message_unknown"
 
 
-def test_others_see_who_writes(session: Conversation) -> None:
-    """It is not in the log."""
+def test_typing(session: Conversation) -> None:
+    """Others see who is typing; the log doesn't."""
     with session.stream() as stream:
         stream.receive()
         assert session.post("typing", {"is_typing": True, "name": "Ada"}).status == 204
@@ -335,8 +344,8 @@ def test_others_see_who_writes(session: Conversation) -> None:
 # Events
 
 
-def test_the_log_is_read_in_pages(session: Conversation) -> None:
-    """Every event once, in order; `last_seq` says when that was all."""
+def test_pages_of_events(session: Conversation) -> None:
+    """Pages hold every event once, in order, up to `last_seq`."""
     session.ask(QUESTION)
     whole = session.get("/events").json
     seen: list[Any] = []
@@ -350,8 +359,8 @@ def test_the_log_is_read_in_pages(session: Conversation) -> None:
     assert session.get("/events", after=99).json == {"events": [], "last_seq": 9}
 
 
-def test_large_events_come_in_smaller_pages(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that one answer never holds a whole long log."""
+def test_pages_are_limited_in_size(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single response never holds a whole long log."""
     monkeypatch.setattr("agentchat.http.events.MAX_PAGE", 1000)
     session.ask("long " * 1000)
 
@@ -359,11 +368,8 @@ def test_large_events_come_in_smaller_pages(session: Conversation, monkeypatch: 
     assert session.get("/events", after=1).json["events"][0]["seq"] == 2
 
 
-# What does not work
-
-
-def test_many_at_once(rest: RestClient) -> None:
-    """Each gets its own answer."""
+def test_many_sessions_at_once(rest: RestClient) -> None:
+    """Each of several clients gets its own answer."""
 
     def talk(number: int) -> str:
         session = rest.new_session()

@@ -1,4 +1,4 @@
-"""Requests over REST that cannot be used: each gets a sentence, and harms nothing."""
+"""Invalid requests over REST: each is refused with a sentence and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ REQUESTS: list[tuple[str, str, object]] = [
 ]  # fmt: skip
 
 
-def test_an_unknown_session(rest: RestClient) -> None:
-    """Is said to be one, everywhere; an id is taken as it is."""
+def test_unknown_session(rest: RestClient) -> None:
+    """Every route of a session answers 404; ids are never interpreted as paths."""
     for method, what, body in REQUESTS:
         for id in ("long-gone", "%2e%2e", "a%2Fb", "%00", "%ff", "x" * 1000):
             answer = rest.ask(method, f"{SESSIONS}/{id}{what}", body)
@@ -31,8 +31,8 @@ BODIES: list[tuple[object, str]] = [
 ]  # fmt: skip
 
 
-def test_a_body_that_does_not_fit(session: Conversation) -> None:
-    """Is refused with a sentence that names the field, and not what was in it."""
+def test_invalid_body(session: Conversation) -> None:
+    """The error names the field but never repeats its value."""
     for body, word in BODIES:
         answer = session.client.ask("POST", f"{session.path}/messages", body, {"Content-Type": "application/json"})
         sentence = answer.json["error"]["message"]
@@ -44,8 +44,8 @@ def test_a_body_that_does_not_fit(session: Conversation) -> None:
     assert session.log == []
 
 
-def test_a_message_that_is_none(session: Conversation) -> None:
-    """The rules of the WebSocket hold."""
+def test_invalid_message(session: Conversation) -> None:
+    """Texts that are empty or too long are refused, as over WebSocket."""
     empty, long = session.post("messages", {"text": "  \n"}), session.post("messages", {"text": "x" * 200_001})
 
     assert (empty.status, empty.code) == (400, "message_empty")
@@ -58,15 +58,15 @@ QUERIES = [
 ]  # fmt: skip
 
 
-def test_an_address_that_does_not_fit(rest: RestClient) -> None:
-    """Numbers are digits, within their limits, and stand once."""
+def test_invalid_query(rest: RestClient) -> None:
+    """Numbers must be digits within their limits, and be given once."""
     for query in QUERIES:
         answer = rest.get(f"{SESSIONS}?{query}")
         assert (answer.status, answer.code) == (400, "bad_request"), query
 
 
-def test_numbers_that_are_whole(session: Conversation) -> None:
-    """JSON knows one kind of number; a truth value is none."""
+def test_whole_numbers(session: Conversation) -> None:
+    """1.0 is accepted as a number in JSON; true and 1.5 are not."""
     session.ask("hello")
 
     assert session.post("edit", {"seq": 1.0, "text": "again"}).status == 202

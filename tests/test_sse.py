@@ -1,4 +1,4 @@
-"""A session as an event stream: for browsers, for libraries, and through every cut."""
+"""Sessions as event streams: for browsers, for libraries, and after every kind of cut."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def request_threads() -> int:
     return sum("process_request_thread" in thread.name for thread in threading.enumerate())
 
 
-def test_what_a_stream_looks_like(session: Conversation) -> None:
-    """When to come back, then who is there, then the log with its places."""
+def test_format(session: Conversation) -> None:
+    """A stream starts with `retry` and the confirmation, followed by the log with its ids."""
     session.ask("hello")
     with session.stream() as stream:
         headers = stream.response.headers
@@ -49,8 +49,8 @@ def test_what_a_stream_looks_like(session: Conversation) -> None:
     assert (second.id, second.frame) == ("1", session.log[0])
 
 
-def test_a_turn_as_it_happens(server: Running, session: Conversation) -> None:
-    """The same frames that a WebSocket gets, with the text as it is written."""
+def test_stream_equals_websocket(server: Running, session: Conversation) -> None:
+    """A stream sends the frames of the WebSocket, including the text as it is written."""
     with session.stream() as stream, ChatClient(server.websocket, session=session.id) as client:
         assert set(stream.receive()["content"]) == set(client.confirmed())
         session.post("messages", {"text": QUESTION})
@@ -63,8 +63,8 @@ def test_a_turn_as_it_happens(server: Running, session: Conversation) -> None:
     assert streamed == stream.log[-2]["content"]["content"]
 
 
-def test_cut_off_after_every_single_event(session: Conversation) -> None:
-    """Whoever comes back with the last id gets the rest: nothing lost, nothing twice."""
+def test_resume_after_every_event(session: Conversation) -> None:
+    """A client that returns with the last id loses nothing and sees nothing twice."""
     session.post("messages", {"text": QUESTION})
     seen: list[Frame] = []
     while not seen or seen[-1]["type"] != "turn_completed":
@@ -80,8 +80,8 @@ def test_cut_off_after_every_single_event(session: Conversation) -> None:
     assert seen == session.log
 
 
-def test_where_a_stream_begins(session: Conversation) -> None:
-    """What the browser remembers wins; a place that the log does not have is answered with the whole log."""
+def test_start_of_a_stream(session: Conversation) -> None:
+    """`Last-Event-ID` wins over `after`; unknown places replay the whole log."""
     session.ask(QUESTION)
     for after, last_id, recovered, first in [
         ("0", None, True, 1), ("3", None, True, 4), ("3", "5", True, 6), ("3", "99", False, 1), ("3", "x", False, 1),
@@ -94,8 +94,8 @@ def test_where_a_stream_begins(session: Conversation) -> None:
             assert stream.receive()["seq"] == first, (after, last_id)
 
 
-def test_a_stream_is_asked_for_by_name(session: Conversation) -> None:
-    """Whoever takes anything gets JSON, also when that is named first."""
+def test_accept_header(session: Conversation) -> None:
+    """Clients that accept anything, or name JSON first, get JSON."""
     for accept, type in {
         "*/*": "application/json",
         "application/json, text/event-stream": "application/json",
@@ -107,8 +107,8 @@ def test_a_stream_is_asked_for_by_name(session: Conversation) -> None:
             assert stream.response.headers["Content-Type"] == type
 
 
-def test_who_is_there(session: Conversation) -> None:
-    """Whoever gives a name is seen to come and to go; nobody else is."""
+def test_presence(session: Conversation) -> None:
+    """Only clients that give a name are seen to come and go."""
     with session.stream(name="Ada") as ada:
         assert ada.receive()["content"]["participants"] == [{"name": "Ada", "role": "member", "connections": 1}]
         with session.stream(name="Bob", role="viewer") as bob, session.stream():
@@ -120,8 +120,8 @@ def test_who_is_there(session: Conversation) -> None:
     wait_until(lambda: session.get().json["participants"] == [])
 
 
-def test_silence_is_not_taken_for_death(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment from time to time, for proxies that end what is silent."""
+def test_heartbeats(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment from time to time keeps proxies from closing a silent stream."""
     monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
     with session.stream() as stream:
         messages = stream.messages()
@@ -130,8 +130,8 @@ def test_silence_is_not_taken_for_death(session: Conversation, monkeypatch: pyte
     assert comments == [None, "", "", ""]
 
 
-def test_whoever_hangs_up_is_gone_at_once(session: Conversation) -> None:
-    """The thread is given back long before a heartbeat; so is that of one who waits for an answer."""
+def test_hang_up_during_a_stream(session: Conversation) -> None:
+    """The thread ends at once, not at the next heartbeat."""
     wait_until(lambda: request_threads() == 0)
     for _ in range(3):
         with session.stream() as stream:
@@ -141,8 +141,8 @@ def test_whoever_hangs_up_is_gone_at_once(session: Conversation) -> None:
         wait_until(lambda: request_threads() == 0)
 
 
-def test_whoever_waits_and_hangs_up(session: Conversation, model: ModelServer) -> None:
-    """Costs nothing more; the turn goes on."""
+def test_hang_up_during_a_wait(session: Conversation, model: ModelServer) -> None:
+    """The thread ends at once, and the turn goes on."""
     gate = threading.Event()
     model.script(Reply("all the same", gate=gate))
     wait_until(lambda: request_threads() == 0)
@@ -160,10 +160,8 @@ def test_whoever_waits_and_hangs_up(session: Conversation, model: ModelServer) -
     assert session.log[-1]["turn"] == 2
 
 
-def test_a_reader_that_stops_reading(
-    session: Conversation, monkeypatch: pytest.MonkeyPatch, model: ModelServer
-) -> None:
-    """Holds up nobody, and is dropped after a while; its thread is given back."""
+def test_client_that_stops_reading(session: Conversation, monkeypatch: pytest.MonkeyPatch, model: ModelServer) -> None:
+    """It delays nobody and is dropped after a while."""
     monkeypatch.setattr("agentchat.http.handler.SEND_TIMEOUT", 1.0)
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
@@ -171,7 +169,7 @@ def test_a_reader_that_stops_reading(
     lazy.receive_buffer = 4096
     with lazy, session.stream() as diligent, ThreadPoolExecutor(1) as pool:
         reading = pool.submit(diligent.until, "typing")
-        for _ in range(24):  # more than the buffers between two sockets hold
+        for _ in range(24):  # more than the buffers of both sockets hold
             session.post("messages", {"text": "long " * 39_000})
         wait_until(lambda: request_threads() == 1)
         session.post("typing", {"is_typing": True, "name": "Ada"})
@@ -181,8 +179,8 @@ def test_a_reader_that_stops_reading(
     assert types(diligent.log).count("user_message") == 24
 
 
-def test_the_end_of_the_server(serve: Serve, model: ModelServer) -> None:
-    """Streams end, those who wait are told how far it got, and all threads are given back."""
+def test_server_shutdown(serve: Serve, model: ModelServer) -> None:
+    """Streams end, waiting clients get the turn's status, and all threads end."""
     server = serve(model=model)
     session = RestClient(server).new_session()
     gate = threading.Event()
@@ -199,15 +197,15 @@ def test_the_end_of_the_server(serve: Serve, model: ModelServer) -> None:
     wait_until(lambda: request_threads() == 0)
 
 
-def test_only_the_head(session: Conversation) -> None:
-    """Of a stream, as of anything else."""
+def test_head(session: Conversation) -> None:
+    """HEAD returns the headers of a stream."""
     answer = session.client.ask("HEAD", f"{session.path}/events", None, {"Accept": "text/event-stream"})
 
     assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "text/event-stream", b"")
 
 
-def test_a_library_reads_it(server: Running, session: Conversation) -> None:
-    """httpx-sse, which knows the format from its specification."""
+def test_httpx_sse(server: Running, session: Conversation) -> None:
+    """A library written from the specification reads the stream."""
     session.ask(QUESTION)
     address = f"{server.page.rstrip('/')}{session.path}/events?after=2"
     with (
@@ -233,8 +231,8 @@ path => {
 """
 
 
-def test_a_browser_follows_and_comes_back(serve: Serve, model: ModelServer, page: Page) -> None:
-    """Its own EventSource, through a restart of the server: nothing lost, nothing twice."""
+def test_browser_reconnects(serve: Serve, model: ModelServer, page: Page) -> None:
+    """An EventSource misses nothing and sees nothing twice when the server restarts."""
     first = serve(model=model)
     session = RestClient(first).new_session()
     session.ask(QUESTION)

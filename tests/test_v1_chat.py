@@ -1,4 +1,4 @@
-"""The dialect of /api/v1/chat: one request, one answer, or what the agents do until it is there."""
+"""The dialect of /api/v1/chat: an answer per request, or a stream of interactions."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def chat(rest: RestClient, session_id: str, **body: object) -> EventStream:
 
 
 def items(stream: EventStream) -> list[Any]:
-    """All that the stream says, until it ends."""
+    """Return all items of the stream."""
     return [message.frame for message in stream.messages()]
 
 
-def test_a_question_and_its_answer(session: Conversation) -> None:
-    """All that the dialect knows of a turn, and nothing else."""
+def test_stream(session: Conversation) -> None:
+    """A turn is told as start, interactions and complete, and nothing else."""
     with chat(session.client, session.id, message=QUESTION, context={"page": 7}) as stream:
         assert stream.response.headers["Content-Type"] == "text/event-stream"
         start, call, result, complete = items(stream)
@@ -69,16 +69,16 @@ def test_a_question_and_its_answer(session: Conversation) -> None:
     }
 
 
-def test_the_answer_alone(session: Conversation) -> None:
-    """The data of `complete`, as the whole answer."""
+def test_single_response(session: Conversation) -> None:
+    """Without a stream, the response is the data of `complete`."""
     answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": QUESTION})
 
     assert (answer.status, set(answer.json)) == (200, {"session_id", "message", "code_changes"})
     assert answer.json["message"]["content"] == session.log[-2]["content"]["content"]
 
 
-def test_an_unknown_session_becomes_a_new_one(rest: RestClient) -> None:
-    """And the client is told which id it stands for; the new one can be gone on with."""
+def test_unknown_sessions_are_replaced(rest: RestClient) -> None:
+    """The client learns which id the new session replaces, and can go on with it."""
     with chat(rest, "long gone?".replace(" ", "%20").replace("?", "%3F"), message="hello") as stream:
         start, *_ = items(stream)
     assert start["data"]["replaced"] == "long gone?"
@@ -91,8 +91,8 @@ def test_an_unknown_session_becomes_a_new_one(rest: RestClient) -> None:
     assert session.get().json["messages"] == 2
 
 
-def test_what_was_said_beside_a_call(session: Conversation, model: ModelServer) -> None:
-    """Stands with the call, and is no thought of its own."""
+def test_text_of_a_tool_call(session: Conversation, model: ModelServer) -> None:
+    """Text beside a tool call belongs to the call and is no thought."""
     call = ("weather_forecast", {"city": "Oslo"})
     model.script(Reply("Let me see.", tools=[call]), Reply("It rains."))
     with chat(session.client, session.id, message="hello") as stream:
@@ -102,8 +102,8 @@ def test_what_was_said_beside_a_call(session: Conversation, model: ModelServer) 
     assert complete["data"]["message"]["content"] == "It rains."
 
 
-def test_several_texts(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """All are thoughts but for the last one, whatever else AG2 has to say behind it."""
+def test_thoughts(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """All texts but the last are thoughts, whatever AG2 sends after them."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "pair.py").write_text(GOES_ON)
     model.script(Reply("First thought."), Reply("Second thought."))
@@ -115,8 +115,8 @@ def test_several_texts(serve: Serve, model: ModelServer, tmp_path: Path) -> None
     assert [*thoughts, said[-1]["message"]["content"]] == ["First thought.", "Second thought."]
 
 
-def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
-    """With the sentence of its error; without a stream, with its status as well."""
+def test_failed_turn(session: Conversation, model: ModelServer) -> None:
+    """A stream ends with the error's sentence; a single response also has its status."""
     model.script(Reply(status=401), Reply(status=401))
     with chat(session.client, session.id, message="hello") as stream:
         _, error = items(stream)
@@ -126,8 +126,8 @@ def test_a_turn_that_fails(session: Conversation, model: ModelServer) -> None:
     assert error == {"type": "error", "data": {"message": answer.json["error"]["message"]}}
 
 
-def test_a_turn_that_is_stopped(session: Conversation, model: ModelServer) -> None:
-    """What was said until then is a thought; there is no answer."""
+def test_stopped_turn(session: Conversation, model: ModelServer) -> None:
+    """The text so far is a thought, and there is no answer."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(2, gate)))
     with session.stream() as following, chat(session.client, session.id, message="hello") as stream:
@@ -140,8 +140,8 @@ def test_a_turn_that_is_stopped(session: Conversation, model: ModelServer) -> No
     assert error == {"type": "error", "data": {"message": "Somebody stopped the agents."}}
 
 
-def test_a_question_of_an_agent(serve: Serve, model: ModelServer) -> None:
-    """It is passed on; when it is answered over REST, the stream goes on."""
+def test_question_in_a_stream(serve: Serve, model: ModelServer) -> None:
+    """The question is passed on, and the stream goes on after the answer."""
     session = RestClient(serve("--approve", "all", model=model)).new_session()
     with chat(session.client, session.id, message=QUESTION) as stream:
         messages = (message.frame for message in stream.messages())
@@ -154,8 +154,8 @@ def test_a_question_of_an_agent(serve: Serve, model: ModelServer) -> None:
     assert "not today" in rest[0]["data"]["content"]
 
 
-def test_a_question_that_nobody_can_answer_here(serve: Serve, model: ModelServer) -> None:
-    """A single answer cannot pass it on. The turn waits, and others may answer."""
+def test_question_without_a_stream(serve: Serve, model: ModelServer) -> None:
+    """The response is the error `input_needed`; the turn waits for others to answer."""
     session = RestClient(serve("--approve", "all", model=model)).new_session()
     answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": QUESTION})
 
@@ -164,8 +164,8 @@ def test_a_question_that_nobody_can_answer_here(serve: Serve, model: ModelServer
     assert session.get().json["status"] == "waiting"
 
 
-def test_whoever_hangs_up_stops_nothing(session: Conversation, model: ModelServer) -> None:
-    """The answer is in the session."""
+def test_hang_up(session: Conversation, model: ModelServer) -> None:
+    """The turn goes on, and the answer is in the session."""
     gate = threading.Event()
     model.script(Reply("all the same", gate=gate))
     with session.stream() as following:
@@ -176,10 +176,8 @@ def test_whoever_hangs_up_stops_nothing(session: Conversation, model: ModelServe
         assert following.until("turn_completed")["content"]["summary"] == "all the same"
 
 
-def test_silence_is_not_taken_for_death(
-    session: Conversation, model: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A comment from time to time, as in other streams."""
+def test_heartbeats(session: Conversation, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment is sent from time to time, as in other streams."""
     monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
     gate = threading.Event()
     model.script(Reply("at last", gate=gate))
@@ -191,8 +189,8 @@ def test_silence_is_not_taken_for_death(
         assert [message.frame["type"] for message in messages if message.data] == ["complete"]
 
 
-def test_what_does_not_fit(session: Conversation) -> None:
-    """Is refused before a stream begins."""
+def test_invalid_requests(session: Conversation) -> None:
+    """Invalid requests are refused before a stream begins."""
     for what in ("", "/stream"):
         path = f"/api/v1/chat/{session.id}{what}"
         for body, code in [
@@ -204,8 +202,8 @@ def test_what_does_not_fit(session: Conversation) -> None:
     assert session.log == []
 
 
-def test_the_end_of_the_server(serve: Serve, model: ModelServer) -> None:
-    """Is said, so that the client knows that there was no answer yet."""
+def test_server_shutdown(serve: Serve, model: ModelServer) -> None:
+    """The last item says that there is no answer yet."""
     server = serve(model=model)
     session = RestClient(server).new_session()
     gate = threading.Event()
