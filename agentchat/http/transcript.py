@@ -10,6 +10,7 @@ from typing import Any
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session
 
+_SCORES = {1: "good answer", 0: "", -1: "bad answer"}
 _ENDS = {"stopped": "Stopped.", "interrupted": "Interrupted: the server went down."}
 
 
@@ -30,7 +31,7 @@ def transcript(session: Session, last_seq: int) -> Iterator[Part]:
 
     A message comes right before its answer, even if it was written during an earlier turn.
     """
-    rewound = session.log.rewound
+    rewound, feedback = session.log.rewound, _feedback(session)
     unanswered: dict[int, Part] = {}  # by turn
     tools: dict[str, str] = {}  # names by call id
     for event in (event for page in pages(session, last_seq) for event in page if event.turn not in rewound):
@@ -42,6 +43,7 @@ def transcript(session: Session, last_seq: int) -> Iterator[Part]:
         elif event.type == "tool_call":
             tools |= {call["id"]: call["function"]["name"] for call in content["tool_calls"]}
         yield from _parts(event, content, tools)
+        yield from feedback.get(event.seq, {}).values()
     for part in unanswered.values():
         yield part
         yield Part("note", "", "Not answered yet.")
@@ -100,6 +102,19 @@ def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
         yield Part("note", "", content["message"], event.ts)
     elif event.type == "turn_completed" and content["status"] in _ENDS:
         yield Part("note", "", _ENDS[content["status"]], event.ts)
+
+
+def _feedback(session: Session) -> dict[int, dict[str, Part]]:
+    """The newest feedback of each person by name, by the seq of the answer."""
+    found: dict[int, dict[str, Part]] = {}
+    for event in session.events_of("feedback"):
+        content = event.content
+        rating = " - ".join(filter(None, (_SCORES[content["score"]], content["comment"])))
+        people = found.setdefault(content["seq"], {})
+        people.pop(content["name"], None)
+        if rating:
+            people[content["name"]] = Part("note", "", f"{content['name']}: {rating}", event.ts)
+    return found
 
 
 def _encoded(arguments: Any) -> str:
