@@ -21,6 +21,7 @@ from agentchat.http import api, server
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
 from agentchat.models import config as models
+from agentchat.models import openai_client
 from agentchat.models.config import Models
 from agentchat.models.embeddings import Embeddings
 from agentchat.net.listener import Ports
@@ -58,6 +59,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     SettingsError for a setting that cannot be used.
     """
     with contextlib.ExitStack() as stack:
+        openai_client.install()
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
         _hide_keys(chosen_models)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentchat.models.demo import rules as demo_rules
-from agentchat.models.demo.reading import Tool
+from agentchat.models.demo.rules import Tool
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve
 

@@ -14,6 +14,7 @@ import trustme
 from agentchat.app import Running
 from agentchat.chat import Chat
 from agentchat.models import config
+from agentchat.models.openai_client import DirectClient
 from agentchat.models.transport import ModelClient, server_name
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve, config_list
@@ -26,7 +27,7 @@ def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
     _, other = server.catalogue.build("weather", Chat("t"))
 
     clients = [client for pair in (agent, other) for client in pair.client._clients]
-    assert {type(client) for client in clients} == {config.DirectClient}
+    assert {type(client) for client in clients} == {DirectClient}
     assert len({id(client._oai_client._client) for client in clients}) == 1
 
 

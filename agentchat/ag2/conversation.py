@@ -23,7 +23,6 @@ from autogen.io.base import IOStream
 
 from agentchat import cancellation
 from agentchat import replay as journal
-from agentchat.ag2 import usage
 from agentchat.ag2.catalogue import Pair
 from agentchat.ag2.context_window import fit
 from agentchat.ag2.iostream import Partial, TurnHistory, TurnLog, TurnStream
@@ -352,7 +351,6 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
     stop = cancellation.current.set(token)
     calls = transport.current.set(stream)
     replay = journal.current.set(stream.journal)
-    report = usage.current.set(stream.pay)
     try:
         with IOStream.set_default(stream):
             yield
@@ -360,7 +358,6 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
         cancellation.current.reset(stop)
         transport.current.reset(calls)
         journal.current.reset(replay)
-        usage.current.reset(report)
 
 
 _LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions

@@ -135,7 +135,7 @@ class TurnStream(IOStream):
 
     # The model's side
 
-    def begin(self) -> None:
+    def begin_call(self) -> None:
         """A model is called. Raises ChatError when that happens too often in one turn."""
         self._token.check()
         self._close_answer(threading.get_ident())
@@ -150,7 +150,7 @@ class TurnStream(IOStream):
             self._turn.restart(self._thought.id)
             self._thought = None
 
-    def opened(self, stream: httpx.SyncByteStream) -> None:
+    def answer_opened(self, stream: httpx.SyncByteStream) -> None:
         self._answers[threading.get_ident()] = stream
 
     def close(self) -> None:
@@ -162,23 +162,23 @@ class TurnStream(IOStream):
         if answer := self._answers.pop(thread, None):
             answer.close()
 
-    def show(self, text: str, is_thought: bool) -> None:
+    def on_text(self, text: str, is_reasoning: bool) -> None:
         """A token, straight from the wire. Outside an agent's own call (speaker selection) nobody sees it."""
         self._token.check()
         if self._message is None:
             return
-        if is_thought:
+        if is_reasoning:
             self._think(self._message, text)
         else:
             self._message.is_tapped = True
             self._write(self._message, text)
 
-    def think(self, text: str) -> None:
+    def on_reasoning(self, text: str) -> None:
         """What a model thought before an answer that came in one piece."""
         if self._message is not None and self._thought is None and text:
             self._think(self._message, text)
 
-    def pay(self, call: Mapping[str, Any]) -> None:
+    def on_usage(self, call: Mapping[str, Any]) -> None:
         """What a model call has cost, which has an answer now."""
         self._is_calling = False
         holder = self._about_said().get("within", self._chooser)

@@ -1,4 +1,4 @@
-"""Texts as vectors of their meaning, from the model server's `/v1/embeddings`."""
+"""Embeddings of texts, from the model server's `/v1/embeddings`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from agentchat.models import transport
 from agentchat.models.transport import server_name
 from agentchat.protocol.errors import SettingsError
 
-OPENAI = "openai"  # AG2's api_type of the servers that have /v1/embeddings
+OPENAI = "openai"  # AG2's api_type for servers that have /v1/embeddings
 TIMEOUT = 30.0  # seconds for one request
-MAX_CHARS = 8000  # of one text; models take no more than some 8000 tokens
+MAX_CHARS = 8000  # of one text; models take about 8,000 tokens at most
 
 
 class Embeddings:
-    """One embedding model, reached over the connections that the chat models use."""
+    """One embedding model, reached through the connection pool of the chat models."""
 
     def __init__(self, config: LLMConfig, model: str) -> None:
-        """Raises SettingsError when no model server is configured that could have it."""
+        """Raises SettingsError if no model server is configured that could have the model."""
         entry = next((each for each in config.config_list if each.api_type == OPENAI), None)
         if entry is None or entry.http_client is None:
             raise SettingsError(
@@ -37,12 +37,12 @@ class Embeddings:
             base_url=str(entry.base_url) if entry.base_url else None,
             http_client=entry.http_client,
             timeout=TIMEOUT,
-            max_retries=0,  # retried by the client's transport
+            max_retries=0,  # the client's transport retries
         )
         self._server = server_name(self._client.base_url)
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
-        """A vector for each text. Raises EmbeddingError."""
+        """Return a vector for each text. Raises EmbeddingError."""
         shortened = [text[:MAX_CHARS] for text in texts]
         try:
             with _outside_the_turn():
@@ -65,7 +65,7 @@ class Embeddings:
 
 
 def _vectors(answer: Any) -> list[list[float]]:
-    """Those that are what they should be, in the order of the texts."""
+    """Return the valid vectors of an answer, in the order of the texts."""
     if not isinstance(answer, CreateEmbeddingResponse) or not isinstance(answer.data, list):
         return []
     vectors = [(each.index, each.embedding) for each in answer.data]
@@ -76,7 +76,7 @@ def _vectors(answer: Any) -> list[list[float]]:
 
 @contextlib.contextmanager
 def _outside_the_turn() -> Iterator[None]:
-    """What a tool asks here is no call of the agents' model, of which a turn has only so many."""
+    """Keep a tool's request out of the turn's model calls, of which it has a limited number."""
     token = transport.current.set(None)
     try:
         yield

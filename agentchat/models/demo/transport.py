@@ -1,7 +1,7 @@
 """The offline demo model: a rule-based stand-in that streams and makes real tool calls, with no key and no network.
 
-It is an OpenAI-compatible endpoint as an in-process httpx transport, so it takes the same road as every real model.
-What it says is in demo_rules.py.
+It is an OpenAI-compatible endpoint as an in-process httpx transport, so everything above treats it like a real model.
+Its answers come from rules.py.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from uuid import uuid4
 import httpx
 
 from agentchat import cancellation
-from agentchat.models.demo.reading import Message, text_of
-from agentchat.models.demo.rules import answer
+from agentchat.models.demo.rules import Message, answer, text_of
 
-TOKEN_DELAY = 0.03  # seconds, about as fast as one reads along
-LONGEST = 2.5  # seconds that an answer takes, however long it is
+TOKEN_DELAY = 0.03  # seconds per word, about reading speed
+MAX_DURATION = 2.5  # seconds for one answer, however long
 
 
 class DemoTransport(httpx.BaseTransport):
@@ -44,7 +43,7 @@ class DemoTransport(httpx.BaseTransport):
 
 
 def _usage(messages: list[Message], text: str) -> dict[str, int]:
-    """Words for tokens: near enough for a demo."""
+    """Count words as tokens, which is close enough for a demo."""
     prompt = sum(len(text_of(message).split()) for message in messages)
     completion = max(len(text.split()), 1)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
@@ -65,7 +64,7 @@ class _Stream(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
         tokens = re.findall(r"\s*\S+|\s+$", self._text)
-        delay = min(self._delay, LONGEST / max(len(tokens), 1))
+        delay = min(self._delay, MAX_DURATION / max(len(tokens), 1))
         for token in tokens:
             cancellation.current.get().sleep(delay)
             yield self._chunk({"content": token})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.models.stream_parser import ChunkedBody, ResponseTap, Show, TokenTap
+from agentchat.models.stream_parser import ChunkedDecoder, EventStreamParser, OnText, ResponseParser
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -55,9 +55,9 @@ def assert_one_piece(body: bytes) -> None:
     assert done is None
 
 
-def collect(shown: list[str]) -> Show:
+def collect(shown: list[str]) -> OnText:
     """Keeps what is shown."""
-    return lambda text, is_thought: shown.append(f"({text})" if is_thought else text)
+    return lambda text, is_reasoning: shown.append(f"({text})" if is_reasoning else text)
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
@@ -65,11 +65,11 @@ def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) ->
     """Wherever the stream is cut, in the middle of a character or a line end."""
     for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
         shown: list[str] = []
-        tap = TokenTap(collect(shown))
-        body = b"".join(tap.feed(piece) for piece in pieces) + tap.flush()
+        parser = EventStreamParser(collect(shown))
+        body = b"".join(parser.feed(piece) for piece in pieces) + parser.flush()
 
         assert shown == ["It is ", "sunny ☀"]
-        assert tap.is_done
+        assert parser.is_done
         assert_one_piece(body)
 
 
@@ -77,23 +77,23 @@ def test_a_whole_response() -> None:
     """Head, chunks and end, cut anywhere; what passes on is a whole response again."""
     for pieces in cuts(HEAD + chunked(ANSWER)):
         shown: list[str] = []
-        tap = ResponseTap(collect(shown))
-        passed = b"".join(tap.feed(piece) for piece in pieces)
+        parser = ResponseParser(collect(shown))
+        output = b"".join(parser.feed(piece) for piece in pieces)
 
         assert shown == ["It is ", "sunny ☀"]
-        assert (tap.is_live, tap.is_ended) == (True, True)
-        head, _, body = passed.partition(b"\r\n\r\n")
+        assert (parser.is_streaming, parser.is_ended) == (True, True)
+        head, _, body = output.partition(b"\r\n\r\n")
         assert head + b"\r\n\r\n" == HEAD
-        assert_one_piece(ChunkedBody().feed(body))
+        assert_one_piece(ChunkedDecoder().feed(body))
 
 
 def test_text_alone_passes_on_at_the_end() -> None:
     """Nothing in between: the layers above sleep until there is something for them to do."""
-    tap = ResponseTap(lambda text, is_thought: None)
-    assert tap.feed(HEAD) == HEAD
+    parser = ResponseParser(lambda text, is_reasoning: None)
+    assert parser.feed(HEAD) == HEAD
     for part in ANSWER[:3]:
-        assert tap.feed(b"%x\r\n%b\r\n" % (len(part), part)) == b""
-    assert b"sunny" in tap.feed(b"0\r\n\r\n")
+        assert parser.feed(b"%x\r\n%b\r\n" % (len(part), part)) == b""
+    assert b"sunny" in parser.feed(b"0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_text_alone_passes_on_at_the_end() -> None:
 def test_other_responses_pass_untouched(response: bytes) -> None:
     """Byte for byte, however they are cut."""
     for pieces in cuts(response):
-        tap = ResponseTap(lambda text, is_thought: None)
+        parser = ResponseParser(lambda text, is_reasoning: None)
 
-        assert b"".join(tap.feed(piece) for piece in pieces) == response
-        assert not tap.is_live
+        assert b"".join(parser.feed(piece) for piece in pieces) == response
+        assert not parser.is_streaming
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_other_responses_pass_untouched(response: bytes) -> None:
 def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
     """In their place, behind the text that came before them."""
     shown: list[str] = []
-    tap = TokenTap(collect(shown))
-    passed = tap.feed(ANSWER[1] + event + b"\n\n")
+    parser = EventStreamParser(collect(shown))
+    output = parser.feed(ANSWER[1] + event + b"\n\n")
 
     assert shown == ["It is "]
-    assert passed.endswith(event + b"\n\n")
-    assert b"It is" in passed
+    assert output.endswith(event + b"\n\n")
+    assert b"It is" in output
 
 
 def test_chunks_with_extensions_and_trailers() -> None:
     """All that RFC 9112 allows."""
-    body = ChunkedBody()
+    body = ChunkedDecoder()
 
     assert body.feed(b"5;name=value\r\nhello\r\n1\r\n!\r\n0\r\ntrailer: x\r\n\r\nmore") == b"hello!"
     assert body.is_ended
@@ -149,16 +149,16 @@ def test_chunks_with_extensions_and_trailers() -> None:
 def test_what_is_not_chunked_is_an_error() -> None:
     """Rather than a wrong answer."""
     with pytest.raises(ValueError, match="invalid literal"):
-        ChunkedBody().feed(b"hello\r\n")
+        ChunkedDecoder().feed(b"hello\r\n")
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_thoughts_are_shown_as_such(name: str) -> None:
     """And do not become part of the answer."""
     shown: list[str] = []
-    tap = TokenTap(collect(shown))
+    parser = EventStreamParser(collect(shown))
     thought = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
-    body = tap.feed(b"data: " + thought + b"\n\n" + ANSWER[1]) + tap.flush()
+    body = parser.feed(b"data: " + thought + b"\n\n" + ANSWER[1]) + parser.flush()
 
     assert shown == ["(Hm.)", "It is "]
     assert b"It is" in body
@@ -169,12 +169,12 @@ def test_pictures_become_markdown() -> None:
     url = {"image_url": {"url": "data:image/png;base64,AA=="}}
     parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", **url}]
     shown: list[str] = []
-    tap = TokenTap(collect(shown))
+    parser = EventStreamParser(collect(shown))
     for delta in ({"content": parts}, {"content": "", "images": [url]}):
         chunk = json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode()
-        tap.feed(b"data: " + chunk + b"\n\n")
-    [passed] = events_of(tap.flush())
+        parser.feed(b"data: " + chunk + b"\n\n")
+    [output] = events_of(parser.flush())
 
     picture = "\n\n![picture](data:image/png;base64,AA==)\n\n"
     assert shown == [f"Look: {picture}", picture]
-    assert passed["choices"][0]["delta"]["content"] == f"Look: {picture}{picture}"
+    assert output["choices"][0]["delta"]["content"] == f"Look: {picture}{picture}"

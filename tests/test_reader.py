@@ -10,10 +10,10 @@ from typing import Any
 import httpcore
 import pytest
 
-from agentchat.models import reader as network
+from agentchat.models import reader as model_reader
 from agentchat.models.reader import ModelConnection, Reader
 from tests.clients import PATIENCE
-from tests.test_tapping import ANSWER, HEAD, chunked, event
+from tests.test_stream_parser import ANSWER, HEAD, chunked, event
 
 
 class PairStream(httpcore.NetworkStream):
@@ -55,9 +55,9 @@ def peer_and_connection(reader: Reader) -> Iterator[tuple[socket.socket, ModelCo
 @pytest.fixture
 def shown() -> Iterator[list[str]]:
     texts: list[str] = []
-    token = network.show.set(lambda text, is_thought: texts.append(text))
+    token = model_reader.on_text.set(lambda text, is_reasoning: texts.append(text))
     yield texts
-    network.show.reset(token)
+    model_reader.on_text.reset(token)
 
 
 def http_chunk(part: bytes) -> bytes:
@@ -72,7 +72,7 @@ def test_text_is_shown_while_the_turn_sleeps(
     connection.write(b"request")
     peer.sendall(HEAD)
     assert connection.read(65536, PATIENCE) == HEAD
-    assert connection.is_live
+    assert connection.is_streaming
     peer.sendall(b"".join(http_chunk(part) for part in ANSWER[:4]))
 
     assert b'"content": "It is sunny' in connection.read(65536, PATIENCE)
