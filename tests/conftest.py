@@ -46,16 +46,19 @@ def model() -> Iterator[ModelServer]:
         yield server
 
 
-@pytest.fixture
-def agents_folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """Two of our agents, for a server with all of them takes much longer to start; all with the mark `all_agents`."""
-    if request.node.get_closest_marker("all_agents"):
-        return AGENTS
-    folder = tmp_path / "shipped"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def two_agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests: a process imports and tries an unchanged agent file once."""
+    folder = tmp_path_factory.mktemp("shipped")
     for name in ("travel", "weather"):
         shutil.copy(AGENTS / f"{name}.py", folder)
     return folder
+
+
+@pytest.fixture
+def agents_folder(two_agents: Path, request: pytest.FixtureRequest) -> Path:
+    """Two of our agents, for a server with all of them takes much longer to start; all with the mark `all_agents`."""
+    return AGENTS if request.node.get_closest_marker("all_agents") else two_agents
 
 
 @pytest.fixture

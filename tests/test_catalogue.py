@@ -108,6 +108,18 @@ def test_a_changed_file_counts_from_the_next_conversation_on(demo: Running, fold
     assert [info.name for info in demo.catalogue.agents()] == ["parrot"]
 
 
+def test_an_unchanged_file_is_imported_once(serve: Serve, folder: Path) -> None:
+    """However many servers a process starts; one that failed is tried again."""
+    count = "import pathlib\nwith open(pathlib.Path(__file__).with_suffix('.txt'), 'a') as file: file.write('x')\n"
+    (folder / "counted.py").write_text(GOOD + count)
+    (folder / "broken.py").write_text(count + "1 / 0")
+    for _ in range(2):
+        serve("demo", "--agents", str(folder)).close()
+
+    assert (folder / "counted.txt").read_text() == "x"
+    assert (folder / "broken.txt").read_text() == "xx"
+
+
 def test_a_session_whose_agent_is_gone_can_still_be_read(serve: Serve, demo: Served, folder: Path) -> None:
     """Its log is replayed; a message gets an error that says which agent is missing."""
     with ChatClient(demo.websocket, agent="parrot") as client:

@@ -1,6 +1,6 @@
-"""The agents there are: every module in the agents folder that has a `build`.
+"""The agents: every module in the agents folder that has a `build` function.
 
-Files are looked at again whenever the list is asked for, so a new or changed file counts from the next conversation on.
+Files are checked whenever the list is asked for, so a new or changed file counts from the next conversation on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Pair = tuple[ConversableAgent, ConversableAgent]
 
 @dataclass(frozen=True)
 class AgentInfo:
-    """An agent as the picker shows it. `reason` says why one that is not available is not."""
+    """An agent as the picker shows it. `reason` says why it is unavailable."""
 
     name: str
     description: str
@@ -38,30 +38,37 @@ class AgentInfo:
 
 @dataclass(frozen=True)
 class _Loaded:
-    stamp: tuple[int, int]
+    """An agent file as it was when it had that stamp."""
+
+    stamp: tuple[int, int]  # modification time in nanoseconds, size
     module: ModuleType | None
-    info: AgentInfo | None  # None for a module without `build`: not an agent
+    info: AgentInfo | None  # None for a module without `build`, which is not an agent
+
+
+# The files that were built successfully, by path. A process imports and tries an unchanged file once.
+_usable: dict[Path, _Loaded] = {}
 
 
 class Catalogue:
-    """Finds agent files, and builds a pair of agents from one. Raises SettingsError for a folder it cannot read."""
+    """Finds agent files and builds pairs of agents from them."""
 
     def __init__(self, folder: Path, llm_config: LLMConfig, services: AgentServices, default: str = "") -> None:
+        """Raises SettingsError if the folder cannot be read."""
         if not folder.is_dir():
             raise SettingsError(f"The agents folder {folder} does not exist. Name another with --agents.")
-        self._folder = folder
+        self._folder = folder.absolute()
         self._llm_config = llm_config
-        self._offers = services
+        self._services = services
         self._default = default
-        self._loading = threading.Lock()  # held by the thread that looks for changes
-        self._loaded: dict[str, _Loaded] = {}  # replaced as a whole
-        if str(folder) not in sys.path:
-            sys.path.append(str(folder))  # agent files may share modules
+        self._loading = threading.Lock()  # lets one thread at a time look for changes
+        self._loaded: dict[str, _Loaded] = {}  # never changed, only replaced
+        if str(self._folder) not in sys.path:
+            sys.path.append(str(self._folder))  # agent files may share modules
         self._refresh()
 
     def agents(self) -> list[AgentInfo]:
-        """All agents, those that can be used first."""
-        if self._loading.acquire(blocking=False):  # a file that is slow to import holds up nobody else
+        """Return all agents, available ones first."""
+        if self._loading.acquire(blocking=False):  # a file that is slow to import delays nobody else
             try:
                 self._refresh()
             finally:
@@ -71,12 +78,12 @@ class Catalogue:
 
     @property
     def default(self) -> str | None:
-        """The agent for those who name none: the one that a setting names, else the first by name."""
+        """The agent for clients that don't specify one: the configured default, else the first by name."""
         names = [info.name for info in self.agents() if info.available]
         return self._default if self._default in names else next(iter(names), None)
 
     def choose(self, name: str | None) -> str:
-        """The agent of that name, or the default. Raises ChatError when there is none."""
+        """Return the name, or the default for None. Raises ChatError if there is no such agent."""
         names = [info.name for info in self.agents()]
         chosen = name or self.default
         if chosen not in names:
@@ -84,7 +91,7 @@ class Catalogue:
         return chosen
 
     def build(self, name: str, chat: Chat) -> Pair:
-        """The (user, agent) pair for one conversation. Raises ChatError when it cannot be built."""
+        """Return a (user, agent) pair for one conversation. Raises ChatError if it cannot be built."""
         self.choose(name)
         loaded = self._loaded[name]
         if loaded.module is None:
@@ -109,17 +116,22 @@ class Catalogue:
                 self._loaded = {**self._loaded, name: self._load(name, path, stamp)}
 
     def _load(self, name: str, path: Path, stamp: tuple[int, int]) -> _Loaded:
+        known = _usable.get(path)
+        if known is not None and known.stamp == stamp:
+            return known
         module = ModuleType(name)
         try:
             module = _import(name, path)
             if not callable(getattr(module, "build", None)):
                 return _Loaded(stamp, None, None)
-            _pair(module, self._llm_config, Chat("probe", services=self._offers))
+            _pair(module, self._llm_config, Chat("probe", services=self._services))
         except (Exception, SystemExit) as error:
             log.warning("The agent %s is unavailable", name, exc_info=True)
             info = AgentInfo(name, _description(module), _suggestions(module), False, _reason(error, path))
             return _Loaded(stamp, None, info)
-        return _Loaded(stamp, module, AgentInfo(name, _description(module), _suggestions(module), True, None))
+        info = AgentInfo(name, _description(module), _suggestions(module), True, None)
+        _usable[path] = _Loaded(stamp, module, info)
+        return _usable[path]
 
 
 def _agent_files(folder: Path) -> list[tuple[str, Path]]:
@@ -134,7 +146,7 @@ def _import(name: str, path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[qualified] = module  # pydantic looks the module of a tool's annotations up by its name
+    sys.modules[qualified] = module  # pydantic looks up the module of a tool's annotations by name
     spec.loader.exec_module(module)
     return module
 
@@ -157,7 +169,7 @@ def _suggestions(module: ModuleType) -> list[str]:
 
 
 def _reason(error: BaseException, where: Any) -> str:
-    """The error in one line, with the place in the agent's own file where there is one."""
+    """Return the error in one line, with its line number in the agent's own file if it has one there."""
     path = str(getattr(where, "__file__", where))
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     if isinstance(error, SyntaxError) and error.filename == path:
