@@ -1,4 +1,4 @@
-"""The mark of tools that wait for a person's yes."""
+"""Marks tools that wait for a person's yes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def needs_approval(tool: Tool) -> Tool: ...
 @overload
 def needs_approval(*, always: bool) -> Callable[[Tool], Tool]: ...
 def needs_approval(tool: Tool | None = None, *, always: bool = False) -> Tool | Callable[[Tool], Tool]:
-    """Marks a tool: before it runs, a person is asked whether it may. See AGENTCHAT_APPROVE.
+    """Mark a tool: before it runs, a person is asked whether it may. See AGENTCHAT_APPROVE.
 
     With `always` it never runs without a yes, whatever that setting says.
     """
 
-    def marked(tool: Tool) -> Tool:
+    def mark(tool: Tool) -> Tool:
         vars(tool)[_MARK] = "always" if always else "marked"
         return tool
 
-    return marked if tool is None else marked(tool)
+    return mark if tool is None else mark(tool)
 
 
 def needs_yes(tool: Callable[..., Any], approve: str) -> bool:
-    """Whether to ask for this tool; `approve` is that setting. What wraps a tool, as AG2 does, keeps its mark."""
+    """Return True if the tool needs a yes; `approve` is the setting. A wrapper such as AG2's keeps the mark."""
     mark = getattr(tool, _MARK, None)
     return mark == "always" or approve == "all" or (approve == "marked" and mark is not None)

@@ -1,4 +1,4 @@
-"""What an agent file is given: one small object for one conversation. See docs/agents.md."""
+"""The `chat` object that agent files are given, one for each conversation. See docs/agents.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agentchat.approval import needs_approval as needs_approval  # agent files find all they need here
+from agentchat.approval import needs_approval as needs_approval  # so that agent files find everything here
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.protocol.tasks import Plan
@@ -37,60 +37,60 @@ SOMEBODY_THERE = (
 
 
 class RunningTurn(Protocol):
-    """The turn that runs, as far as agents and tools may reach into it."""
+    """The running turn, as agents and tools may use it."""
 
     speaker: str
     """The agent that spoke last."""
 
     def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
-        """Wait for a person's answer."""
+        """Ask a person and return the answer."""
 
-    def allows(self, what: str, details: Mapping[str, Any]) -> bool:
-        """Wait for a person's yes or no."""
+    def confirm(self, what: str, details: Mapping[str, Any]) -> bool:
+        """Ask a person for a yes or no."""
 
-    def tell(self, type: str, content: Mapping[str, Any]) -> None:
-        """Append an event."""
+    def add_event(self, type: str, content: Mapping[str, Any]) -> None:
+        """Append an event to the log."""
 
     def progress(self, done: float, total: float | None, text: str) -> None:
-        """Show how far the tool is that runs."""
+        """Show how far the running tool is."""
 
 
 class Notes(Protocol):
-    """What is remembered of people."""
+    """What is remembered about people, by their ids."""
 
     def note(self, user: str, key: str, value: str) -> None:
-        """Keep it, in place of what stood under that key."""
+        """Keep a value, replacing the one under that key."""
 
     def notes(self, user: str) -> dict[str, str]:
-        """All that is kept of a person."""
+        """Return all that is kept about a person."""
 
     def forget(self, user: str, key: str | None = None) -> int:
-        """One of them, or all. Returns how many that were."""
+        """Delete one note, or all. Return how many there were."""
 
 
 class Toolbox(Protocol):
     """The tools of MCP servers."""
 
     def tools(self, name: str | None = None) -> list[Tool]:
-        """Those of one server, or of all."""
+        """Return those of one server, or of all."""
 
 
 @dataclass(frozen=True)
 class Author:
-    """Who wrote the message that is answered, and what came with it."""
+    """The person who wrote the message being answered, and the context sent with it."""
 
     name: str = "user"
     id: str = ""
-    """Whose memory it is: two people may have the same name."""
+    """The key of the person's notes; two people may have the same name."""
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class AgentServices:
-    """What a server has for all its agents."""
+    """What a server offers to all its agents."""
 
     folder: Path = Path("data")
-    """Where conversations are kept."""
+    """The data folder, in which conversations have theirs."""
     notes: Notes | None = None
     knowledge: Knowledge | None = None
     toolbox: Toolbox | None = None
@@ -101,119 +101,119 @@ class SessionView(Protocol):
     """The session that a chat belongs to."""
 
     plan_lock: threading.Lock
-    """Held while the plan is changed, by whomever."""
+    """Guards the plan, which agents and people change."""
 
     def events_of(self, *types: str) -> list[Event]:
-        """The events of these types that count, oldest first."""
+        """Return the events of these types that still count, oldest first."""
 
     @property
     def operators(self) -> int:
-        """How many people are there to take conversations over."""
+        """The number of people present who can take conversations over."""
 
 
 @dataclass
 class Chat:
-    """The conversation that an agent is built for.
+    """The conversation that a pair of agents is built for.
 
-    What speaks to people or writes into the conversation works in a turn only, and raises ChatError elsewhere.
+    Methods that ask people or write into the conversation work only during a turn, and raise ChatError otherwise.
     """
 
     session_id: str
     services: AgentServices = field(default_factory=AgentServices, repr=False)
     session: SessionView | None = field(default=None, repr=False)
     author: Author = field(default_factory=Author, repr=False)
-    """For whom the agents are built, or answer now."""
+    """The person for whom the agents are built, or whom they are answering."""
 
     def __post_init__(self) -> None:
-        self.plan = Plan(self._events_of, self._tell, self.session.plan_lock if self.session else threading.Lock())
+        self.plan = Plan(self._events_of, self._add_event, self.session.plan_lock if self.session else threading.Lock())
         self.files = Workspace(self.folder, self._file_changed)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
         self._running: RunningTurn | None = None
 
-    # What there is
+    # Its parts
 
     @property
     def user(self) -> str:
-        """Who wrote the message that is answered."""
+        """The name of the person who wrote the message being answered."""
         return (_author.get() or self.author).name
 
     @property
     def context(self) -> Mapping[str, Any]:
-        """What the client sent along with it."""
+        """The object that the client sent with that message."""
         return (_author.get() or self.author).context
 
     @property
     def folder(self) -> Path:
-        """Where its files are, made with the first of them."""
+        """The folder of its files, which exists once it has any."""
         return self.services.folder / WORKSPACES / self.session_id
 
     @property
     def workspace(self) -> Path:
-        """A folder of this conversation's own, made when it is first asked for. `files` is the safe way into it."""
+        """The folder of its files, created on first use. `files` is the safe way to use it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder
 
     @property
     def knowledge(self) -> Knowledge:
-        """The documents that AGENTCHAT_KNOWLEDGE names."""
+        """The documents in AGENTCHAT_KNOWLEDGE."""
         if self.services.knowledge is None:
             raise ChatError("outside_turn")
         return self.services.knowledge
 
     @property
     def can_run_code(self) -> bool:
-        """See AGENTCHAT_RUN_CODE."""
+        """True if AGENTCHAT_RUN_CODE is on."""
         return self.services.can_run_code
 
     def tools(self, server: str | None = None) -> list[Tool]:
-        """The tools of the MCP servers that are configured, or of that one; none without any."""
+        """Return the tools of all configured MCP servers, or of one."""
         return self.services.toolbox.tools(server) if self.services.toolbox else []
 
     # People
 
     def ask(self, prompt: str, choices: Sequence[str] | None = None, password: bool = False) -> str:
-        """Ask the person, and wait for the answer. Other answers than the `choices` are possible."""
+        """Ask the person and return the answer, which need not be one of the `choices`."""
         return self._turn.ask(prompt, choices, password)
 
     def approve(self, what: str, details: Mapping[str, Any] | None = None) -> bool:
-        """Ask the person for a yes, and wait."""
-        return self._turn.allows(what, details or {})
+        """Ask the person for a yes or no."""
+        return self._turn.confirm(what, details or {})
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Show a bar with the tool that runs: `done` of `total`, or without an end."""
+        """Show a progress bar with the running tool: `done` of `total`, or endless without a total."""
         self._turn.progress(done, total, text)
 
     def hand_to_human(self, reason: str) -> str:
-        """Ask for a human: after this turn the agents are silent until one has come and handed back.
+        """Ask for a human. After this turn the agents are silent until one has come and handed back.
 
-        Returns what the agent should know about it.
+        Returns what the agent should be told.
         """
         turn = self._turn
-        turn.tell("handoff", {"from": turn.speaker, "to": "human", "reason": reason, "kind": "wanted"})
+        turn.add_event("handoff", {"from": turn.speaker, "to": "human", "reason": reason, "kind": "wanted"})
         return SOMEBODY_THERE if self.session is not None and self.session.operators else NOBODY_THERE
 
     # Memory
 
     def remember(self, key: str, value: str) -> str:
-        """Keep something about the person, for all conversations with them. Returns a sentence about it."""
-        self._notes.note(self._whose, key, value)
+        """Keep something about the person, for all their conversations. Return a sentence for the model."""
+        self._notes.note(self._person_id, key, value)
         return f"Remembered: {key}: {value}."
 
     def recall(self) -> dict[str, str]:
-        """All that is remembered of who wrote the newest message."""
-        return self._notes.notes(self._whose)
+        """Return all that is remembered about the person who wrote the newest message."""
+        return self._notes.notes(self._person_id)
 
     def forget(self, key: str) -> str:
-        """Remember that no longer. Returns a sentence about it."""
-        is_known = self._notes.forget(self._whose, key)
+        """Delete what is remembered under that key. Return a sentence for the model."""
+        is_known = self._notes.forget(self._person_id, key)
         return f"Forgotten: {key}." if is_known else f"Nothing was remembered as {key}."
 
     # For the server
 
     @contextlib.contextmanager
     def in_turn(self, turn: RunningTurn) -> Iterator[None]:
-        """While that turn runs."""
+        """Connect the chat to a turn while it runs."""
         token, author = _current.set(turn), _author.set(self.author)
         self._running = turn
         try:
@@ -234,8 +234,8 @@ class Chat:
         return self.services.notes
 
     @property
-    def _whose(self) -> str:
-        # Never of whoever happens to write now: a tool that was left behind would tell one person about another.
+    def _person_id(self) -> str:
+        # Not that of the person answered now: a tool that was left behind would tell one person about another.
         author = _author.get()
         if author is None:
             raise ChatError("outside_turn")
@@ -243,38 +243,38 @@ class Chat:
 
     @property
     def _turn(self) -> RunningTurn:
-        # A tool that was left behind keeps the turn that it belongs to; threads of its own know only what runs now.
+        # A tool that was left behind keeps its own turn; threads that it started see the one that runs now.
         turn = _current.get() or self._running
         if turn is None:
             raise ChatError("outside_turn")
         return turn
 
-    def _tell(self, type: str, content: Mapping[str, Any]) -> None:
+    def _add_event(self, type: str, content: Mapping[str, Any]) -> None:
         turn = self._turn
-        turn.tell(type, {"by": turn.speaker, **content})
+        turn.add_event(type, {"by": turn.speaker, **content})
 
     def _file_changing(self, path: str, original: bytes | None) -> None:
-        """Before anything is written. Raises ChatError outside a turn."""
+        """Called before a file is written. Raises ChatError outside a turn."""
         if self._turn:
             self.changes.keep(path, original)
 
     def _file_changed(self, path: str, kind: str, size: int) -> None:
-        self._tell("file_changed", {"path": path, "kind": kind, "size": size})
+        self._add_event("file_changed", {"path": path, "kind": kind, "size": size})
 
     def _events_of(self, *types: str) -> list[Event]:
         return self.session.events_of(*types) if self.session else []
 
 
 def clear(folder: Path, session_id: str) -> None:
-    """The conversation was deleted: so are its files. `folder` is that of Offers."""
+    """Delete the files of a deleted conversation. `folder` is the data folder."""
     for part in (WORKSPACES, ORIGINALS):
         try:
             shutil.rmtree(folder / part / session_id)
         except FileNotFoundError:
-            continue  # it never had any
+            continue  # it had none
         except OSError:
-            log.exception("Not all files of the deleted conversation %s are gone; remove what is left", session_id)
+            log.exception("Some files of the deleted conversation %s remain; delete them by hand", session_id)
 
 
 _current: contextvars.ContextVar[RunningTurn | None] = contextvars.ContextVar("running_turn", default=None)
-_author: contextvars.ContextVar[Author | None] = contextvars.ContextVar("asker", default=None)
+_author: contextvars.ContextVar[Author | None] = contextvars.ContextVar("author", default=None)

@@ -1,4 +1,4 @@
-"""Keeping what is sent to a model inside its context window, with AG2's own message transforms."""
+"""Keeps what is sent to a model inside its context window, with AG2's own message transforms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimi
 
 Message = dict[str, Any]
 
-BYTES_PER_TOKEN = 4  # about, for the tokenizers in use; AG2's own counter fetches its tables from the network
+BYTES_PER_TOKEN = 4  # roughly, for the tokenizers in use; AG2's own counter downloads its tables
 CUT = "\n\n[… left out: this message is too long …]"
 
 
-def fit(messages: list[Message], tokens: int) -> list[Message]:
-    """The messages if they have at most about so many `tokens`, else the first and the newest of them.
+def trim(messages: list[Message], tokens: int) -> list[Message]:
+    """Return the messages if they have at most about `tokens`, else the first and as many of the newest as fit.
 
-    No message takes more than a quarter of the room. A tool's result stays with its call.
+    A message longer than a quarter of that is cut. A tool's result stays with its call.
     """
     room = tokens * BYTES_PER_TOKEN
     if sum(map(_size, messages)) <= room:
@@ -32,7 +32,7 @@ def fit(messages: list[Message], tokens: int) -> list[Message]:
 
 
 def _size(message: Message) -> int:
-    """Bytes of text, as far as they depend on the message."""
+    """Return the bytes of a message's text and tool calls."""
     return len(str(message.get("content") or "").encode("utf-8", "replace")) + len(str(message.get("tool_calls") or ""))
 
 

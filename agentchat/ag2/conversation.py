@@ -1,4 +1,4 @@
-"""One conversation with AG2: a pair of agents that remember, run a turn and can be stopped.
+"""A conversation with a pair of AG2 agents, which can be stopped and restored.
 
 `Conversation.run` is called once per turn, in the turn's own thread; iostream.py takes what AG2 writes meanwhile.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import copy
 import functools
 import inspect
 import json
@@ -24,9 +23,14 @@ from autogen.io.base import IOStream
 from agentchat import cancellation
 from agentchat import replay as journal
 from agentchat.ag2.catalogue import Pair
-from agentchat.ag2.context_window import fit
-from agentchat.ag2.iostream import Partial, TurnHistory, TurnLog, TurnStream
-from agentchat.ag2.tools import guarded
+from agentchat.ag2.context_window import trim
+from agentchat.ag2.history import History, TurnHistory
+from agentchat.ag2.history import can_go_on as can_go_on  # sessions need no more of AG2 than this module
+from agentchat.ag2.history import handed_back as handed_back
+from agentchat.ag2.history import heard as heard
+from agentchat.ag2.iostream import TurnStream
+from agentchat.ag2.tools import wrap_tool
+from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
@@ -40,17 +44,12 @@ log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 
-NOTES = {
-    "stopped": "[The person stopped this answer.]",
-    "interrupted": "[This answer was interrupted: the server went down.]",
-    "failed": "[This answer failed.]",
-    "completed": "[The person ended this answer here.]",
-}
+_LAST = 1_000_000  # a position behind all of AG2's own reply functions; register_reply inserts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended. `memory` is what the agents remember of it."""
+    """How a turn ended. `history` is what the agents keep of it."""
 
     status: str
     summary: str
@@ -73,7 +72,11 @@ class Conversation:
         approve: str = "marked",
         context_tokens: int = 100_000,
     ) -> None:
-        """`memories` are those of the turns that count. `approve` is that setting."""
+        """Prepare the agents and restore what they knew.
+
+        `histories` are those of the turns that count, oldest first. `explain` puts the error of a model call into
+        words. `approve` and `context_tokens` are the settings of these names.
+        """
         self._user, self._agent = pair
         self._chat = chat
         self._explain = explain
@@ -81,25 +84,22 @@ class Conversation:
         self._approve = approve
         self._context_tokens = context_tokens
         self._stream: TurnStream | None = None
-        self._everybody = self._members()
-        for agent in self._everybody:
+        self._all_agents = self._find_agents()
+        for agent in self._all_agents:
             self._prepare(agent)
-        self._user.register_reply([Agent, None], _fall_silent, position=_LAST)
-        remembered = [json.loads(history) for history in histories]
-        self._restore([message for history in remembered for message in self._recalled(history)])
-        if isinstance(self._agent, GroupChatManager):
-            shared = [history["shared"] for history in remembered if history.get("shared")]
-            self._agent.context_variables.update(shared[-1] if shared else {})
+        self._user.register_reply([Agent, None], _end_turn, position=_LAST)
+        self._history = History(pair, self._all_agents)
+        self._history.restore([json.loads(history) for history in histories])
 
-    def run(self, text: str, turn: TurnLog, token: StopToken, history: str | None = None) -> Outcome:
-        """The agents answer `text`. Whatever happens, it is the outcome: nothing is raised.
+    def run(self, text: str, turn: TurnOutput, token: StopToken, history: str | None = None) -> Outcome:
+        """Let the agents answer `text`. Never raises: whatever happens becomes the outcome.
 
-        With the `memory` of a turn that was left waiting for an answer, they go on from there.
+        With the `history` of a turn that was left waiting for an answer, they resume that turn.
         """
         replay = Journal(json.loads(history)["journal"] if history else None)
-        cost = Usage(self._has_price)
+        usage = Usage(self._has_price)
         stream = self._stream = TurnStream(
-            turn, token, self._user.name, TurnHistory(self._history, self._shared), replay, cost, self._agent.name
+            turn, token, self._user.name, TurnHistory(self._history), replay, usage, self._agent.name
         )
         self._begin_changes(is_resumed=history is not None)
         status, failure = "completed", None
@@ -112,26 +112,26 @@ class Conversation:
         except BaseException as error:  # noqa: BLE001 - AG2, the model and the agent file may raise anything
             status, failure = "failed", self._explained(error, stream)
         finally:
-            stream.close()
+            stream.model_output.close()
             self._stream = None
-        if status == "suspended":  # the next server goes on from what was stored with the question
-            return Outcome(status, "", cost.content, None)
-        if status != "completed" or _has_open_calls(self._history):
-            self._restore(self._closed(self._history, stream.keep_partial(), status))
-        history = stream.history.all(has_ended=True)
-        return Outcome(status, stream.summary, cost.content, history, failure, self._changes())
+        if status == "suspended":  # the next server resumes from what was stored with the question
+            return Outcome(status, "", usage.content, None)
+        if status != "completed" or self._history.has_open_calls:
+            self._history.close(stream.keep_partial(), status)
+        history = stream.history.ended()
+        return Outcome(status, stream.summary, usage.content, history, failure, self._changes())
 
     def _begin_changes(self, is_resumed: bool) -> None:
         try:
             self._chat.changes.begin(is_resumed)
         except OSError:
-            log.exception("What this turn changes in the workspace may be told wrongly")
+            log.exception("The changes of this turn to the workspace may be reported wrongly")
 
     def _changes(self) -> Sequence[Mapping[str, str]]:
         try:
             return self._chat.changes.take()
         except (OSError, ChatError):
-            log.exception("What the turn changed in the workspace cannot be told")
+            log.exception("The changes of the turn to the workspace cannot be reported")
             return ()
 
     def _talk(self, text: str) -> None:
@@ -145,11 +145,20 @@ class Conversation:
         asyncio.get_running_loop().set_default_executor(_ContextExecutor())
         await self._user.a_initiate_chat(self._agent, message=text, clear_history=False)
 
+    def _choose_first(self) -> None:
+        """Let the last speaker go on. AG2's patterns let their first agent begin once, whatever was said before."""
+        if not isinstance(self._agent, GroupChatManager):
+            return
+        state = _enclosed(self._agent.groupchat.speaker_selection_method, "state")
+        if isinstance(state, dict) and "use_initial_agent" in state:
+            members = {agent.name for agent in self._agent.groupchat.agents} - {self._user.name}
+            state["use_initial_agent"] = not any(message.get("name") in members for message in self._history.messages)
+
     def _explained(self, error: BaseException, stream: TurnStream) -> ChatError:
         ours = error if isinstance(error, ChatError) else error.__cause__  # the openai package wraps what it meets
         if isinstance(ours, ChatError):
             return ours
-        if stream.is_calling_model and isinstance(error, Exception):
+        if stream.model_output.is_calling and isinstance(error, Exception):
             log.warning("A model call failed with %s", type(error).__name__)
             log.debug("The failed model call", exc_info=True)
             return self._explain(error)
@@ -158,8 +167,8 @@ class Conversation:
 
     # The agents
 
-    def _members(self) -> list[ConversableAgent]:
-        """All agents that may speak, those of nested chats included."""
+    def _find_agents(self) -> list[ConversableAgent]:
+        """Return all agents that may speak, those of nested chats included."""
         found: list[ConversableAgent] = []
         waiting: list[ConversableAgent] = [self._user, self._agent]
         while waiting:
@@ -174,46 +183,46 @@ class Conversation:
 
     @property
     def _is_async(self) -> bool:
-        """Agents that bring coroutines of their own to answer or to ask with; AG2 leaves those out of other chats."""
+        """True if agents bring coroutines of their own to answer or ask with; AG2 skips those in synchronous chats."""
         return any(
             type(agent).a_get_human_input is not ConversableAgent.a_get_human_input
             or any(
                 inspect.iscoroutinefunction(reply["reply_func"]) and not reply["ignore_async_in_sync_chat"]
                 for reply in agent._reply_func_list
             )
-            for agent in self._everybody
+            for agent in self._all_agents
         )
 
     def _prepare(self, agent: ConversableAgent) -> None:
-        """Let us know who speaks and asks, keep broken text out of the histories, and guard the tools."""
-        agent.register_hook("safeguard_llm_inputs", functools.partial(self._call_begins, agent.name))
-        agent.register_hook("safeguard_llm_outputs", self._call_ended)
+        """Register the hooks that tell us who speaks and asks, and put our own steps around messages and tools."""
+        agent.register_hook("safeguard_llm_inputs", functools.partial(self._begin_message, agent.name))
+        agent.register_hook("safeguard_llm_outputs", self._end_message)
         agent.register_hook("process_message_before_send", _cleaned)
-        agent.register_hook("process_all_messages_before_reply", self._fitting)
-        tools = {n: guarded(n, tool, self._approve, lambda: self._stream) for n, tool in agent.function_map.items()}
+        agent.register_hook("process_all_messages_before_reply", self._trimmed)
+        tools = {n: wrap_tool(n, tool, self._approve, lambda: self._stream) for n, tool in agent.function_map.items()}
         agent.register_function(tools, silent_override=True)
         for reply in agent._reply_func_list:
             if _partners(reply["reply_func"]):
                 reply["reply_func"] = self._nested(agent.name, reply["reply_func"])
-            if isinstance(reply["config"], GroupChat):  # nobody sees how speakers are chosen, and AG2 fails to tell it
+            if isinstance(reply["config"], GroupChat):  # AG2 fails to serialise these events
                 reply["config"].select_speaker_auto_verbose = False
-        for method in ("get_human_input", "a_get_human_input"):  # AG2 says that these are there to be overridden
+        for method in ("get_human_input", "a_get_human_input"):  # documented by AG2 as meant to be overridden
             setattr(agent, method, self._asked_by(agent.name, getattr(agent, method)))
 
-    def _nested(self, name: str, hold: Callable[..., Any]) -> Callable[..., Any]:
-        """A reply for which an agent first talks to others."""
+    def _nested(self, name: str, reply: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a reply function that first holds a nested chat with other agents."""
 
-        @functools.wraps(hold)
-        def held(*args: Any, **kwargs: Any) -> Any:
+        @functools.wraps(reply)
+        def nested_reply(*args: Any, **kwargs: Any) -> Any:
             with self._stream.nested(name) if self._stream is not None else contextlib.nullcontext():
-                return hold(*args, **kwargs)
+                return reply(*args, **kwargs)
 
-        @functools.wraps(hold)
-        async def held_async(*args: Any, **kwargs: Any) -> Any:
+        @functools.wraps(reply)
+        async def nested_reply_async(*args: Any, **kwargs: Any) -> Any:
             with self._stream.nested(name) if self._stream is not None else contextlib.nullcontext():
-                return await hold(*args, **kwargs)
+                return await reply(*args, **kwargs)
 
-        return held_async if inspect.iscoroutinefunction(hold) else held
+        return nested_reply_async if inspect.iscoroutinefunction(reply) else nested_reply
 
     def _asked_by(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(ask)
@@ -224,122 +233,22 @@ class Conversation:
 
         return asked
 
-    def _fitting(self, messages: list[Message]) -> list[Message]:
-        return fit(without_pictures(messages), self._context_tokens)
+    def _trimmed(self, messages: list[Message]) -> list[Message]:
+        return trim(without_pictures(messages), self._context_tokens)
 
-    def _call_begins(self, sender: str, messages: Any) -> Any:
+    def _begin_message(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:
             self._stream.begin_message(sender)
         return messages
 
-    def _call_ended(self, response: Any) -> Any:
+    def _end_message(self, response: Any) -> Any:
         if self._stream is not None:
-            self._stream.end_message()
+            self._stream.model_output.end_message()
         return response
-
-    # What the agents remember
-
-    @property
-    def _history(self) -> list[Message]:
-        if isinstance(self._agent, GroupChatManager):
-            return self._agent.groupchat.messages  # type: ignore[no-any-return]
-        return self._agent.chat_messages[self._user]  # type: ignore[no-any-return]
-
-    def _restore(self, messages: list[Message]) -> None:
-        messages = list(messages)  # may be the very history that is filled anew
-        if isinstance(self._agent, GroupChatManager):
-            for agent in self._everybody:
-                for history in agent.chat_messages.values():
-                    history.clear()
-            self._agent.groupchat.messages.clear()
-            for message in messages:
-                self._tell_everyone(message)
-        else:
-            self._agent.chat_messages[self._user][:] = messages
-            self._mirror()
-
-    def _shared(self) -> Mapping[str, Any]:
-        variables: Mapping[str, Any] = self._agent.context_variables.to_dict()
-        return variables
-
-    def _choose_first(self) -> None:
-        """Whoever spoke last goes on. AG2's patterns have their first agent speak first, once, whatever was said."""
-        if not isinstance(self._agent, GroupChatManager):
-            return
-        state = _enclosed(self._agent.groupchat.speaker_selection_method, "state")
-        if isinstance(state, dict) and "use_initial_agent" in state:
-            members = {agent.name for agent in self._agent.groupchat.agents} - {self._user.name}
-            state["use_initial_agent"] = not any(message.get("name") in members for message in self._history)
-
-    def _tell_everyone(self, message: Message) -> None:
-        """Put a message into every history of a group, as if it had just been said."""
-        manager = self._agent
-        members = manager.groupchat.agents
-        speaker = next((agent for agent in members if agent.name == message.get("name")), self._user)
-        manager.groupchat.append(copy.deepcopy(message), speaker)
-        speaker.send(copy.deepcopy(message), manager, request_reply=False, silent=True)
-        for agent in members:
-            if agent is not speaker:
-                manager.send(copy.deepcopy(message), agent, request_reply=False, silent=True)
-
-    def _mirror(self) -> None:
-        """The proxy's view of the history is the agent's with the roles of the two exchanged."""
-        view = copy.deepcopy(self._agent.chat_messages[self._user])
-        for message in view:
-            if message["role"] in _SWAPPED and not message.get("tool_calls"):
-                message["role"] = _SWAPPED[message["role"]]
-        self._user.chat_messages[self._agent][:] = view
-
-    def _recalled(self, history: dict[str, Any]) -> list[Message]:
-        """A turn's messages from the store, closed if the server went down before the turn had ended."""
-        messages: list[Message] = history["messages"]
-        if history.get("is_heard"):
-            return [self._heard(message) for message in messages]
-        return messages if history["has_ended"] else self._closed(messages, Partial("", ""), "interrupted")
-
-    def _heard(self, message: Message) -> Message:
-        """What people said to each other, as the agents may have heard it."""
-        is_group = isinstance(self._agent, GroupChatManager)
-        if message["role"] == "assistant" and not is_group:
-            return {**message, "name": self._agent.name}
-        return {**message, "role": "user", "name": self._user.name}
-
-    def _closed(self, messages: list[Message], partial: Partial, status: str) -> list[Message]:
-        """The messages of a turn that broke off: calls answered, what was said kept, and a note that it was cut."""
-        note = NOTES[status]
-        if _has_open_calls(messages):
-            messages = [*messages, _unanswered(messages[-1], self._user.name, note)]
-        if not messages or messages[-1]["role"] not in {"user", "tool"}:
-            return messages
-        role = "user" if isinstance(self._agent, GroupChatManager) else "assistant"
-        content = f"{partial.text}\n\n{note}".strip()
-        return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
-
-
-def can_go_on(history: str) -> bool:
-    """A turn with this memory, left waiting for an answer, can be brought back to its question."""
-    return json.loads(history).get("journal") is not None
-
-
-def heard(text: str, operator: str = "") -> str:
-    """The memory of words that no agent answered: of the person, or of an operator in the agents' place."""
-    if not operator:
-        return _heard_history("user", text)
-    return _heard_history("assistant", f"[{operator}, a human, answered here:] {text}")
-
-
-def handed_back(note: str, operator: str) -> str:
-    """The memory of a conversation that the agents have again."""
-    who = f"{operator}, a human, has handed the conversation back to you" if operator else "Nobody came"
-    return _heard_history("user", f"[{who}. You answer again.{' Note: ' + note if note else ''}]")
-
-
-def _heard_history(role: str, content: str) -> str:
-    return json.dumps({"messages": [{"role": role, "content": clean(content)}], "has_ended": True, "is_heard": True})
 
 
 class _ContextExecutor(ThreadPoolExecutor):
-    """AG2 makes the model calls of an asynchronous chat in threads, in which our stop token must be known, too."""
+    """Gives our context variables to the threads in which AG2 makes the model calls of an asynchronous chat."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return super().submit(contextvars.copy_context().run, fn, *args, **kwargs)
@@ -347,9 +256,9 @@ class _ContextExecutor(ThreadPoolExecutor):
 
 @contextlib.contextmanager
 def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
-    """What AG2, tools and models find by their context: where to write, when to stop, what was said before."""
+    """Set the context variables by which AG2, tools and models find the turn, its stop token and its journal."""
     stop = cancellation.current.set(token)
-    calls = transport.current.set(stream)
+    calls = transport.current.set(stream.model_output)
     replay = journal.current.set(stream.journal)
     try:
         with IOStream.set_default(stream):
@@ -360,12 +269,8 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
         journal.current.reset(replay)
 
 
-_LAST = 1_000_000  # register_reply inserts: behind all of AG2's own reply functions
-_SWAPPED = {"user": "assistant", "assistant": "user"}
-
-
-def _fall_silent(recipient: ConversableAgent, messages: Any, sender: Any, config: Any) -> tuple[bool, str | None]:
-    """Nothing else answers the agent's text, so the turn is over; AG2 would send an empty message, again and again."""
+def _end_turn(recipient: ConversableAgent, messages: Any, sender: Any, config: Any) -> tuple[bool, str | None]:
+    """Give no reply to the agent's text, which ends the turn. AG2 would send empty messages, up to a hundred."""
     return True, recipient._default_auto_reply or None
 
 
@@ -384,23 +289,12 @@ def _clean_content(message: Message) -> Message:
 
 
 def _partners(reply: Callable[..., Any]) -> list[ConversableAgent]:
-    """With whom an agent talks before it gives this reply: AG2 keeps its nested chats in a closure."""
+    """Return the agents of the nested chats that a reply function holds, which AG2 keeps in a closure."""
     chats = _enclosed(reply, "chat_queue") or []
     return [chat[role] for chat in chats for role in ("sender", "recipient") if chat.get(role) is not None]
 
 
 def _enclosed(function: Any, name: str) -> Any:
-    """What a function keeps under that name in its closure, where AG2 keeps what it shows nowhere else."""
+    """Return the variable of that name in a function's closure, where AG2 keeps what it exposes nowhere else."""
     names = function.__code__.co_freevars if inspect.isfunction(function) else ()
     return function.__closure__[names.index(name)].cell_contents if name in names else None
-
-
-def _has_open_calls(messages: list[Message]) -> bool:
-    """Models refuse a history in which a call has no result. Who answers AG2 with `exit` leaves one, too."""
-    return bool(messages and messages[-1].get("tool_calls"))
-
-
-def _unanswered(call: Message, executor: str, note: str) -> Message:
-    responses = [{"tool_call_id": c["id"], "role": "tool", "content": note} for c in call["tool_calls"]]
-    content = "\n\n".join(response["content"] for response in responses)
-    return {"role": "tool", "name": executor, "content": content, "tool_responses": responses}

@@ -1,4 +1,4 @@
-"""AG2's events as they stand in the log, and the names by which to tell them."""
+"""AG2's events as the log has them, and the names by which to recognise AG2's own agents."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from autogen import Agent
 from autogen.agentchat.group import ReplyResult
 from pydantic import BaseModel
 
-_INNER = frozenset({"checking_agent", "speaker_selection_agent"})  # AG2's own, who choose the next speaker
-_TOOL_EXECUTOR = "_Group_Tool_Executor"  # what AG2 calls it
+_INNER = frozenset({"checking_agent", "speaker_selection_agent"})  # AG2's own agents, which choose the next speaker
+_TOOL_EXECUTOR = "_Group_Tool_Executor"
 AFTER_WORK = "after_works_transition"
 HANDOFFS = frozenset(
     {
@@ -24,11 +24,11 @@ HANDOFFS = frozenset(
 )
 
 _TRANSFER = re.compile(r"\[Handing off to .+\]")
-_WRAPPER = re.compile(r"wrapped_nested_(.+)_\d+")  # how AG2 names the agents that it makes to hold nested chats
+_WRAPPER = re.compile(r"wrapped_nested_(.+)_\d+")  # AG2 makes such agents to hold nested chats
 
 
 def dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
-    """Type and content as AG2 would send them; what it cannot serialise (hand-offs hold agents) goes by its name."""
+    """Return type and content as AG2 would send them; agents, which it cannot serialise, become their names."""
     if isinstance(getattr(getattr(event, "content", None), "content", None), ReplyResult):
         event = event.model_copy(deep=True)
         event.content.content = str(event.content.content)  # type: ignore[attr-defined]
@@ -39,7 +39,7 @@ def dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
     type, content = data["type"], data["content"]
     for role in ("sender", "recipient"):
         if isinstance(content.get(role), str):
-            content[role] = holder(content[role])
+            content[role] = nesting_agent(content[role])
     return type, content
 
 
@@ -50,7 +50,7 @@ def _described(value: object) -> Any:
 
 
 def is_inner(type: str, content: Mapping[str, Any]) -> bool:
-    """It is about the choice of the next speaker, or nothing at all: some models choose who carries out the tools."""
+    """Return True for events that choose a speaker, or are empty: some models choose the tools' executor."""
     sender = content.get("sender")
     if type == "text" and sender == _TOOL_EXECUTOR and not content.get("content"):
         return True
@@ -58,17 +58,17 @@ def is_inner(type: str, content: Mapping[str, Any]) -> bool:
 
 
 def is_transfer(type: str, content: Mapping[str, Any]) -> bool:
-    """What AG2 says in the name of an agent that hands over without a model; there is an event of its own for it."""
+    """Return True for what AG2 says for an agent that hands over without a model, which has an event of its own."""
     text = content.get("content")
     return type == "text" and isinstance(text, str) and _TRANSFER.fullmatch(text) is not None
 
 
-def is_wrapper(agent: str) -> bool:
-    """AG2 made this agent to hold a nested chat."""
+def is_nesting_wrapper(agent: str) -> bool:
+    """Return True if AG2 made this agent to hold a nested chat."""
     return _WRAPPER.fullmatch(agent) is not None
 
 
-def holder(agent: str) -> str:
-    """The agent for which this one holds a nested chat: most often itself."""
-    wrapper = _WRAPPER.fullmatch(agent)
-    return wrapper[1] if wrapper else agent
+def nesting_agent(agent: str) -> str:
+    """Return the agent for which this one holds a nested chat, which is usually itself."""
+    match = _WRAPPER.fullmatch(agent)
+    return match[1] if match else agent

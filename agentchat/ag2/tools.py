@@ -1,4 +1,4 @@
-"""What stands between an agent and its tools: a person's yes, the journal, and the way out of a tool that waits."""
+"""Wraps the tools of agents: asks for a person's yes, replays results, and lets a stop leave a tool behind."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Tool = Callable[..., Any]
 
 
 class Turn(Protocol):
-    """What a tool needs of the turn that it runs in."""
+    """The running turn, as tools need it."""
 
     journal: Journal
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        """Wait for a person's decision."""
+        """Ask whether the tool may run, and wait for the answer."""
 
 
 class Denied(Exception):
-    """A person said no; AG2 makes it the tool's result."""
+    """Raised when a person says no. AG2 makes it the tool's result."""
 
 
-def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
-    """The tool as agents may call it. `approve` is that setting, `turn` the turn that runs now."""
+def wrap_tool(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
+    """Return the tool as agents may call it. `approve` is that setting; `turn` returns the running turn, if any."""
     is_to_ask = needs_yes(tool, approve)
     stoppable = _stoppable(tool)
 
@@ -57,7 +57,7 @@ def guarded(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]
 
 
 def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
-    """What the call returns or raises, from the journal if it is there. One that broke off is made again."""
+    """Return or raise the result of the call, from the journal if it is there. A call that broke off is repeated."""
     if journal.next_is("tool"):
         entry = journal.replay("tool", name) or {}
         if "error" in entry:
@@ -79,7 +79,7 @@ def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
 
 
 def _as_kept(result: Any) -> dict[str, Any] | None:
-    """What a tool returned, in such a way that it can be kept as JSON and returned again; None when it cannot."""
+    """Return a tool's result as JSON values from which `_as_returned` restores it; None if that is impossible."""
     if isinstance(result, ReplyResult):
         taker = getattr(result.target, "agent_name", None)
         is_plain = result.context_variables is None and (result.target is None or taker is not None)
@@ -97,7 +97,7 @@ def _as_returned(kept: Mapping[str, Any]) -> Any:
 
 
 def _stoppable(tool: Tool) -> Tool:
-    """The tool in a thread of its own, or on the tools' event loop, so that stopping the turn need not wait for it."""
+    """Return the tool running in a thread of its own, so that stopping the turn need not wait for it."""
     is_async = inspect.iscoroutinefunction(tool)
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +108,7 @@ def _stoppable(tool: Tool) -> Tool:
             return cancellation.call(call, f"tool-{tool.__name__}")
         except (Stopped, Exception):
             raise
-        except BaseException as error:  # SystemExit, CancelledError: AG2 makes a result of Exceptions only
+        except BaseException as error:  # SystemExit, CancelledError: AG2 only handles Exceptions
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     return run

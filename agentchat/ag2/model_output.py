@@ -1,0 +1,189 @@
+"""What models write during a turn: text and reasoning as they stream, the number of calls, and what they cost."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from agentchat.ag2.turn_output import TurnOutput
+from agentchat.ag2.usage import Usage
+from agentchat.cancellation import StopToken
+from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import clean
+from agentchat.replay import Journal
+
+MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself would go on to 100
+
+# AG2's word for "the chat is over", which people need not see: at the end of a text, or what may become it.
+TERMINATE = re.compile(r"(?<!\w)TERMINATE[\s.]*$")
+_MAYBE_TERMINATE = re.compile(r"(?<!\w)(?:T|TE|TER|TERM|TERMI|TERMIN|TERMINA|TERMINAT|TERMINATE[\s.]*)$")
+
+
+class StreamingMessage:
+    """An answer that a model is writing, as it is shown: without a trailing TERMINATE."""
+
+    def __init__(self, sender: str, about: Mapping[str, str]) -> None:
+        """`about` is added to its frames and its event."""
+        self.id = uuid4().hex
+        self.sender = sender
+        self.about = about
+        self.has_streamed = False  # text came from our own transport, so AG2's StreamEvents repeat it
+        self._shown: list[str] = []
+        self._withheld = ""  # may turn out to be a TERMINATE
+
+    def add(self, text: str) -> str:
+        """Return what can be shown now."""
+        text = self._withheld + text
+        maybe = _MAYBE_TERMINATE.search(text)
+        cut = maybe.start() if maybe else len(text)
+        visible, self._withheld = text[:cut], text[cut:]
+        self._shown.append(visible)
+        return visible
+
+    def reset(self) -> None:
+        self._shown.clear()
+        self._withheld = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self._shown)
+
+
+class StreamingReasoning:
+    """What a model thinks before an answer."""
+
+    def __init__(self, sender: str, about: Mapping[str, str]) -> None:
+        self.id = uuid4().hex
+        self.sender = sender
+        self.about = about
+        self.texts: list[str] = []
+
+
+class ModelOutput:
+    """What the models of one turn write. Their transport reports to it (transport.ModelCalls)."""
+
+    def __init__(
+        self,
+        turn: TurnOutput,
+        token: StopToken,
+        journal: Journal,
+        usage: Usage,
+        append: Callable[[str, Mapping[str, Any]], None],
+        payer: Callable[[], str],
+    ) -> None:
+        """`append` puts an event into the log; `payer` names the agent that pays for calls that are no agent's own."""
+        self.message: StreamingMessage | None = None  # being written
+        self.written: StreamingMessage | None = None  # complete, its event still to come
+        self._reasoning: StreamingReasoning | None = None  # of the message, not yet in the log
+        self._turn = turn
+        self._token = token
+        self._journal = journal
+        self._usage = usage
+        self._append = append
+        self._payer = payer
+        self._calls_left = MAX_MODEL_CALLS
+        self._has_open_call = False
+        self._answers: dict[int, httpx.SyncByteStream] = {}  # the newest of each thread that reads one
+        self._call_start = 0  # the journal's position when the model was called
+
+    @property
+    def is_calling(self) -> bool:
+        return self._has_open_call or self.message is not None
+
+    # Called by the transport
+
+    def begin_call(self) -> None:
+        """Count the call. Raises ChatError if there were too many in this turn."""
+        self._token.check()
+        self._close_answer(threading.get_ident())
+        if self._calls_left == 0:
+            raise ChatError("model_calls", limit=MAX_MODEL_CALLS)
+        self._calls_left -= 1
+        self._has_open_call = True
+        if self.message is not None and self.message.text:  # another entry of the list takes over
+            self.message.reset()
+            self._turn.restart(self.message.id)
+        if self._reasoning is not None:
+            self._turn.restart(self._reasoning.id)
+            self._reasoning = None
+
+    def answer_opened(self, stream: httpx.SyncByteStream) -> None:
+        self._answers[threading.get_ident()] = stream
+
+    def on_text(self, text: str, is_reasoning: bool) -> None:
+        """Show a piece of text. Outside an agent's own call (the choice of a speaker) nobody sees it."""
+        self._token.check()
+        if self.message is None:
+            return
+        if is_reasoning:
+            self._stream_reasoning(self.message, text)
+        else:
+            self.message.has_streamed = True
+            self._stream(self.message, text)
+
+    def on_reasoning(self, text: str) -> None:
+        """Show the reasoning of an answer that came in one piece."""
+        if self.message is not None and self._reasoning is None and text:
+            self._stream_reasoning(self.message, text)
+
+    def on_usage(self, usage: Mapping[str, Any]) -> None:
+        """Add what a call has cost, now that it has an answer."""
+        self._has_open_call = False
+        self._usage.add(self.message.sender if self.message is not None else self._payer(), usage)
+
+    # Called by the turn
+
+    def begin_message(self, sender: str, about: Mapping[str, str]) -> None:
+        """Attribute what is written from now on to this agent. `about` is added to its frames and its event."""
+        self.message = StreamingMessage(sender, about)
+        self._call_start = self._journal.position
+
+    def end_message(self) -> None:
+        self.message, self.written = None, self.message
+        self._append_reasoning()
+        if self._journal.position == self._call_start:  # a client that is not ours (Anthropic, Gemini): not recorded
+            self._journal.is_complete = False
+
+    def add_stream_event(self, text: str) -> None:
+        """Show text that came through AG2: from clients of other protocols, since ours has shown it already."""
+        if self.message is not None and not self.message.has_streamed:
+            self._stream(self.message, text)
+
+    def break_off(self) -> StreamingMessage | None:
+        """Log the reasoning so far. Return the message that was being written, if any of it was shown."""
+        self._append_reasoning(partial=True)
+        message = self.message or self.written
+        return message if message is not None and message.text else None
+
+    def close(self) -> None:
+        """Close the answers that the turn's calls may have left open."""
+        for thread in list(self._answers):
+            self._close_answer(thread)
+
+    def _close_answer(self, thread: int) -> None:
+        if answer := self._answers.pop(thread, None):
+            answer.close()
+
+    def _stream(self, message: StreamingMessage, text: str) -> None:
+        visible = message.add(clean(text))
+        if visible:
+            self._turn.stream(message.id, message.sender, visible, message.about)
+
+    def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
+        if self._reasoning is None:
+            self._reasoning = StreamingReasoning(message.sender, message.about)
+        reasoning, text = self._reasoning, clean(text)
+        reasoning.texts.append(text)
+        self._turn.stream(reasoning.id, reasoning.sender, text, {"kind": "reasoning", **reasoning.about})
+
+    def _append_reasoning(self, **flags: bool) -> None:
+        reasoning, self._reasoning = self._reasoning, None
+        text = "".join(reasoning.texts) if reasoning is not None else ""
+        if reasoning is not None and text.strip():
+            content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": text}
+            self._append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})
