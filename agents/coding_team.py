@@ -1,4 +1,4 @@
-"""Plans and writes code: a Planner and a Coder work on your project together, and you see all that they do."""
+"""Plans and writes code: a Planner and a Coder work on your project together, and you see everything they do."""
 
 from typing import Any
 
@@ -29,19 +29,19 @@ are yours to answer; end with TERMINATE then, too."""
 CODER = """You are the Coder of a team of two. Do what the Planner says, with your tools: read a file before you change
 it, and write whole files. Then say in a sentence what you did; do not repeat the code. Language: {language}."""
 
-STEPS = 32  # messages and tool results in one turn; then the Planner has the last word
-LAST_LOOKS = 4  # more of them, if the Planner looks at files before its last word
-LONGEST = 30_000  # characters of a file that a model gets to see
+MAX_STEPS = 32  # messages and tool results in one turn; then the Planner has the last word
+MAX_LAST_STEPS = 4  # more of them, for the Planner to look at files first
+MAX_CHARS = 30_000  # of a file that a model sees
 
 
 def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, GroupChatManager]:
-    project = chat.files.folder("project")  # the team sees this part of the workspace only
+    project = chat.files.folder("project")  # the team sees only this part of the workspace
 
     def list_files() -> str:
         return "\n".join(f"{file.path} ({file.size} bytes)" for file in project.list()) or "The project has no files."
 
     def read_file(path: str) -> str:
-        return project.read(path, most=LONGEST)
+        return project.read(path, most=MAX_CHARS)
 
     def search_files(words: str) -> str:
         found = project.search(words)
@@ -81,32 +81,32 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, GroupChatM
             caller.register_for_llm(description=description)(tool)
 
     def next_speaker(last: Agent, group: GroupChat) -> Agent | None:
-        """Planner, Coder, Planner … whatever the models say. None: the turn is over."""
-        turn = _since(user, group.messages)  # the person's message, and all that followed
+        """Alternate between Planner and Coder, whatever the models say. Returns None when the turn is over."""
+        turn = _since(user, group.messages)  # the person's message and all that followed
         if turn[-1].get("tool_calls"):
-            return user  # who runs the tools
-        if len(turn) > STEPS:
-            return None if last is planner or len(turn) > STEPS + LAST_LOOKS else planner
+            return user  # runs the tools
+        if len(turn) > MAX_STEPS:
+            return None if last is planner or len(turn) > MAX_STEPS + MAX_LAST_STEPS else planner
         if turn[-1]["role"] == "tool":
-            return group.agent_by_name(turn[-2]["name"])  # who called them
+            return group.agent_by_name(turn[-2]["name"])  # called them
         if last is planner:
             return None if "TERMINATE" in (turn[-1]["content"] or "") else coder
         if last is coder and not _tools(_since(planner, turn)) & {"write_file", "run_code"}:
-            return None  # nothing was left to do
+            return None  # there was nothing to do
         return planner
 
-    # AG2 must not be the one who ends the turn, since it does so in the middle of a call: next_speaker is earlier.
-    rounds = 2 * (STEPS + LAST_LOOKS)
+    # next_speaker ends the turn before AG2 does, which might do so between a call and its result.
+    rounds = 2 * (MAX_STEPS + MAX_LAST_STEPS)
     group = GroupChat([user, planner, coder], [], max_round=rounds, speaker_selection_method=next_speaker)
     return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
 
 
 def _since(speaker: Agent, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last words of the speaker, and what followed."""
+    """Return the speaker's last message and everything after it."""
     said = [m["name"] == speaker.name and m["role"] != "tool" and not m.get("tool_calls") for m in messages]
     return messages[-1 - said[::-1].index(True) :]
 
 
 def _tools(messages: list[dict[str, Any]]) -> set[str]:
-    """The names of the tools that were called."""
+    """Return the names of the tools that were called."""
     return {call["function"]["name"] for message in messages for call in message.get("tool_calls") or ()}

@@ -13,7 +13,7 @@ from agentchat.teams import manager_of
 
 SUGGESTIONS = ["What is the weather in Oslo?", "I want to go to Lisbon by train", "I would like to talk to a human"]
 
-HOUSE = """The person is served by three of you: `concierge` (welcomes, remembers), `weather` (forecasts), `travel`
+TEAM = """The person is served by three of you: `concierge` (welcomes, remembers), `weather` (forecasts), `travel`
 (books and cancels trains). Call hand_over when another one is right for what they want now, and hand_to_human when they
 ask for a human, are upset, or none of you can help; never twice for the same wish. Answer in one or two sentences.
 What you know of the person: {known}"""
@@ -42,7 +42,7 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
     def member(name: str, role: str, *tools: object) -> ConversableAgent:
         def prompt(agent: ConversableAgent, messages: list[dict[str, object]]) -> str:
             known = "; ".join(f"{key}: {value}" for key, value in chat.recall().items())
-            return f"{role}\n\n{HOUSE.format(known=known or 'nothing')}"
+            return f"{role}\n\n{TEAM.format(known=known or 'nothing')}"
 
         return ConversableAgent(
             name,

@@ -17,17 +17,17 @@ Read a document before you revise it, and keep what you were not asked to change
 what it is. Then say in a sentence or two what you did, without repeating the text.
 Format: {format}. Style: {style}."""
 
-LONGEST = 50_000  # characters of a document that a model gets to see
+MAX_CHARS = 50_000  # of a document that a model sees
 
 
 def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, ConversableAgent]:
-    files = chat.files  # keeps to the workspace: any other path is refused, and the model is told why
+    files = chat.files  # refuses paths outside the workspace, and tells the model why
 
     def list_documents() -> str:
         return "\n".join(f"{file.path} ({file.size} bytes)" for file in files.list()) or "There are no documents yet."
 
     def read_document(path: str) -> str:
-        return files.read(path, most=LONGEST)
+        return files.read(path, most=MAX_CHARS)
 
     def compare_document(path: str, content: str) -> str:
         return files.diff(path, content) or "Nothing would change."
@@ -36,7 +36,7 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         return f"{path} was {files.write(path, content)}."
 
     def instructions(agent: ConversableAgent, messages: list[dict[str, Any]]) -> str:
-        """Made anew for each answer: what a program sends along with a message counts for that message."""
+        """Called before each answer, since a program may send another context with each message."""
         wanted = {"format": "markdown", "style": "plain and clear", **chat.context}
         return PROMPT.format(format=wanted["format"], style=wanted["style"])
 
@@ -54,7 +54,7 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
         (write_document, "Write a new document, or revise one: content is all of its new text."),
     ):
         register_function(tool, caller=agent, executor=user, description=description)
-    for extra in chat.tools():  # of MCP servers, where there are any
+    for extra in chat.tools():  # of MCP servers, if any are configured
         extra.register_for_llm(agent)
         extra.register_for_execution(user)
     return user, agent

@@ -48,7 +48,7 @@ def build(llm_config: LLMConfig, chat: Chat) -> tuple[UserProxyAgent, Conversabl
 
 
 def _count(asked: Any) -> tuple[int, str]:
-    """How many passages to look for, and what to say when that is not what was asked for."""
+    """Return how many passages to look for, and a note if that is not what was asked for."""
     if asked is None:
         return MATCH_COUNT, ""
     try:
@@ -56,5 +56,5 @@ def _count(asked: Any) -> tuple[int, str]:
     except ValueError:
         number = 0
     count = int(min(number, MOST_PASSAGES)) if number >= 1 else MATCH_COUNT
-    problem = f"match_count {reprlib.repr(asked)} is no whole number from 1 to {MOST_PASSAGES}, so {count} was used."
+    problem = f"match_count {reprlib.repr(asked)} is not a whole number from 1 to {MOST_PASSAGES}, so {count} was used."
     return count, "" if count == number else problem

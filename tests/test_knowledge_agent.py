@@ -91,10 +91,10 @@ def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServ
     """With what was used instead, whoever sent it."""
     for odd, shown, count in [*ODD, (1000, "1000", 50)]:
         said = searched(server, model, {"query": "kettle"}, {"match_count": odd})
-        assert f"match_count {shown} is no whole number from 1 to 50, so {count} was used." in said
+        assert f"match_count {shown} is not a whole number from 1 to 50, so {count} was used." in said
         assert said.count("litres") == min(count, 8)
     said = searched(server, model, {"query": "kettle", "match_count": 0}, {"match_count": 3})
-    assert "match_count 0 is no whole number from 1 to 50, so 5 was used." in said
+    assert "match_count 0 is not a whole number from 1 to 50, so 5 was used." in said
     assert said.count("litres") == 5
 
 

@@ -1,0 +1,1 @@
+"""AG2's agents: found in files, built, run for one turn at a time, remembered."""
