@@ -56,7 +56,7 @@ class RunningTurn(Protocol):
 
 
 class Notes(Protocol):
-    """What is remembered about people, by their ids."""
+    """The notes about people, by their ids."""
 
     def note(self, user: str, key: str, value: str) -> None:
         """Keep a value, replacing the one under that key."""
@@ -87,7 +87,7 @@ class Author:
 
 @dataclass(frozen=True)
 class AgentServices:
-    """What a server offers to all its agents."""
+    """The parts of a server that all its agents share."""
 
     folder: Path = Path("data")
     """The data folder, in which conversations have theirs."""

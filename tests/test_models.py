@@ -1,4 +1,4 @@
-"""Reaching a model: what AG2 is given, and what goes over the wire."""
+"""Reaching a model: what AG2 is given, and what is sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.model_server import ModelServer, Reply
 
 
 def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
-    """For every agent, however many tools were registered with it; all share one connection pool."""
+    """All agents share one connection pool, however many tools were registered with them."""
     _, agent = server.catalogue.build("weather", Chat("s"))
     _, other = server.catalogue.build("weather", Chat("t"))
 
@@ -43,7 +43,7 @@ def test_the_shared_client_is_never_copied() -> None:
 
 
 def test_what_the_model_is_sent(client: ChatClient, model: ModelServer) -> None:
-    """The whole message list and all tools, though the openai package saw only the first of each."""
+    """The server gets all messages and tools, though the openai package saw only the first of each."""
     model.script(Reply("one"), Reply("two"))
     client.ask("first")
     client.ask("second")
@@ -69,7 +69,7 @@ def tls_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Model
 
 
 def test_over_tls(serve: Serve, tls_model: ModelServer) -> None:
-    """Tokens as they come, a long answer in full, a stop at once, and one connection for all that is not stopped."""
+    """Tokens come one by one, long answers in full; a stop works at once, and one connection serves all other calls."""
     server = serve(model=tls_model)
     gate = threading.Event()
     long = "many words " * 20_000  # far more than a TLS record or a socket's buffer
@@ -91,7 +91,7 @@ def test_over_tls(serve: Serve, tls_model: ModelServer) -> None:
 
 
 def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is not trusted."""
+    """The call fails and nothing is sent."""
     monkeypatch.delenv("SSL_CERT_FILE")
     server = serve(model=tls_model, max_retries=0)
     with ChatClient(server.websocket) as client:
@@ -100,7 +100,7 @@ def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monke
 
 
 def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:
-    """And retries are left to our transport, where a stop can end the wait."""
+    """Retries are left to our transport, where a stop can end the wait."""
     loaded = config.load(config_list(model), Path("."), timeout=1)
     silent = config.load(config_list(model, stream=False), Path("."), timeout=1)
 
@@ -112,5 +112,5 @@ def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:
 
 
 def test_a_server_is_named_without_its_credentials() -> None:
-    """In errors that people see."""
+    """People see the name in errors."""
     assert server_name("https://user:secret@example.com:8443/v1") == "example.com:8443"

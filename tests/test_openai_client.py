@@ -1,4 +1,4 @@
-"""AG2's client as models are called with it, and what of AG2 is changed for it."""
+"""The one place that changes AG2, and that nothing else does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print([key for key in changed if not key[-1].startswith("__pydantic")])  # pydan
 
 
 def test_importing_agentchat_changes_nothing_in_ag2_or_openai() -> None:
-    """All changes are made by `install`, when a server starts."""
+    """Only `install` makes changes, when a server starts."""
     run = subprocess.run(
         [sys.executable, "-c", CHANGED_BY_IMPORTS], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -47,7 +47,7 @@ def test_importing_agentchat_changes_nothing_in_ag2_or_openai() -> None:
 
 
 def test_installing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a plain assignment, so a process may start any number of servers."""
+    """A process may start any number of servers."""
     openai_client.install()
     openai_client.install()
 
@@ -56,7 +56,7 @@ def test_installing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_names_of_client_arguments_are_ag2s_own() -> None:
-    """They are only looked up once for each wrapper."""
+    """They are looked up once per wrapper, which must not change them."""
     wrapper = ModelWrapper(model="any", api_key="none", base_url="http://nowhere.invalid")
 
     assert wrapper.openai_kwargs == ModelWrapper.__base__.openai_kwargs.fget(wrapper)

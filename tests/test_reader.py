@@ -17,7 +17,7 @@ from tests.test_stream_parser import ANSWER, HEAD, chunked, event
 
 
 class PairStream(httpcore.NetworkStream):
-    """One end of a pair of sockets."""
+    """One end of a socket pair."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
@@ -67,7 +67,7 @@ def http_chunk(part: bytes) -> bytes:
 def test_text_is_shown_while_the_turn_sleeps(
     peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
 ) -> None:
-    """It is woken when something other than text comes."""
+    """The turn's thread is woken when something other than text comes."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD)
@@ -82,7 +82,7 @@ def test_text_is_shown_while_the_turn_sleeps(
 def test_an_answer_that_has_ended_is_not_read_again(
     peer_and_connection: tuple[socket.socket, ModelConnection], reader: Reader, shown: list[str]
 ) -> None:
-    """Or the reader would take the head of the next one, which is the turn's."""
+    """Otherwise the reader would take the head of the next one from the turn's thread."""
     peer, connection = peer_and_connection
     for _ in range(2):
         connection.write(b"request")
@@ -99,7 +99,7 @@ def test_an_answer_that_has_ended_is_not_read_again(
 
 
 def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]) -> None:
-    """Is the end of the data, as for any socket."""
+    """A closed connection is the end of the data, as for any socket."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD + http_chunk(ANSWER[1]))
@@ -113,7 +113,7 @@ def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, ModelC
 def test_a_server_that_goes_silent(
     peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
 ) -> None:
-    """Is waited for as long as the timeout says."""
+    """Silence ends the wait after the timeout."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD)

@@ -1,4 +1,4 @@
-"""Text is taken out of an answer whatever way its bytes are cut."""
+"""The text is taken out of a streamed answer wherever its bytes are cut."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chunked(parts: list[bytes]) -> bytes:
 
 
 def cuts(data: bytes) -> Iterator[list[bytes]]:
-    """The data in two pieces, cut at every place; and byte by byte."""
+    """Yield the data in two pieces, cut at every place, and byte by byte."""
     for place in range(1, len(data)):
         yield [data[:place], data[place:]]
     yield [data[place : place + 1] for place in range(len(data))]
@@ -46,7 +46,7 @@ def events_of(body: bytes) -> list[Any]:
 
 
 def assert_one_piece(body: bytes) -> None:
-    """What passes on has the text in one piece, and everything else as it was."""
+    """Check that the text is in one piece and everything else unchanged."""
     with_call, finish, usage, done = events_of(body)
     assert with_call["choices"][0]["delta"]["content"] == "It is sunny ☀"
     assert with_call["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "f"
@@ -56,13 +56,13 @@ def assert_one_piece(body: bytes) -> None:
 
 
 def collect(shown: list[str]) -> OnText:
-    """Keeps what is shown."""
+    """Return a callback that appends to `shown`."""
     return lambda text, is_reasoning: shown.append(f"({text})" if is_reasoning else text)
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) -> None:
-    """Wherever the stream is cut, in the middle of a character or a line end."""
+    """The stream may be cut in the middle of a character or a line end."""
     for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
         shown: list[str] = []
         parser = EventStreamParser(collect(shown))
@@ -74,7 +74,7 @@ def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) ->
 
 
 def test_a_whole_response() -> None:
-    """Head, chunks and end, cut anywhere; what passes on is a whole response again."""
+    """Head, chunks and end may be cut anywhere; the output is a complete response again."""
     for pieces in cuts(HEAD + chunked(ANSWER)):
         shown: list[str] = []
         parser = ResponseParser(collect(shown))
@@ -88,7 +88,7 @@ def test_a_whole_response() -> None:
 
 
 def test_text_alone_passes_on_at_the_end() -> None:
-    """Nothing in between: the layers above sleep until there is something for them to do."""
+    """The layers above sleep until there is something for them to do."""
     parser = ResponseParser(lambda text, is_reasoning: None)
     assert parser.feed(HEAD) == HEAD
     for part in ANSWER[:3]:
@@ -107,7 +107,7 @@ def test_text_alone_passes_on_at_the_end() -> None:
     ],
 )
 def test_other_responses_pass_untouched(response: bytes) -> None:
-    """Byte for byte, however they are cut."""
+    """They pass byte for byte, however they are cut."""
     for pieces in cuts(response):
         parser = ResponseParser(lambda text, is_reasoning: None)
 
@@ -128,7 +128,7 @@ def test_other_responses_pass_untouched(response: bytes) -> None:
     ],
 )
 def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
-    """In their place, behind the text that came before them."""
+    """They keep their place, after the text that came before them."""
     shown: list[str] = []
     parser = EventStreamParser(collect(shown))
     output = parser.feed(ANSWER[1] + event + b"\n\n")
@@ -139,7 +139,7 @@ def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
 
 
 def test_chunks_with_extensions_and_trailers() -> None:
-    """All that RFC 9112 allows."""
+    """RFC 9112 allows both."""
     body = ChunkedDecoder()
 
     assert body.feed(b"5;name=value\r\nhello\r\n1\r\n!\r\n0\r\ntrailer: x\r\n\r\nmore") == b"hello!"
@@ -147,25 +147,25 @@ def test_chunks_with_extensions_and_trailers() -> None:
 
 
 def test_what_is_not_chunked_is_an_error() -> None:
-    """Rather than a wrong answer."""
+    """An error is better than a wrong answer."""
     with pytest.raises(ValueError, match="invalid literal"):
         ChunkedDecoder().feed(b"hello\r\n")
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_thoughts_are_shown_as_such(name: str) -> None:
-    """And do not become part of the answer."""
+def test_reasoning_is_reported_as_such(name: str) -> None:
+    """Reasoning does not become part of the answer."""
     shown: list[str] = []
     parser = EventStreamParser(collect(shown))
-    thought = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
-    body = parser.feed(b"data: " + thought + b"\n\n" + ANSWER[1]) + parser.flush()
+    reasoning = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
+    body = parser.feed(b"data: " + reasoning + b"\n\n" + ANSWER[1]) + parser.flush()
 
     assert shown == ["(Hm.)", "It is "]
     assert b"It is" in body
 
 
 def test_pictures_become_markdown() -> None:
-    """Whether they stand among the parts of the text or beside it."""
+    """Servers put pictures among the parts of the text or beside it."""
     url = {"image_url": {"url": "data:image/png;base64,AA=="}}
     parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", **url}]
     shown: list[str] = []

@@ -49,7 +49,7 @@ _LAST = 1_000_000  # a position behind all of AG2's own reply functions; registe
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended. `history` is what the agents keep of it."""
+    """The end of a turn. `history` is what the agents keep of it."""
 
     status: str
     summary: str

@@ -1,4 +1,4 @@
-"""What a pair of agents keeps of a conversation: AG2's message lists, filled, closed and stored turn by turn."""
+"""The message lists in which agents keep a conversation: filled, closed and stored turn by turn."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class History:
 
     @property
     def context_variables(self) -> dict[str, Any]:
-        """What a team knows beside its messages."""
+        """The variables that a team shares beside its messages."""
         return self._agent.context_variables.to_dict()  # type: ignore[no-any-return]
 
     @property
@@ -125,7 +125,7 @@ class History:
 
 
 class TurnHistory:
-    """What a history has gained since its turn began, as JSON text to be stored with the turn."""
+    """The part of a history that belongs to one turn, as JSON text to be stored with it."""
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -1,4 +1,4 @@
-"""What models write during a turn: text and reasoning as they stream, the number of calls, and what they cost."""
+"""The output of a turn's models: text and reasoning as they stream, the number of calls, and their cost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class StreamingMessage:
 
 
 class StreamingReasoning:
-    """What a model thinks before an answer."""
+    """The reasoning that precedes one answer."""
 
     def __init__(self, sender: str, about: Mapping[str, str]) -> None:
         self.id = uuid4().hex
@@ -65,7 +65,7 @@ class StreamingReasoning:
 
 
 class ModelOutput:
-    """What the models of one turn write. Their transport reports to it (transport.ModelCalls)."""
+    """The output of one turn's models. Their transport reports to it (transport.ModelCalls)."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a conversation needs of its session while a turn runs."""
+"""The protocol through which a running turn writes to its session and asks people."""
 
 from __future__ import annotations
 
