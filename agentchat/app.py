@@ -29,7 +29,7 @@ from agentchat.net.origins import Origins
 from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
-from agentchat.sessions.services import Policy, Services
+from agentchat.sessions.services import Services, SessionRules
 from agentchat.sessions.user_notes import Notes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
@@ -129,9 +129,9 @@ def _services(
     def clear(session_id: str) -> None:
         chat.clear(chosen.data_dir, session_id)
 
-    policy = Policy(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
+    rules = SessionRules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(store, new_conversation, new_chat, chosen_models.redact, clear, model, policy)
+    return Services(store, new_conversation, new_chat, chosen_models.redact, clear, model, rules)
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

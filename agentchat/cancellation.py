@@ -1,4 +1,4 @@
-"""Stopping a turn: one token, at which every wait of the turn looks.
+"""Stopping a turn: one token, which interrupts every wait of the turn.
 
 `Stopped` is a BaseException on purpose: AG2 turns an Exception raised inside a tool into the tool's result and goes on,
 and the openai package retries after one.
@@ -18,9 +18,10 @@ T = TypeVar("T")
 
 
 class Stopped(BaseException):
-    """The turn must end. `reason` is the status it ends with: stopped, interrupted, or failed with an `error`."""
+    """The turn must end."""
 
     def __init__(self, reason: str, error: ChatError | None = None) -> None:
+        """`reason` is the status with which it ends: stopped, interrupted, suspended, or failed with an `error`."""
         self.reason = reason
         self.error = error
         super().__init__(reason)
@@ -30,12 +31,12 @@ class StopToken:
     """Stops one turn, from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # guards what follows
         self._reason: str | None = None
         self._interrupts: dict[int, Callable[[], None]] = {}
 
     def stop(self, reason: str) -> None:
-        """Interrupt whatever waits under this token. Only the first call counts."""
+        """Interrupt everything that waits under this token. Only the first call counts."""
         with self._lock:
             if self._reason is not None:
                 return
@@ -45,15 +46,15 @@ class StopToken:
             interrupt()
 
     def check(self) -> None:
-        """Raises Stopped once the turn is stopped."""
+        """Raise Stopped if the turn was stopped."""
         if self._reason is not None:
             raise Stopped(self._reason)
 
     @contextlib.contextmanager
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Around a blocking call that `interrupt`, called from another thread, makes return at once.
+        """Make a blocking call interruptible; `interrupt`, called from another thread, makes it return at once.
 
-        Raises Stopped, whatever the call returned or raised, when the turn was stopped meanwhile.
+        Raises Stopped if the turn is stopped before or meanwhile, whatever the call returned or raised.
         """
         key = id(interrupt)
         with self._lock:
@@ -67,23 +68,23 @@ class StopToken:
             self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than the turn lasts."""
+        """Wait, and raise Stopped if the turn is stopped meanwhile."""
         woken = threading.Event()
         with self.interruptible(woken.set):
             woken.wait(seconds)
 
 
-# The token of the turn that this thread (or task) works for; outside a turn one that nobody ever stops.
+# The token of the turn that this thread (or task) works for; outside a turn, one that nobody stops.
 current: contextvars.ContextVar[StopToken] = contextvars.ContextVar("stop_token", default=StopToken())  # noqa: B039
 
 
 class _Call(Generic[T]):
-    """One call in a thread of its own, which may be left alone when the turn is stopped."""
+    """A call in a thread of its own, which is abandoned if the turn is stopped."""
 
     def __init__(self, function: Callable[[], T], dispose: Callable[[T], None] | None) -> None:
         self._function = function
         self._dispose = dispose
-        self._lock = threading.Lock()  # guards the moment at which the call ends or is given up
+        self._lock = threading.Lock()  # guards `_ended` and `_abandoned`
         self._ended = False
         self._abandoned = False
         self._result: T
@@ -91,6 +92,7 @@ class _Call(Generic[T]):
         self.woken = threading.Event()
 
     def run(self) -> None:
+        """Make the call, in its thread."""
         try:
             self._result = self._function()
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
@@ -101,24 +103,27 @@ class _Call(Generic[T]):
         self.woken.set()
 
     def abandon(self) -> None:
+        """Leave the call to itself, and dispose of its result."""
         with self._lock:
             self._abandoned = True
             self._dispose_if_abandoned()
 
     def outcome(self) -> T:
+        """Return the result of the call, or raise its exception."""
         if self._error is not None:
             raise self._error
         return self._result
 
     def _dispose_if_abandoned(self) -> None:
+        assert self._lock.locked()
         if self._ended and self._abandoned and self._error is None and self._dispose:
             self._dispose(self._result)
 
 
 def call(function: Callable[[], T], name: str, dispose: Callable[[T], None] | None = None) -> T:
-    """`function()`, in a thread of its own so that a stop need not wait for it.
+    """Return `function()`, called in a thread of its own so that a stop needn't wait for it.
 
-    A call left behind runs on; `dispose` gets what it returns. Raises Stopped, or what the function raises.
+    An abandoned call runs on, and `dispose` gets its result. Raises Stopped, and whatever the function raises.
     """
     pending = _Call(function, dispose)
     context = contextvars.copy_context()

@@ -1,7 +1,7 @@
-"""What a turn was told by the world outside: models, tools, people. With it the turn can be run again.
+"""The journal of a turn: the answers it got from models, tools and people, with which it can be run again.
 
-A turn that waits for a person's answer may outlive the server. Its agents do not: they are built anew and run again,
-and what they ask of the outside is answered from the journal until they stand at the open question.
+A turn that waits for a person's answer can outlive the server. Its agents don't: they are rebuilt and run again, and
+everything they ask for is answered from the journal until they are back at the open question.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """The answers that a turn got, in order; those that are given are replayed first."""
+    """The answers that a turn got, in order."""
 
     def __init__(self, entries: list[Entry] | None = None) -> None:
+        """Replay `entries` first."""
         self._entries = list(entries or ())
         self.position = 0
-        self.is_complete = True  # false once the turn was told something that cannot be written down
+        self.is_complete = True  # false once the turn got an answer that cannot be recorded
 
     @property
     def is_replaying(self) -> bool:
-        """The turn is still on its way to the place where it was."""
+        """True until the turn is back where it was."""
         return self.position < len(self._entries)
 
     def replay(self, kind: str, what: str) -> Entry | None:
-        """The entry that answers this, or None from where the journal ends.
+        """Return the entry that answers this, or None once the journal has ended.
 
-        Raises Stopped when the turn asks for something else than it did before.
+        Raises Stopped if the turn asks for something else than it did before.
         """
         if not self.is_replaying:
             return None
@@ -41,16 +42,16 @@ class Journal:
         return self._entries[self.position - 1]
 
     def next_is(self, kind: str) -> bool:
-        """The next entry to be replayed is of that kind."""
+        """Return True if the next entry to be replayed is of that kind."""
         return self.is_replaying and self._entries[self.position]["kind"] == kind
 
     def check_end(self) -> None:
-        """Raises Stopped when the turn ended before it was back where it was."""
+        """Raise Stopped if the turn ended before it was back where it was."""
         if self.is_replaying:
             raise _lost()
 
     def record(self, kind: str, what: str, since: int | None = None, **answer: Any) -> Entry:
-        """Add an entry, in place of all `since` that position. A callable is called when the journal is written."""
+        """Add an entry, in place of all from position `since` on. Callables in it are called when it is written."""
         if since is not None:
             del self._entries[since:]
         entry = {"kind": kind, "what": what, **answer}
@@ -59,7 +60,7 @@ class Journal:
         return entry
 
     def entries(self) -> list[Entry] | None:
-        """All of it as JSON values; None when the turn cannot be run again from it."""
+        """Return all entries as JSON values, or None if the turn cannot be run again from them."""
         if not self.is_complete:
             return None
         return [{name: value() if callable(value) else value for name, value in e.items()} for e in self._entries]

@@ -11,7 +11,7 @@ from agentchat.protocol.errors import DuplicateMessage
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
-MILESTONES = frozenset({"user_message", "turn_started", "turn_completed"})
+TURN_BOUNDS = frozenset({"user_message", "turn_started", "turn_completed"})
 
 
 @dataclass
@@ -25,7 +25,7 @@ class _Log:
 
     @property
     def now(self) -> SessionRecord:
-        last_turn = max((*self.histories, *(e.turn for e in self.events if e.type in MILESTONES)), default=0)
+        last_turn = max((*self.histories, *(e.turn for e in self.events if e.type in TURN_BOUNDS)), default=0)
         held = next((h for d in reversed(self.drafts) if (h := d.held) is not None), "")
         updated = self.events[-1].ts if self.events else self.record.created
         first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
@@ -73,8 +73,8 @@ class MemoryStore:
             log.drafts += drafts
             log.keys |= {d.key: e for d, e in zip(drafts, events, strict=True) if d.key is not None}
             for draft, event in zip(drafts, events, strict=True):
-                if draft.words is not None:
-                    log.words[event.seq] = draft.words
+                if draft.searchable is not None:
+                    log.words[event.seq] = draft.searchable
                 if draft.title is not None:
                     log.words[0] = draft.title
             if history is not None:
@@ -110,9 +110,9 @@ class MemoryStore:
         with self._lock:
             return self._logs[session_id].unanswered
 
-    def milestones(self, session_id: str, turn: int) -> list[Event]:
+    def turn_bounds(self, session_id: str, turn: int) -> list[Event]:
         with self._lock:
-            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in MILESTONES]
+            return [e for e in self._logs[session_id].events if e.turn == turn and e.type in TURN_BOUNDS]
 
     def keyed(self, session_id: str, key: str) -> Event | None:
         with self._lock:

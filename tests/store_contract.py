@@ -9,7 +9,7 @@ import pytest
 
 from agentchat.protocol.errors import DuplicateMessage
 from agentchat.protocol.events import Draft
-from agentchat.store import MARKS, SessionRecord, Store
+from agentchat.store import INDEXED, SessionRecord, Store
 
 CREATED = "2026-11-21T05:09:42.304Z"
 
@@ -165,7 +165,7 @@ class StoreContract:
         store.append("s", [draft("rewind"), draft(), draft("input_request"), draft(), draft("rewind")])
 
         assert [(e.seq, e.type) for e in store.read_types("s", {"rewind"})] == [(1, "rewind"), (5, "rewind")]
-        assert [e.seq for e in store.read_types("s", MARKS)] == [1, 3, 5]
+        assert [e.seq for e in store.read_types("s", INDEXED)] == [1, 3, 5]
         assert store.read_types("s", {"text"})[0].seq == 2
 
     def test_milestones_of_a_turn(self, store: Store) -> None:
@@ -173,9 +173,9 @@ class StoreContract:
         store.append("s", [said("on", turn=2), said("one", turn=2), draft("turn_started", turn=1), draft(turn=2)])
         store.append("s", [draft("turn_started", turn=2), draft("turn_completed", turn=2)])
 
-        types = [event.type for event in store.milestones("s", 2)]
+        types = [event.type for event in store.turn_bounds("s", 2)]
         assert types == ["user_message", "user_message", "turn_started", "turn_completed"]
-        assert store.milestones("s", 3) == []
+        assert store.turn_bounds("s", 3) == []
 
     def test_the_event_of_a_key(self, store: Store) -> None:
         """Of this session only."""

@@ -8,7 +8,7 @@ import re
 from agentchat import settings
 from agentchat.protocol import session_events
 from agentchat.protocol.errors import ERRORS
-from agentchat.ws import server as websocket
+from agentchat.ws.commands import COMMANDS
 from tests.processes import ROOT
 
 
@@ -43,7 +43,7 @@ def test_every_folder_is_in_the_architecture() -> None:
 def test_every_command_is_documented() -> None:
     """And what is documented is a command."""
     rows = named("protocol.md", "| type | content | effect |")
-    assert sorted(itertools.chain(*rows)) == sorted(websocket.COMMANDS)
+    assert sorted(itertools.chain(*rows)) == sorted(COMMANDS)
 
 
 # Those of ours that are no classes in session_events.py.

@@ -125,7 +125,7 @@ def test_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) 
     answer = put(session, "b", b"x")
 
     assert (answer.status, answer.code) == (409, "files_full")
-    assert "Delete what is not needed" in answer.json["error"]["message"]
+    assert "Delete files that are no longer needed" in answer.json["error"]["message"]
     assert files(session) == {"a": 1}
 
 

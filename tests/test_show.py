@@ -23,7 +23,7 @@ from tests.test_selection import TEAM
 OSLO = ("weather_forecast", {"city": "Oslo"})
 PEOPLE = {
     "user_message", "turn_started", "turn_completed", "input_request", "input_response", "rewind", "session_renamed",
-    "handoff", "task_created", "task_updated", "file_changed", "error",
+    "handoff", "task_created", "task_updated", "file_changed", "feedback", "error",
 }  # fmt: skip
 TOOLS = {"tool_call", "execute_function", "executed_function", "tool_response"}
 ALLOWED = {

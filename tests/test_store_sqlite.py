@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agentchat.protocol.errors import SettingsError, StoreError
-from agentchat.store import MARKS, SessionRecord, Store
+from agentchat.store import INDEXED, SessionRecord, Store
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 from tests.processes import ROOT
 from tests.store_contract import CREATED, StoreContract, draft, found, said, titles
@@ -22,13 +22,13 @@ from tests.store_contract import CREATED, StoreContract, draft, found, said, tit
 WRITER = """
 import sys
 from pathlib import Path
-from agentchat.events import Draft
+from agentchat.protocol.events import Draft
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 number = store.session("s").last_seq
 while True:
     number += 1
-    store.append("s", [Draft("text", str(number), 1, key=str(number))], memory=str(number))
+    store.append("s", [Draft("text", "{}", 1, key=str(number))], history=str(number))
     print(number, flush=True)
 """
 
@@ -171,7 +171,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
     store = open_store(tmp_path)
 
     assert (store.session("s"), store.read("s"), store.histories("s")) == before
-    assert [event.type for event in store.read_types("s", MARKS)] == ["rewind", "input_request"]
+    assert [event.type for event in store.read_types("s", INDEXED)] == ["rewind", "input_request"]
     assert (store.held(), store.notes("a")) == ([], [])
     store.append("s", [draft("handoff", turn=0, kind="taken")])
     store.note("a", "x", "1")
@@ -188,9 +188,9 @@ def test_nothing_reads_a_whole_log(tmp_path: Path) -> None:
     store.create(SessionRecord("s", "weather", CREATED))
     queries: list[str] = []
     store._reader.set_trace_callback(queries.append)
-    for types in (MARKS, {"handoff"}, {"task_created", "task_updated"}):
+    for types in (INDEXED, {"handoff"}, {"task_created", "task_updated"}):
         store.read_types("s", types)
-    store.milestones("s", 1)
+    store.turn_bounds("s", 1)
     store.open_turns()
     store.unanswered("s")
     store.sessions_unanswered()

@@ -191,7 +191,7 @@ def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "MAX_FILE", 10)
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     monkeypatch.setattr(workspace, "MAX_SUM", 25)
-    with pytest.raises(ChatError, match="'a' is too large: one may have 10 bytes"):
+    with pytest.raises(ChatError, match="'a' is too large: the limit is 10 bytes"):
         files.write("a", "x" * 11)
     for name in "abc":
         files.write(name, "x" * 5)

@@ -27,19 +27,19 @@ class DeskRoutes(SessionResource):
     @session_route("POST", "/take", answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
     def take_session(self, call: Call, body: requests.Take) -> Reply:
         """Take a session over from the agents."""
-        return Reply(200, {"seq": self._session(call).take(body.name).seq})
+        return Reply(200, {"seq": self._session(call).takeover.take(body.name).seq})
 
     @session_route("POST", "/reply", answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, *TEXT_ERRORS, "not_held"))  # fmt: skip
     def reply_as_operator(self, call: Call, body: requests.OperatorReply) -> Reply:
         """Say something in the agents' place."""
-        return Reply(200, {"seq": self._session(call).reply(body.text, body.name, body.id).seq})
+        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, body.name, body.id).seq})
 
     @session_route("POST", "/hand-back", answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, "not_held", "message_too_long"))  # fmt: skip
     def hand_session_back(self, call: Call, body: requests.HandBack) -> Reply:
         """Hand a session back to the agents."""
-        return Reply(200, {"seq": self._session(call).hand_back(body.note, body.name).seq})
+        return Reply(200, {"seq": self._session(call).takeover.hand_back(body.note, body.name).seq})
 
     def _desk(self) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}

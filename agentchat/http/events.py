@@ -15,8 +15,6 @@ from agentchat.sessions.registry import Session
 
 MAX_PAGE = 8 * 2**20  # characters of JSON after which a page of events ends
 
-_LOG_FRAME = '{"seq":'
-
 
 class EventRoutes(SessionResource):
     @session_route("GET", "/events", answers={200: responses.EventList}, types=(JSON, EVENT_STREAM))
@@ -60,13 +58,7 @@ def _follow(session: Session, client: Client, after: int, query: requests.Events
 def _news(cursor: Cursor) -> str:
     if cursor.is_over:
         raise ChatError("session_deleted")
-    return "".join(map(_message, cursor.advance()))
-
-
-def _message(frame: str) -> str:
-    """A frame of a cursor as a message. Events of the log have their seq as its id."""
-    seq = int(frame[len(_LOG_FRAME) : frame.index(",")]) if frame.startswith(_LOG_FRAME) else None
-    return streaming.message(frame, seq)
+    return "".join(streaming.message(frame.text, frame.seq) for frame in cursor.advance())
 
 
 def _page(session: Session, after: int, limit: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ class SessionRoutes(SessionResource):
     def create_session(self, call: Call, body: requests.NewSession) -> Reply:
         """Create a session."""
         session = self._sessions.create(self._catalogue.choose(body.agent), body.title.strip())
-        call.stack.callback(self._sessions.leave, session)
+        call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 
     @route("GET", SESSIONS, answers={200: responses.SessionList})

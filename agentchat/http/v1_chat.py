@@ -63,7 +63,7 @@ class V1ChatRoutes:
         session = self._sessions.open(id)
         replaced = {} if session else {"replaced": id}
         session = session or self._sessions.create(self._catalogue.choose(body.agent))
-        call.stack.callback(self._sessions.leave, session)
+        call.stack.callback(self._sessions.release, session)
         return session, replaced, session.post(body.message, "user", context=body.context)
 
 

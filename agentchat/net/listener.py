@@ -1,4 +1,4 @@
-"""A listening socket that outlives floods: running out of file descriptors must not end the server."""
+"""A listening socket that survives floods: running out of file descriptors must not end the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024  # connections that may wait to be accepted; the kernel caps it
 RETRY = 0.1  # seconds to wait when the process is out of file descriptors or memory
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-DESCRIPTORS_PER_CONNECTION = 4  # what `websockets` opens: the socket, a pair to wake its reader, a poller
+DESCRIPTORS_PER_CONNECTION = 4  # those that `websockets` opens: the socket, a pair to wake its reader, a poller
 SPARE_DESCRIPTORS = 100  # for model servers, files and pages
 
 
@@ -43,7 +43,7 @@ class Ports:
 
 
 class Listener(socket.socket):
-    """Accepts up to `max_connections` at once and answers the others with HTTP 503."""
+    """Accepts up to `max_connections` at once, and answers the others with HTTP 503."""
 
     def __init__(self, host: str, port: int, max_connections: int) -> None:
         super().__init__(_family(host), socket.SOCK_STREAM)
@@ -54,9 +54,11 @@ class Listener(socket.socket):
 
     @property
     def port(self) -> int:
+        """The port it is bound to, also if a free one was picked."""
         return int(self.getsockname()[1])
 
     def accept(self) -> tuple[socket.socket, object]:
+        """Wait for a connection that there is room for."""
         while True:
             try:
                 connection, address = super().accept()
@@ -73,7 +75,7 @@ class Listener(socket.socket):
             self._wait_for_next()
 
     def hang_up(self) -> None:
-        """Accept nobody any more, and end what was accepted: half-open connections would hold up the server's end."""
+        """Accept no more connections and end the accepted ones; half-open ones would delay the server's end."""
         self._is_leaving = True
         for connection in self._accepted:
             with contextlib.suppress(OSError):  # ended already
@@ -87,7 +89,7 @@ class Listener(socket.socket):
         return len(self._accepted) < self.max_connections
 
     def _wait_for_next(self) -> None:
-        """In short steps: closing a socket does not end an accept that blocks in another thread."""
+        """Wait in short steps, because closing a socket doesn't end an accept that blocks in another thread."""
         while self.fileno() >= 0 and not select.select([self], [], [], RETRY)[0]:
             continue
 
@@ -97,7 +99,7 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _listening(sock: socket.socket, host: str, port: int) -> socket.socket:
-    """Bind `sock` and listen. Raises SettingsError with what to do when that fails."""
+    """Bind `sock` and listen. Raises SettingsError, which says what to do."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
@@ -116,7 +118,7 @@ def _listening(sock: socket.socket, host: str, port: int) -> socket.socket:
 
 
 def room_for_connections() -> int:
-    """How many connections the process's limit on file descriptors leaves room for, raised as far as allowed."""
+    """Raise the process's limit on file descriptors, and return how many connections it leaves room for."""
     try:
         import resource  # not on Windows, which has no such limit
     except ImportError:

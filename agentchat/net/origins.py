@@ -1,6 +1,6 @@
-"""Who may talk to a server on localhost: its own page, programs, and pages that a setting names; no other web site.
+"""The origins that may talk to the server: its own page, programs, and pages named by a setting; no other web site.
 
-The `Host` is checked as well, or a foreign page could point a name of its own at this machine (DNS rebinding).
+The `Host` is checked as well: a foreign page could point a name of its own at this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Origins:
-    """The page's port, the host we are bound to, and further origins, such as https://chat.example.com."""
+    """The check of a server's visitors."""
 
     page_port: int
     host: str
+    """The host that the server is bound to."""
     allowed: frozenset[str] = frozenset()
+    """Further origins, such as https://chat.example.com."""
 
     def check(self, host: str | None, origin: str | None) -> None:
-        """Raises ChatError unless a request with these headers may be answered. Programs send no origin."""
+        """Raise ChatError unless a request with these headers may be answered. Programs send no origin."""
         name = _host_name(host)
         if not self._is_ours(name):
             raise ChatError("host_refused", host=host or "nothing")
@@ -31,7 +33,7 @@ class Origins:
             raise ChatError("origin_refused", origin=origin)
 
     def _is_ours(self, name: str) -> bool:
-        """Numbers cannot be rebound; of names, only those that we know are us."""
+        """Return True for any IP address, which cannot be rebound, and for the names that are known to be ours."""
         if name in {"localhost", self.host} or name in {_host_name(urlsplit(o).netloc) for o in self.allowed}:
             return bool(name)
         try:

@@ -1,9 +1,9 @@
-"""Everything that can go wrong, as one table, and the exceptions that carry a row of it.
+"""The table of errors, and the exceptions.
 
-ChatError                a row of ERRORS: something a person or a client can act on
-├── StoreError           the log could not be written or read
-└── DuplicateMessage     a message with this id is in the log already
-SettingsError            a start-up that cannot go on: one sentence, exit status 2
+ChatError            a row of ERRORS: something that a person or a client can act on
+└── StoreError       the log could not be written or read
+DuplicateMessage     a message with this id is in the log already
+SettingsError        the server cannot start: one sentence, exit status 2
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """One kind of error: its HTTP status, the WebSocket close code if it ends the connection, its sentence."""
+    """One kind of error."""
 
     status: int
+    """The HTTP status."""
     sentence: str
     close: int | None = None
+    """The WebSocket close code if the error ends the connection."""
     retryable: bool = False
+    """True if trying again may help."""
 
 
 ERRORS: dict[str, ErrorRow] = {
-    # What a client sent
+    # The client's request
     "bad_frame": ErrorRow(400, "This frame cannot be used: {problem}."),
     "bad_query": ErrorRow(400, "This address cannot be used: {problem}.", close=1008),
     "message_empty": ErrorRow(400, "The message is empty. Write something and send it again."),
@@ -40,7 +43,8 @@ ERRORS: dict[str, ErrorRow] = {
     "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
     "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
     "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
-    "nothing_to_retry": ErrorRow(409, "There is no answer yet that could be tried again."),
+    "answer_unknown": ErrorRow(404, "Event {seq} is not an answer of an agent."),
+    "nothing_to_retry": ErrorRow(409, "There is no answer to try again yet."),
     "held": ErrorRow(409, "A human has this conversation. It has to be handed back to the agents first."),
     "not_held": ErrorRow(409, "You have not taken this conversation over. Do that first."),
     "taken": ErrorRow(409, "{name} has this conversation already."),
@@ -49,28 +53,28 @@ ERRORS: dict[str, ErrorRow] = {
     "note_unusable": ErrorRow(400, "This cannot be remembered: {problem}."),
     "file_unknown": ErrorRow(404, "There is no file '{path}'."),
     "file_refused": ErrorRow(400, "The path '{path}' cannot be used: {problem}."),
-    "file_too_large": ErrorRow(413, "The file '{path}' is too large: one may have {limit} bytes."),
-    "files_full": ErrorRow(409, "The workspace is full: {problem}. Delete what is not needed."),
+    "file_too_large": ErrorRow(413, "The file '{path}' is too large: the limit is {limit} bytes."),
+    "files_full": ErrorRow(409, "The workspace is full: {problem}. Delete files that are no longer needed."),
     "file_failed": ErrorRow(503, "The file '{path}' cannot be read or written: {problem}.", None, True),
     "busy": ErrorRow(409, "The agents are at work. Wait for them, or stop them first.", None, True),
     "request_unknown": ErrorRow(409, "There is no question with this id."),
     "request_closed": ErrorRow(409, "This question is no longer open: its turn has ended."),
     "already_answered": ErrorRow(409, "{name} has answered this question already."),
-    "answer_unusable": ErrorRow(400, "This is no answer to the question: {problem}."),
+    "answer_unusable": ErrorRow(400, "This does not answer the question: {problem}."),
     "not_found": ErrorRow(404, "There is nothing at this address."),
-    "method_not_allowed": ErrorRow(405, "This address answers {methods} only."),
+    "method_not_allowed": ErrorRow(405, "This address only answers {methods}."),
     "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
     "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),
     "body_too_large": ErrorRow(413, "The body of this request is larger than {limit} bytes. Send less."),
     "type_unsupported": ErrorRow(415, "This address takes application/json, not {type}."),
-    "input_needed": ErrorRow(409, "The agents wait for an answer of yours: {prompt}"),
+    "input_needed": ErrorRow(409, "The agents are waiting for your answer: {prompt}"),
     "turn_stopped": ErrorRow(409, "Somebody stopped the agents."),
     "turn_interrupted": ErrorRow(503, "The server went down while the agents were at work. Ask again.", None, True),
     # The agent
     "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
     "agent_failed": ErrorRow(500, "The agent failed with {error}. The server's log has the details.", None, True),
     "agent_asked": ErrorRow(500, "The agent asked a person for input outside a turn, where nobody can answer."),
-    "outside_turn": ErrorRow(500, "The agent reached for something that is there only while it answers a message."),
+    "outside_turn": ErrorRow(500, "The agent used something that exists only while it answers a message."),
     "input_timeout": ErrorRow(504, "Nobody answered within {seconds} seconds, so the turn was ended."),
     "not_resumed": ErrorRow(
         500, "After a restart of the server the agent did not get back to its question.", None, True
@@ -113,7 +117,7 @@ class StoreError(ChatError):
 
 
 class DuplicateMessage(Exception):
-    """A message with this id is in the log already, as `event`."""
+    """The log has a message with this id already, as `event`."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
@@ -121,4 +125,4 @@ class DuplicateMessage(Exception):
 
 
 class SettingsError(Exception):
-    """The server cannot start; the sentence says why and what to do."""
+    """The server cannot start. The sentence says why and what to do."""

@@ -13,71 +13,85 @@ from agentchat.protocol.errors import ChatError
 
 Content = Mapping[str, Any]
 
-HOLDING = {"wanted": "waiting", "taken": "taken", "returned": ""}
-"""Hand-offs between agents and people, by their kind: who has the session after them."""
+HELD_AFTER = {"wanted": "waiting", "taken": "taken", "returned": ""}
+"""The state of the handover after a hand-off between agents and people, by its kind; "" if the agents have it."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An event on its way into the log. `key`, where given, may stand only once in a session."""
+    """An event on its way into the log. A `key` can occur only once in a session."""
 
     type: str
-    body: str  # the content as JSON text
+    body: str
+    """The content as JSON text."""
     turn: int
     key: str | None = None
 
     @property
-    def words(self) -> str | None:
-        """What the event can be found by: what people and agents said."""
+    def searchable(self) -> str | None:
+        """The text by which the event can be found: what a person or an agent said."""
+        if self.type not in {"user_message", "text"}:
+            return None
+        content = json.loads(self.body)
         if self.type == "user_message":
-            return str(json.loads(self.body)["text"])
-        if self.type == "text" and '"message_id"' in self.body:  # else a person's words on their way to the agent
-            content = json.loads(self.body)["content"]
-            return content if isinstance(content, str) else None
-        return None
+            return str(content["text"])
+        said = content["content"] if _is_said(content) else None
+        return said if isinstance(said, str) else None
 
     @property
     def title(self) -> str | None:
-        """The session's new title, if this names it."""
+        """The session's new title, if the event renames it."""
         return str(json.loads(self.body)["title"]) if self.type == "session_renamed" else None
 
     @property
     def held(self) -> str | None:
-        """Who has the session from now on: a state of held.py, "" for the agents; None if nothing changes."""
-        return HOLDING.get(json.loads(self.body)["kind"]) if self.type == "handoff" else None
+        """The state of the handover from now on, "" if the agents have the session; None if nothing changes."""
+        return HELD_AFTER.get(json.loads(self.body)["kind"]) if self.type == "handoff" else None
 
 
 @dataclass(frozen=True)
 class Event:
-    """One entry of a session's log. `body` is the content as JSON text, kept as it was first encoded."""
+    """One entry of a session's log."""
 
     seq: int
     ts: str
     turn: int
     type: str
     body: str
+    """The content as JSON text, as it was first encoded."""
 
     @property
     def content(self) -> Any:
+        """The content, decoded."""
         return json.loads(self.body)
 
     @property
+    def is_said(self) -> bool:
+        """True for a `text` said to people, not one that carries a person's words to the agents."""
+        return self.type == "text" and _is_said(self.content)
+
+    @property
     def frame(self) -> str:
+        """The event in its envelope, as JSON text."""
         return f'{{"seq":{self.seq},"ts":"{self.ts}","turn":{self.turn},"type":"{self.type}","content":{self.body}}}'
 
 
+def _is_said(text_content: Content) -> bool:
+    return "message_id" in text_content
+
+
 def now() -> str:
-    """The time as it stands in the log."""
+    """Return the current time as the log writes it."""
     return time(datetime.now(timezone.utc))
 
 
 def time(moment: datetime) -> str:
-    """As it stands in the log: UTC, milliseconds."""
+    """Return a time in UTC as the log writes it, with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clean(text: str) -> str:
-    """`text` with lone surrogates replaced: one of them in a history would make every later model call fail."""
+    """Replace lone surrogates in `text`: one of them in a history would make every later model call fail."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -86,7 +100,7 @@ def clean(text: str) -> str:
 
 
 def encode(content: Content) -> str:
-    """The content as compact JSON text that is always valid, also as UTF-8."""
+    """Return the content as compact JSON text that is always valid, also as UTF-8."""
     try:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:  # NaN or Infinity: Python's JSON has them, nobody else's
@@ -95,18 +109,18 @@ def encode(content: Content) -> str:
 
 
 def spellings(text: str) -> frozenset[str]:
-    """The ways in which `text` may stand in JSON text, and as it is."""
+    """Return `text` and all the ways in which JSON text may spell it."""
     return frozenset({text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]})
 
 
 def live_frame(type: str, content: Content) -> str:
-    """A frame that is not in the log."""
+    """Return a frame that isn't in the log."""
     return f'{{"type":"{type}","content":{encode(content)}}}'
 
 
 def error_content(error: ChatError, **about: str) -> dict[str, Any]:
-    """`about` says which message or question is meant."""
-    # Not a class: AG2 has an `error` event of its own, with other fields, registered under that name.
+    """Return the content of an `error` event. `about` names the message or question it is about."""
+    # There is no class for it: AG2 has registered one with other fields under the name `error`.
     return {
         "uuid": str(uuid4()),
         "code": error.code,
@@ -117,5 +131,5 @@ def error_content(error: ChatError, **about: str) -> dict[str, Any]:
 
 
 def error_frame(error: ChatError, **about: str) -> str:
-    """An error for one connection alone."""
+    """Return an error as a frame for one connection alone."""
     return live_frame("error", error_content(error, **about))

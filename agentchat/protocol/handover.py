@@ -1,4 +1,4 @@
-"""Conversations that a human has, or is asked to take: the agents are silent until they are handed back."""
+"""Conversations that a human has taken over or is asked to: the agents are silent until one is handed back."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
-from agentchat.protocol.events import HOLDING, Draft, Event, clean, encode
+from agentchat.protocol.events import HELD_AFTER, Draft, Event, clean, encode
 
 HUMAN = "human"
-"""What a handoff calls a human who is not there yet, and who answers a turn that no agent does."""
+"""The name in hand-offs of a human who isn't there yet, and the `agent` of a turn that no agent answers."""
 
 TAKEN = "taken"
 
 
 @dataclass(frozen=True)
 class Handover:
-    """Who has a conversation that the agents have not."""
+    """The state of a conversation that the agents don't have."""
 
     state: str
+    """`waiting` for a human, or `taken` by one."""
     operator: str
     reason: str
     since: str
 
     @property
     def content(self) -> dict[str, Any]:
+        """The handover as clients see it."""
         return asdict(self)
 
 
 def follow(held: Handover | None, event: Event) -> Handover | None:
-    """How it stands after that event."""
+    """Return the handover in force after `event`, where `held` was before."""
     content = event.content if event.type == "handoff" else {}
-    state = HOLDING.get(content.get("kind", ""))
+    state = HELD_AFTER.get(content.get("kind", ""))
     if state is None:
         return held
     if not state:
@@ -42,21 +44,21 @@ def follow(held: Handover | None, event: Event) -> Handover | None:
 
 
 def state(events: Iterable[Event]) -> Handover | None:
-    """How it stands after all the hand-offs of a session."""
+    """Return the handover in force after all the hand-offs of a session."""
     held = None
     for event in events:
         held = follow(held, event)
     return held
 
 
-def handoff(kind: str, giver: str, taker: str, reason: str, turn: int) -> Draft:
-    """A hand-off between people and agents."""
+def handoff_draft(kind: str, giver: str, taker: str, reason: str, turn: int) -> Draft:
+    """Return the event of a hand-off between people and agents."""
     content = {"uuid": str(uuid4()), "from": clean(giver), "to": clean(taker), "reason": clean(reason), "kind": kind}
     return Draft("handoff", encode(content), turn)
 
 
-def words(text: str, operator: str, recipient: str, id: str, turn: int) -> Draft:
-    """What an operator says in the agents' place."""
+def reply_draft(text: str, operator: str, recipient: str, id: str, turn: int) -> Draft:
+    """Return the event of what an operator says in the agents' place."""
     content = {
         "uuid": str(uuid4()),
         "content": clean(text),

@@ -1,4 +1,4 @@
-"""Who somebody is, as far as that can be known without a login: what is remembered of people is kept by it."""
+"""The identity of people, as far as it can be known without a login. Notes about people are kept under it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ UNNAMED = "user"
 
 
 def new_cookie() -> str:
-    """A `Set-Cookie` for a browser that has none yet. No script can read it."""
+    """Return a `Set-Cookie` header for a browser without our cookie. No script can read the cookie."""
     return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
 
 
 def browser(header: str | None) -> str:
-    """The browser that sent this `Cookie` header, "" for one without ours."""
-    # Not http.cookies: it finds nothing once another server's cookie, which browsers send us as well, breaks the rules.
+    """Return the browser's id from a `Cookie` header, or "" if our cookie isn't there."""
+    # Browsers also send us the cookies of other servers on this host, and http.cookies gives up at the first bad one.
     for cookie in (header or "").split(";"):
         name, _, value = cookie.partition("=")
         if name.strip() == COOKIE:
@@ -26,10 +26,10 @@ def browser(header: str | None) -> str:
 
 
 def user_id(name: str, browser: str, session_id: str = "") -> str:
-    """An id that may be shown, and that nobody can turn back into a cookie.
+    """Return an id that can be shown: nobody can turn it back into a cookie.
 
-    One name in one browser is one person; a program is whom it says it is. Who says nothing is known in one session
-    only; without a session that is "".
+    One name in one browser is one person. A program is whoever it says it is; one that gives no name is known only
+    within a session, and "" without one.
     """
     if browser:
         return "b-" + _digest(f"{browser}\n{name}")

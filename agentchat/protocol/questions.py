@@ -1,4 +1,4 @@
-"""Questions to the human: what is asked, and what is answered."""
+"""Questions to people, and their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORT = {"yes": "approve", "y": "approve", "ok": "approve", "no": "deny", "n": 
 
 @dataclass(frozen=True)
 class Request:
-    """A question as an agent asks it."""
+    """A question that an agent asks."""
 
     agent: str
     prompt: str
@@ -26,11 +26,11 @@ class Request:
     choices: Sequence[str] | None = None
     labels: Mapping[str, str] | None = None
     tool: Mapping[str, Any] | None = None
-    """For an approval: name, arguments, call_id."""
+    """The `name`, `arguments` and `call_id` of a tool that waits for approval."""
     id: str = field(default_factory=lambda: uuid4().hex)
 
     def content(self, expires: str | None) -> dict[str, Any]:
-        """As it stands in the log."""
+        """Return the content of the `input_request` event. `expires` is a time, or None."""
         return {
             "uuid": str(uuid4()),
             "request_id": self.id,
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a person answered; for an approval `text` is one of APPROVALS, and `reason` what was said beside it."""
+    """A person's answer. For an approval, `text` is one of APPROVALS and `reason` what was said with it."""
 
     text: str
     name: str = ""
@@ -54,7 +54,7 @@ class Answer:
     reason: str = ""
 
     def content(self, request_id: str, is_password: bool) -> dict[str, Any]:
-        """As it stands in the log, where a password has no place."""
+        """Return the content of the `input_response` event, which holds no password."""
         content: dict[str, Any] = {"uuid": str(uuid4()), "request_id": request_id, "name": self.name}
         if not is_password:
             content["text"] = f"{self.text}, {self.reason}" if self.reason else self.text
@@ -64,20 +64,20 @@ class Answer:
 
 
 def decision(text: str, name: str, arguments: Mapping[str, Any] | None) -> Answer:
-    """What a person sent about an approval. Raises ChatError when it is neither yes nor no nor other arguments."""
+    """Return the answer to an approval. Raises ChatError unless it is a yes, a no, or other arguments."""
     word, rest = _WORD_AND_REST.match(text).groups()  # type: ignore[union-attr]  # matches everything
     decision = _SHORT.get(word.lower(), word.lower())
     if decision == "edit":
         return Answer(decision, name, arguments if arguments is not None else _arguments(rest))
     if arguments is not None:
-        raise ChatError("answer_unusable", problem="arguments go with edit only")
-    if decision == "deny" or (decision == "approve" and not rest):  # "ok, but wait" is no yes
+        raise ChatError("answer_unusable", problem="only edit takes arguments")
+    if decision == "deny" or (decision == "approve" and not rest):  # "ok, but wait" is not a yes
         return Answer(decision, name, reason=rest)
     raise ChatError("answer_unusable", problem="it takes approve, deny or edit")
 
 
 def is_yes(text: str) -> bool:
-    """A yes, and nothing else: "ok, but wait" is none."""
+    """Return True for a plain yes; "ok, but wait" isn't one."""
     word, rest = _WORD_AND_REST.match(text).groups()  # type: ignore[union-attr]  # matches everything
     return _SHORT.get(word.lower(), word.lower()) == "approve" and not rest
 

@@ -1,6 +1,6 @@
-"""The events that a session itself writes: messages, the ends of turns, rewinds. See docs/protocol.md.
+"""The events that a session itself writes, and their drafts. See docs/protocol.md.
 
-They are made with AG2's `wrap_event`, so that Python programs which use AG2 get classes for them.
+The classes are made with AG2's `wrap_event`, so that Python programs that use AG2 can read them as AG2's own.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ConnectionConfirmedEvent(BaseEvent):
 
 @wrap_event
 class UserMessageEvent(BaseEvent):
-    """What a person wrote; `id` is the client's own, or made for it."""
+    """A person's message. The client chooses `id`, or the server does."""
 
     id: str
     text: str
@@ -54,7 +54,7 @@ class UserMessageEvent(BaseEvent):
 
 @wrap_event
 class TurnStartedEvent(BaseEvent):
-    """The agents begin to answer the message with that id."""
+    """The agents begin to answer the message `message_id`."""
 
     message_id: str
     agent: str
@@ -73,7 +73,7 @@ class TurnCompletedEvent(BaseEvent):
 
 @wrap_event
 class RewindEvent(BaseEvent):
-    """These turns no longer count, wherever their events stand."""
+    """The turns in `turns` no longer count, with all their events."""
 
     to_seq: int
     turns: list[int]
@@ -88,15 +88,26 @@ class SessionRenamedEvent(BaseEvent):
     name: str
 
 
-def own(event: BaseModel) -> tuple[str, dict[str, Any]]:
-    """Type and content of one of the classes below."""
+@wrap_event
+class FeedbackEvent(BaseEvent):
+    """A person rates the answer at `seq`: 1 is good, -1 bad, 0 withdraws an earlier rating."""
+
+    seq: int
+    message_id: str
+    score: int
+    comment: str
+    name: str
+
+
+def type_and_content(event: BaseModel) -> tuple[str, dict[str, Any]]:
+    """Return the type and the content of an instance of one of these classes."""
     data = event.model_dump(mode="json")
     return data["type"], data["content"]
 
 
 @dataclass(frozen=True)
 class UserMessage:
-    """A person's message, and the turn that is to answer it."""
+    """A person's message, and the turn that answers it."""
 
     id: str
     text: str
@@ -104,40 +115,41 @@ class UserMessage:
     context: Mapping[str, Any]
     turn: int
     user: str = ""
-    """Whose memory the agents may use: see identity.py."""
+    """The id under which notes about the person are kept (identity.py)."""
     seq: int = 0
 
     @property
     def key(self) -> str:
-        return key(self.id)
+        """The key of its event."""
+        return message_key(self.id)
 
     @property
     def entry(self) -> dict[str, Any]:
-        """As lists of waiting messages show it."""
+        """The message as lists of waiting messages show it."""
         return {"id": self.id, "text": self.text, "name": self.name, "turn": self.turn, "seq": self.seq}
 
 
-def key(message_id: str) -> str:
-    """What may stand only once in a log."""
+def message_key(message_id: str) -> str:
+    """Return the key that keeps a message from being in the log twice."""
     return f"message:{message_id}"
 
 
-def asked(message: UserMessage, key: str | None) -> Draft:
-    """A message is accepted; without a key it replaces one that waits."""
+def user_message(event: Event) -> UserMessage:
+    """Return the message of a `user_message` event."""
+    content = event.content
+    user = content.get("user", "")  # logs of older versions have none
+    return UserMessage(content["id"], content["text"], content["name"], content["context"], event.turn, user, event.seq)
+
+
+def user_message_draft(message: UserMessage, key: str | None) -> Draft:
+    """Draft a message; without a key it replaces one that waits."""
     event = UserMessageEvent(
         id=message.id, text=message.text, name=message.name, user=message.user, context=dict(message.context)
     )
     return _draft(event, message.turn, key)
 
 
-def message(event: Event) -> UserMessage:
-    """The message that `asked` wrote."""
-    content = event.content
-    user = content.get("user", "")  # logs of older versions have none
-    return UserMessage(content["id"], content["text"], content["name"], content["context"], event.turn, user, event.seq)
-
-
-def completed(
+def turn_completed_draft(
     turn: int,
     status: str,
     duration_ms: int = 0,
@@ -145,7 +157,7 @@ def completed(
     summary: str = "",
     code_changes: Sequence[Mapping[str, str]] = (),
 ) -> Draft:
-    """A turn is over."""
+    """Draft the end of a turn."""
     event = TurnCompletedEvent(
         status=status,
         duration_ms=duration_ms,
@@ -156,21 +168,26 @@ def completed(
     return _draft(event, turn)
 
 
-def failed(turn: int, error: ChatError) -> Draft:
-    """What went wrong in a turn."""
+def error_draft(turn: int, error: ChatError) -> Draft:
+    """Draft the error that ended a turn."""
     return Draft("error", events.encode(events.error_content(error)), turn)
 
 
-def rewind(turns: Sequence[int], to_seq: int, reason: str) -> Draft:
-    """These turns no longer count."""
+def rewind_draft(turns: Sequence[int], to_seq: int, reason: str) -> Draft:
+    """Draft a rewind of `turns`, in ascending order."""
     return _draft(RewindEvent(to_seq=to_seq, turns=list(turns), reason=reason), turns[0])
 
 
-def renamed(title: str, name: str) -> Draft:
-    """Another title; it belongs to no turn."""
+def renamed_draft(title: str, name: str) -> Draft:
+    """Draft another title, given by the person `name`."""
     return _draft(SessionRenamedEvent(title=title, name=name), 0)
 
 
+def feedback_draft(seq: int, message_id: str, score: int, comment: str, name: str) -> Draft:
+    """Draft a person's feedback on the answer at `seq`."""
+    return _draft(FeedbackEvent(seq=seq, message_id=message_id, score=score, comment=comment, name=name), 0)
+
+
 def _draft(event: BaseModel, turn: int, key: str | None = None) -> Draft:
-    type, content = own(event)
+    type, content = type_and_content(event)
     return Draft(type, events.encode(content), turn, key)

@@ -1,4 +1,4 @@
-"""The tasks of a conversation: kept in its log, as events that say what was made and what was changed."""
+"""The plan of a conversation: tasks, kept in its log as events that create and change them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DETAILS_CHARS = 4000
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do. `by` is who changed it last."""
+    """One thing to do. `by` names whoever changed it last."""
 
     id: int
     title: str
@@ -31,12 +31,12 @@ class Task:
 
     @property
     def content(self) -> dict[str, Any]:
-        """As lists show it."""
+        """The task as lists show it."""
         return {**asdict(self), "depends_on": list(self.depends_on)}
 
 
-def tasks(events: Iterable[Event]) -> dict[int, Task]:
-    """The tasks by their ids; `events` are those of CREATED and UPDATED that count, oldest first."""
+def tasks_from(events: Iterable[Event]) -> dict[int, Task]:
+    """Return the tasks by their ids; `events` are those of CREATED and UPDATED that count, oldest first."""
     found: dict[int, Task] = {}
     for event in events:
         content = event.content
@@ -45,16 +45,13 @@ def tasks(events: Iterable[Event]) -> dict[int, Task]:
             fields["depends_on"] = tuple(fields["depends_on"])
         if event.type == CREATED:
             found[fields["id"]] = Task(**fields)
-        elif fields["id"] in found:  # else its making no longer counts
+        elif fields["id"] in found:  # else its creation no longer counts
             found[fields["id"]] = replace(found[fields["id"]], **fields)
     return found
 
 
 class Plan:
-    """The tasks of one conversation. `read` gives the events that count, `write` appends one, holding `lock`.
-
-    All methods raise ChatError for what cannot be; its sentence is for whoever asked.
-    """
+    """The tasks of one conversation. All methods raise ChatError for what isn't possible, and say why."""
 
     def __init__(
         self,
@@ -62,17 +59,18 @@ class Plan:
         write: Callable[[str, Mapping[str, Any]], None],
         lock: threading.Lock,
     ) -> None:
+        """`read` returns the events of given types that count, `write` appends one, under `lock`."""
         self._read = read
         self._write = write
-        self._lock = lock  # between reading and writing nobody else writes
+        self._lock = lock  # held from reading to writing, so that nobody else writes in between
 
     @property
     def tasks(self) -> list[Task]:
-        """In the order in which they were made."""
+        """The tasks in the order in which they were created."""
         return list(self._tasks().values())
 
     def create(self, title: str, details: str = "", depends_on: Sequence[int] = ()) -> Task:
-        """A new task, to be done once those that it depends on are."""
+        """Create a task that can be done once those in `depends_on` are. Returns it."""
         with self._lock:
             known = self._tasks()
             if len(known) >= MAX_TASKS:
@@ -91,7 +89,7 @@ class Plan:
         depends_on: Sequence[int] | None = None,
         status: str | None = None,
     ) -> Task:
-        """Change what is given of a task. It can be done only once what it depends on is."""
+        """Change the given fields of a task and return it. It can be `done` only once its dependencies are."""
         changes: dict[str, Any] = {}
         if title is not None:
             changes["title"] = _title(title)
@@ -113,14 +111,14 @@ class Plan:
             return replace(task, **changes)
 
     def tick(self, id: int, status: str) -> Task:
-        """What a person says about a task holds, whatever it depends on."""
+        """Set a status that a person chose, whatever the task depends on. Returns the task."""
         with self._lock:
             _find(id, self._tasks())
             self._write(UPDATED, {"id": id, "status": _status(status)})
             return _find(id, self._tasks())
 
     def _tasks(self) -> dict[int, Task]:
-        return tasks(self._read(CREATED, UPDATED))
+        return tasks_from(self._read(CREATED, UPDATED))
 
 
 def _without_by(task: Task) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What people may send. Each check raises ChatError for what they may not."""
+"""Checks of what people send. Each raises ChatError if it can't be accepted."""
 
 from __future__ import annotations
 
@@ -13,26 +13,49 @@ from agentchat.protocol.events import clean
 MESSAGE_CHARS = 200_000  # the longest message; about what the largest models read in one go
 ID_CHARS = 100
 TITLE_CHARS = 200
+COMMENT_CHARS = 2000
+SCORES = (1, -1, 0)
 
 
 def check_id(id: str | None) -> None:
-    """Of a message; None for one that is to be made."""
+    """Check a message's id; None is one that the server will choose."""
     if id is not None and not 0 < len(id) <= ID_CHARS:
-        raise ChatError("bad_frame", problem=f"its id has not 1 to {ID_CHARS} characters")
+        raise ChatError("bad_frame", problem=f"its id does not have 1 to {ID_CHARS} characters")
     if id is not None and id != clean(id):
-        raise ChatError("bad_frame", problem="its id is no valid text")
+        raise ChatError("bad_frame", problem="its id is not valid text")
 
 
 def check_title(title: str) -> None:
-    """Of a session."""
+    """Check a session's title."""
     if not one_line(title) or len(title) > TITLE_CHARS:
-        raise ChatError("bad_frame", problem=f"its title has not 1 to {TITLE_CHARS} characters")
+        raise ChatError("bad_frame", problem=f"its title does not have 1 to {TITLE_CHARS} characters")
+
+
+def check_text(text: str) -> None:
+    """Check the text of a message."""
+    if not text.strip():
+        raise ChatError("message_empty")
+    check_length(text)
+
+
+def check_length(text: str) -> None:
+    """Check the length of a message or an answer."""
+    if len(text) > MESSAGE_CHARS:
+        raise ChatError("message_too_long", length=f"{len(text):,}", limit=f"{MESSAGE_CHARS:,}")
+
+
+def check_feedback(score: int, comment: str) -> None:
+    """Check the feedback on an answer."""
+    if score not in SCORES:
+        raise ChatError("bad_frame", problem=f"its score is not one of {', '.join(map(str, SCORES))}")
+    if len(comment) > COMMENT_CHARS:
+        raise ChatError("bad_frame", problem=f"its comment has more than {COMMENT_CHARS:,} characters")
 
 
 def cleaned(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """An object that people send along, with broken text in it replaced.
+    """Return an object that somebody sent, with broken text in it replaced.
 
-    Python reads and writes numbers that JSON does not have; they would break the frames of all who read them.
+    Python reads and writes numbers that JSON doesn't have; they would break the frames of everybody who reads them.
     """
     if value is None:
         return None
@@ -44,21 +67,8 @@ def cleaned(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def one_line(text: str) -> str:
-    """A name or a title, without what would break a line, hide, or turn the direction of what follows."""
+    """Return a name or a title without characters that break a line, are invisible, or change the text direction."""
     return " ".join(_UNSEEN.sub(" ", clean(text)).split())
 
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
-
-def check_text(text: str) -> None:
-    """Of a message."""
-    if not text.strip():
-        raise ChatError("message_empty")
-    check_length(text)
-
-
-def check_length(text: str) -> None:
-    """Of a message or an answer."""
-    if len(text) > MESSAGE_CHARS:
-        raise ChatError("message_too_long", length=f"{len(text):,}", limit=f"{MESSAGE_CHARS:,}")

@@ -1,4 +1,4 @@
-"""How much of a session a reader wants to see: `show=final|agents|tools|all` of docs/protocol.md."""
+"""How much of a session a reader sees: `show=final|agents|tools|all` in docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _PEOPLE = frozenset(
         "task_created",
         "task_updated",
         "file_changed",
+        "feedback",
         "error",
     }
 )
@@ -35,36 +36,41 @@ _TOOLS = _AGENTS | {
     "print",
 }
 _TYPES = {"final": _PEOPLE, "agents": _AGENTS, "tools": _TOOLS}
-_BEHIND_THE_LAST = frozenset({"turn_completed", "input_request"})  # what makes the text before it the last word
+_FINALIZING = frozenset({"turn_completed", "input_request"})  # these make the text before them the last word
 
 
-class Filter:
-    """What of a session passes to one reader, event by event, in the order of the log."""
+class VisibilityFilter:
+    """Passes on what one reader sees, event by event, in the order of the log."""
 
     def __init__(self, show: str = "all") -> None:
         self._show = show
         self._types = _TYPES.get(show)
-        self._pending: list[Event] = []  # what may be its turn's last word, which is known later, and what came since
+        # An answer that may be its turn's last, which becomes known later, and the events since.
+        self._pending: list[Event] = []
 
     @property
-    def has_streams(self) -> bool:
+    def shows_streams(self) -> bool:
+        """True if the reader sees answers as they are written."""
         return self._show != "final"
 
     @property
-    def has_progress(self) -> bool:
+    def shows_progress(self) -> bool:
+        """True if the reader sees how far running tools are."""
         return self._show in {"tools", "all"}
 
-    def take(self, event: Event) -> list[Event]:
-        """What is to be shown now that this event is there."""
+    def feed(self, event: Event) -> list[Event]:
+        """Take the next event of the log and return the events that can be shown now."""
         if self._types is None or event.type in self._types:
             return self._in_order(event)
-        if event.type == "text" and '"message_id"' in event.body:  # else a person's words on their way to the agent
-            return self._words(event)
+        if event.type == "text":
+            return self._text(event)
         if event.type == "tool_call" and self._show == "agents" and event.content.get("content"):
-            return [event]  # the end of what was streamed
+            return [event]  # it ends what was streamed
         return []
 
-    def _words(self, event: Event) -> list[Event]:
+    def _text(self, event: Event) -> list[Event]:
+        if not event.is_said:
+            return []
         if self._show != "final":
             return [event]
         content = event.content
@@ -72,7 +78,7 @@ class Filter:
             return self._in_order(event)
         if "within" in content or not content.get("content"):
             return []
-        shown = self._pending[1:]  # the word before it was not the last one
+        shown = self._pending[1:]  # the answer before it was not the last
         self._pending = [event]
         return shown
 
@@ -80,7 +86,7 @@ class Filter:
         if not self._pending:
             return [event]
         self._pending.append(event)
-        if event.type not in _BEHIND_THE_LAST or event.turn != self._pending[0].turn:
+        if event.type not in _FINALIZING or event.turn != self._pending[0].turn:
             return []
         shown, self._pending = self._pending, []
         return shown

@@ -1,46 +1,54 @@
-"""A reader's place in a session, and what a session shows to its readers."""
+"""A reader's place in a session, and what a log shows to its readers."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agentchat.protocol import events
 from agentchat.protocol.events import Event
-from agentchat.protocol.visibility import Filter
+from agentchat.protocol.visibility import VisibilityFilter
 
-BATCH_BYTES = 256 * 1024  # a cursor that lags catches up in pieces of about this size
+BATCH_BYTES = 256 * 1024  # size of the pieces in which a cursor that lags catches up, give or take one event
 
 
-class Live:
-    """A message that is being written. Only its turn appends, any cursor reads."""
+class Frame(NamedTuple):
+    """One frame for a client: its JSON text, and its `seq` if it is in the log."""
+
+    text: str
+    seq: int | None = None
+
+
+class StreamingMessage:
+    """A message that is being written. Only its turn appends to it; any cursor reads it."""
 
     def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
+        """`about` holds more fields for each of the message's frames."""
         self.message_id = message_id
         self.sender = sender
-        self.about = about  # what else each of its frames says
+        self.about = about
         self.texts: list[str] = []
 
 
 @dataclass(frozen=True)
-class View:
-    """What cursors see of a session, replaced as a whole so that they need no lock.
+class LogView:
+    """The end of a log as cursors see it, replaced as a whole so that they need no lock.
 
-    `tail` holds the newest events, each with the live message that it completed; `lives` are being written.
+    `tail` holds the newest events, each with the streamed message that it completed.
     """
 
     last_seq: int
-    tail: tuple[tuple[Event, Live | None], ...] = ()
-    lives: tuple[Live, ...] = ()
+    tail: tuple[tuple[Event, StreamingMessage | None], ...] = ()
+    streaming: tuple[StreamingMessage, ...] = ()
 
 
 @dataclass(frozen=True)
-class Signal:
-    """The newest state of something that is not in the log: who is here, who types, what waits.
+class LiveState:
+    """The newest state of something that isn't in the log, such as who is present or which messages wait.
 
-    Whoever missed earlier ones needs none of them. `origin` is the reader that need not be told.
+    A reader that missed earlier states needs none of them. `origin` is the reader that isn't told.
     """
 
     number: int
@@ -49,105 +57,110 @@ class Signal:
     origin: object = None
 
 
-class Readable(Protocol):
-    """What a cursor needs of a session."""
+class ReadableLog(Protocol):
+    """The part of a log that a cursor reads."""
 
-    view: View
-    signals: Mapping[str, Signal]
-    """By what they are about; replaced as a whole."""
-    signal_number: int
-    """The newest of them."""
+    view: LogView
+    states: Mapping[str, LiveState]
+    """The live states by their subjects; replaced as a whole."""
+    state_number: int
+    """The number of the newest live state."""
     is_deleted: bool
 
-    def read(self, after: int) -> Sequence[tuple[Event, Live | None]]:
-        """Some of the events behind `after`, oldest first; none if there are none, or none any more."""
+    def read(self, after: int) -> Sequence[tuple[Event, StreamingMessage | None]]:
+        """Return some of the events after `after`, oldest first; none at the end of the log or once it is deleted."""
 
 
 class Cursor:
-    """A reader's place in a session: the last event sent, and how much of the live message was sent."""
+    """A reader's place in a session: the last event sent, and how much of each streaming message was sent."""
 
-    def __init__(self, session: Readable, after: int, owner: object = None, show: str = "all") -> None:
-        """`owner` is not told of what it has said itself; `show` is one of SHOWS."""
-        self.session = session
-        self._filter = Filter(show)
+    def __init__(self, log: ReadableLog, after: int, owner: object = None, show: str = "all") -> None:
+        """Start after the event `after`, or from the beginning if the log has no such event.
+
+        `owner` isn't told the live states that it caused itself; `show` is one of SHOWS.
+        """
+        self._log = log
+        self._filter = VisibilityFilter(show)
         self._owner = owner
-        self._signal = session.signal_number
-        self._joined = session.view.last_seq
+        self._state_number = log.state_number
+        self._joined = log.view.last_seq
         self.recovered = 0 <= after <= self._joined
         self.seq = after if self.recovered else 0
-        self._sent: dict[Live, tuple[int, int]] = {}  # how many texts of a live message, and characters in them
+        self._sent: dict[StreamingMessage, tuple[int, int]] = {}  # texts and characters sent of each message
 
     @property
     def is_over(self) -> bool:
-        """There will be nothing more: the session was deleted."""
-        return self.session.is_deleted
+        """True once the session is deleted and nothing more will come."""
+        return self._log.is_deleted
 
     @property
     def is_behind(self) -> bool:
-        return self.seq < self.session.view.last_seq
+        """True if the log has events that weren't sent."""
+        return self.seq < self._log.view.last_seq
 
     @property
     def is_lagging(self) -> bool:
-        """It has to read the store to catch up."""
-        view = self.session.view
+        """True if the cursor has to read from the store to catch up."""
+        view = self._log.view
         return self.seq < view.last_seq and not (view.tail and view.tail[0][0].seq <= self.seq + 1)
 
-    def advance(self) -> list[str]:
-        """The frames that are new since the last call, or a batch of them when there are many."""
-        view = self.session.view
-        frames: list[str] = []
+    def advance(self) -> list[Frame]:
+        """Return the frames that are new since the last call, or one batch of them if there are many."""
+        view = self._log.view
+        frames: list[Frame] = []
         size = 0
         while self.seq < view.last_seq and size < BATCH_BYTES:
-            page = self.session.read(self.seq)
+            page = self._log.read(self.seq)
             if not page:
                 break  # deleted meanwhile
-            for event, live in page:
-                if live is not None and event.seq > self._joined:
-                    frames += self._rest_of(live)
-                    self._sent.pop(live, None)
-                shown = [each.frame for each in self._filter.take(event)]
-                frames += shown
-                size += sum(map(len, shown))
+            for event, streamed in page:
+                if streamed is not None and event.seq > self._joined:
+                    frames += self._rest_of(streamed)
+                    self._sent.pop(streamed, None)
+                for shown in self._filter.feed(event):
+                    frames.append(Frame(shown.frame, shown.seq))
+                    size += len(shown.frame)
                 self.seq = event.seq
                 if size >= BATCH_BYTES:
                     break
-        if view.lives and self.seq == view.last_seq:
-            frames += [frame for live in view.lives for frame in self._rest_of(live)]
-            self._sent = {live: sent for live, sent in self._sent.items() if live in view.lives}
-        if self._signal != self.session.signal_number and self.seq == view.last_seq:
-            frames += self._new_signals()
+        if view.streaming and self.seq == view.last_seq:
+            frames += [frame for message in view.streaming for frame in self._rest_of(message)]
+            self._sent = {message: sent for message, sent in self._sent.items() if message in view.streaming}
+        if self._state_number != self._log.state_number and self.seq == view.last_seq:
+            frames += self._new_states()
         return frames
 
-    def _new_signals(self) -> list[str]:
-        since, self._signal = self._signal, self.session.signal_number
-        signals = sorted(self.session.signals.values(), key=lambda signal: signal.number)
-        new = [signal for signal in signals if signal.number > since and self._has(signal)]
-        return [signal.frame for signal in new if signal.origin is None or signal.origin is not self._owner]
+    def _new_states(self) -> list[Frame]:
+        since, self._state_number = self._state_number, self._log.state_number
+        states = sorted(self._log.states.values(), key=lambda state: state.number)
+        return [Frame(state.frame) for state in states if state.number > since and self._is_shown(state)]
 
-    def _has(self, signal: Signal) -> bool:
-        return self._filter.has_progress or not signal.about.startswith("progress:")
+    def _is_shown(self, state: LiveState) -> bool:
+        if state.origin is not None and state.origin is self._owner:
+            return False
+        return self._filter.shows_progress or not state.about.startswith("progress:")
 
-    def _rest_of(self, live: Live) -> list[str]:
-        if not self._filter.has_streams:
+    def _rest_of(self, message: StreamingMessage) -> list[Frame]:
+        if not self._filter.shows_streams:
             return []
-        count, offset = self._sent.get(live, (0, 0))
-        texts = live.texts[count:]
+        count, offset = self._sent.get(message, (0, 0))
+        texts = message.texts[count:]
         if not texts:
             return []
         text = "".join(texts)
         content = {
             "uuid": _uuid(),
-            "message_id": live.message_id,
-            "sender": live.sender,
+            "message_id": message.message_id,
+            "sender": message.sender,
             "offset": offset,
             "content": text,
-            **live.about,
+            **message.about,
         }
-        self._sent[live] = (count + len(texts), offset + len(text))
-        return [events.live_frame("stream", content)]
+        self._sent[message] = (count + len(texts), offset + len(text))
+        return [Frame(events.live_frame("stream", content))]
 
 
 def _uuid() -> str:
-    """As random as a name must be, at a tenth of what uuid4 costs: there is one in every frame."""
+    """Return a random id at a tenth of the cost of `uuid4`: every stream frame has one."""
     digits = f"{random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

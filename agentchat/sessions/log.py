@@ -1,7 +1,6 @@
-"""A session's log, as its readers see it: appended to, followed, and read with cursors (cursor.py).
+"""A session's log: appended to, followed, and read with cursors (cursor.py).
 
-Whatever happens is in the store before anybody sees it. Nobody waits for a reader: readers are woken, and read when
-they can.
+Everything is in the store before anybody sees it. Nobody waits for a reader: readers are woken, and read when they can.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agentchat.protocol import events, handover
+from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
-from agentchat.sessions.cursor import Live, Signal, View
+from agentchat.protocol.session_events import UserMessage
+from agentchat.sessions.cursor import LiveState, LogView, StreamingMessage
 from agentchat.store import SessionRecord, Store
 
 TAIL = 64  # newest events kept in memory for cursors that are nearly up to date; older ones are read from the store
@@ -22,7 +22,7 @@ SECRET_CHARS = 4  # a shorter password cannot be kept out of texts without break
 
 
 class Log:
-    """The events of one session. `redact` takes out what no session may hold."""
+    """The events of one session, and the live states beside them."""
 
     def __init__(
         self,
@@ -31,19 +31,20 @@ class Log:
         redact: Callable[[str], str],
         held_changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`redact` removes what no session may hold, such as keys; `held_changed` is called after each handover."""
         self.id = record.id
         self.store = store
         self.held = handover.state(store.read_types(record.id, {"handoff"})) if record.held else None
-        """Who has the session, when that is not the agents."""
-        self.view = View(record.last_seq)
-        self.signals: Mapping[str, Signal] = {}
-        self.signal_number = 0
+        """The handover in force; None while the agents have the session."""
+        self.view = LogView(record.last_seq)
+        self.states: Mapping[str, LiveState] = {}
+        self.state_number = 0
         self.is_deleted = False
         self._redact = redact
         self._held_changed = held_changed
         self._secrets: frozenset[str] = frozenset()
-        self._append_lock = threading.Lock()  # keeps `view` in the order of the store; guards it and the signals
-        self._follow_lock = threading.Lock()  # guards what follows
+        self._append_lock = threading.Lock()  # guards `view`, `held` and the states; keeps them in the store's order
+        self._follow_lock = threading.Lock()  # guards `_followers`
         self._followers: tuple[Callable[[], None], ...] = ()
 
     # Writing
@@ -52,12 +53,12 @@ class Log:
         self,
         drafts: Sequence[Draft],
         history: str | None = None,
-        completes: Live | None = None,
+        completes: StreamingMessage | None = None,
         check: Callable[[], None] | None = None,
     ) -> list[Event]:
-        """Into the store, then for all to see. Raises StoreError, DuplicateMessage, and what `check` raises.
+        """Store events, then show them. Raises StoreError, DuplicateMessage, and whatever `check` raises.
 
-        Between `check` and the append nothing else is appended.
+        Nothing else is appended between `check` and the events. `completes` is the message that they end.
         """
         with self._append_lock:
             if check is not None:
@@ -67,8 +68,8 @@ class Log:
             written = self.store.append(self.id, drafts, history)
             view = self.view
             tail = (*view.tail, *((event, completes) for event in written))[-TAIL:]
-            lives = tuple(live for live in view.lives if live is not completes)
-            self.view = View(written[-1].seq, tail, lives)
+            streaming = tuple(message for message in view.streaming if message is not completes)
+            self.view = LogView(written[-1].seq, tail, streaming)
             is_handed_over = any(draft.held is not None for draft in drafts)
             if is_handed_over:
                 self.held = functools.reduce(handover.follow, written, self.held)
@@ -77,38 +78,38 @@ class Log:
             self._held_changed()
         return written
 
-    def show(self, lives: Sequence[Live]) -> None:
-        """These messages are being written, and no others."""
+    def set_streaming(self, messages: Sequence[StreamingMessage]) -> None:
+        """Show these messages, and no others, as being written."""
         with self._append_lock:
-            view = self.view
-            self.view = View(view.last_seq, view.tail, tuple(lives))
+            self.view = LogView(self.view.last_seq, self.view.tail, tuple(messages))
 
     def redact(self, text: str) -> str:
-        """The text without what must not be kept."""
+        """Return the text without keys and passwords."""
         text = self._redact(text)
         for secret in self._secrets:
             text = text.replace(secret, "[password]")
         return text
 
     def hide(self, secret: str) -> None:
-        """From now on this is such a thing."""
+        """Have `redact` remove a password from now on."""
         if len(secret) >= SECRET_CHARS:
             self._secrets |= events.spellings(secret)
 
-    def signal(self, about: str, type: str, content: Mapping[str, Any], origin: object = None) -> None:
-        """Tell all readers but `origin` the newest state of something that is not in the log."""
+    def set_state(self, about: str, type: str, content: Mapping[str, Any], origin: object = None) -> None:
+        """Tell all readers but `origin` the newest state of something that isn't in the log."""
         with self._append_lock:
-            number = self.signal_number + 1
-            self.signals = {**self.signals, about: Signal(number, about, events.live_frame(type, content), origin)}
-            self.signal_number = number
+            number = self.state_number + 1
+            self.states = {**self.states, about: LiveState(number, about, events.live_frame(type, content), origin)}
+            self.state_number = number
         self.wake()
 
-    def forget_signal(self, about: str) -> None:
+    def clear_state(self, about: str) -> None:
+        """Forget the state of something that is over."""
         with self._append_lock:
-            self.signals = {name: signal for name, signal in self.signals.items() if name != about}
+            self.states = {name: state for name, state in self.states.items() if name != about}
 
     def delete(self) -> None:
-        """The session is about to be gone from the store: nothing is appended any more, and its readers are told."""
+        """Refuse further events and tell the readers, before the session is removed from the store."""
         with self._append_lock:
             self.is_deleted = True
         self.wake()
@@ -116,32 +117,56 @@ class Log:
     # Reading
 
     def follow(self, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever there is something new, from whatever thread made it so; it must not block."""
+        """Call `wake` whenever there is something new, on the thread that caused it. It must not block."""
         with self._follow_lock:
             self._followers = (*self._followers, wake)
 
     def unfollow(self, wake: Callable[[], None]) -> None:
+        """Stop calling `wake`."""
         with self._follow_lock:
             self._followers = tuple(follower for follower in self._followers if follower != wake)
 
-    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, Live | None]]:
-        """Events behind `after`: from memory if they are all there, else a page of them from the store."""
+    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, StreamingMessage | None]]:
+        """Return the events after `after` if all are in memory, else a page of them from the store."""
         tail = self.view.tail
         if tail and tail[0][0].seq <= after + 1:
             return tail[after + 1 - tail[0][0].seq :][:limit]
         return [(event, None) for event in self.store.read(self.id, after, limit)]
 
+    def event(self, seq: int) -> Event | None:
+        """Return the event with that `seq`, if there is one."""
+        return next((event for event, _ in self.read(seq - 1, 1)), None) if seq > 0 else None
+
     def wake(self) -> None:
-        """There is something new to see."""
+        """Call the followers."""
         for wake in self._followers:
             wake()
 
     @property
     def rewound(self) -> frozenset[int]:
-        """The turns that no longer count."""
+        """The turns that no longer count, as the store knows them."""
         rewinds = self.store.read_types(self.id, {"rewind"})
         return frozenset(turn for event in rewinds for turn in event.content["turns"])
 
-    def milestones(self, turn: int) -> list[Event]:
-        """Its message (each version of it), its start and its end."""
-        return self.store.milestones(self.id, turn)
+    # One turn
+
+    def message(self, turn: int) -> UserMessage:
+        """Return the message of a turn as it was last edited."""
+        versions = [event for event in self._bounds(turn) if event.type == "user_message"]
+        return session_events.user_message(versions[-1])
+
+    def has_started(self, turn: int) -> bool:
+        """Return True once the agents began to answer that turn's message."""
+        return any(event.type == "turn_started" for event in self._bounds(turn))
+
+    def final_status(self, turn: int) -> str | None:
+        """Return how a turn ended, or None if it hasn't."""
+        ends = [event for event in self._bounds(turn) if event.type == "turn_completed"]
+        return str(ends[0].content["status"]) if ends else None
+
+    def first_seq(self, turn: int) -> int:
+        """Return the `seq` of a turn's message."""
+        return self._bounds(turn)[0].seq
+
+    def _bounds(self, turn: int) -> list[Event]:
+        return self.store.turn_bounds(self.id, turn)

@@ -11,25 +11,28 @@ from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event, clean, encode
 from agentchat.protocol.questions import Answer, decision
 from agentchat.sessions.log import Log
-from agentchat.store import MARKS
+from agentchat.sessions.owned_lock import OwnedLock
+
+QUESTIONS = frozenset({"input_request", "input_response"})
 
 
 class Question:
-    """A request that is in the log, or about to be, and has no answer yet."""
+    """A question that is in the log, or about to be."""
 
     def __init__(self, content: Mapping[str, Any], turn: int, seq: int = 0) -> None:
         self.content = content
         self.turn = turn
         self.seq = seq
         self.answer: Answer | None = None
-        self.woken = threading.Event()  # answered, or the turn is to look at its stop token
+        self.woken = threading.Event()  # set when it is answered, and when its turn is stopped
 
     @property
     def id(self) -> str:
+        """The request id."""
         return str(self.content["request_id"])
 
     def read(self, text: str, name: str, arguments: Mapping[str, Any] | None) -> Answer:
-        """What a person sent, as an answer to this. Raises ChatError when it is none."""
+        """Return what a person sent as an answer to this question. Raises ChatError if it isn't one."""
         if self.content["tool"] is None:
             if arguments is not None:
                 raise ChatError("answer_unusable", problem="it has arguments, but no tool waits for any")
@@ -37,32 +40,33 @@ class Question:
         return decision(text, name, arguments)
 
 
-class OpenQuestions:
+class PendingQuestions:
     """The open questions of a session."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._lock = threading.RLock()  # what is appended under it and what is open change at once, for all to see
+        self._lock = OwnedLock()  # guards what follows; what is open changes together with the log
         self._open: dict[str, Question] = {}
         self._recalled: dict[str, Question] = {}
 
     def recall(self, turn: int) -> None:
-        """Those that a server before this one left open in that turn."""
-        marks = self._log.store.read_types(self._log.id, MARKS)
-        self._open = {question.id: question for question in unanswered(marks, turn)}
-        self._recalled = dict(self._open)
-        asked = {e.content["request_id"]: e for e in marks if e.type == "input_request" and e.turn == turn}
-        for event in marks:
-            request = asked.get(event.content["request_id"]) if event.type == "input_response" else None
-            if request is not None and "text" in event.content:  # else it was a password
-                question = Question(request.content, turn, request.seq)
-                told = event.content
-                question.answer = question.read(told["text"], told["name"], told.get("arguments"))
-                question.woken.set()
-                self._recalled[question.id] = question
+        """Reopen the questions that an earlier server left open in that turn, and recall those that were answered."""
+        events = self._log.store.read_types(self._log.id, QUESTIONS)
+        with self._lock:
+            self._open = {question.id: question for question in unanswered(events, turn)}
+            self._recalled = dict(self._open)
+            asked = {e.content["request_id"]: e for e in events if e.type == "input_request" and e.turn == turn}
+            for event in events:
+                request = asked.get(event.content["request_id"]) if event.type == "input_response" else None
+                if request is not None and "text" in event.content:  # without a text it was a password
+                    question = Question(request.content, turn, request.seq)
+                    told = event.content
+                    question.answer = question.read(told["text"], told["name"], told.get("arguments"))
+                    question.woken.set()
+                    self._recalled[question.id] = question
 
     def recalled(self, request_id: str) -> Question:
-        """One of those; it may have been answered before its turn was back at it. Raises Stopped for an unknown one."""
+        """Return a recalled question, which may have been answered since. Raises Stopped if the id is unknown."""
         if request_id not in self._recalled:
             raise Stopped("failed", ChatError("not_resumed"))
         return self._recalled[request_id]
@@ -70,26 +74,15 @@ class OpenQuestions:
     def ask(
         self, question: Question, drafts: Sequence[Draft], history: str | None, check: Callable[[], None]
     ) -> list[Event]:
-        """Append the question's event, and have it answered from then on. See Log.append."""
+        """Append the question's event and open the question for answers. See Log.append."""
         with self._lock:
             events = self._log.append(drafts, history, check=check)
             question.seq = events[-1].seq
             self._open[question.id] = question
             return events
 
-    def _find(self, request_id: str) -> Question:
-        """The open question of that id. Raises ChatError, which says what became of it, when there is none."""
-        if request_id in self._open:
-            return self._open[request_id]
-        for event in reversed(self._log.store.read_types(self._log.id, {"input_request", "input_response"})):
-            if event.content["request_id"] == request_id:
-                if event.type == "input_response":
-                    raise ChatError("already_answered", name=event.content["name"])
-                raise ChatError("request_closed")
-        raise ChatError("request_unknown")
-
     def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None) -> Event:
-        """The first answer counts. Returns its event; raises ChatError."""
+        """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         with self._lock:
             question = self._find(request_id)
             answer = question.read(clean(text), clean(name), arguments)
@@ -100,30 +93,43 @@ class OpenQuestions:
             question.woken.set()
             return event
 
+    def _find(self, request_id: str) -> Question:
+        """Return the open question with that id. Raises ChatError, which says what became of it."""
+        self._lock.assert_held()
+        if request_id in self._open:
+            return self._open[request_id]
+        for event in reversed(self._log.store.read_types(self._log.id, QUESTIONS)):
+            if event.content["request_id"] == request_id:
+                if event.type == "input_response":
+                    raise ChatError("already_answered", name=event.content["name"])
+                raise ChatError("request_closed")
+        raise ChatError("request_unknown")
+
     def close(self, turn: int) -> None:
-        """Nobody can answer that turn's questions any more."""
+        """Accept no more answers to that turn's questions."""
         with self._lock:
             self._open = {id: question for id, question in self._open.items() if question.turn != turn}
 
     def is_waiting(self, turn: int) -> bool:
+        """Return True if a question of that turn is open."""
         with self._lock:
             return any(question.turn == turn for question in self._open.values())
 
-    def shown(self, seq: int) -> str | None:
-        """The id of the oldest open question that a reader at `seq` has seen."""
+    def oldest_seen(self, seq: int) -> str | None:
+        """Return the id of the oldest open question that a reader at `seq` has seen."""
         with self._lock:
             return next((question.id for question in self._open.values() if question.seq <= seq), None)
 
     @property
     def contents(self) -> list[Mapping[str, Any]]:
-        """As they stand in the log."""
+        """The contents of the open questions' events."""
         with self._lock:
             return [question.content for question in self._open.values()]
 
 
-def unanswered(marks: Iterable[Event], turn: int) -> list[Question]:
-    """The questions of `turn` that have no answer; `marks` are all events that may be one or the other."""
-    here = [event for event in marks if event.turn == turn]
+def unanswered(events: Iterable[Event], turn: int) -> list[Question]:
+    """Return the questions of `turn` without an answer; `events` are all events of the types QUESTIONS."""
+    here = [event for event in events if event.turn == turn]
     answered = {event.content["request_id"] for event in here if event.type == "input_response"}
     asked = [Question(event.content, turn, event.seq) for event in here if event.type == "input_request"]
     return [question for question in asked if question.id not in answered]

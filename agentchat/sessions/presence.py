@@ -10,36 +10,39 @@ from typing import Any
 ROLES = ("member", "viewer", "operator")
 
 
-class People:
-    """The people whose connections follow a session. One who is there in three tabs is one person."""
+class Participants:
+    """The people whose connections follow a session. Somebody with three open tabs is one person."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards `_connections`
         self._connections: Counter[tuple[str, str]] = Counter()  # by name and role
 
     def join(self, name: str, role: str) -> None:
+        """Count another connection of that person."""
         with self._lock:
             self._connections[name, role] += 1
 
     def part(self, name: str, role: str) -> None:
+        """Count one connection less."""
         with self._lock:
             self._connections[name, role] -= 1
             if not self._connections[name, role]:
                 del self._connections[name, role]
 
     def has(self, name: str) -> bool:
+        """Return True if somebody of that name is there, in any role."""
         with self._lock:
             return any(present == name for present, _ in self._connections)
 
     @property
-    def participants(self) -> list[dict[str, Any]]:
-        """In the order in which they came."""
+    def contents(self) -> list[dict[str, Any]]:
+        """The participants as clients see them, in the order in which they came."""
         with self._lock:
             return [{"name": n, "role": role, "connections": c} for (n, role), c in self._connections.items()]
 
 
 class Desk:
-    """Who sits at the desk. `follow` tells of whatever changes there, from any thread."""
+    """The people at the desk."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards what follows
@@ -48,16 +51,18 @@ class Desk:
 
     @property
     def operators(self) -> list[str]:
-        """In the order in which they came."""
+        """Their names, in the order in which they came."""
         with self._lock:
             return list(self._connections)
 
     def join(self, name: str) -> None:
+        """Count another connection of that operator."""
         with self._lock:
             self._connections[name] += 1
         self.changed()
 
     def part(self, name: str) -> None:
+        """Count one connection less."""
         with self._lock:
             self._connections[name] -= 1
             if not self._connections[name]:
@@ -65,15 +70,16 @@ class Desk:
         self.changed()
 
     def follow(self, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever something changed; it must not block."""
+        """Call `wake` whenever something changes at the desk, from any thread. It must not block."""
         with self._lock:
             self._followers = (*self._followers, wake)
 
     def unfollow(self, wake: Callable[[], None]) -> None:
+        """Stop calling `wake`."""
         with self._lock:
             self._followers = tuple(follower for follower in self._followers if follower != wake)
 
     def changed(self) -> None:
-        """Something waits, or was taken or handed back."""
+        """Call the followers: an operator came or went, or a session was handed over, handed back or deleted."""
         for wake in self._followers:
             wake()

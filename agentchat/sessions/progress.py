@@ -1,4 +1,4 @@
-"""How far the running tools of a turn are. Readers see the newest state only, and not too often."""
+"""Progress of the running tools of a turn. Readers see only the newest report of each, and not too often."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from typing import Any
 
 from agentchat.sessions.log import Log
 
-INTERVAL = 0.05  # seconds between two looks of one turn's bars
+INTERVAL = 0.05  # seconds between two updates of one turn's reports
 
 Report = Mapping[str, Any]
 
 
 class ProgressReports:
-    """The bars of one turn, by the ids of the tools' calls."""
+    """The newest progress reports of one turn, by the ids of the tool calls."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._lock = threading.Lock()  # guards what follows
         self._reports: dict[str, Report] = {}
         self._unseen: set[str] = set()
-        self._shown_at = 0.0
+        self._shown_at = float("-inf")
         self._timer: threading.Timer | None = None
         self._is_over = False
 
     @property
     def contents(self) -> list[Report]:
+        """The newest report of each running tool."""
         with self._lock:
             return list(self._reports.values())
 
-    def set(self, id: str, bar: Report) -> bool:
-        """Its newest state, shown at once or soon. Returns False when the turn is over."""
+    def set(self, id: str, report: Report) -> bool:
+        """Show a report, at once or within INTERVAL. Returns False if the turn is over."""
         with self._lock:
             if self._is_over:
                 return False
-            self._reports[id] = bar
+            self._reports[id] = report
             self._unseen.add(id)
             wait = self._shown_at + INTERVAL - time.monotonic()
             if wait <= 0:
@@ -48,20 +49,20 @@ class ProgressReports:
             return True
 
     def end(self, id: str) -> None:
-        """That tool is done."""
+        """Forget the report of a tool that is done."""
         with self._lock:
             if self._reports.pop(id, None) is not None:
-                self._log.forget_signal(f"progress:{id}")
+                self._log.clear_state(f"progress:{id}")
             self._unseen.discard(id)
 
     def close(self) -> None:
-        """The turn is over, and so are all of them."""
+        """Forget all reports and refuse new ones: the turn is over."""
         with self._lock:
             self._is_over = True
             if self._timer is not None:
                 self._timer.cancel()
             for id in self._reports:
-                self._log.forget_signal(f"progress:{id}")
+                self._log.clear_state(f"progress:{id}")
             self._reports.clear()
             self._unseen.clear()
 
@@ -71,7 +72,8 @@ class ProgressReports:
             self._show()
 
     def _show(self) -> None:
+        assert self._lock.locked()
         self._shown_at = time.monotonic()
         for id in self._unseen:
-            self._log.signal(f"progress:{id}", "progress", self._reports[id])
+            self._log.set_state(f"progress:{id}", "progress", self._reports[id])
         self._unseen.clear()

@@ -5,31 +5,42 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from agentchat.ag2.conversation import Conversation
+from agentchat.ag2.conversation import Outcome
+from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.turn import Turn
 from agentchat.settings import CHOICES
 from agentchat.store import Store
 
 BUSY = CHOICES["busy"]
 
-NewConversation = Callable[[str, Chat, Iterable[str]], Conversation]
+
+class Agents(Protocol):
+    """The agents of one session, with what they remember."""
+
+    def run(self, text: str, turn: Turn, token: StopToken, history: str | None) -> Outcome:
+        """Answer `text`; with a `history`, go on from the question at which the turn was left. Raises nothing."""
+
+
+BuildAgents = Callable[[str, Chat, Iterable[str]], Agents]
 NewChat = Callable[[str, SessionView], Chat]
 
 
 @dataclass(frozen=True)
-class Policy:
-    """What people settled for all sessions. 0 means no limit."""
+class SessionRules:
+    """The settings that apply to all sessions. 0 means no limit."""
 
     busy: str = "enqueue"
-    """One of BUSY: what becomes of a message while a turn runs."""
+    """What happens to a message that arrives while a turn runs; one of BUSY."""
     input_timeout: float = 0
-    """Seconds a question waits for its answer."""
+    """Seconds that a question waits for its answer."""
     max_messages: int = 1000
+    """Messages in one session."""
     ttl_hours: float = 0
-    """Hours after its last event for which a session is kept."""
+    """Hours for which a session is kept after its last event."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +48,16 @@ class Services:
     """What all sessions of a server share."""
 
     store: Store
-    new_conversation: NewConversation
+    build_agents: BuildAgents
+    """Builds an agent by its name, for a chat, with the histories of the turns that it is to remember."""
     new_chat: NewChat
     redact: Callable[[str], str]
+    """Removes keys from a text."""
     clear: Callable[[str], None]
-    """Removes what else a session has left."""
+    """Removes a deleted session's files."""
     model: Mapping[str, Any]
-    rules: Policy = Policy()
+    """The model as clients see it: `name` and `demo`."""
+    rules: SessionRules = SessionRules()
     desk: Desk = field(default_factory=Desk)
     is_closing: threading.Event = field(default_factory=threading.Event)
+    """Set once the server is about to end."""

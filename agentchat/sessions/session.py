@@ -1,4 +1,7 @@
-"""One conversation: what people do in it. Its log is in log.py, its turns are run by worker.py."""
+"""One conversation: what people do and see in it.
+
+Its events are in log.py, its turns are run by turn_runner.py, operators act through takeover.py.
+"""
 
 from __future__ import annotations
 
@@ -9,61 +12,59 @@ from typing import Any
 from uuid import uuid4
 
 from agentchat import __version__
-from agentchat.ag2 import conversation
-from agentchat.protocol import events, handover, session_events
-from agentchat.protocol.errors import ChatError, DuplicateMessage
+from agentchat.protocol import events, session_events
+from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
-from agentchat.protocol.identity import UNNAMED, user_id
+from agentchat.protocol.identity import user_id
 from agentchat.protocol.session_events import UserMessage
 from agentchat.protocol.tasks import Plan, Task
-from agentchat.protocol.validation import check_id, check_length, check_text, check_title, cleaned, one_line
+from agentchat.protocol.validation import (
+    check_feedback,
+    check_id,
+    check_length,
+    check_text,
+    check_title,
+    cleaned,
+    one_line,
+)
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
-from agentchat.sessions.presence import People
+from agentchat.sessions.presence import Participants
 from agentchat.sessions.services import BUSY, Services
-from agentchat.sessions.worker import Worker
+from agentchat.sessions.takeover import Takeover
+from agentchat.sessions.turn_runner import Snapshot, TurnRunner
 from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
 
 
 class Session:
-    """One conversation. `log` is what its readers see, `questions` are those that wait for an answer."""
+    """One conversation. `log` is what its readers see, `turns` runs the agents, `takeover` is for operators."""
 
     def __init__(
         self,
         record: SessionRecord,
         services: Services,
-        keep: Callable[[Session], None],
-        leave: Callable[[Session], None],
-        waiting: int | None = None,
+        retain: Callable[[Session], None],
+        release: Callable[[Session], None],
+        asking: int | None = None,
     ) -> None:
-        """`keep` and `leave` tell that a turn needs the session; `waiting` is a turn that still waits for an answer."""
+        """`retain` and `release` are called around work; `asking` is a turn that an earlier server left waiting."""
         self.id = record.id
         self.agent = record.agent
         self.users = 1  # guarded by the lock of `Sessions`
+        self.plan_lock = threading.Lock()  # held while the plan is changed
         self.log = Log(record, services.store, services.redact, services.desk.changed)
         self._services = services
-        self._people = People()
-        self.plan_lock = threading.Lock()
+        self._participants = Participants()
         chat = services.new_chat(self.id, self)
         self._folder = chat.folder
-        self._worker = Worker(self.agent, self.log, chat, services, lambda: keep(self), lambda: leave(self))
-        self._lock = self._worker.lock  # guards what follows
-        self._last_turn = record.last_turn
-        self.questions = self._worker.questions
+        self.turns = TurnRunner(
+            self.agent, self.log, chat, services, lambda: retain(self), lambda: release(self), record.last_turn
+        )
+        self.questions = self.turns.questions
+        self.takeover = Takeover(self.agent, self.log, self.turns, self._check_alive)
         if record.last_seq:
-            self._recall(waiting)
-
-    def _recall(self, waiting: int | None) -> None:
-        """What a server before this one accepted and did not come to still waits, and so does its open question."""
-        self._worker.rewound = rewound = self.log.rewound
-        newest = {event.turn: session_events.message(event) for event in self._services.store.unanswered(self.id)}
-        self._worker.waiting.extend(newest[turn] for turn in sorted(newest) if turn not in rewound)
-        if gone := [session_events.completed(turn, "stopped") for turn in sorted(newest) if turn in rewound]:
-            self.log.append(gone)  # rewound when they were about to start; then the server was killed
-        if waiting is not None:
-            self.questions.recall(waiting)
-            self._worker.resume(self._asked(waiting))
+            self.turns.resume(asking)
 
     # What people do
 
@@ -76,325 +77,232 @@ class Session:
         busy: str | None = None,
         browser: str = "",
     ) -> Event:
-        """A person's message. One whose id is in the log already changes nothing. Returns its event; raises ChatError.
+        """Accept a person's message and return its event. Raises ChatError.
 
-        `busy` is what becomes of it while a turn runs: one of BUSY. `browser` is whose cookie came with it.
+        A message whose id is in the log already changes nothing. `busy`, one of BUSY, says what happens to it while a
+        turn runs. `browser` is the browser whose cookie came with it.
         """
         check_text(text)
         context = cleaned(context)
         check_id(id)
         busy = busy or self._services.rules.busy
         if busy not in BUSY:
-            raise ChatError("bad_frame", problem=f"its busy is none of {', '.join(BUSY)}")
-        with self._lock:
+            raise ChatError("bad_frame", problem=f"its busy is not one of {', '.join(BUSY)}")
+        with self.turns.hold() as now:
             self._check_alive()
-            if id is not None and self._may_refuse(busy):
-                known = self._services.store.keyed(self.id, session_events.key(id))
+            # A message that is sent again must neither be refused nor stop a turn.
+            if id is not None and (busy != "enqueue" or self._is_full(now)):
+                known = self._services.store.keyed(self.id, session_events.message_key(id))
                 if known is not None:
                     return known
-            message = self._message(text, name, user_id(name, browser, self.id), id, context)
-            running = self._worker.running
-            if running is None or busy == "enqueue":
-                return self._ask(message)
+            message = self._message(now, text, name, user_id(name, browser, self.id), id, context)
+            if now.running is None or busy == "enqueue":
+                return self._submit(now, message)
             if busy == "reject":
                 raise ChatError("busy")
-            must_rewind = busy == "rollback" and running.number not in self._worker.rewound
-            return self._ask(message, "rollback" if must_rewind else None, [running.number])
+            must_rewind = busy == "rollback" and now.running not in now.rewound
+            return self._submit(now, message, [now.running], "rollback" if must_rewind else None)
 
     def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None) -> Event:
-        """The answer to an open question; the first one counts. Returns its event; raises ChatError."""
+        """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         check_length(text)
         self._check_alive()
         return self.questions.answer(request_id, text, name, cleaned(arguments))
 
     def stop(self, turn: int | None = None) -> int | None:
         """Stop the running turn, or that turn if it runs; withdraw it if it waits. Returns which one, if any."""
-        with self._lock:
-            running = self._worker.running
-            if running is not None and turn in {None, running.number}:
-                running.token.stop("stopped")
-                return running.number
-            waiting = next((message for message in self._worker.waiting if message.turn == turn), None)
-            if waiting is None:
-                return None
-            self.log.append([session_events.completed(waiting.turn, "stopped")])
-            self._worker.waiting.remove(waiting)
-            self._worker.tell_queue()
-            return waiting.turn
+        return self.turns.stop(turn)
 
     def retry(self) -> Event:
-        """The last turn no longer counts, and its message is answered anew. Returns the new message's event."""
-        with self._lock:
+        """Have the last message answered again; its turn no longer counts. Returns the new event; raises ChatError."""
+        with self.turns.hold() as now:
             self._check_alive()
             self._check_not_held()
-            if self._worker.running is not None and self._worker.running.number not in self._worker.rewound:
-                turn = self._worker.running.number
+            if now.running is not None and now.running not in now.rewound:
+                turn = now.running
             else:
-                self._check_idle()
-                turn = next((t for t in range(self._last_turn, 0, -1) if self._has_answer(t)), 0)
+                self._check_idle(now)
+                begun = (t for t in reversed(now.begun_since(1)) if self.log.has_started(t))
+                turn = next(begun, 0)
             if not turn:
                 raise ChatError("nothing_to_retry")
-            asked = self._asked(turn)
-            message = self._message(asked.text, asked.name, asked.user, None, asked.context)
-            return self._ask(message, "retry", self._counting_from(turn))
+            asked = self.log.message(turn)
+            message = self._message(now, asked.text, asked.name, asked.user, None, asked.context)
+            return self._submit(now, message, now.begun_since(turn), "retry")
 
     def edit(self, seq: int, text: str, name: str, browser: str = "") -> Event:
-        """Another text for the message at `seq`. Unless it still waits, it and all since no longer count.
+        """Replace the text of the message at `seq`. Returns the event of the new message; raises ChatError.
 
-        Returns the event of the new message; raises ChatError.
+        Unless the message still waits, its turn and all since no longer count.
         """
         check_text(text)
-        with self._lock:
+        user = user_id(name, browser, self.id)
+        with self.turns.hold() as now:
             self._check_alive()
-            event = next((event for event, _ in self.log.read(seq - 1, 1)), None) if seq > 0 else None
-            if event is None or event.type != "user_message" or event.turn in self._worker.rewound:
+            event = self.log.event(seq)
+            if event is None or event.type != "user_message" or event.turn in now.rewound:
                 raise ChatError("message_unknown", seq=seq)
-            for place, waiting in enumerate(self._worker.waiting):
-                if waiting.turn == event.turn:
-                    changed = replace(
-                        waiting,
-                        text=events.clean(text),
-                        name=events.clean(name),
-                        user=user_id(name, browser, self.id),
-                    )
-                    [written] = self.log.append([session_events.asked(changed, key=None)])
-                    self._worker.waiting[place] = replace(changed, seq=written.seq)
-                    self._worker.tell_queue()
-                    return written
+            waiting = next((message for message in now.waiting if message.turn == event.turn), None)
+            if waiting is not None:
+                edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
+                return self.turns.edit_waiting(edited)
             self._check_not_held()
-            if self._worker.running is None or self._worker.running.number != event.turn:
-                self._check_idle()
-            message = self._message(text, name, user_id(name, browser, self.id), None, event.content["context"])
-            return self._ask(message, "edit", self._counting_from(event.turn))
+            if now.running != event.turn:
+                self._check_idle(now)
+            message = self._message(now, text, name, user, None, event.content["context"])
+            return self._submit(now, message, now.begun_since(event.turn), "edit")
 
     def rename(self, title: str, name: str) -> Event:
-        """Another title. Returns its event; raises ChatError."""
+        """Give the session another title. Returns the event; raises ChatError."""
         check_title(title)
-        with self._lock:
+        self._check_alive()
+        [event] = self.log.append([session_events.renamed_draft(one_line(title), events.clean(name))])
+        return event
+
+    def feedback(self, seq: int, score: int, comment: str, name: str) -> Event:
+        """Rate the answer at `seq`: 1 is good, -1 bad, 0 withdraws. Returns the event; raises ChatError.
+
+        The newest feedback of a person on an answer counts.
+        """
+        check_feedback(score, comment)
+        with self.turns.hold() as now:
             self._check_alive()
-            [event] = self.log.append([session_events.renamed(one_line(title), events.clean(name))])
+            answer = self.log.event(seq)
+            if answer is None or not answer.is_said or answer.turn in now.rewound or answer.content.get("operator"):
+                raise ChatError("answer_unknown", seq=seq)
+            message_id = answer.content["message_id"]
+            draft = session_events.feedback_draft(seq, message_id, score, events.clean(comment), events.clean(name))
+            [event] = self.log.append([draft])
             return event
 
     def tick(self, task: int, status: str, name: str) -> Task:
-        """What a person says about a task of the plan. Raises ChatError."""
+        """Set the status of a task of the plan and return the task. Raises ChatError."""
         self._check_alive()
         return self._plan(name).tick(task, status)
-
-    # Humans in the agents' place
-
-    def take(self, name: str) -> Event:
-        """An operator takes the conversation; until it is handed back, no agent speaks. Returns the event.
-
-        A turn that runs is stopped.
-        """
-        with self._lock:
-            self._check_alive()
-            now = self.log.held
-            if now is not None and now.state == handover.TAKEN:
-                raise ChatError("taken", name=now.operator)
-            if self._worker.running is not None:
-                self._worker.running.token.stop("stopped")
-            giver = handover.HUMAN if now is not None else self.agent
-            [event] = self.log.append([handover.handoff("taken", giver, name, "", 0)])
-            return event
-
-    def reply(self, text: str, name: str, id: str | None = None) -> Event:
-        """What the operator who has the conversation says. Returns its event; raises ChatError.
-
-        One whose id is in the log already changes nothing.
-        """
-        check_text(text)
-        check_id(id)
-        with self._lock:
-            self._check_alive()
-            self._check_has_taken(name)
-            history = conversation.heard(text, operator=name)
-            draft = handover.words(text, name, UNNAMED, id or uuid4().hex, self._last_turn + 1)
-            return self._say(draft, history)
-
-    def hand_back(self, note: str, name: str) -> Event:
-        """The agents have the conversation again, and know the note. Returns the event; raises ChatError.
-
-        Whoever takes part may end the waiting for a human.
-        """
-        check_length(note)
-        with self._lock:
-            self._check_alive()
-            now = self.log.held
-            if now is None or now.state == handover.TAKEN:
-                self._check_has_taken(name)
-            history = conversation.handed_back(note, name if now and now.state == handover.TAKEN else "")
-            return self._say(handover.handoff("returned", name, self.agent, note, self._last_turn + 1), history)
-
-    def _say(self, draft: Draft, history: str) -> Event:
-        """In a turn number of its own, which no agent runs. Requires holding `_lock`."""
-        try:
-            [event] = self.log.append([draft], history)
-        except DuplicateMessage as duplicate:
-            return duplicate.event
-        self._last_turn = draft.turn
-        self._worker.hear(draft.turn)
-        return event
 
     # Who is here
 
     def typing(self, name: str, is_typing: bool, origin: object = None) -> None:
-        """Tell all readers but `origin` that a person writes, or no longer does."""
-        self.log.signal(f"typing:{name}", "typing", {"name": events.clean(name), "is_typing": is_typing}, origin)
+        """Tell all readers but `origin` that a person is typing, or has stopped."""
+        self.log.set_state(f"typing:{name}", "typing", {"name": events.clean(name), "is_typing": is_typing}, origin)
 
     def join(self, name: str, role: str) -> None:
-        """Another connection of that person is there. `part` says that it is gone."""
-        self._people.join(name, role)
-        self.log.signal("presence", "presence", {"participants": self._people.participants})
+        """Count another connection of that person, until `part`."""
+        self._participants.join(name, role)
+        self.log.set_state("presence", "presence", {"participants": self._participants.contents})
 
     def part(self, name: str, role: str) -> None:
-        self._people.part(name, role)
-        if not self._people.has(name):
-            self.log.forget_signal(f"typing:{name}")
-        self.log.signal("presence", "presence", {"participants": self._people.participants})
+        """Count one connection of that person less."""
+        self._participants.part(name, role)
+        if not self._participants.has(name):
+            self.log.clear_state(f"typing:{name}")
+        self.log.set_state("presence", "presence", {"participants": self._participants.contents})
 
     # What there is to see
 
     @property
     def status(self) -> str:
-        """idle, running, or waiting for an answer."""
+        """`idle`, `running`, or `waiting` for an answer."""
         if self.questions.contents:
             return "waiting"
-        return "running" if self._worker.running is not None or self._worker.waiting else "idle"
+        return "idle" if self.turns.snapshot().is_idle else "running"
+
+    def turn_status(self, turn: int) -> str:
+        """Return `queued`, `running`, `waiting`, or how the turn ended."""
+        with self.turns.hold() as now:
+            if now.running == turn:
+                return "waiting" if self.questions.is_waiting(turn) else "running"
+        return self.log.final_status(turn) or "queued"
 
     @property
     def tasks(self) -> list[Task]:
-        """Of the plan, in the order in which they were made."""
+        """The tasks of the plan, in the order in which they were created."""
         return self._plan("").tasks
 
     def events_of(self, *types: str) -> list[Event]:
-        """The events of these types that count, oldest first."""
-        rewound = self._worker.rewound
+        """Return the events of these types that count, oldest first."""
+        rewound = self.turns.snapshot().rewound
         return [event for event in self._services.store.read_types(self.id, types) if event.turn not in rewound]
 
     @property
     def operators(self) -> int:
-        """How many people are there to take conversations over."""
+        """How many people sit at the desk."""
         return len(self._services.desk.operators)
 
     def files(self, name: str) -> Workspace:
-        """The session's files, as that person sees and changes them. Changes raise ChatError once it is gone."""
+        """Return the session's files, as that person changes them. Changes raise ChatError once it is deleted."""
 
         def changing(path: str, original: bytes | None) -> None:
             self._check_alive()
 
         def changed(path: str, kind: str, size: int) -> None:
-            self._note("file_changed", {"path": path, "kind": kind, "size": size}, name)
+            self._append_beside_turns("file_changed", {"path": path, "kind": kind, "size": size}, name)
 
         return Workspace(self._folder, changed, changing)
 
-    def _plan(self, name: str) -> Plan:
-        return Plan(self.events_of, lambda type, content: self._note(type, content, name), self.plan_lock)
-
-    def _note(self, type: str, content: Mapping[str, Any], name: str) -> None:
-        """What a person does beside the turns."""
-        body = events.encode({"uuid": str(uuid4()), **content, "by": events.clean(name)})
-        self.log.append([Draft(type, body, 0)])
-
-    def confirmation(self, cursor: Cursor, name: str, role: str, replaced: str | None = None) -> str:
-        """The first frame for a reader. `replaced` is the session that it asked for and that does not exist."""
-        about = self.about()
-        type, content = session_events.own(
-            session_events.ConnectionConfirmedEvent(
-                session_id=self.id,
-                agent=self.agent,
-                title=about["title"],
-                name=name,
-                role=role,
-                last_seq=self.log.view.last_seq,
-                status=about["status"],
-                recovered=cursor.recovered,
-                replaced=replaced,
-                open_requests=about["open_requests"],
-                queue=about["queue"],
-                participants=about["participants"],
-                held=about["held"],
-                progress=about["progress"],
-                model=dict(self._services.model),
-                server={"name": "agentchat", "version": __version__},
-            )
-        )
-        return events.live_frame(type, content)
-
     def about(self) -> dict[str, Any]:
-        """The session in one object. Raises ChatError when it was deleted."""
+        """Return the session as one object. Raises ChatError if it was deleted."""
         record = self._services.store.session(self.id)
         if record is None:
             raise ChatError("session_deleted")
         return {
             **summary(record, self.status),
             "open_requests": self.questions.contents,
-            "queue": self._worker.queue,
-            "participants": self._people.participants,
+            "queue": [message.entry for message in self.turns.snapshot().waiting],
+            "participants": self._participants.contents,
             "held": {**self.log.held.content, "operators": self.operators} if self.log.held else None,
-            "progress": self._worker.progress,
+            "progress": self.turns.progress,
         }
 
-    def turn_status(self, turn: int) -> str:
-        """queued, running, waiting, or how the turn was completed."""
-        with self._lock:
-            running = self._worker.running
-            if running is not None and running.number == turn:
-                return "waiting" if self.questions.is_waiting(turn) else "running"
-        completed = [e for e in self.log.milestones(turn) if e.type == "turn_completed"]
-        return str(completed[0].content["status"]) if completed else "queued"
-
-    # Working
-
-    def work(self) -> None:
-        """Start on what waits, if there is anything."""
-        self._worker.start()
-
-    def interrupt(self) -> None:
-        """The server ends."""
-        self._worker.interrupt()
-
-    def join_worker(self, timeout: float) -> None:
-        self._worker.join(timeout)
-
-    def give_up(self) -> None:
-        """The session is gone from the store."""
-        self._worker.give_up()
+    def confirmation(self, cursor: Cursor, name: str, role: str, replaced: str | None = None) -> str:
+        """Return the first frame for a reader. `replaced` is the unknown session it asked for, if any."""
+        about = self.about()
+        same = ("title", "status", "open_requests", "queue", "participants", "held", "progress")
+        confirmed = session_events.ConnectionConfirmedEvent(
+            session_id=self.id,
+            agent=self.agent,
+            name=name,
+            role=role,
+            last_seq=self.log.view.last_seq,
+            recovered=cursor.recovered,
+            replaced=replaced,
+            model=dict(self._services.model),
+            server={"name": "agentchat", "version": __version__},
+            **{field: about[field] for field in same},
+        )
+        return events.live_frame(*session_events.type_and_content(confirmed))
 
     # Accepting
 
+    def _plan(self, name: str) -> Plan:
+        def write(type: str, content: Mapping[str, Any]) -> None:
+            self._append_beside_turns(type, content, name)
+
+        return Plan(self.events_of, write, self.plan_lock)
+
+    def _append_beside_turns(self, type: str, content: Mapping[str, Any], name: str) -> None:
+        body = events.encode({"uuid": str(uuid4()), **content, "by": events.clean(name)})
+        self.log.append([Draft(type, body, 0)])
+
     def _message(
-        self, text: str, name: str, user: str, id: str | None, context: Mapping[str, Any] | None
+        self, now: Snapshot, text: str, name: str, user: str, id: str | None, context: Mapping[str, Any] | None
     ) -> UserMessage:
-        """For the next turn."""
-        words, name = events.clean(text), events.clean(name)
-        return UserMessage(id or uuid4().hex, words, name, context or {}, self._last_turn + 1, user)
+        """Return a message for the next turn."""
+        return UserMessage(id or uuid4().hex, events.clean(text), events.clean(name), context or {}, now.next, user)
 
-    def _ask(self, message: UserMessage, reason: str | None = None, stopping: Sequence[int] = ()) -> Event:
-        """Accept a message. The turns in `stopping` are stopped, and with a `reason` they no longer count.
-
-        Requires holding `_lock`.
-        """
-        limit = self._services.rules.max_messages
-        if limit and self._last_turn >= limit:
-            raise ChatError("session_full", limit=f"{limit:,}")
-        drafts = [session_events.asked(message, message.key)]
-        if reason is not None:
-            to_seq = self.log.milestones(stopping[0])[0].seq - 1
-            drafts.insert(0, session_events.rewind(stopping, to_seq, reason))
-        try:
-            event = self.log.append(drafts)[-1]
-        except DuplicateMessage as duplicate:
-            return duplicate.event
-        if reason is not None:
-            self._worker.forget(stopping)
-        self._last_turn = message.turn
-        if self._worker.running is not None and self._worker.running.number in stopping:
-            self._worker.running.token.stop("stopped")
-        self._worker.add(replace(message, seq=event.seq))
-        return event
+    def _submit(
+        self, now: Snapshot, message: UserMessage, stopping: Sequence[int] = (), reason: str | None = None
+    ) -> Event:
+        """Submit a message unless the session is full. See TurnRunner.submit."""
+        if self._is_full(now):
+            raise ChatError("session_full", limit=f"{self._services.rules.max_messages:,}")
+        return self.turns.submit(message, stopping, reason)
 
     # Rules
+
+    def _is_full(self, now: Snapshot) -> bool:
+        limit = self._services.rules.max_messages
+        return bool(limit and now.last >= limit)
 
     def _check_alive(self) -> None:
         if self._services.is_closing.is_set():
@@ -402,42 +310,17 @@ class Session:
         if self.log.is_deleted:
             raise ChatError("session_deleted")
 
-    def _check_idle(self) -> None:
-        if self._worker.running is not None or self._worker.waiting:
+    def _check_idle(self, now: Snapshot) -> None:
+        if not now.is_idle:
             raise ChatError("busy")
 
     def _check_not_held(self) -> None:
         if self.log.held is not None:
             raise ChatError("held")
 
-    def _check_has_taken(self, name: str) -> None:
-        now = self.log.held
-        if now is None or now.state != handover.TAKEN:
-            raise ChatError("not_held")
-        if now.operator != events.clean(name):
-            raise ChatError("taken", name=now.operator)
-
-    def _may_refuse(self, busy: str) -> bool:
-        """A message may be refused or stop a turn, which one that was sent before must not."""
-        limit = self._services.rules.max_messages
-        return busy != "enqueue" or bool(limit and self._last_turn >= limit)
-
-    def _asked(self, turn: int) -> UserMessage:
-        """The message of a turn, as it was edited last."""
-        versions = [event for event in self.log.milestones(turn) if event.type == "user_message"]
-        return session_events.message(versions[-1])
-
-    def _has_answer(self, turn: int) -> bool:
-        return turn not in self._worker.rewound and any(e.type == "turn_started" for e in self.log.milestones(turn))
-
-    def _counting_from(self, turn: int) -> list[int]:
-        """The turn and those since; not those that have not begun."""
-        waiting = {message.turn for message in self._worker.waiting}
-        return [t for t in range(turn, self._last_turn + 1) if t not in self._worker.rewound | waiting]
-
 
 def summary(record: SessionRecord, status: str) -> dict[str, Any]:
-    """A session as lists show it."""
+    """Return a session as lists show it."""
     return {
         "id": record.id,
         "agent": record.agent,

@@ -1,4 +1,4 @@
-"""One turn of a session: the answer to one message. The conversation writes into it and asks through it."""
+"""One turn of a session: the answer to one message. The agents write into it and ask through it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Answer, Request
 from agentchat.protocol.session_events import UserMessage
-from agentchat.sessions.cursor import Live
+from agentchat.sessions.cursor import StreamingMessage
 from agentchat.sessions.log import Log
-from agentchat.sessions.pending_questions import OpenQuestions, Question
+from agentchat.sessions.pending_questions import PendingQuestions, Question
 from agentchat.sessions.progress import ProgressReports
 
 log = logging.getLogger(__name__)
 
-STORE_RETRY = 1.0  # seconds between tries to write what a turn did, while the store fails
+STORE_RETRY = 1.0  # seconds between attempts to write while the store fails
 
 
 class TurnHost(Protocol):
     """What a turn needs of its session."""
 
     log: Log
-    questions: OpenQuestions
+    questions: PendingQuestions
 
     def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        """Append the turn's last words; from then on it does not run any more. Raises StoreError."""
+        """Append the turn's last events; from then on it isn't running. Raises StoreError."""
 
     def wait_unless_closing(self, seconds: float) -> None:
-        """Raises ChatError when the server ends meanwhile."""
+        """Wait, and raise ChatError if the server ends meanwhile."""
 
 
 class Turn:
@@ -45,91 +45,100 @@ class Turn:
     def __init__(
         self, host: TurnHost, message: UserMessage, input_timeout: float = 0, history: str | None = None
     ) -> None:
+        """`input_timeout` is in seconds, 0 for none.
+
+        `history` is what the agents remembered when an earlier server left the turn waiting; None for a new turn.
+        """
         self.message = message
         self.number = message.turn
         self.token = StopToken()
         self.history = history
-        """What the agents remembered when a server before this one ended while the turn waited; None for a new turn."""
+        self.progress_reports = ProgressReports(host.log)
         self._host = host
         self._log = host.log
         self._questions = host.questions
-        self._input_timeout = input_timeout  # seconds, 0 for none
-        self._lives_lock = threading.Lock()  # guards the next, and keeps what readers see of it in order
-        self._lives: dict[str, Live] = {}  # what is being written, by the ids of the messages
+        self._input_timeout = input_timeout
+        self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
+        self._streaming: dict[str, StreamingMessage] = {}  # by message id
         self._is_over = False
-        self.progress_reports = ProgressReports(host.log)
 
     # Writing
 
     def append(self, type: str, content: Mapping[str, Any], history: str | None = None) -> None:
-        """An event of this turn. Raises Stopped when the turn is stopped while the store fails."""
-        with self._lives_lock:
-            completes = self._lives.pop(str(content.get("message_id")), None)
-        drafts = [self._draft(type, content)]
-        self._write(
-            lambda history: self._log.append(drafts, history, completes, self._check), history, self.token.sleep
-        )
+        """Append an event, with what the agents remember of this turn if that changed.
+
+        While the store fails this waits for it to recover. Raises Stopped if the turn is stopped meanwhile or over.
+        """
+        with self._streaming_lock:
+            completes = self._streaming.pop(str(content.get("message_id")), None)
+        drafts, history = [self._draft(type, content)], self._redacted(history)
+        self._write(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
         if type == "executed_function":
             self.progress_reports.end(str(content.get("call_id")))
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
-        live = self._lives.get(message_id)
-        if live is None:
-            live = Live(message_id, sender, about or {})
-            with self._lives_lock:
-                self._lives[message_id] = live
-                self._log.show(list(self._lives.values()))
-        live.texts.append(self._log.redact(text))
+        """Show more text of a message that is being written. `about` goes with each of its frames."""
+        message = self._streaming.get(message_id)
+        if message is None:
+            message = StreamingMessage(message_id, sender, about or {})
+            with self._streaming_lock:
+                self._streaming[message_id] = message
+                self._log.set_streaming(list(self._streaming.values()))
+        message.texts.append(self._log.redact(text))
         self._log.wake()
 
+    def restart(self, message_id: str) -> None:
+        """Drop what was streamed of a message, which begins again."""
+        with self._streaming_lock:
+            self._streaming.pop(message_id, None)
+            self._log.set_streaming(list(self._streaming.values()))
+
     def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
-        """How far a running tool is; only the newest is ever shown. Raises Stopped once the turn is over."""
+        """Show how far a running tool is. Raises Stopped once the turn is over."""
         words = self._log.redact(text)
         content = {"turn": self.number, "id": call_id, "tool": tool, "done": done, "total": total, "text": words}
         if not self.progress_reports.set(call_id, content):
             raise Stopped("stopped")
 
-    def restart(self, message_id: str) -> None:
-        with self._lives_lock:
-            self._lives.pop(message_id, None)
-            self._log.show(list(self._lives.values()))
-
-    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        """The turn's last words. If the store fails until the server ends, the next one marks the turn interrupted."""
-        self._questions.close(self.number)
-        self.progress_reports.close()
-        with self._lives_lock:
-            self._lives.clear()
-            self._log.show(())
-        if self._log.is_deleted:
-            return
-        try:
-            self._write(lambda history: self._host.end(drafts, history), history, self._host.wait_unless_closing)
-        except (ChatError, Stopped):
-            log.exception("The end of turn %d of %s is not saved", self.number, self._log.id)
-
     def close(self) -> None:
-        """From now on nothing is written or asked but the end."""
+        """Refuse everything but the turn's end: a tool that was left behind may still try to write or ask."""
         self._is_over = True
 
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
+        """Append the turn's last events.
+
+        If the store fails until the server ends, the next server marks the turn interrupted.
+        """
+        self._questions.close(self.number)
+        self.progress_reports.close()
+        with self._streaming_lock:
+            self._streaming.clear()
+            self._log.set_streaming(())
+        if self._log.is_deleted:
+            return
+        history = self._redacted(history)
+        try:
+            self._write(lambda: self._host.end(drafts, history), self._host.wait_unless_closing)
+        except (ChatError, Stopped):
+            log.exception("The end of turn %d of %s was not saved", self.number, self._log.id)
+
     def _check(self) -> None:
-        """A tool that was left behind may still have something to say. Raises Stopped."""
         if self._is_over:
             raise Stopped("stopped")
 
     def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:
         return Draft(type, self._log.redact(events.encode(content)), self.number)
 
-    def _write(
-        self, append: Callable[[str | None], object], history: str | None, wait: Callable[[float], None]
-    ) -> None:
-        """Append, however long it takes: a turn waits for a failing store to recover, and nothing it did is lost."""
-        history = self._log.redact(history) if history is not None else None
+    def _redacted(self, history: str | None) -> str | None:
+        return None if history is None else self._log.redact(history)
+
+    def _write(self, append: Callable[[], object], wait: Callable[[float], None]) -> None:
+        """Append, however long it takes: nothing that the turn did is lost to a store that fails for a while."""
         for attempt in itertools.count():
             if self._log.is_deleted:
                 raise Stopped("stopped")
             try:
-                append(history)
+                append()
                 return
             except StoreError:
                 if attempt == 0:
@@ -141,16 +150,14 @@ class Turn:
     def ask(self, request: Request, history: str) -> Answer:
         """Ask the people of the session and wait for the first answer.
 
-        `memory` is what it takes to ask again after a restart. Raises Stopped, also when time is up.
+        `history` holds what it takes to ask again after a restart. Raises Stopped, also when the time is up.
         """
         expires = None
         if self._input_timeout:
             expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
         question = Question(request.content(expires), self.number)
-        drafts = [self._draft("input_request", question.content)]
-        self._write(
-            lambda history: self._questions.ask(question, drafts, history, self._check), history, self.token.sleep
-        )
+        drafts, redacted = [self._draft("input_request", question.content)], self._redacted(history)
+        self._write(lambda: self._questions.ask(question, drafts, redacted, self._check), self.token.sleep)
         return self._wait_for(question)
 
     def ask_again(self, request_id: str) -> Answer:
@@ -158,16 +165,16 @@ class Turn:
         return self._wait_for(self._questions.recalled(request_id))
 
     def _wait_for(self, question: Question) -> Answer:
-        patience = None
+        seconds = None
         if question.content["expires"] is not None:
             expires = datetime.fromisoformat(question.content["expires"].replace("Z", "+00:00"))
-            patience = (expires - datetime.now(timezone.utc)).total_seconds()
-        deadline = time.monotonic() + patience if patience is not None else None
+            seconds = (expires - datetime.now(timezone.utc)).total_seconds()
+        deadline = time.monotonic() + seconds if seconds is not None else None
         with self.token.interruptible(question.woken.set):
             question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
         if question.answer is None:
             self._questions.close(self.number)
-            if question.answer is None:  # else it came in the last moment
+            if question.answer is None:  # no answer came at the last moment either
                 raise Stopped("failed", ChatError("input_timeout", seconds=f"{self._input_timeout:g}"))
         if question.content["password"]:
             self._log.hide(question.answer.text)

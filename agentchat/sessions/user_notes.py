@@ -1,4 +1,4 @@
-"""What is remembered of people, by who they are (identity.py): kept until they have it erased."""
+"""Notes about people, kept under their ids (protocol/identity.py) until they have them erased."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MAX_NOTES = 100  # about one person
 
 
 class Notes:
-    """Notes about people. Raises ChatError for what cannot be kept."""
+    """Notes about people."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def note(self, user: str, key: str, value: str) -> None:
-        """Keep it, in place of what stood under that key."""
+        """Keep a note in place of the one under that key. Raises ChatError if it is too long or one too many."""
         key, value = one_line(key), clean(value).strip()
         if not 0 < len(key) <= KEY_CHARS or not 0 < len(value) <= VALUE_CHARS:
             problem = f"a key has 1 to {KEY_CHARS} characters, a value 1 to {VALUE_CHARS:,}"
@@ -30,13 +30,13 @@ class Notes:
         self._store.note(user, key, value)
 
     def notes(self, user: str) -> dict[str, str]:
-        """All that is kept about a person."""
+        """Return the notes about a person by their keys."""
         return {note.key: note.value for note in self._store.notes(user)}
 
     def entries(self, user: str) -> list[Note]:
-        """The same, with the time of each."""
+        """Return the notes about a person with the time of each."""
         return self._store.notes(user)
 
     def forget(self, user: str, key: str | None = None) -> int:
-        """One of them, or all. Returns how many that were."""
+        """Erase the note under that key, or all of them. Returns how many there were."""
         return self._store.forget(user, one_line(key) if key is not None else None)

@@ -1,6 +1,6 @@
-"""Keeping logs. A store knows sessions, events and what the agents remember; nothing of AG2 or sockets.
+"""The contract of a store. A store knows sessions, events, histories and notes; nothing of AG2 or sockets.
 
-`memory.py` is the reference, `sqlite.py` the one in use; both answer tests/store_contract.py.
+`sqlite.py` fulfils it, and so does the reference in tests/memory_store.py. Both are checked by tests/store_contract.py.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ class SessionRecord:
     last_seq: int = 0
     last_turn: int = 0
     title: str = ""
-    updated: str = ""  # when its newest event was written, else when it was made
-    held: str = ""  # the state in which it is held by a human (held.py), "" when the agents have it
+    updated: str = ""
+    """The time of the newest event, or of the creation if there is none."""
+    held: str = ""
+    """The state of the handover (protocol/handover.py); "" while the agents have the session."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A session that was looked for, and where the words stand: (seq, text around them), seq 0 for the title."""
+    """A session that was found, and the places of the words: (seq, text around them), with seq 0 for the title."""
 
     session: SessionRecord
     places: Sequence[tuple[int, str]] = ()
@@ -36,89 +38,90 @@ class Found:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that is remembered of a person."""
+    """A note about a person."""
 
     key: str
     value: str
     updated: str
 
 
-MARKS = frozenset({"rewind", "input_request", "input_response"})  # rare events that change what others mean
+INDEXED = frozenset({"rewind", "input_request", "input_response", "handoff", "task_created", "task_updated"})
+"""The rare types of events that `read_types` finds without reading the whole log."""
 TITLE_CHARS = 80  # of the first message, which names a session without a title
 SEARCH_PLACES = 3  # shown of each session that was found
 
 
 class Store(Protocol):
-    """All methods may be called from any thread. All raise StoreError when the storage itself fails."""
+    """Keeps logs. All methods can be called from any thread, and raise StoreError if the storage itself fails."""
 
     def create(self, session: SessionRecord) -> None:
         """Keep a new, empty session."""
 
     def session(self, session_id: str) -> SessionRecord | None:
-        """The session with this id, if there is one."""
+        """Return the session with this id, if there is one."""
 
     def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
-        """Append events in order, all or none, durable on return; the next `seq` is theirs.
+        """Append events in order, all or none, with the next `seq`s; durable on return.
 
-        A session's title and who holds it change with the events that say so.
+        The session's title and handover change with the events that say so. `history` replaces what the agents
+        remember of the last draft's turn, in the same transaction.
 
-        `memory` replaces what the agents remember of the drafts' turn, in the same transaction.
-        Raises DuplicateMessage when the session has a draft's key already, and KeyError for an unknown session.
+        Raises DuplicateMessage if the session has a draft's key already, and KeyError for an unknown session.
         """
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
-        """Events with a `seq` greater than `after`, oldest first."""
+        """Return events with a `seq` greater than `after`, oldest first."""
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
-        """All events of these types, oldest first: quick for those of MARKS, hand-offs and tasks."""
+        """Return all events of these types, oldest first; quick for those of INDEXED."""
 
     def histories(self, session_id: str) -> dict[int, str]:
-        """What the agents remember of each turn, oldest first."""
+        """Return what the agents remember of each turn, oldest first."""
 
     def history(self, session_id: str, turn: int) -> str | None:
-        """What the agents remember of that turn."""
+        """Return what the agents remember of that turn."""
 
     def open_turns(self) -> list[tuple[str, int]]:
-        """(session, turn) of every turn that was started and not completed."""
+        """Return (session, turn) of every turn that was started and not completed."""
 
     def unanswered(self, session_id: str) -> list[Event]:
-        """The `user_message` events whose turn was never started, oldest first; of edited messages each version."""
+        """Return the `user_message` events whose turn never started, oldest first; each version of edited ones."""
 
-    def milestones(self, session_id: str, turn: int) -> list[Event]:
-        """The turn's `user_message` (each version of it), `turn_started` and `turn_completed`, oldest first."""
+    def turn_bounds(self, session_id: str, turn: int) -> list[Event]:
+        """Return the turn's `user_message` (each version), `turn_started` and `turn_completed`, oldest first."""
 
     def keyed(self, session_id: str, key: str) -> Event | None:
-        """The event that was appended with that key."""
+        """Return the event that was appended with that key."""
 
     def sessions_unanswered(self) -> list[str]:
-        """The sessions in which `unanswered` finds something."""
+        """Return the sessions in which `unanswered` finds something."""
 
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
-        """Sessions in whose title or messages all `words` stand, or all of them for "", newest first.
+        """Return the sessions with all `words` in their title or messages, or all sessions for "", newest first.
 
-        `before` is (updated, id) of a session: only those behind it.
+        `before` is (updated, id) of a session; only sessions after it in this order are returned.
         """
 
     def held(self) -> list[SessionRecord]:
-        """The sessions that the agents do not have."""
+        """Return the sessions that the agents don't have."""
 
     def note(self, user: str, key: str, value: str) -> None:
-        """Keep something about a person, in place of what the key held."""
+        """Keep a note about a person, in place of the one under that key."""
 
     def notes(self, user: str) -> list[Note]:
-        """What is kept about a person, by key."""
+        """Return the notes about a person, ordered by key."""
 
     def forget(self, user: str, key: str | None = None) -> int:
-        """Keep it no longer, or nothing about that person. Returns how many notes there were."""
+        """Erase that note about a person, or all of them. Returns how many there were."""
 
     def delete(self, session_id: str) -> bool:
-        """Forget a session with all that belongs to it. False if there is none."""
+        """Delete a session with everything that belongs to it. Returns False if there is none."""
 
     def expired(self, before: str) -> list[str]:
-        """Sessions without an event since that time."""
+        """Return the sessions without an event since that time."""
 
     def discard_empty(self, before: str) -> None:
-        """Forget sessions without events that were created before that time."""
+        """Delete the sessions without events that were created before that time."""
 
     def close(self) -> None:
-        """Give back what the store holds."""
+        """Release what the store holds."""

@@ -1,7 +1,7 @@
 """Logs in one SQLite file (WAL): one connection writes, another reads.
 
-An event counts as written when its commit has reached the disk (`synchronous=FULL`). Appends that arrive while another
-is being committed share the next commit, so many conversations at once cost few of them.
+An event counts as written once its commit has reached the disk (`synchronous=FULL`). Appends that arrive while another
+is being committed share the next commit, so that many conversations at once cost few commits.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
-from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
+from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
-BUSY_TIMEOUT = 10_000  # ms a statement waits for another process that reads the file, a backup for example
+BUSY_TIMEOUT = 10_000  # ms that a statement waits for another process that uses the file, such as a backup
 
 MIGRATIONS = [
     """
@@ -73,11 +73,10 @@ MIGRATIONS = [
 ]
 SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq; seq 0 is the title
 
-# SQLite takes a partial index only for a query that has the very condition of the index in it, and only when told to:
-# it would rather read the whole log. These are the conditions of `event_turns` and `event_marks`.
-MILESTONE = "type IN ('user_message', 'turn_started', 'turn_completed')"
-MARK = "type IN ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated')"
-MARKED = frozenset(re.findall(r"'(\w+)'", MARK))
+# SQLite uses a partial index only for a query with the very condition of the index, and only when told to: it would
+# rather read the whole log. These are the conditions of `event_turns` and `event_marks`.
+TURN_BOUND = "type IN ('user_message', 'turn_started', 'turn_completed')"
+IS_INDEXED = "type IN ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated')"
 TURNS = "INDEXED BY event_turns"
 
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -85,15 +84,15 @@ EVENT = "seq, ts, turn, type, body"
 SESSION = (
     "id, agent, created, (SELECT coalesce(max(seq), 0) FROM events WHERE session = sessions.id),"
     " max((SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
-    f"      AND {MILESTONE}),"
+    f"      AND {TURN_BOUND}),"
     "     (SELECT coalesce(max(turn), 0) FROM memories WHERE session = sessions.id)),"
     f" coalesce(nullif(title, ''), (SELECT substr(json_extract(body, '$.text'), 1, {TITLE_CHARS}) FROM events"
-    f"  {TURNS} WHERE session = sessions.id AND {MILESTONE} AND type = 'user_message' ORDER BY turn LIMIT 1), ''),"
+    f"  {TURNS} WHERE session = sessions.id AND {TURN_BOUND} AND type = 'user_message' ORDER BY turn LIMIT 1), ''),"
     " updated, held"
 )
 UNANSWERED = (
-    f"FROM events AS asked {TURNS} WHERE {MILESTONE} AND type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events"
-    f" {TURNS} WHERE session = asked.session AND turn = asked.turn AND {MILESTONE} AND type <> 'user_message')"
+    f"FROM events AS asked {TURNS} WHERE {TURN_BOUND} AND type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events"
+    f" {TURNS} WHERE session = asked.session AND turn = asked.turn AND {TURN_BOUND} AND type <> 'user_message')"
 )
 
 
@@ -104,16 +103,16 @@ class _Append:
     session_id: str
     drafts: Sequence[Draft]
     history: str | None
-    words: Sequence[str | None]  # of each draft
+    searchable: Sequence[str | None]  # of each draft; made before any lock is taken
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
     is_done: bool = False
 
 
 class SqliteStore:
-    """Logs in the file `agentchat.db` of a folder that this process has for itself.
+    """Keeps logs in the file `agentchat.db` of a folder, which no other server may use meanwhile.
 
-    Raises SettingsError when the folder cannot be used.
+    Raises SettingsError if the folder cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -152,9 +151,9 @@ class SqliteStore:
             return True
 
     def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
-        job = _Append(session_id, drafts, history, [draft.words for draft in drafts])
+        job = _Append(session_id, drafts, history, [draft.searchable for draft in drafts])
         self._pending.append(job)
-        with self._write_lock:  # whoever gets here first commits for all that are waiting
+        with self._write_lock:  # whoever gets it first commits for all that are waiting
             if not job.is_done:
                 self._commit_pending()
         if job.error is not None:
@@ -181,18 +180,19 @@ class SqliteStore:
             return db.execute(f"{query} AND key = ?", (user, key)).rowcount
 
     def _commit_pending(self) -> None:
+        assert self._write_lock.locked()
         jobs = [self._pending.popleft() for _ in range(len(self._pending))]
         while jobs:
             bad = self._commit(jobs)
             if bad is None:
                 break
-            jobs.remove(bad)  # whatever is wrong with it, the others are written
+            jobs.remove(bad)  # the others are written, whatever is wrong with it
             bad.is_done = True
         for job in jobs:
             job.is_done = True
 
     def _commit(self, jobs: Sequence[_Append]) -> _Append | None:
-        """Write all of them, or none; returns the one that nothing can be done for, if that is why."""
+        """Commit all jobs or none. Returns the job that made it impossible, unless the storage itself failed."""
         job = jobs[0]
         try:
             with _begin(self._writer) as db:
@@ -203,7 +203,7 @@ class SqliteStore:
             for job in jobs:
                 job.error = StoreError()
                 job.error.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - raised again by the append that it belongs to
+        except Exception as error:  # noqa: BLE001 - raised again by the append it belongs to
             job.error = error
             return job
         return None
@@ -231,9 +231,9 @@ class SqliteStore:
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         listed = ", ".join("?" * len(types))
-        index, mark = ("INDEXED BY event_marks", MARK) if MARKED.issuperset(types) else ("", "true")
+        index, condition = ("INDEXED BY event_marks", IS_INDEXED) if INDEXED.issuperset(types) else ("", "true")
         rows = self._select(
-            f"SELECT {EVENT} FROM events {index} WHERE session = ? AND {mark} AND type IN ({listed}) ORDER BY seq",
+            f"SELECT {EVENT} FROM events {index} WHERE session = ? AND {condition} AND type IN ({listed}) ORDER BY seq",
             session_id, *types,
         )  # fmt: skip
         return [Event(*row) for row in rows]
@@ -247,17 +247,17 @@ class SqliteStore:
 
     def open_turns(self) -> list[tuple[str, int]]:
         return self._select(
-            f"SELECT session, turn FROM events AS begun {TURNS} WHERE {MILESTONE} AND type = 'turn_started'"
+            f"SELECT session, turn FROM events AS begun {TURNS} WHERE {TURN_BOUND} AND type = 'turn_started'"
             f" AND NOT EXISTS (SELECT 1 FROM events {TURNS} WHERE session = begun.session AND turn = begun.turn"
-            f"                 AND {MILESTONE} AND type = 'turn_completed') ORDER BY session, turn"
+            f"                 AND {TURN_BOUND} AND type = 'turn_completed') ORDER BY session, turn"
         )
 
     def unanswered(self, session_id: str) -> list[Event]:
         query = f"SELECT {EVENT} {UNANSWERED} AND session = ? ORDER BY seq"
         return [Event(*row) for row in self._select(query, session_id)]
 
-    def milestones(self, session_id: str, turn: int) -> list[Event]:
-        query = f"SELECT {EVENT} FROM events {TURNS} WHERE session = ? AND turn = ? AND {MILESTONE} ORDER BY seq"
+    def turn_bounds(self, session_id: str, turn: int) -> list[Event]:
+        query = f"SELECT {EVENT} FROM events {TURNS} WHERE session = ? AND turn = ? AND {TURN_BOUND} ORDER BY seq"
         return [Event(*row) for row in self._select(query, session_id, turn)]
 
     def keyed(self, session_id: str, key: str) -> Event | None:
@@ -315,7 +315,7 @@ class SqliteStore:
 
 
 def _claim(path: Path) -> sqlite3.Connection:
-    """Hold `path` until the connection is closed or the process dies; a second server must not write to our log."""
+    """Lock `path` until the connection is closed or the process dies, against a second server on the same log."""
     guard = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         guard.execute("BEGIN EXCLUSIVE")
@@ -323,7 +323,7 @@ def _claim(path: Path) -> sqlite3.Connection:
         guard.close()
         if "locked" in str(error):
             raise SettingsError(
-                f"Another server uses the data folder {path.parent}. Stop it, or choose another with --data-dir."
+                f"Another server uses the data folder {path.parent}. Stop it, or choose another folder with --data-dir."
             ) from error
         raise
     return guard
@@ -352,13 +352,13 @@ def _begin(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         yield db
         db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:  # a failing disk may have rolled back by itself
+        if db.in_transaction:  # SQLite may have rolled back by itself when the disk failed
             db.execute("ROLLBACK")
         raise
 
 
 def _write(db: sqlite3.Connection, job: _Append) -> None:
-    """Add one append to the transaction; what is wrong with it is its own error, not its neighbours'."""
+    """Add one append to the transaction. If something is wrong with it, its own `error` says so."""
     duplicate = _duplicate(db, job)
     if duplicate is not None:
         job.error = DuplicateMessage(duplicate)
@@ -369,11 +369,11 @@ def _write(db: sqlite3.Connection, job: _Append) -> None:
         return
     (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (job.session_id,)).fetchone()
     ts = now()
-    for seq, (draft, words) in enumerate(zip(job.drafts, job.words, strict=True), (last or 0) + 1):
+    for seq, (draft, text) in enumerate(zip(job.drafts, job.searchable, strict=True), (last or 0) + 1):
         db.execute(INSERT_EVENT, (job.session_id, seq, ts, draft.turn, draft.type, draft.body, draft.key))
         job.events.append(Event(seq, ts, draft.turn, draft.type, draft.body))
-        if words is not None:
-            db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0] + seq, words))
+        if text is not None:
+            db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0] + seq, text))
         if (title := draft.title) is not None:
             db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, job.session_id))
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
@@ -401,11 +401,11 @@ def _number(db: sqlite3.Connection, session_id: str) -> int | None:
 
 
 def _rows(number: int) -> tuple[int, int]:
-    """The first and the last row that a session has in `words`."""
+    """Return the first and the last row of a session in `words`."""
     return number << SEQ_BITS, ((number + 1) << SEQ_BITS) - 1
 
 
 def _match(words: str) -> str:
-    """FTS5's expression for all of the words, the last as the beginning of one."""
+    """Return the FTS5 expression for all of the words, the last of which may be incomplete."""
     quoted = [f'"{word}"' for word in re.findall(r"\w+", words)]
     return " ".join(quoted) + "*" if quoted else ""

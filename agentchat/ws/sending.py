@@ -1,8 +1,8 @@
-"""What goes out to WebSocket clients, without ever waiting for a socket.
+"""Sending frames to WebSocket clients without ever waiting for a socket.
 
-Whoever makes something new (a token, an event) sends it to those who follow, at once. A connection whose client does
-not read, or that has much to catch up on, is left to one thread for all of them, the `Deliverer`; it keeps its place in
-the log meanwhile, and nothing is queued for it.
+The thread that causes something new (a token, an event) sends it to all followers at once. A client that doesn't read,
+or has much to catch up on, is left to the one thread of the `Deliverer`. Meanwhile its cursor keeps its place in the
+log, and nothing is queued for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from websockets.protocol import Event, State
@@ -26,33 +26,37 @@ from agentchat.sessions.cursor import Cursor
 
 log = logging.getLogger(__name__)
 
-PING_INTERVAL = 20.0  # seconds without a word after which a client is asked for one
-PING_TIMEOUT = 20.0  # seconds it has to answer
-STALL_TIMEOUT = 60.0  # seconds after which a client that does not read is dropped
+PING_INTERVAL = 20.0  # seconds of silence after which a client is pinged
+PING_TIMEOUT = 20.0  # seconds that it has to answer
+STALL_TIMEOUT = 60.0  # seconds after which a client that doesn't read is dropped
 STALL_LOOK = 0.02  # seconds between looks at the sockets that were full
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none: there a client that does not read is waited for
-CHECK_INTERVAL = 1.0  # seconds between looks for clients that went silent
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows lacks it: there, a client that doesn't read is waited for
+CHECK_INTERVAL = 1.0  # seconds between looks for silent clients
 
 
 class ClientConnection(ServerConnection):
-    """A connection whose writes never block: what the socket does not take now waits in `_unsent`."""
+    """A connection whose writes never block: data that the socket doesn't take now waits in `_unsent`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         self._unsent = bytearray()  # guarded by protocol_mutex
-        self._is_ended = False  # our side of the connection is to be shut down after `_unsent`
-        self.stalled_since: float | None = None
+        self._is_ended = False  # shut our side of the connection down after `_unsent`
+        self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
         self.last_heard = time.monotonic()
         super().__init__(sock, *args, **kwargs)
 
     @property
     def is_stalled(self) -> bool:
+        """True while the socket is full."""
         return self.stalled_since is not None
 
     def process_event(self, event: Event) -> None:
+        """Note that the client is alive."""
         self.last_heard = time.monotonic()
         super().process_event(event)
 
     def send_data(self) -> None:
+        """Send as much as the socket takes. Requires `protocol_mutex`."""
+        assert self.protocol_mutex.locked()
         for data in self.protocol.data_to_send():
             self._unsent += data
             self._is_ended = self._is_ended or not data
@@ -69,7 +73,7 @@ class ClientConnection(ServerConnection):
                 self.socket.shutdown(socket.SHUT_WR)
 
     def write(self, act: Callable[[], None] = lambda: None) -> bool:
-        """Do something to the protocol and send what comes of it. False once the connection is not open."""
+        """Let `act` use the protocol, and send the result. Returns False once the connection isn't open."""
         with self.protocol_mutex:
             if self.protocol.state is not State.OPEN:
                 return False
@@ -81,73 +85,74 @@ class ClientConnection(ServerConnection):
                 return False
             return True
 
-    def send_texts(self, frames: list[str]) -> None:
-        """For `write`."""
-        for frame in frames:
-            self.protocol.send_text(frame.encode())
+    def send_texts(self, texts: Iterable[str]) -> None:
+        """Send a text frame for each of `texts`, within `write`."""
+        for text in texts:
+            self.protocol.send_text(text.encode())
 
     def leave(self) -> None:
-        """Tell the client that the server goes away, without waiting for it to agree."""
+        """Tell the client that the server is going away, without waiting for its answer."""
         self.write(lambda: self.protocol.send_close(1001, "server going away"))
 
     def drop(self, code: int, reason: str) -> None:
-        """End the connection without waiting for the client to agree."""
+        """End the connection without waiting for the client's answer."""
         self.write(lambda: self.protocol.fail(code, reason))
         self.abort()
 
     def abort(self) -> None:
+        """Shut the socket down, which ends the thread that reads."""
         with contextlib.suppress(OSError):  # closed already
-            self.socket.shutdown(socket.SHUT_RDWR)  # ends the thread that reads
+            self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class Client:
-    """What the server keeps for one connection: where it stands in its session's log."""
+    """One connection, and its place in its session's log."""
 
     def __init__(self, connection: ClientConnection, deliverer: Deliverer) -> None:
         self.connection = connection
         self.cursor: Cursor | None = None
-        self.is_queued = False  # stands in the deliverer's queue
+        self.is_queued = False  # in the deliverer's queue
         self._deliverer = deliverer
-        self._notes: deque[str] = deque()  # frames for this connection alone
-        self._busy = threading.Lock()  # held by the thread that sends
-        self._is_due = False  # there may be something new, of which that thread does not know
+        self._own: deque[str] = deque()  # frames for this connection alone
+        self._sending = threading.Lock()  # held by the thread that sends; guards the cursor
+        self._is_due = False  # there may be something new that the sending thread doesn't know of
         self._pinged: float | None = None
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Send what is new, or have the deliverer do it if that may take long."""
         if self.connection.is_stalled or (self.cursor is not None and self.cursor.is_lagging):
             self._deliverer.due(self)
         else:
             self.deliver()
 
     def tell(self, frame: str) -> None:
-        """Send a frame that is not in the log."""
-        self._notes.append(frame)
+        """Send a frame to this client alone."""
+        self._own.append(frame)
         self.wake()
 
     def deliver(self) -> None:
-        """Send what is new. If another thread is at it, that one goes on with what is new since."""
+        """Send what is new. If another thread is sending, it goes on with what is new since."""
         self._is_due = True
-        while self._is_due and self._busy.acquire(blocking=False):
+        while self._is_due and self._sending.acquire(blocking=False):
             try:
                 self._is_due = False  # before looking, so that nothing new is missed
                 self._send_news()
             except Exception:
-                # Not even the store can be read: the client reconnects, and everything is still in the log.
-                log.exception("A connection is given up")
+                # Not even the store can be read. The client reconnects, and everything is still in the log.
+                log.exception("A connection was given up")
                 self.connection.drop(1011, "internal error")
             finally:
-                self._busy.release()
+                self._sending.release()
 
     def _send_news(self) -> None:
         connection = self.connection
         if connection.is_stalled and (not connection.write() or connection.is_stalled):
             return
-        frames = [self._notes.popleft() for _ in range(len(self._notes))]
+        texts = [self._own.popleft() for _ in range(len(self._own))]
         if self.cursor is not None:
-            frames += self.cursor.advance()
-        if frames:
-            connection.write(lambda: connection.send_texts(frames))
+            texts += [frame.text for frame in self.cursor.advance()]
+        if texts:
+            connection.write(lambda: connection.send_texts(texts))
         if self.cursor is not None and self.cursor.is_over:
             gone = ChatError("session_deleted")
             connection.write(lambda: connection.send_texts([events.error_frame(gone)]))
@@ -156,7 +161,7 @@ class Client:
             self._deliverer.due(self)
 
     def check(self, now: float) -> None:
-        """Ask for a sign of life when it is time, and drop a client that gives none or does not read."""
+        """Ping a silent client, and drop one that doesn't answer or doesn't read. `now` is by time.monotonic()."""
         connection = self.connection
         if connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
             connection.drop(1008, "you do not read")
@@ -169,13 +174,13 @@ class Client:
 
 
 class Deliverer:
-    """The thread that writes to connections that lag or stall, and looks after silent ones."""
+    """The thread that writes to clients that lag or stall, and checks on silent ones."""
 
     def __init__(self) -> None:
         self._due: queue.SimpleQueue[Client | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards `_clients`
         self._clients: set[Client] = set()
-        self._stalled: set[Client] = set()  # those whose sockets were full; the deliverer's own
+        self._stalled: set[Client] = set()  # those whose sockets were full; used by the thread alone
         self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
 
     def __enter__(self) -> Deliverer:
@@ -187,19 +192,23 @@ class Deliverer:
         self._thread.join()
 
     def due(self, client: Client) -> None:
+        """Have the thread send to a client."""
         if not client.is_queued:
             client.is_queued = True
             self._due.put(client)
 
     def add(self, client: Client) -> None:
+        """Check on a client from now on."""
         with self._lock:
             self._clients.add(client)
 
     def remove(self, client: Client) -> None:
+        """Stop checking on a client."""
         with self._lock:
             self._clients.discard(client)
 
     def clients(self) -> list[Client]:
+        """Return all connected clients."""
         with self._lock:
             return list(self._clients)
 

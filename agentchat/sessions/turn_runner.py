@@ -1,0 +1,331 @@
+"""Running the turns of a session one after another, in a thread that exists while there is work."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agentchat import cancellation
+from agentchat.ag2 import conversation
+from agentchat.ag2.conversation import Outcome
+from agentchat.cancellation import Stopped
+from agentchat.chat import Author, Chat
+from agentchat.protocol import session_events
+from agentchat.protocol.errors import ChatError, DuplicateMessage
+from agentchat.protocol.events import Draft, Event
+from agentchat.protocol.handover import HUMAN
+from agentchat.protocol.identity import UNNAMED, user_id
+from agentchat.protocol.session_events import NO_USAGE, UserMessage
+from agentchat.sessions.log import Log
+from agentchat.sessions.owned_lock import OwnedLock
+from agentchat.sessions.pending_questions import PendingQuestions
+from agentchat.sessions.services import Agents, Services
+from agentchat.sessions.turn import Turn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The turns of a session at one moment."""
+
+    last: int
+    """The number of the newest turn; 0 if there is none."""
+    running: int | None
+    waiting: tuple[UserMessage, ...]
+    """The messages whose turns haven't begun, in the order in which they will be answered."""
+    rewound: frozenset[int]
+    """The turns that no longer count."""
+
+    @property
+    def next(self) -> int:
+        """The number of the next turn."""
+        return self.last + 1
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no turn runs or waits."""
+        return self.running is None and not self.waiting
+
+    def begun_since(self, turn: int) -> list[int]:
+        """Return the turns from `turn` on that count and don't wait."""
+        excluded = self.rewound.union(message.turn for message in self.waiting)
+        return [number for number in range(turn, self.next) if number not in excluded]
+
+
+class TurnRunner:
+    """The owner of everything that is known about a session's turns: which runs, which wait, which don't count."""
+
+    def __init__(
+        self,
+        agent: str,
+        session_log: Log,
+        chat: Chat,
+        services: Services,
+        retain: Callable[[], None],
+        release: Callable[[], None],
+        last_turn: int = 0,
+    ) -> None:
+        """`retain` and `release` are called around work, so that the session stays in memory meanwhile."""
+        self.log = session_log
+        self.questions = PendingQuestions(session_log)
+        self._agent = agent
+        self._chat = chat
+        self._services = services
+        self._retain = retain
+        self._release = release
+        self._lock = OwnedLock()  # guards all that follows; a turn starts and ends under it
+        self._last_turn = last_turn
+        self._running: Turn | None = None
+        self._waiting: deque[UserMessage] = deque()
+        self._rewound: frozenset[int] = frozenset()
+        self._is_queue_shown = False  # a message that starts at once never waited
+        self._resumed: UserMessage | None = None
+        self._thread: threading.Thread | None = None
+        self._agents: Agents | None = None
+        self._unheard: set[int] = set()  # turns of which `_agents` don't know, because people had them to themselves
+
+    # The state
+
+    def snapshot(self) -> Snapshot:
+        """Return the state as it is now."""
+        with self._lock:
+            running = self._running.number if self._running is not None else None
+            return Snapshot(self._last_turn, running, tuple(self._waiting), self._rewound)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[Snapshot]:
+        """Keep turns from starting and ending; yields the state, which changes only by what the caller does."""
+        with self._lock:
+            yield self.snapshot()
+
+    @property
+    def progress(self) -> list[Mapping[str, Any]]:
+        """The newest progress reports of the tools that are running."""
+        with self._lock:
+            return self._running.progress_reports.contents if self._running is not None else []
+
+    # Changing it
+
+    def submit(self, message: UserMessage, stopping: Collection[int] = (), reason: str | None = None) -> Event:
+        """Append a message and queue its turn, which must be the next. Requires `hold`. Returns the message's event.
+
+        The turns in `stopping` are stopped; with a `reason`, a rewind is appended and they no longer count. A message
+        whose id is in the log changes nothing. Raises StoreError.
+        """
+        self._lock.assert_held()
+        assert message.turn == self._last_turn + 1
+        drafts = [session_events.user_message_draft(message, message.key)]
+        if reason is not None:
+            to_seq = self.log.first_seq(min(stopping)) - 1
+            drafts.insert(0, session_events.rewind_draft(sorted(stopping), to_seq, reason))
+        try:
+            event = self.log.append(drafts)[-1]
+        except DuplicateMessage as duplicate:
+            return duplicate.event
+        if reason is not None:
+            self._rewound = self._rewound.union(stopping)
+            self._agents = None
+        self._last_turn = message.turn
+        if self._running is not None and self._running.number in stopping:
+            self._running.token.stop("stopped")
+        self._waiting.append(replace(message, seq=event.seq))
+        self.start()
+        if self._waiting:
+            self._show_queue()
+        return event
+
+    def edit_waiting(self, message: UserMessage) -> Event:
+        """Put an edited message in the place of the one that waits for the same turn. Requires `hold`."""
+        self._lock.assert_held()
+        place = next(place for place, waiting in enumerate(self._waiting) if waiting.turn == message.turn)
+        [event] = self.log.append([session_events.user_message_draft(message, key=None)])
+        self._waiting[place] = replace(message, seq=event.seq)
+        self._show_queue()
+        return event
+
+    def stop(self, turn: int | None = None) -> int | None:
+        """Stop the running turn, or that turn if it runs; withdraw it if it waits. Returns which one, if any."""
+        with self._lock:
+            if self._running is not None and turn in {None, self._running.number}:
+                self._running.token.stop("stopped")
+                return self._running.number
+            waiting = next((message for message in self._waiting if message.turn == turn), None)
+            if waiting is None:
+                return None
+            self.log.append([session_events.turn_completed_draft(waiting.turn, "stopped")])
+            self._waiting.remove(waiting)
+            self._show_queue()
+            return waiting.turn
+
+    def add_spoken_turn(self, draft: Draft, history: str) -> Event:
+        """Append what a human said in the agents' place, as the next turn, which no agent runs. Requires `hold`.
+
+        `history` lets the agents know of it later. A reply whose id is in the log changes nothing.
+        """
+        self._lock.assert_held()
+        try:
+            [event] = self.log.append([draft], history)
+        except DuplicateMessage as duplicate:
+            return duplicate.event
+        self._last_turn = draft.turn
+        self._unheard.add(draft.turn)
+        return event
+
+    def _show_queue(self) -> None:
+        self._lock.assert_held()
+        self._is_queue_shown = bool(self._waiting)
+        self.log.set_state("queue", "queue", {"queue": [message.entry for message in self._waiting]})
+
+    # Beginning and ending
+
+    def resume(self, asking: int | None) -> None:
+        """Take up what an earlier server accepted and didn't finish; `asking` is the turn with an open question."""
+        with self._lock:
+            self._rewound = self.log.rewound
+            unanswered = map(session_events.user_message, self._services.store.unanswered(self.log.id))
+            newest = {message.turn: message for message in unanswered}
+            self._waiting.extend(newest[turn] for turn in sorted(newest) if turn not in self._rewound)
+            if gone := sorted(self._rewound.intersection(newest)):  # rewound just before they started
+                self.log.append([session_events.turn_completed_draft(turn, "stopped") for turn in gone])
+            if asking is not None:
+                self.questions.recall(asking)
+                self._resumed = self.log.message(asking)
+
+    def start(self) -> None:
+        """Start the thread if it isn't running and there is work."""
+        with self._lock:
+            if self._thread is None and (turn := self._next_turn()) is not None:
+                self._retain()
+                name = f"turn-{self.log.id}"
+                self._thread = threading.Thread(target=self._work, args=(turn,), name=name, daemon=True)
+                self._thread.start()
+
+    def interrupt(self) -> None:
+        """End the running turn because the server ends; one that waits for an answer goes on with the next server."""
+        with self._lock:
+            if self._running is not None:
+                is_asking = self.questions.is_waiting(self._running.number)
+                self._running.token.stop("suspended" if is_asking else "interrupted")
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end, at most `timeout` seconds."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+
+    def give_up(self) -> None:
+        """End what runs and forget what waits: the session was deleted."""
+        with self._lock:
+            self._waiting.clear()
+            if self._running is not None:
+                self._running.token.stop("stopped")
+
+    # In the thread
+
+    def _work(self, turn: Turn | None) -> None:
+        try:
+            while turn is not None:
+                self._run(turn)
+                turn = self._next_turn()
+        finally:
+            self._release()
+
+    def _next_turn(self) -> Turn | None:
+        with self._lock:
+            timeout = self._services.rules.input_timeout
+            message, self._resumed = self._resumed, None
+            if self._services.is_closing.is_set() or (message is None and not self._waiting):
+                self._running = self._thread = None
+                return None
+            if message is not None:
+                history = self._services.store.history(self.log.id, message.turn)
+                self._running = Turn(self, message, timeout, history)
+            else:
+                self._running = Turn(self, self._waiting.popleft(), timeout)
+                if self._is_queue_shown:
+                    self._show_queue()
+            return self._running
+
+    def _run(self, turn: Turn) -> None:
+        began = time.monotonic()
+        outcome = self._outcome(turn)
+        turn.close()
+        is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
+        if outcome.status == "suspended" or is_left_asking:
+            return  # the next server goes on from the question
+        duration_ms = round((time.monotonic() - began) * 1000)
+        summary = self.log.redact(outcome.summary)
+        drafts = [
+            session_events.turn_completed_draft(
+                turn.number, outcome.status, duration_ms, outcome.usage, summary, outcome.code_changes
+            )
+        ]
+        if outcome.error is not None:
+            drafts.insert(0, session_events.error_draft(turn.number, outcome.error))
+        turn.end(drafts, outcome.history)
+        log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
+
+    def _outcome(self, turn: Turn) -> Outcome:
+        message = turn.message
+        try:
+            is_held = self.log.held is not None and turn.history is None
+            if turn.history is None:
+                agent = HUMAN if is_held else self._agent
+                history = conversation.heard(message.text) if is_held else None
+                started = session_events.TurnStartedEvent(message_id=message.id, agent=agent)
+                turn.append(*session_events.type_and_content(started), history)
+            if is_held:
+                with self._lock:
+                    self._unheard.add(turn.number)
+                return Outcome("completed", "", NO_USAGE, history)
+            person = message.user or user_id(UNNAMED, "", self.log.id)
+            self._chat.author = Author(message.name, person, message.context)
+            return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
+        except Stopped as stopped:
+            return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)
+        except ChatError as error:
+            return Outcome("failed", "", NO_USAGE, None, error)
+        except BaseException:  # nothing may end the thread without the turn's end in the log
+            log.exception("Turn %d of %s failed", turn.number, self.log.id)
+            return Outcome("failed", "", NO_USAGE, None, ChatError("internal"))
+
+    def _agents_for(self, turn: Turn) -> Agents:
+        """Return agents that remember the turns that count and come before this one."""
+        with self._lock:
+            known = self._agents
+            if known is not None and not any(number < turn.number for number in self._unheard):
+                return known
+            self._unheard = {number for number in self._unheard if number > turn.number}
+            self._agents, rewound = None, self._rewound
+            histories = self._services.store.histories(self.log.id).items()
+            counting = [h for number, h in histories if number < turn.number and number not in rewound]
+        token = cancellation.current.set(turn.token)  # agent files may wait for something, and must not delay a stop
+        try:
+            built = self._services.build_agents(self._agent, self._chat, counting)
+        finally:
+            cancellation.current.reset(token)
+        with self._lock:
+            self._agents = built if rewound == self._rewound else None
+        return built
+
+    # For the turn
+
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
+        """Append the end of the running turn; whoever sees it finds that no turn runs. Raises StoreError."""
+        with self._lock:
+            self.log.append(drafts, history)
+            if self._running is not None and self._running.number in self._rewound:
+                self._agents = None  # they may have been built after the turn was rewound, and know it
+            self._running = None
+
+    def wait_unless_closing(self, seconds: float) -> None:
+        """Wait, and raise ChatError if the server ends meanwhile."""
+        if self._services.is_closing.wait(seconds):
+            raise ChatError("closing")

@@ -1,0 +1,176 @@
+"""The commands that WebSocket clients send: a table of names and functions. See docs/protocol.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from agentchat.protocol import events, handover
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions.session import Session
+from agentchat.ws.sending import Client
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The person at the other end of a connection, in their session."""
+
+    session: Session
+    client: Client
+    name: str
+    role: str
+    busy: str | None
+    browser: str
+
+
+class Content:
+    """The content of a command. Fields of another type than expected raise ChatError."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    @overload
+    def field(self, name: str, kind: type[T]) -> T: ...
+    @overload
+    def field(self, name: str, kind: type[T], default: D) -> T | D: ...
+    def field(self, name: str, kind: type[T], default: Any = ...) -> Any:
+        """Return a field, or `default` if it is missing or null; without a default it is required."""
+        value = self.values.get(name)
+        if value is None and default is not ...:
+            return default
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ChatError("bad_frame", problem=f"its {name} is not {_KINDS[kind]}")
+        return value
+
+
+_KINDS: dict[type, str] = {str: "text", dict: "an object", int: "a number", bool: "true or false"}
+
+
+def receive(frame: str | bytes, sender: Sender) -> None:
+    """Carry out what a frame says. An error is told to its sender alone."""
+    about: dict[str, str] = {}
+    try:
+        run, content = _parse(frame)
+        about = {key: id for key in ("id", "request_id") if isinstance(id := content.values.get(key), str)}
+        _check_may_send(sender)
+        run(sender, content)
+    except ChatError as error:
+        sender.client.tell(events.error_frame(error, **about))
+
+
+def _check_may_send(sender: Sender) -> None:
+    if sender.role == "viewer":
+        raise ChatError("read_only")
+
+
+def _parse(frame: str | bytes) -> tuple[Command, Content]:
+    """Return the command of a frame; any text that isn't a JSON object with the name of one is plain text."""
+    if isinstance(frame, bytes):
+        raise ChatError("bad_frame", problem="it is binary; send text")
+    value = _json_object(frame)
+    name = value.get("type")
+    if not isinstance(name, str) or name not in COMMANDS:
+        return _plain_text, Content({"text": frame})
+    content = value.get("content", {})
+    if not isinstance(content, dict):
+        raise ChatError("bad_frame", problem="its content is not an object")
+    return COMMANDS[name], Content(content)
+
+
+def _json_object(frame: str) -> dict[str, Any]:
+    if not frame.lstrip().startswith("{"):
+        return {}
+    try:
+        value = json.loads(frame)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _plain_text(sender: Sender, content: Content) -> None:
+    """Answer the question that this client was shown, if there is one; else post a message."""
+    cursor = sender.client.cursor
+    question = sender.session.questions.oldest_seen(cursor.seq) if cursor is not None else None
+    if question is None or sender.role == "operator":
+        _message(sender, content)
+    else:
+        sender.session.answer(question, content.field("text", str), sender.name)
+
+
+def _message(sender: Sender, content: Content) -> None:
+    text, id = content.field("text", str), content.field("id", str, None)
+    if sender.role == "operator":
+        sender.session.takeover.reply(text, sender.name, id)
+        return
+    context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
+    sender.session.post(text, sender.name, id, context, busy, sender.browser)
+
+
+def _input_response(sender: Sender, content: Content) -> None:
+    request_id, text = content.field("request_id", str), content.field("text", str)
+    sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None))
+
+
+def _stop(sender: Sender, content: Content) -> None:
+    sender.session.stop(content.field("turn", int, None))
+
+
+def _retry(sender: Sender, content: Content) -> None:
+    sender.session.retry()
+
+
+def _edit(sender: Sender, content: Content) -> None:
+    sender.session.edit(content.field("seq", int), content.field("text", str), sender.name, sender.browser)
+
+
+def _rename(sender: Sender, content: Content) -> None:
+    sender.session.rename(content.field("title", str), sender.name)
+
+
+def _feedback(sender: Sender, content: Content) -> None:
+    seq, score = content.field("seq", int), content.field("score", int)
+    sender.session.feedback(seq, score, content.field("comment", str, ""), sender.name)
+
+
+def _typing(sender: Sender, content: Content) -> None:
+    sender.session.typing(sender.name, content.field("is_typing", bool), origin=sender.client)
+
+
+def _task(sender: Sender, content: Content) -> None:
+    sender.session.tick(content.field("id", int), content.field("status", str), sender.name)
+
+
+def _take(sender: Sender, content: Content) -> None:
+    if sender.role != "operator":
+        problem = "only a client that connects with role=operator can take over a conversation"
+        raise ChatError("bad_frame", problem=problem)
+    sender.session.takeover.take(sender.name)
+
+
+def _hand_back(sender: Sender, content: Content) -> None:
+    held = sender.session.log.held
+    if held is not None and held.state == handover.TAKEN and sender.role != "operator":
+        raise ChatError("taken", name=held.operator)
+    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name)
+
+
+Command = Callable[[Sender, Content], None]
+
+COMMANDS: dict[str, Command] = {
+    "message": _message,
+    "input_response": _input_response,
+    "stop": _stop,
+    "retry": _retry,
+    "edit": _edit,
+    "rename": _rename,
+    "feedback": _feedback,
+    "typing": _typing,
+    "task": _task,
+    "take": _take,
+    "hand_back": _hand_back,
+}
