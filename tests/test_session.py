@@ -1,0 +1,520 @@
+"""What people do in a session, without sockets: each race is driven step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agentchat.protocol.errors import ChatError
+from agentchat.sessions import turn as turns
+from agentchat.sessions.pending_questions import PendingQuestions
+from agentchat.sessions.session import Session
+from agentchat.sessions.turn_runner import Snapshot
+from tests.clients import PATIENCE
+from tests.scripted_sessions import JOURNAL, ScriptedServer, ScriptedTurn, log, statuses, types, until
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    server = ScriptedServer()
+    yield server
+    server.sessions.close(PATIENCE)
+
+
+@pytest.fixture
+def session(server: ScriptedServer) -> Session:
+    return server.create()
+
+
+@pytest.fixture
+def running(server: ScriptedServer, session: Session) -> ScriptedTurn:
+    """The turn of a first message, while it runs."""
+    session.post("first", "Ada", id="first")
+    return server.agents.turn()
+
+
+def code(act: Callable[..., object], *arguments: Any) -> str:
+    """The code of the error that this raises."""
+    with pytest.raises(ChatError) as raised:
+        act(*arguments)
+    return raised.value.code
+
+
+def finish(session: Session, turn: ScriptedTurn, **how: Any) -> None:
+    turn.end(**how)
+    until(session, "turn_completed", turn.turn.number)
+
+
+class TestMessages:
+    """Each is answered in a turn of its own, in order."""
+
+    def test_one_message_is_one_turn(self, session: Session, running: ScriptedTurn) -> None:
+        """From the message to the end of its turn; then the session is idle and its thread is gone."""
+        assert (session.status, session.turn_status(1)) == ("running", "running")
+        running.say("hello")
+        finish(session, running)
+        session.turns.join(PATIENCE)
+
+        assert types(session) == ["user_message", "turn_started", "text", "turn_completed"]
+        assert (session.status, session.turn_status(1)) == ("idle", "completed")
+        assert session.turns.snapshot().is_idle
+
+    def test_messages_wait_for_each_other(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """In the order in which they came."""
+        for text in ("second", "third"):
+            session.post(text, "Ada")
+        assert [entry["text"] for entry in session.about()["queue"]] == ["second", "third"]
+        assert session.turn_status(3) == "queued"
+        finish(session, running)
+        second = server.agents.turn()
+        assert [entry["text"] for entry in session.about()["queue"]] == ["third"]
+        finish(session, second)
+        finish(session, server.agents.turn())
+
+        assert statuses(session) == {1: "completed", 2: "completed", 3: "completed"}
+        assert session.about()["queue"] == []
+
+    def test_the_same_id_counts_once(self, session: Session, running: ScriptedTurn) -> None:
+        """It is neither refused nor does it stop a turn, whatever its policy."""
+        for busy in ("enqueue", "reject", "interrupt", "rollback"):
+            assert session.post("first again", "Ada", id="first", busy=busy).seq == 1
+        assert session.turns.snapshot().waiting == ()
+        finish(session, running)
+
+        assert statuses(session) == {1: "completed"}
+
+    def test_a_busy_session_can_refuse(self, session: Session, running: ScriptedTurn) -> None:
+        """The message is not in the log."""
+        assert code(lambda: session.post("second", "Ada", busy="reject")) == "busy"
+        assert types(session) == ["user_message", "turn_started"]
+
+    @pytest.mark.parametrize(("busy", "rewound"), [("interrupt", set()), ("rollback", {1})])
+    def test_a_message_can_take_the_place_of_a_turn(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, busy: str, rewound: set[int]
+    ) -> None:
+        """The running turn ends before the next begins, and counts or not."""
+        session.post("second", "Ada", busy=busy)
+        finish(session, server.agents.turn())
+
+        assert statuses(session) == {1: "stopped", 2: "completed"}
+        assert session.turns.snapshot().rewound == rewound
+
+    def test_a_turn_is_rolled_back_once(self, session: Session, running: ScriptedTurn) -> None:
+        """A second rollback before the turn has ended finds that it no longer counts."""
+        with session.turns.hold():  # the turn cannot end between the two
+            session.post("second", "Ada", busy="rollback")
+            session.post("third", "Ada", busy="rollback")
+        assert [event.content["turns"] for event in log(session) if event.type == "rewind"] == [[1]]
+
+    def test_a_full_session(self) -> None:
+        """One more message is refused, the last one sent again is not."""
+        server = ScriptedServer(max_messages=1)
+        session = server.create()
+        session.post("first", "Ada", id="first")
+        assert session.post("first", "Ada", id="first").seq == 1
+        assert code(session.post, "second", "Ada") == "session_full"
+        finish(session, server.agents.turn())
+
+    @pytest.mark.parametrize(
+        ("message", "error"),
+        [({"text": " "}, "message_empty"), ({"text": "x" * 200_001}, "message_too_long"),
+         ({"text": "x", "id": ""}, "bad_frame"), ({"text": "x", "busy": "maybe"}, "bad_frame"),
+         ({"text": "x", "context": {"n": float("inf")}}, "bad_frame")],
+    )  # fmt: skip
+    def test_a_message_that_cannot_be_used(self, session: Session, message: dict[str, Any], error: str) -> None:
+        """Nothing of it is in the log."""
+        assert code(lambda: session.post(name="Ada", **message)) == error
+        assert log(session) == []
+
+
+class TestStop:
+    """Of the running turn, of one that waits, and of none."""
+
+    def test_the_running_turn(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
+        """The next one runs as if nothing had been."""
+        session.post("second", "Ada")
+        assert session.stop() == 1
+        finish(session, server.agents.turn())
+        assert statuses(session) == {1: "stopped", 2: "completed"}
+
+    def test_while_queued(self, session: Session, running: ScriptedTurn) -> None:
+        """It never runs, and ends in exactly one turn_completed."""
+        session.post("second", "Ada")
+        assert session.stop(2) == 2
+        assert session.stop(2) is None
+        finish(session, running)
+        session.turns.join(PATIENCE)
+        assert statuses(session) == {2: "stopped", 1: "completed"}
+        assert [event.turn for event in log(session) if event.type == "turn_started"] == [1]
+
+    def test_too_late(self, session: Session, running: ScriptedTurn) -> None:
+        """Nothing happens, also to a turn that comes later."""
+        finish(session, running)
+        assert session.stop() is None
+        assert session.stop(1) is None
+        assert session.stop(7) is None
+
+    def test_while_the_agents_are_built(self, server: ScriptedServer, session: Session) -> None:
+        """The turn ends at the agents' first step."""
+        server.agents.building = session.stop
+        session.post("first", "Ada")
+        assert until(session, "turn_completed").content["status"] == "stopped"
+
+
+class TestRewinds:
+    """Turns that no longer count."""
+
+    def test_a_waiting_message_is_edited_in_place(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """It keeps its id, its turn and its place, and nothing is rewound."""
+        waiting = session.post("second", "Ada", id="second")
+        session.post("third", "Ada")
+        edited = session.edit(waiting.seq, "another", "Bob")
+        assert (edited.content["id"], edited.turn) == ("second", 2)
+        finish(session, running)
+        second = server.agents.turn()
+        assert (second.text, second.turn.message.name) == ("another", "Bob")
+        assert "rewind" not in types(session)
+
+    def test_what_holds_cannot_begin(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
+        """A turn that ends meanwhile, and the next one that would begin, wait for whoever decides."""
+        waiting = session.post("second", "Ada")
+        with session.turns.hold() as now:
+            running.end()
+            session.edit(waiting.seq, "another", "Ada")
+            assert (now.last, now.running, [message.text for message in now.waiting]) == (2, 1, ["second"])
+            assert [message.text for message in session.turns.snapshot().waiting] == ["another"]
+            assert statuses(session) == {}
+        assert server.agents.turn().text == "another"
+
+    def test_the_message_being_answered_is_edited(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """Its turn is stopped and no longer counts; those that wait go on waiting."""
+        session.post("second", "Ada")
+        written = session.edit(1, "another", "Ada")
+        assert written.turn == 3
+        assert session.turns.snapshot().rewound == {1}
+        assert server.agents.turn().text == "second"
+        assert until(session, "turn_completed", 1).content["status"] == "stopped"
+        rewind = next(event for event in log(session) if event.type == "rewind")
+        assert (rewind.content["to_seq"], rewind.content["reason"]) == (0, "edit")
+
+    def test_an_earlier_message_cannot_be_edited_while_a_later_turn_runs(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """Nor while one waits."""
+        finish(session, running)
+        session.post("second", "Ada")
+        second = server.agents.turn()
+        assert code(session.edit, 1, "another", "Ada") == "busy"
+        finish(session, second)
+        session.edit(1, "another", "Ada")
+        assert session.turns.snapshot().rewound == {1, 2}
+
+    def test_only_messages_that_count_are_edited(self, session: Session, running: ScriptedTurn) -> None:
+        """Other events, and places that the log has not, are not messages."""
+        finish(session, running)
+        session.edit(1, "another", "Ada")
+        for seq in (-1, 0, 1, 2, 99):
+            assert code(session.edit, seq, "x", "Ada") == "message_unknown"
+
+    def test_the_agents_forget(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
+        """They are built again from the turns that count."""
+        finish(session, running, history="one")
+        session.post("second", "Ada")
+        finish(session, server.agents.turn(), history="two")
+        session.retry()
+        third = server.agents.turn()
+        assert (third.text, server.agents.built) == ("second", [[], ["one"]])
+        finish(session, third)
+
+    def test_a_rewind_while_the_agents_are_built(self, server: ScriptedServer, session: Session) -> None:
+        """The agents being built belong to a turn that no longer counts, and are not used for the next one."""
+        server.agents.building = lambda: server.agents.built[1:] or session.edit(1, "another", "Ada")
+        session.post("first", "Ada")
+        assert server.agents.turn().text == "first"  # which is stopped before its first step
+        second = server.agents.turn()
+        assert (second.text, len(server.agents.built)) == ("another", 2)
+        finish(session, second)
+
+    def test_retry_while_running(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
+        """The running turn is the last one; once it is rewound there is nothing more to retry until it has ended."""
+        with session.turns.hold():
+            assert session.retry().turn == 2
+            assert code(session.retry) == "busy"
+        finish(session, server.agents.turn())
+        assert statuses(session) == {1: "stopped", 2: "completed"}
+
+    def test_nothing_to_retry(self, session: Session) -> None:
+        """Before the first answer."""
+        assert code(session.retry) == "nothing_to_retry"
+
+    def test_only_who_holds_can_submit(self, session: Session) -> None:
+        """What was decided on has to be true still."""
+        message = session._message(session.turns.snapshot(), "text", "Ada", "", None, None)
+        with pytest.raises(AssertionError):
+            session.turns.submit(message)
+        with pytest.raises(AssertionError):
+            session.turns.edit_waiting(message)
+
+
+class TestQuestions:
+    """A turn that asks waits for the first answer."""
+
+    def test_an_answer(self, session: Session, running: ScriptedTurn) -> None:
+        """The first one counts; afterwards the question is closed, and says who was first."""
+        request_id, answer = running.ask()
+        until(session, "input_request")
+        assert (session.status, session.turn_status(1)) == ("waiting", "waiting")
+        session.answer(request_id, "yes", "Ada")
+        assert answer.result(PATIENCE).text == "yes"
+        assert code(session.answer, request_id, "no", "Bob") == "already_answered"
+        assert session.status == "running"
+
+    def test_no_question(self, session: Session, running: ScriptedTurn) -> None:
+        """One that never was, and one whose turn has ended."""
+        request_id, _ = running.ask()
+        until(session, "input_request")
+        session.stop()
+        until(session, "turn_completed")
+        assert code(session.answer, request_id, "yes", "Ada") == "request_closed"
+        assert code(session.answer, "another", "yes", "Ada") == "request_unknown"
+
+    def test_nobody_answers(self) -> None:
+        """The turn ends."""
+        server = ScriptedServer(input_timeout=0.001)
+        session = server.create()
+        session.post("first", "Ada")
+        server.agents.turn().ask()
+        assert until(session, "turn_completed").content["status"] == "failed"
+        assert until(session, "error").content["code"] == "input_timeout"
+
+    def test_an_answer_in_the_last_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After the time is up, and before the question is closed: it counts."""
+        server = ScriptedServer(input_timeout=0.001)
+        session = server.create()
+        close = PendingQuestions.close
+
+        def answered_and_closed(self: PendingQuestions, turn: int) -> None:
+            for content in self.contents:
+                session.answer(content["request_id"], "just in time", "Ada")
+            close(self, turn)
+
+        monkeypatch.setattr(PendingQuestions, "close", answered_and_closed)
+        session.post("first", "Ada")
+        _, answer = server.agents.turn().ask()
+        assert answer.result(PATIENCE).text == "just in time"
+
+    def test_a_password_is_kept_nowhere(self, session: Session, running: ScriptedTurn) -> None:
+        """Not in the answer's event, nor in what the agents say afterwards."""
+        request_id, answer = running.ask(password=True)
+        until(session, "input_request")
+        session.answer(request_id, "hunter2", "Ada")
+        assert answer.result(PATIENCE).text == "hunter2"
+        running.say("Is it hunter2?")
+        assert "hunter2" not in "".join(event.body for event in log(session))
+
+
+class TestFailures:
+    """The store fails, the session is deleted, the server ends."""
+
+    def test_a_store_that_recovers(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The turn waits for it, and everything is in the log once."""
+        monkeypatch.setattr(turns, "STORE_RETRY", 0)
+        server.store.failures = 2
+        running.say("hello")
+        server.store.failures = 2
+        finish(session, running)
+        assert types(session) == ["user_message", "turn_started", "text", "turn_completed"]
+
+    def test_a_stop_while_the_store_fails(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The turn does not wait for the store to recover."""
+        monkeypatch.setattr(turns, "STORE_RETRY", 3600)
+        server.store.failures = 1
+        running.start(lambda: running.turn.append("text", {"content": "hello"}))
+        assert server.store.failed.wait(PATIENCE)
+        session.stop()
+        assert until(session, "turn_completed").content["status"] == "stopped"
+
+    def test_an_end_that_cannot_be_saved(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When the server ends before the store recovers, the next one marks the turn interrupted."""
+        monkeypatch.setattr(turns, "STORE_RETRY", 3600)
+        server.store.failures = 1
+        running.end()
+        assert server.store.failed.wait(PATIENCE)
+        second = server.restarted().open(session.id)
+        assert statuses(second) == {1: "interrupted"}
+
+    def test_a_message_that_cannot_be_saved(self, server: ScriptedServer, session: Session) -> None:
+        """It is refused and waits for nothing; the next one is turn 1."""
+        server.store.failures = 1
+        assert code(session.post, "first", "Ada") == "store_failed"
+        assert session.turns.snapshot().is_idle
+        assert session.post("second", "Ada").turn == 1
+        finish(session, server.agents.turn())
+
+    def test_agents_that_fail_in_every_way(self, server: ScriptedServer, session: Session) -> None:
+        """Whatever is raised while they are built ends the turn, and the session goes on."""
+
+        def fail() -> None:
+            if len(server.agents.built) == 1:
+                raise ChatError("agent_unavailable", agent="agent", reason="it is broken")
+            raise SystemExit
+
+        server.agents.building = fail
+        for turn in (1, 2):
+            session.post("hello", "Ada")
+            until(session, "turn_completed", turn)
+        codes = [event.content["code"] for event in log(session) if event.type == "error"]
+        assert codes == ["agent_unavailable", "internal"]
+        assert statuses(session) == {1: "failed", 2: "failed"}
+
+    def test_a_deletion_while_a_turn_runs(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """The turn ends, nothing is written any more, and files go last."""
+        session.post("second", "Ada")
+        server.sessions.delete(session.id)
+        session.turns.join(PATIENCE)
+        assert session.turns.snapshot().is_idle
+        assert (server.store.session(session.id), server.cleared) == (None, [session.id])
+        assert code(session.post, "third", "Ada") == "session_deleted"
+        assert code(session.takeover.take, "Ann") == "session_deleted"
+        assert code(session.feedback, 3, 1, "", "Ada") == "session_deleted"
+        assert code(server.sessions.delete, session.id) == "session_unknown"
+
+    def test_a_running_turn_is_interrupted_by_the_end(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """What waits is answered by the next server; nothing new is accepted."""
+        session.post("second", "Ada")
+        following = server.restarted()
+        assert code(session.post, "third", "Ada") == "closing"
+        second = following.agents.turn()
+        assert (second.text, statuses(session)) == ("second", {1: "interrupted"})
+        finish(following.open(session.id), second)
+
+    def test_a_question_outlives_the_server(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """Its turn has no end, and goes on with the next server from its journal; an answer may come before that."""
+        request_id, _ = running.ask()
+        until(session, "input_request")
+        following = server.restarted()
+        assert statuses(session) == {}
+        again = following.open(session.id)
+        resumed = following.agents.turn()
+        assert (resumed.history, again.status) == (JOURNAL, "waiting")
+        again.answer(request_id, "yes", "Ada")
+        answer = resumed.start(lambda: resumed.turn.ask_again(request_id))
+        assert answer.result(PATIENCE).text == "yes"
+        resumed.end()
+        until(again, "turn_completed")
+        assert types(again).count("turn_started") == 1
+
+    def test_a_session_leaves_memory_once_it_rests(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn
+    ) -> None:
+        """A running turn keeps it there when its people have gone."""
+        server.sessions.release(session)
+        assert server.open(session.id) is session
+        server.sessions.release(session)
+        finish(session, running)
+        session.turns.join(PATIENCE)
+        assert server.open(session.id) is not session
+
+
+class TestTakeover:
+    """Operators in the agents' place."""
+
+    def test_from_taking_to_handing_back(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
+        """The running turn is stopped; no agent runs meanwhile; afterwards the agents know what was said."""
+        session.takeover.take("Ann")
+        until(session, "turn_completed", 1)
+        session.post("Hello?", "Ada")
+        until(session, "turn_completed", 2)
+        reply = session.takeover.reply("I am here.", "Ann", id="r")
+        assert session.takeover.reply("I am here.", "Ann", id="r") == reply
+        session.takeover.hand_back("Be kind.", "Ann")
+        session.post("Thanks", "Ada")
+        last = server.agents.turn()
+
+        remembered = " ".join(server.agents.built[-1])
+        assert [word in remembered for word in ("Hello?", "I am here.", "Be kind.")] == [True] * 3
+        assert [event.content["agent"] for event in log(session) if event.type == "turn_started"][1] == "human"
+        finish(session, last)
+
+    def test_what_only_the_operator_may(self, session: Session) -> None:
+        """One has it at a time, by name."""
+        assert code(session.takeover.reply, "Hello", "Ann") == "not_held"
+        assert code(session.takeover.hand_back, "", "Ann") == "not_held"
+        session.takeover.take("Ann")
+        assert code(session.takeover.take, "Bob") == "taken"
+        assert code(session.takeover.reply, "Hello", "Bob") == "taken"
+        assert code(session.takeover.hand_back, "", "Bob") == "taken"
+        assert code(session.retry) == "held"
+
+    def test_lists_never_wait_for_turns_while_they_hold_all_sessions(
+        self, server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Taking a session tells the desk of it, which needs all sessions, while its turns are held: the other order
+        would end in a deadlock."""
+        snapshot = session.turns.snapshot
+
+        def checked() -> Snapshot:
+            with pytest.raises(AssertionError):
+                server.sessions._lock.assert_held()
+            return snapshot()
+
+        monkeypatch.setattr(session.turns, "snapshot", checked)
+        assert server.sessions.find("", None, 10)[0][0]["status"] == "idle"
+
+
+class TestFeedback:
+    """People rate answers."""
+
+    def test_an_answer_is_rated(self, session: Session, running: ScriptedTurn) -> None:
+        """As often as one likes, also while the turn still runs. It belongs to no turn, and no agent is told."""
+        running.say("hello", history="one")
+        first = session.feedback(3, 1, "", "Ada")
+        second = session.feedback(3, -1, "Too short. \ud800", "Ada")
+        session.feedback(3, 0, "", "Bob")
+        finish(session, running)
+
+        assert (first.type, first.turn) == ("feedback", 0)
+        content = second.content
+        assert content.pop("uuid")
+        assert content == {"seq": 3, "message_id": "m", "score": -1, "comment": "Too short. �", "name": "Ada"}
+        assert session.log.store.histories(session.id) == {1: "one"}
+
+    def test_only_answers_that_count_are_rated(self, session: Session, running: ScriptedTurn) -> None:
+        """Not messages, words on their way to the agent, operators' words, and what was rewound."""
+        running.start(lambda: running.turn.append("text", {"content": "first", "sender": "user"})).result(PATIENCE)
+        running.say("hello")
+        finish(session, running)
+        session.takeover.take("Ann")
+        reply = session.takeover.reply("I am here.", "Ann")
+        for seq in (-1, 0, 1, 2, 3, reply.seq, 99):
+            assert code(session.feedback, seq, 1, "", "Ada") == "answer_unknown"
+        session.feedback(4, 1, "", "Ada")
+        session.takeover.hand_back("", "Ann")
+        session.edit(1, "another", "Ada")
+        assert code(session.feedback, 4, 1, "", "Ada") == "answer_unknown"
+
+    @pytest.mark.parametrize(("score", "comment"), [(2, ""), (-2, ""), (1, "x" * 2001)])
+    def test_what_is_not_feedback(self, session: Session, running: ScriptedTurn, score: int, comment: str) -> None:
+        """Scores that there are not, and a comment that is too long."""
+        running.say("hello")
+        assert code(session.feedback, 3, score, comment, "Ada") == "bad_frame"
