@@ -1,0 +1,165 @@
+"""A reader's place in a log: what it is sent, in which order, and how it catches up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agentchat.protocol.events import Draft, encode
+from agentchat.sessions import cursor as cursors
+from agentchat.sessions import log as logs
+from agentchat.sessions.cursor import Cursor, Frame, StreamingMessage
+from agentchat.sessions.log import Log
+from agentchat.store import SessionRecord
+from tests.memory_store import MemoryStore
+
+
+@pytest.fixture
+def log() -> Log:
+    store, record = MemoryStore(), SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
+    store.create(record)
+    return Log(record, store, str)
+
+
+def say(log: Log, text: str = "", completes: StreamingMessage | None = None, **more: object) -> None:
+    """An agent's answer."""
+    content = {"content": text, "message_id": "m", **more}
+    log.append([Draft("text", encode(content), 1)], completes=completes)
+
+
+def streaming(log: Log, *texts: str, id: str = "m") -> StreamingMessage:
+    message = StreamingMessage(id, "agent", {})
+    message.texts += texts
+    log.set_streaming([*log.view.streaming, message])
+    return message
+
+
+def shown(frames: list[Frame]) -> list[Any]:
+    """What a client makes of them: numbers for the log, (offset, text) for streams, types for the rest."""
+    found: list[Any] = []
+    for frame in frames:
+        content = json.loads(frame.text)
+        is_stream = content["type"] == "stream"
+        assert frame.seq == content.get("seq")
+        live = (content["content"]["offset"], content["content"]["content"]) if is_stream else content["type"]
+        found.append(frame.seq if frame.seq is not None else live)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("after", "recovered", "seqs"), [(0, True, [1, 2, 3]), (2, True, [3]), (3, True, []), (4, False, [1, 2, 3]),
+                                     (-1, False, [1, 2, 3])],
+)  # fmt: skip
+def test_where_a_cursor_begins(log: Log, after: int, recovered: bool, seqs: list[int]) -> None:
+    """Behind an event of the log; from the beginning for a place that the log has not."""
+    for _ in range(3):
+        say(log)
+    cursor = Cursor(log, after)
+    assert (cursor.recovered, shown(cursor.advance()), cursor.advance()) == (recovered, seqs, [])
+
+
+def test_tokens_between_two_looks_are_one_frame(log: Log) -> None:
+    """The offset counts characters, and the event comes after the rest of its text."""
+    cursor = Cursor(log, 0)
+    message = streaming(log, "one ", "🌦 ")
+    assert shown(cursor.advance()) == [(0, "one 🌦 ")]
+    message.texts += ["three ", "four"]
+    say(log, "one 🌦 three four", completes=message)
+    assert shown(cursor.advance()) == [(6, "three four"), 1]
+
+
+def test_messages_that_alternate(log: Log) -> None:
+    """Each has an offset of its own; one that begins again starts at 0."""
+    cursor = Cursor(log, 0)
+    thought, answer = streaming(log, "hm", id="t"), streaming(log, "a", id="a")
+    assert shown(cursor.advance()) == [(0, "hm"), (0, "a")]
+    thought.texts.append("!")
+    answer.texts.append("b")
+    assert shown(cursor.advance()) == [(2, "!"), (1, "b")]
+    log.set_streaming([])
+    streaming(log, "again", id="a")
+    assert shown(cursor.advance()) == [(0, "again")]
+
+
+def test_who_joins_in_mid_message_sees_it_from_its_beginning(log: Log) -> None:
+    """And one who comes after its end sees the event alone."""
+    message = streaming(log, "one ", "two")
+    early = Cursor(log, 0)
+    assert shown(early.advance()) == [(0, "one two")]
+    say(log, completes=message)
+    assert shown(Cursor(log, 0).advance()) == [1]
+
+
+def test_a_cursor_that_lags_catches_up_in_batches(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost, and nothing of what is live comes before it has caught up."""
+    monkeypatch.setattr(cursors, "BATCH_BYTES", 1)
+    monkeypatch.setattr(logs, "TAIL", 2)
+    cursor = Cursor(log, 0)
+    for _ in range(5):
+        say(log)
+    log.set_state("queue", "queue", {})
+    streaming(log, "live")
+    found, lagging = [], []
+    while cursor.is_behind:
+        lagging.append(cursor.is_lagging)
+        found.append(shown(cursor.advance()))
+    assert found == [[1], [2], [3], [4], [5, (0, "live"), "queue"]]
+    assert lagging == [True, True, True, False, False]
+
+
+def test_live_states_are_told_once(log: Log) -> None:
+    """Only the newest, and not to the one who caused it; those from before are in the first frame already."""
+    log.set_state("queue", "queue", {"n": 0})
+    ada, bob = object(), object()
+    readers = [Cursor(log, 0, owner) for owner in (ada, bob)]
+    log.set_state("typing:Ada", "typing", {}, origin=ada)
+    log.set_state("queue", "queue", {"n": 1})
+    log.set_state("queue", "queue", {"n": 2})
+    assert [shown(reader.advance()) for reader in readers] == [["queue"], ["typing", "queue"]]
+    assert [reader.advance() for reader in readers] == [[], []]
+
+
+def test_who_sees_what(log: Log) -> None:
+    """`final` sees no streams and no progress, `agents` no progress."""
+    readers = {show: Cursor(log, 0, show=show) for show in ("final", "agents", "tools", "all")}
+    streaming(log, "live")
+    log.set_state("progress:1", "progress", {})
+    assert {show: shown(reader.advance()) for show, reader in readers.items()} == {
+        "final": [], "agents": [(0, "live")], "tools": [(0, "live"), "progress"], "all": [(0, "live"), "progress"],
+    }  # fmt: skip
+
+
+def test_words_on_their_way_to_the_agent_are_not_said(log: Log) -> None:
+    """Even when they quote the name of the field that makes the difference."""
+    quoting = encode({"content": 'a "message_id" of mine', "sender": "user"})
+    log.append([Draft("text", quoting, 1)])
+    say(log, "an answer")
+    assert shown(Cursor(log, 0, show="agents").advance()) == [2]
+    assert [event.is_said for event, _ in log.read(0)] == [False, True]
+    assert Draft("text", quoting, 1).searchable is None
+
+
+def test_the_last_answer_is_known_at_the_end(log: Log) -> None:
+    """`final` waits with an answer, and with what follows it, until it is the last one of its turn."""
+    cursor = Cursor(log, 0, show="final")
+    say(log, "a thought")
+    log.append([Draft("file_changed", "{}", 0)])
+    assert cursor.advance() == []
+    say(log, "the answer")
+    assert shown(cursor.advance()) == [2]
+    log.append([Draft("turn_completed", "{}", 2)])
+    assert cursor.advance() == []
+    log.append([Draft("turn_completed", "{}", 1)])
+    assert shown(cursor.advance()) == [3, 4, 5]
+
+
+def test_a_log_that_is_deleted(log: Log) -> None:
+    """A reader is told, and what it has not read yet is gone."""
+    cursor = Cursor(log, 0)
+    say(log)
+    log.delete()
+    log.store.delete("s")
+    log.view = cursors.LogView(1)  # nothing in memory
+    assert (cursor.is_over, cursor.advance()) == (True, [])

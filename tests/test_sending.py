@@ -1,0 +1,238 @@
+"""Sending to clients over real socket pairs: nobody is waited for, nothing is lost, silent clients are dropped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.server import ServerProtocol
+from websockets.sync.client import ClientConnection as Peer
+from websockets.sync.client import unix_connect
+
+from agentchat.protocol.events import Draft
+from agentchat.sessions.cursor import Cursor
+from agentchat.sessions.log import Log
+from agentchat.store import SessionRecord
+from agentchat.ws import sending
+from agentchat.ws.sending import Client, ClientConnection, Deliverer
+from tests.clients import PATIENCE
+from tests.memory_store import MemoryStore
+
+Connect = Callable[[], tuple[Client, Peer]]
+
+
+class OpenServer:
+    """As much of a server as a handshake asks for."""
+
+    socket_closed = threading.Event()
+
+
+@pytest.fixture
+def log() -> Log:
+    store, record = MemoryStore(), SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
+    store.create(record)
+    return Log(record, store, str)
+
+
+@pytest.fixture
+def deliverer() -> Iterator[Deliverer]:
+    with Deliverer() as deliverer:
+        yield deliverer
+
+
+@pytest.fixture
+def connect(deliverer: Deliverer) -> Iterator[Connect]:
+    """Connects clients; they hang up with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect() -> tuple[Client, Peer]:
+            ours, theirs = socket.socketpair()
+            for each in (ours, theirs):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+            connection = ClientConnection(ours, ServerProtocol(), OpenServer, ping_interval=None)
+            handshake = threading.Thread(target=connection.handshake)
+            handshake.start()
+            peer = unix_connect(
+                None, uri="ws://test/", sock=theirs, max_size=None, max_queue=1, ping_interval=None
+            ).__enter__()
+            handshake.join()
+            for end in (connection, peer):
+                stack.callback(end.socket.close)
+                stack.callback(end.recv_events_thread.join, PATIENCE)
+                stack.callback(end.close_socket)
+            return Client(connection, deliverer), peer
+
+        yield connect
+
+
+def follow(client: Client, log: Log) -> None:
+    client.cursor = Cursor(log, 0, owner=client)
+    log.follow(client.wake)
+    client.wake()
+
+
+def write(log: Log, text: str = "") -> None:
+    log.append([Draft("text", json.dumps({"content": text}), 1)])
+
+
+def receive(peer: Peer) -> Any:
+    return json.loads(peer.recv(timeout=PATIENCE))
+
+
+def close_code(peer: Peer) -> int:
+    """Receive until the server closes the connection."""
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            peer.recv(timeout=PATIENCE)
+    assert peer.close_code is not None
+    return peer.close_code
+
+
+def test_news_are_sent_to_all_who_follow(log: Log, connect: Connect) -> None:
+    """In the thread that makes them; what is for one alone is sent to it alone, and in order."""
+    (ada, ada_peer), (bob, bob_peer) = connect(), connect()
+    ada.tell('{"type":"hello"}')
+    for client in (ada, bob):
+        follow(client, log)
+    write(log)
+    ada.tell('{"type":"error"}')
+    write(log)
+
+    assert [receive(ada_peer)["type"] for _ in range(4)] == ["hello", "text", "error", "text"]
+    assert [receive(bob_peer)["seq"] for _ in range(2)] == [1, 2]
+
+
+def test_news_that_come_while_news_are_sent(log: Log, connect: Connect) -> None:
+    """From another thread, which does not wait: whoever is sending sends them, too."""
+    client, peer = connect()
+    follow(client, log)
+    assert client.cursor is not None
+    advance = client.cursor.advance
+
+    def interrupted() -> Any:
+        frames = advance()
+        if log.view.last_seq == 1:
+            thread = threading.Thread(target=write, args=(log,))
+            thread.start()
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        return frames
+
+    client.cursor.advance = interrupted  # type: ignore[method-assign]
+    write(log)
+    assert [receive(peer)["seq"] for _ in range(2)] == [1, 2]
+
+
+def test_a_client_that_does_not_read_delays_nobody(log: Log, connect: Connect) -> None:
+    """The other one has everything before the first one reads; then that one gets everything as well."""
+    (slow, slow_peer), (quick, quick_peer) = connect(), connect()
+    for client in (slow, quick):
+        follow(client, log)
+    for number in range(20):
+        write(log, "x" * 20_000)
+        assert receive(quick_peer)["seq"] == number + 1
+    assert slow.connection.is_stalled
+    assert [receive(slow_peer)["seq"] for _ in range(20)] == list(range(1, 21))
+
+
+def test_a_client_that_lags_is_left_to_the_deliverer(
+    log: Log, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who writes reads the store for it."""
+    for _ in range(200):
+        write(log)
+    client, peer = connect()
+    threads: set[str] = set()
+    read = log.store.read
+
+    def observed(*arguments: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return read(*arguments)
+
+    monkeypatch.setattr(log.store, "read", observed)
+    follow(client, log)
+    assert [receive(peer)["seq"] for _ in range(200)] == list(range(1, 201))
+    assert threads == {"deliver"}
+
+
+def test_a_deleted_session_ends_the_connection(log: Log, connect: Connect) -> None:
+    """With a reason."""
+    client, peer = connect()
+    follow(client, log)
+    log.delete()
+    assert receive(peer)["content"]["code"] == "session_deleted"
+    assert close_code(peer) == 1008
+
+
+def test_a_log_that_cannot_be_read_ends_the_connection(log: Log, connect: Connect) -> None:
+    """The client may reconnect; whoever wrote is not harmed."""
+    client, peer = connect()
+    follow(client, log)
+
+    def fail(after: int, limit: int = 500) -> Any:
+        raise RuntimeError
+
+    log.read = fail  # type: ignore[method-assign]
+    write(log)
+    assert close_code(peer) == 1011
+
+
+def test_a_client_that_has_gone(log: Log, connect: Connect) -> None:
+    """Nothing is sent to it, and nobody is harmed."""
+    client, peer = connect()
+    follow(client, log)
+    peer.close_socket()
+    client.connection.recv_events_thread.join(PATIENCE)
+    write(log)
+    assert not client.connection.write()
+
+
+def test_goodbye(connect: Connect) -> None:
+    """The server goes away, and does not wait for anybody."""
+    client, peer = connect()
+    client.connection.leave()
+    assert close_code(peer) == 1001
+
+
+class TestSilence:
+    """The time is whatever the test says it is."""
+
+    def test_a_silent_client_is_pinged_and_dropped(self, connect: Connect) -> None:
+        """Once it has had its time to answer."""
+        client, peer = connect()
+        heard = client.connection.last_heard
+        client.check(heard + sending.PING_INTERVAL - 1)
+        assert client._pinged is None
+        now = heard + sending.PING_INTERVAL + 1000  # what it answers really comes long before
+        client.check(now)
+        assert client._pinged == now
+        client.check(now + sending.PING_TIMEOUT - 1)
+        client.check(now + sending.PING_TIMEOUT + 1)
+        assert close_code(peer) == 1011
+
+    def test_a_client_that_answers_stays(self, connect: Connect) -> None:
+        """Whatever it says is an answer."""
+        client, _ = connect()
+        now = client.connection.last_heard + sending.PING_INTERVAL + 1
+        client.check(now)
+        client.connection.last_heard = now + 1
+        client.check(now + sending.PING_TIMEOUT + 1)
+        assert client.connection.write()
+
+    def test_a_client_that_does_not_read_is_dropped(self, log: Log, connect: Connect) -> None:
+        """After a while."""
+        client, _ = connect()
+        follow(client, log)
+        write(log, "x" * 1_000_000)
+        stalled = client.connection.stalled_since
+        assert stalled is not None
+        client.check(stalled + sending.STALL_TIMEOUT - 1)
+        assert client.connection.write()
+        client.check(stalled + sending.STALL_TIMEOUT + 1)
+        assert not client.connection.write()

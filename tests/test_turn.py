@@ -1,0 +1,130 @@
+"""One turn, as its agents write into it: streams, events, progress, and nothing after its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from agentchat.cancellation import Stopped
+from agentchat.protocol.events import Draft
+from agentchat.protocol.questions import Request
+from agentchat.protocol.session_events import UserMessage
+from agentchat.sessions import turn as turns
+from agentchat.sessions.log import Log
+from agentchat.sessions.pending_questions import PendingQuestions
+from agentchat.sessions.turn import Turn
+from agentchat.store import SessionRecord
+from tests.scripted_sessions import FailingStore
+
+ENDED = [Draft("turn_completed", "{}", 1)]
+
+
+class Host:
+    """A session of which only the turn is there."""
+
+    def __init__(self, store: FailingStore) -> None:
+        record = SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
+        store.create(record)
+        self.log = Log(record, store, lambda text: text.replace("sk-secret", "[key]"))
+        self.questions = PendingQuestions(self.log)
+
+    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
+        self.log.append(drafts, history)
+
+    def wait_unless_closing(self, seconds: float) -> None:
+        """Nothing is closing."""
+
+
+@pytest.fixture
+def store() -> FailingStore:
+    return FailingStore()
+
+
+@pytest.fixture
+def host(store: FailingStore) -> Host:
+    return Host(store)
+
+
+@pytest.fixture
+def turn(host: Host) -> Turn:
+    return Turn(host, UserMessage("m", "hello", "Ada", {}, 1))
+
+
+def streaming(host: Host) -> dict[str, str]:
+    return {message.message_id: "".join(message.texts) for message in host.log.view.streaming}
+
+
+def test_streams_end_with_their_events(turn: Turn, host: Host) -> None:
+    """Each with its own; one that begins again has lost what it had."""
+    turn.stream("a", "agent", "one ")
+    turn.stream("b", "agent", "thought", {"kind": "reasoning"})
+    turn.stream("a", "agent", "two")
+    assert streaming(host) == {"a": "one two", "b": "thought"}
+    turn.restart("a")
+    turn.stream("a", "agent", "three")
+    turn.append("reasoning", {"message_id": "b"})
+    assert streaming(host) == {"a": "three"}
+    turn.end(ENDED, None)
+    assert streaming(host) == {}
+
+
+def test_no_key_gets_out(turn: Turn, host: Host, store: FailingStore) -> None:
+    """Not in events, streams, progress, nor in what the agents remember."""
+    turn.stream("a", "agent", "sk-secret")
+    turn.progress("c", "tool", 1, None, "sk-secret")
+    turn.append("text", {"content": "sk-secret"}, '["sk-secret"]')
+    turn.end(ENDED, None)
+    kept = [*streaming(host).values(), *(event.body for event in store.read("s")), store.history("s", 1)]
+    assert "sk-secret" not in str((kept, [state.frame for state in host.log.states.values()]))
+    assert store.history("s", 1) == '["[key]"]'
+
+
+def test_progress_ends_with_the_tool(turn: Turn, host: Host) -> None:
+    """And with the turn."""
+    for call in ("c", "d"):
+        turn.progress(call, "tool", 1, 2, "")
+    turn.append("executed_function", {"call_id": "c"})
+    assert [report["id"] for report in turn.progress_reports.contents] == ["d"]
+    turn.end(ENDED, None)
+    assert host.log.states == {}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda turn: turn.append("text", {}),
+        lambda turn: turn.ask(Request("agent", "Really?"), ""),
+        lambda turn: turn.progress("c", "tool", 1, None, ""),
+    ],
+)
+def test_nothing_comes_after_the_end(turn: Turn, store: FailingStore, act: Callable[[Turn], object]) -> None:
+    """Of a tool that was left behind."""
+    turn.close()
+    turn.end(ENDED, None)
+    with pytest.raises(Stopped):
+        act(turn)
+    assert [event.type for event in store.read("s")] == ["turn_completed"]
+
+
+def test_an_end_waits_for_the_store(turn: Turn, store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the turn was stopped: the stop ends its waits, not its end."""
+    monkeypatch.setattr(turns, "STORE_RETRY", 0)
+    turn.token.stop("stopped")
+    store.failures = 2
+    turn.end(ENDED, "remembered")
+    assert [event.type for event in store.read("s")] == ["turn_completed"]
+    assert store.history("s", 1) == "remembered"
+
+
+def test_whoever_sees_a_question_can_answer_it(turn: Turn, host: Host) -> None:
+    """Even while its event is still being appended."""
+    request = Request("agent", "Really?")
+
+    def answer() -> None:
+        host.log.unfollow(answer)
+        threading.Thread(target=host.questions.answer, args=(request.id, "yes", "Ada", None)).start()
+
+    host.log.follow(answer)
+    assert turn.ask(request, "").text == "yes"
