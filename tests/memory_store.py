@@ -1,4 +1,4 @@
-"""A store in memory: the reference for the others, and the quick one for tests."""
+"""A store in memory: the reference for real ones, and the fast one for tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Log:
 
 
 class MemoryStore:
-    """Keeps logs until it is gone."""
+    """Keeps logs as long as it lives."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards what follows
@@ -168,10 +168,10 @@ class MemoryStore:
             self._logs = {id: log for id, log in self._logs.items() if log.events or log.record.created >= before}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: it holds nothing."""
 
 
 def _has(text: str, wanted: Sequence[str]) -> bool:
-    """All of them, the last as the beginning of a word."""
+    """Return True if all words are in the text, the last one as the beginning of a word."""
     words = re.findall(r"\w+", text.lower())
     return all(word in words for word in wanted[:-1]) and any(word.startswith(wanted[-1]) for word in words)

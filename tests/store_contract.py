@@ -168,8 +168,8 @@ class StoreContract:
         assert [e.seq for e in store.read_types("s", INDEXED)] == [1, 3, 5]
         assert store.read_types("s", {"text"})[0].seq == 2
 
-    def test_milestones_of_a_turn(self, store: Store) -> None:
-        """What was asked, each version of it, and how far it got; nothing of other turns."""
+    def test_bounds_of_a_turn(self, store: Store) -> None:
+        """Each version of its message, its start and its end; nothing of other turns."""
         store.append("s", [said("on", turn=2), said("one", turn=2), draft("turn_started", turn=1), draft(turn=2)])
         store.append("s", [draft("turn_started", turn=2), draft("turn_completed", turn=2)])
 

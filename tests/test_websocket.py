@@ -234,10 +234,12 @@ def test_a_client_that_never_reads_is_dropped(
     monkeypatch.setattr(sending, "STALL_TIMEOUT", 0.2)
     with ChatClient(server.websocket) as reader:
         session = reader.confirmed()["session_id"]
-        before = threading.active_count()
+        before = connection_threads()
         with stubborn_client(server, session):
+            wait_until(lambda: len(connection_threads() - before) == 2)
+            its_threads = connection_threads() - before
             write_much(reader, model)
-            wait_until(lambda: threading.active_count() <= before)
+            wait_until(lambda: not any(thread.is_alive() for thread in its_threads))
 
 
 @contextlib.contextmanager
@@ -281,17 +283,24 @@ def test_everything_is_given_back(server: Running, tmp_path: Path) -> None:
 
     for _ in range(3):
         visit(rude=False)
-    wait_until(lambda: turn_threads() == 0)
-    threads, descriptors = threading.active_count(), open_descriptors()
+    wait_until(lambda: not (turn_threads() or connection_threads()))
+    descriptors = open_descriptors()
     for number in range(40):
         visit(rude=number % 2 == 0)
 
-    wait_until(lambda: threading.active_count() <= threads)
+    wait_until(lambda: not (turn_threads() or connection_threads()))
     wait_until(lambda: open_descriptors() <= descriptors + 2)  # connections to the model that are kept
 
 
-def turn_threads() -> int:
-    return sum(thread.name.startswith("turn-") for thread in threading.enumerate())
+def turn_threads() -> set[threading.Thread]:
+    """The threads of turns, of their tools, and of connections being made to model servers."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith(("turn-", "tool-", "connect-"))}
+
+
+def connection_threads() -> set[threading.Thread]:
+    """The threads of WebSocket connections, at the server and in clients."""
+    functions = ("(recv_events)", "(sock_handler)", "(keepalive)")
+    return {thread for thread in threading.enumerate() if thread.name.endswith(functions)}
 
 
 def open_descriptors() -> int:
