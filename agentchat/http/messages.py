@@ -1,4 +1,4 @@
-"""Taking part in a session over REST: messages, answers to questions, stops, retries, edits."""
+"""Taking part in a session over REST: messages, answers to questions, stops, retries, edits, feedback."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ class MessageRoutes(SessionResource):
         """Replace the text of a message and have it answered again."""
         session = self._session(call)
         return _accepted(session, session.edit(body.seq, body.text, body.name, call.browser))
+
+    @session_route("POST", "/feedback", answers={200: responses.Answered}, errors=("closing", "answer_unknown"))
+    def give_feedback(self, call: Call, body: requests.Feedback) -> Reply:
+        """Rate an answer and comment on it."""
+        event = self._session(call).feedback(body.seq, body.score, body.comment, body.name)
+        return Reply(200, {"seq": event.seq})
 
     @session_route("POST", "/typing", answers={204: None})
     def show_typing(self, call: Call, body: requests.Typing) -> Reply:

@@ -15,6 +15,7 @@ from agentchat.protocol.validation import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS, 
 
 MAX_WAIT = 300  # seconds
 NAME_CHARS = 100
+COMMENT_CHARS = 2000
 MAX_NUMBER = 10**15 - 1  # exact as a float, which is what JavaScript has
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,6 +92,13 @@ class Retry(Body):
 class Edit(Body):
     seq: Number = Field(description="The seq of the `user_message`")
     text: NonEmptyText
+    name: Name = UNNAMED
+
+
+class Feedback(Body):
+    seq: Number = Field(description="The seq of the answer")
+    score: Annotated[int, Field(ge=-1, le=1), BeforeValidator(_whole)]
+    comment: str = Field("", max_length=COMMENT_CHARS)
     name: Name = UNNAMED
 
 
