@@ -102,6 +102,21 @@ def test_questions_and_answers(serve: Serve, model: ModelServer) -> None:
         assert text.index("asks: ") < text.index("deny, too far")
 
 
+def test_feedback(session: Conversation, model: ModelServer) -> None:
+    """The newest feedback of each person is below the answer."""
+    model.script(Reply("It rains."), Reply("It snows."))
+    answer = session.ask(QUESTION)["events"][-2]["seq"]
+    session.ask("And tomorrow?")
+    for name, score, comment in [("Bob", 1, ""), ("Ann", 1, "short & <clear>"), ("Eve", -1, ""), ("Bob", 0, "")]:
+        session.post("feedback", {"seq": answer, "score": score, "comment": comment, "name": name})
+    markdown, html = export(session, "markdown"), export(session, "html")
+
+    feedback = "*Ann: good answer - short & \\<clear\\>*\n\n*Eve: bad answer*\n\n"
+    assert f"It rains.\n\n{feedback}## user\n\nAnd tomorrow?" in markdown
+    assert "<i>Ann: good answer - short &amp; &lt;clear&gt;</i>" in html
+    assert "Bob" not in markdown + html
+
+
 def test_failed_turn(session: Conversation, model: ModelServer) -> None:
     """The export shows why a turn failed."""
     model.script(Reply(status=401))

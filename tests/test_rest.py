@@ -332,6 +332,29 @@ def test_edit(session: Conversation, model: ModelServer) -> None:
     assert session.post("edit", {"seq": 2, "text": "hello"}).code == "message_unknown"
 
 
+def test_feedback(session: Conversation) -> None:
+    """Feedback on an answer is an event of the log."""
+    answer = session.ask(QUESTION)["events"][-2]["seq"]
+    given = session.post("feedback", {"seq": answer, "score": 1, "comment": "Well done", "name": "Ann"})
+
+    assert (given.status, set(given.json)) == (200, {"seq"})
+    event = session.log[given.json["seq"] - 1]
+    assert event["type"] == "feedback"
+    content = {"seq": answer, "score": 1, "comment": "Well done", "name": "Ann"}
+    assert event["content"].items() >= content.items()
+
+
+def test_refused_feedback(session: Conversation) -> None:
+    """Only answers can be rated, with one of three scores and a comment of limited length."""
+    session.ask(QUESTION)
+    for seq in (0, 1, 99):
+        refused = session.post("feedback", {"seq": seq, "score": 1})
+        assert (refused.status, refused.code) == (404, "answer_unknown")
+    for body in ({"score": 2}, {"score": True}, {"score": 0.5}, {}, {"score": 1, "comment": "x" * 2001}):
+        assert session.post("feedback", {"seq": 1, **body}).code == "bad_request"
+    assert "feedback" not in types(session.log)
+
+
 def test_typing(session: Conversation) -> None:
     """Others see who is typing; the log doesn't."""
     with session.stream() as stream:
