@@ -5,31 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentchat import app, settings
 from agentchat.app import Running
 from tests.clients import ChatClient
 from tests.model_server import ModelServer
 from tests.processes import ROOT
 from tests.rest_client import Conversation, RestClient
+from tests.shared_servers import Served, SharedServers, start
 
 AGENTS = ROOT / "agents"
 KEY = "sk-test-0123456789abcdef"
 
-Serve = Callable[..., "Served"]
-
-
-@dataclass(frozen=True)
-class Served(Running):
-    """A server that runs in the tests' own process, and can be ended before the test is over."""
-
-    close: Callable[[], None]
+Serve = Callable[..., Served]
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +33,24 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
+@pytest.fixture(scope="session")
+def shared_model() -> Iterator[ModelServer]:
     with ModelServer() as server:
         yield server
+
+
+@pytest.fixture
+def model(shared_model: ModelServer) -> ModelServer:
+    """The model server, as if it had just been started."""
+    shared_model.reset()
+    return shared_model
+
+
+@pytest.fixture(scope="session")
+def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
+    servers = SharedServers(lambda: tmp_path_factory.mktemp("server"))
+    yield servers
+    servers.close_all()
 
 
 @pytest.fixture(scope="session")
@@ -62,19 +69,47 @@ def agents_folder(two_agents: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, agents_folder: Path) -> Iterator[Serve]:
-    """Starts chat servers, all on the same data folder; they end with the test."""
-    folders = ["--data-dir", str(tmp_path / "data"), "--agents", str(agents_folder)]
-    with contextlib.ExitStack() as all_servers:
+def serve(
+    tmp_path: Path,
+    agents_folder: Path,
+    shared_model: ModelServer,
+    shared_servers: SharedServers,
+    request: pytest.FixtureRequest,
+) -> Iterator[Serve]:
+    """Starts chat servers with the data folder `tmp_path / "data"`.
 
-        def start(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Served:
+    The first one is shared with the other tests that ask for the same agents and settings, and is empty. A test gets
+    servers of its own with the mark `own_server`, when it has filled the data folder, or when its settings name files.
+    All further servers of a test are its own, so that restarts are real.
+    """
+    data = tmp_path / "data"
+    is_own = request.node.get_closest_marker("own_server") is not None
+    with contextlib.ExitStack() as stack:
+
+        def begin(*arguments: str, model: ModelServer | None = None, **entry: Any) -> Served:
             environment = config_list(model, **entry) if model else {}
-            chosen = settings.load(["--port", "0", "--ws-port", "0", *folders, *arguments], environment)
-            this_server = all_servers.enter_context(contextlib.ExitStack())
-            running = this_server.enter_context(app.serving(chosen, environment))
-            return Served(**vars(running), close=this_server.close)
+            agents, others = options(arguments, agents_folder)
+            is_alone = is_own or data.exists() or model not in {None, shared_model}
+            if is_alone or "--data-dir" in others or any(str(tmp_path) in other for other in others):
+                served = start(["--data-dir", str(data), "--agents", str(agents), *others], environment)
+                stack.callback(served.close)
+                return served
+            server = shared_servers.get(agents, others, environment)
+            data.symlink_to(server.data)
+            stack.callback(lambda: server.tidy() if shared_servers.is_running(server) else None)
+            return replace(server.served, close=lambda: shared_servers.close(server))
 
-        yield start
+        yield begin
+
+
+def options(arguments: Sequence[str], agents_folder: Path) -> tuple[Path, list[str]]:
+    """The agents folder, and the other arguments."""
+    others = list(arguments)
+    if "--agents" in others:
+        place = others.index("--agents")
+        agents_folder = Path(others[place + 1])
+        del others[place : place + 2]
+    return agents_folder, others
 
 
 def config_list(model: ModelServer, **entry: Any) -> dict[str, str]:

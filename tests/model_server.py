@@ -140,7 +140,18 @@ class ModelServer:
         """The next requests get these, in this order. The openai client asks three times when one fails."""
         self._script.extend(replies)
 
-    def wait_for(self, state: Callable[[Counts], bool], timeout: float = 5) -> Counts:
+    def reset(self) -> None:
+        """Forget scripts, requests and counts, and hang up on all clients."""
+        asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result()
+
+    async def _reset(self) -> None:
+        await self._hang_up()
+        self._script.clear()
+        self._requests.clear()
+        with self._changed:
+            self._counts = Counts()
+
+    def wait_for(self, state: Callable[[Counts], bool], timeout: float = 60) -> Counts:
         with self._changed:
             if not self._changed.wait_for(lambda: state(self._counts), timeout):
                 raise TimeoutError(f"not reached within {timeout} s: {self._counts}")
@@ -179,6 +190,9 @@ class ModelServer:
             await asyncio.sleep(0)
         listener.close()
         await asyncio.sleep(0)  # now the last one has been made known
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
         while self.connections:
             for connection in self.connections:
                 connection.transport.abort()

@@ -13,9 +13,12 @@ from agentchat.app import Running
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
 from tests.clients import ChatClient, contents, wait_until
-from tests.conftest import Serve, Served
+from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
+from tests.shared_servers import Served
+
+pytestmark = pytest.mark.own_server  # tests change the agent files of a running server
 
 GOOD = '''
 """Repeats what you say.

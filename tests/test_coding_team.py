@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.clients import ChatClient, Frame, contents, wait_until
-from tests.conftest import Serve, Served
+from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
+from tests.shared_servers import Served
 
 pytestmark = pytest.mark.all_agents
 

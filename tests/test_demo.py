@@ -75,6 +75,7 @@ def test_a_conversation_with_it(serve: Serve) -> None:
         assert "What is the weather in Oslo?" in answer
 
 
+@pytest.mark.own_server  # its model is changed
 def test_it_answers_without_streaming(serve: Serve) -> None:
     """Agents may switch streaming off for a call of their own."""
     server = serve("demo")

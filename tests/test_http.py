@@ -304,6 +304,7 @@ def test_own_origin(server: Running) -> None:
     assert answer.status == 201
 
 
+@pytest.mark.own_server
 def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections above the limit get an error, until there is room again."""
     monkeypatch.setattr("agentchat.http.server.MAX_CONNECTIONS", 2)
@@ -317,6 +318,7 @@ def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pyt
         wait_until(lambda: b"too_many_connections" not in speak(server, request("GET /healthz HTTP/1.1")))
 
 
+@pytest.mark.own_server
 def test_missing_page(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server doesn't start if a page cannot be read."""
     monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
@@ -334,6 +336,7 @@ def test_the_pages_share_their_head(server: Running) -> None:
     assert ask(server, "/templates/head.html").status == 404
 
 
+@pytest.mark.own_server
 def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server does not start without it either, and says which one it is."""
     shutil.copytree(ROOT / "website_files", tmp_path / "website_files")

@@ -23,10 +23,12 @@ from agentchat.mcp.config import Entry, McpUnavailable
 from agentchat.mcp.servers import McpServers
 from agentchat.protocol.errors import SettingsError
 from tests.agent_files import write_agents
-from tests.clients import ChatClient, contents, wait_until
+from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
+
+pytestmark = pytest.mark.own_server  # its configuration stands in the working directory
 
 SERVER = str(ROOT / "tests" / "mcp_server.py")
 SILENT = """
@@ -297,7 +299,7 @@ def test_an_http_server_that_dies_in_a_call(
         wait_until(lambda: "hangs" in notes.read_text())
         http.stop()
         with pytest.raises(McpUnavailable, match="The MCP server trees cannot be used now"):
-            waiting.result(10)
+            waiting.result(PATIENCE)
 
 
 def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: Path) -> None:
