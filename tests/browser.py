@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.clients import PATIENCE
 from tests.pages import Somebody
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PATIENCE_MS = 15_000
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +59,9 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
 
 @contextlib.contextmanager
 def new_context(browser: Browser) -> Iterator[BrowserContext]:
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE * 1000)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
 

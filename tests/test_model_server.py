@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.clients import PATIENCE
 from tests.model_server import ModelServer, Reply
 
 WEATHER = {"type": "function", "function": {"name": "weather_forecast", "parameters": {}}}
@@ -34,7 +36,7 @@ def client(server: ModelServer) -> Iterator[http.client.HTTPConnection]:
 
 
 def connect(server: ModelServer) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=5)
+    return http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=PATIENCE)
 
 
 def ask(client: http.client.HTTPConnection, *messages: dict[str, Any] | str, **fields: Any) -> http.client.HTTPResponse:
@@ -136,8 +138,7 @@ def test_stamped_tokens_carry_their_time(client: http.client.HTTPConnection) -> 
     stamps = [token.split(":") for token in tokens]
     assert [(tag, index) for tag, index, _ in stamps] == [("conv7", "0"), ("conv7", "1"), ("conv7", "2")]
     times = [int(moment) for _, _, moment in stamps]
-    assert before < times[0] < times[1] < times[2] < time.monotonic_ns()
-    assert times[2] - times[0] > 2_000_000
+    assert before < times[0] <= times[1] <= times[2] < time.monotonic_ns()
 
 
 def test_errors_have_status_headers_and_body(server: ModelServer, client: http.client.HTTPConnection) -> None:
@@ -159,10 +160,13 @@ def test_errors_have_status_headers_and_body(server: ModelServer, client: http.c
 def test_a_gate_holds_back_the_first_byte(server: ModelServer, client: http.client.HTTPConnection) -> None:
     gate = threading.Event()
     server.script(Reply("Hello", gate=gate))
-    started = time.monotonic()
-    threading.Timer(0.05, gate.set).start()
-    assert text(events(ask(client, "Hi"))) == "Hello"
-    assert time.monotonic() - started >= 0.05
+    with ThreadPoolExecutor() as pool:
+        response = pool.submit(ask, client, "Hi")
+        server.wait_for(lambda counts: counts.active == 1)
+        assert not response.done()
+        assert server.counts.tokens == 0
+        gate.set()
+        assert text(events(response.result())) == "Hello"
 
 
 def test_a_gate_in_mid_stream(server: ModelServer, client: http.client.HTTPConnection) -> None:
@@ -258,8 +262,8 @@ def test_runs_as_a_process() -> None:
     ) as process:
         assert process.stdout is not None
         url = urlsplit(process.stdout.readline().strip())
-        client = http.client.HTTPConnection(url.netloc, timeout=5)
+        client = http.client.HTTPConnection(url.netloc, timeout=PATIENCE)
         assert text(events(ask(client, "Hi"))) == "You said: Hi"
         client.close()
-        process.communicate(timeout=5)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0

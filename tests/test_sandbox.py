@@ -84,10 +84,10 @@ def is_running(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="without /proc, processes that leave their group are not found")
-@pytest.mark.parametrize("end", ["", "time.sleep(600)"])
-def test_no_process_is_left(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(("end", "seconds"), [("", PATIENCE), ("time.sleep(600)", 5)])
+def test_no_process_is_left(tmp_path: Path, end: str, seconds: float) -> None:
     """Neither one that was started, nor one that made itself independent; also when time is up."""
-    result = sandbox.run(CHILDREN + end, tmp_path, seconds=2)
+    result = sandbox.run(CHILDREN + end, tmp_path, seconds=seconds)
 
     children = [int(number) for number in result.output.split()]
     assert len(children) == 2

@@ -262,7 +262,7 @@ def stubborn_client(server: Running, session: str) -> Any:
 def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that answers pings stays; one whose network is gone does not."""
     monkeypatch.setattr(sending, "PING_INTERVAL", 0.1)
-    monkeypatch.setattr(sending, "PING_TIMEOUT", 0.1)
+    monkeypatch.setattr(sending, "PING_TIMEOUT", 1.5)
     with ChatClient(server.websocket) as alive:
         session = alive.confirmed()["session_id"]
         with stubborn_client(server, session) as silent:
