@@ -14,6 +14,7 @@ import pytest
 
 from agentchat.app import Running
 from tests.clients import ChatClient
+from tests.faults.servers import ForkedServer, Zygote
 from tests.model_server import ModelServer
 from tests.processes import ROOT
 from tests.rest_client import Conversation, RestClient
@@ -23,6 +24,7 @@ AGENTS = ROOT / "agents"
 KEY = "sk-test-0123456789abcdef"
 
 Serve = Callable[..., Served]
+Fork = Callable[..., ForkedServer]
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +112,23 @@ def options(arguments: Sequence[str], agents_folder: Path) -> tuple[Path, list[s
         agents_folder = Path(others[place + 1])
         del others[place : place + 2]
     return agents_folder, others
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with Zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture
+def fork(zygote: Zygote, tmp_path: Path, agents_folder: Path) -> Fork:
+    """Starts chat servers as processes of their own, in a tenth of the time that `python main.py` takes."""
+
+    def begin(*arguments: str, environment: dict[str, str]) -> ForkedServer:
+        agents, others = options(arguments, agents_folder)
+        return ForkedServer(zygote, tmp_path, "--agents", str(agents), *others, environment=environment)
+
+    return begin
 
 
 def config_list(model: ModelServer, **entry: Any) -> dict[str, str]:

@@ -13,15 +13,16 @@ from tests.faults.__main__ import play
 from tests.faults.checks import violations
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
+from tests.faults.servers import Zygote
 
 SHORT = range(1, 13)
 
 Log = list[Frame]
 
 
-def test_nothing_is_lost_when_things_break() -> None:
+def test_nothing_is_lost_when_things_break(zygote: Zygote) -> None:
     """Servers that are killed, connections that are cut, at moments drawn by lot."""
-    wrong, figures = play(SHORT)
+    wrong, figures = play(zygote, SHORT)
 
     assert wrong == {}
     assert figures["kills"] > 0

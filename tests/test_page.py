@@ -12,10 +12,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from agentchat.app import Running
 from tests.clients import ChatClient
-from tests.conftest import Serve, config_list
+from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
 from tests.pages import answers, say, session_of, turn
-from tests.processes import ServerProcess
 
 pytest_plugins = ["tests.browser"]
 
@@ -153,10 +152,10 @@ def test_nothing_that_is_said_can_run(server: Running, model: ModelServer, page:
     assert not [url for url in requests if "evil" in url]
 
 
-def test_a_server_that_restarts(tmp_path: Path, model: ModelServer, page: Page) -> None:
+def test_a_server_that_restarts(fork: Fork, model: ModelServer, page: Page) -> None:
     """The page says that it is offline, keeps what is written, reconnects by itself and sends it."""
     environment = config_list(model)
-    with ServerProcess(tmp_path, "--port", "0", "--ws-port", "0", environment=environment) as first:
+    with fork("--port", "0", "--ws-port", "0", environment=environment) as first:
         page.goto(first.page)
         say(page, "hello")
         expect(turn(page, 1)).to_have_attribute("data-state", "completed")
@@ -166,7 +165,7 @@ def test_a_server_that_restarts(tmp_path: Path, model: ModelServer, page: Page) 
     expect(page.locator("[data-status]")).to_have_attribute("data-status", "offline")
     say(page, "written while the server was away")
     expect(page.locator('.message[data-state="pending"]')).to_contain_text("written while")
-    with ServerProcess(tmp_path, "--port", ports[0], "--ws-port", ports[1], environment=environment):
+    with fork("--port", ports[0], "--ws-port", ports[1], environment=environment):
         expect(page.locator("[data-status]")).to_have_attribute("data-status", "online")
         expect(turn(page, 2)).to_have_attribute("data-state", "completed")
         expect(page.locator('.message[data-role="person"]')).to_have_count(2)

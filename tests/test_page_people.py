@@ -13,10 +13,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from agentchat.app import Running
 from tests.clients import ChatClient
-from tests.conftest import Serve, config_list
+from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, answers, say, session_of, turn
-from tests.processes import ServerProcess
 
 pytest_plugins = ["tests.browser"]
 
@@ -116,12 +115,12 @@ def test_a_question_survives_a_reload(clerk: Running, model: ModelServer, page: 
     finished(page)
 
 
-def test_a_question_outlives_the_server(tmp_path: Path, model: ModelServer, page: Page) -> None:
+def test_a_question_outlives_the_server(fork: Fork, tmp_path: Path, model: ModelServer, page: Page) -> None:
     """What is answered while the server is away is sent when it is back."""
     options, environment = clerks(tmp_path), config_list(model)
     model.script(Reply(tools=[("ask", {"question": "Which city?"})]), Reply("Noted."))
     card = page.locator(".question-card")
-    with ServerProcess(tmp_path, "--port", "0", "--ws-port", "0", *options, environment=environment) as first:
+    with fork("--port", "0", "--ws-port", "0", *options, environment=environment) as first:
         page.goto(first.page)
         say(page, "hello")
         expect(card).to_have_attribute("data-state", "open")
@@ -132,7 +131,7 @@ def test_a_question_outlives_the_server(tmp_path: Path, model: ModelServer, page
     card.locator("textarea").fill("Bergen")
     card.locator("textarea").press("Enter")
     expect(card).to_contain_text("Your answer waits for the connection")
-    with ServerProcess(tmp_path, "--port", ports[0], "--ws-port", ports[1], *options, environment=environment):
+    with fork("--port", ports[0], "--ws-port", ports[1], *options, environment=environment):
         expect(card).to_have_attribute("data-state", "answered")
         finished(page)
 

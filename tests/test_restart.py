@@ -9,9 +9,8 @@ import pytest
 
 from tests.agent_files import write_agents, write_all
 from tests.clients import ChatClient, Frame, contents, types
-from tests.conftest import Serve, config_list
+from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
-from tests.processes import ServerProcess
 
 QUESTION = "What is the weather in Oslo?"
 PORTS = ("--port", "0", "--ws-port", "0")
@@ -31,12 +30,12 @@ def statuses(log: list[Frame]) -> dict[int, str]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_question_survives_a_restart(tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
+def test_a_question_survives_a_restart(fork: Fork, tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
     """Killed or told to go, twice: no event is written twice, no tool runs twice, the model is not asked again."""
     environment, agents = config_list(model), write_all(tmp_path)
     options = (*PORTS, "--agents", agents)
     model.script(Reply(tools=[("look", {"what": "map"})]), Reply(tools=[("book", {"city": "Oslo"})]), Reply("Booked."))
-    with ServerProcess(tmp_path, *options, environment=environment) as server:
+    with fork(*options, environment=environment) as server:
         with ChatClient(server.websocket, agent="tools", name="Ada") as client:
             session = client.confirmed()["session_id"]
             client.say("Book")
@@ -44,7 +43,7 @@ def test_a_question_survives_a_restart(tmp_path: Path, model: ModelServer, how: 
             log = client.log
         server.signal(how)
         server.end()
-    with ServerProcess(tmp_path, *options, environment=environment) as server:
+    with fork(*options, environment=environment) as server:
         with ChatClient(server.websocket, session=session, name="Bob") as client:
             confirmed = client.confirmed()
             assert confirmed["status"] == "waiting"
@@ -56,7 +55,7 @@ def test_a_question_survives_a_restart(tmp_path: Path, model: ModelServer, how: 
         server.signal(how)
         server.end()
     with (
-        ServerProcess(tmp_path, *options, environment=environment) as server,
+        fork(*options, environment=environment) as server,
         ChatClient(server.websocket, session=session) as client,
     ):
         assert [request["request_id"] for request in client.confirmed()["open_requests"]] == [second]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 
 import pytest
 
 from agentchat.app import Running
 from tests.clients import ChatClient, Frame, contents, types
-from tests.conftest import Serve, config_list
+from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
-from tests.processes import ServerProcess
 
 QUESTION = "What is the weather in Oslo?"
 PORTS = ("--port", "0", "--ws-port", "0")
@@ -112,19 +110,19 @@ def test_an_unknown_session_becomes_a_new_one(server: Running) -> None:
         assert client.ask("hello")[0]["seq"] == 1
 
 
-def test_a_restarted_server_goes_on(tmp_path: Path, model: ModelServer) -> None:
+def test_a_restarted_server_goes_on(fork: Fork, model: ModelServer) -> None:
     """The agents remember: the next model call is what it would have been without the restart."""
     environment = config_list(model)
-    with ServerProcess(tmp_path, *PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
+    with fork(*PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
         client.ask(QUESTION)
         client.ask("And tomorrow?")
         without = model.requests[-1]["body"]
         log = client.log
-        first.signal(signal.SIGINT)
+        first.signal(signal.SIGTERM)
         assert first.end() == 0
     with (
-        ServerProcess(tmp_path, *PORTS, environment=environment) as second,
+        fork(*PORTS, environment=environment) as second,
         ChatClient(second.websocket, session=session) as client,
     ):
         client.say("And the day after?")
@@ -138,10 +136,10 @@ def test_a_restarted_server_goes_on(tmp_path: Path, model: ModelServer) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_server_that_ends_in_mid_answer(tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
+def test_a_server_that_ends_in_mid_answer(fork: Fork, model: ModelServer, how: signal.Signals) -> None:
     """Killed or told to go: the turn ends interrupted, nothing shown is lost, and the conversation goes on."""
     environment = config_list(model)
-    with ServerProcess(tmp_path, *PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
+    with fork(*PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
         client.ask("My name is Ada.")
         model.script(
@@ -156,7 +154,7 @@ def test_a_server_that_ends_in_mid_answer(tmp_path: Path, model: ModelServer, ho
         first.end()
         before = client.log
     with (
-        ServerProcess(tmp_path, *PORTS, environment=environment) as second,
+        fork(*PORTS, environment=environment) as second,
         ChatClient(second.websocket, session=session) as client,
     ):
         client.confirmed()

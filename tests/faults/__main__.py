@@ -17,12 +17,12 @@ from tests.faults.servers import Zygote
 PROGRESS = 25  # schedules between two lines
 
 
-def play(seeds: range, jobs: int = 3) -> tuple[dict[int, list[str]], Counter[str]]:
-    """What was wrong, by seed, and the figures."""
+def play(zygote: Zygote, seeds: range, jobs: int = 3) -> tuple[dict[int, list[str]], Counter[str]]:
+    """Return what was wrong, by seed, and the figures."""
     figures: Counter[str] = Counter()
     wrong: dict[int, list[str]] = {}
     began = time.monotonic()
-    with Zygote() as zygote, ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
 
         def one(seed: int) -> tuple[int, list[str], Counter[str]]:
             own: Counter[str] = Counter(schedules=1)
@@ -49,7 +49,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=3, help="schedules at the same time")
     options = parser.parse_args()
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # the model writes to servers that were killed
-    wrong, figures = play(range(options.seed, options.seed + options.schedules), options.jobs)
+    with Zygote() as zygote:
+        wrong, figures = play(zygote, range(options.seed, options.seed + options.schedules), options.jobs)
     width = max(map(len, figures))
     print("\n".join(f"{name:{width}}  {figures[name]:,}" for name in sorted(figures)))
     print(f"went wrong: {', '.join(map(str, sorted(wrong))) or 'none'}")

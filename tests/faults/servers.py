@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -11,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tests.processes import ROOT
+from tests.processes import ENDS_WITHIN, ROOT
 
-STARTS_WITHIN = 60  # seconds, with all imports
-ENDS_WITHIN = 10
+STARTS_WITHIN = 120  # seconds, with all imports
 
 News = dict[str, Any]
 
@@ -57,7 +58,7 @@ class Zygote:
         crash: Mapping[str, Any] | None,
         tell: Callable[[News], None],
     ) -> int:
-        """Returns the server's number. `tell` gets {"address"} when it is ready, {"ended"} when it is gone."""
+        """Returns the server's number. `tell` gets {"address", "page"} when it is ready, {"ended"} when it is gone."""
         with self._lock:
             self._last += 1
             number = self._last
@@ -66,9 +67,9 @@ class Zygote:
         self._order("start", number, **order)
         return number
 
-    def signal(self, server: int, signal: int) -> None:
-        """To that server, unless it has ended."""
-        self._order("signal", server, signal=signal)
+    def signal(self, server: int, number: int) -> None:
+        """Send a signal to that server, unless it has ended."""
+        self._order("signal", server, signal=number)
 
     def _order(self, what: str, number: int, **more: object) -> None:
         assert self._process.stdin is not None
@@ -89,3 +90,34 @@ class Zygote:
             listener(news)
         output.close()
         self._ready.set()
+
+
+class ForkedServer:
+    """A chat server with the data folder `folder / "data"`; killed with the context if it has not ended before."""
+
+    def __init__(self, zygote: Zygote, folder: Path, *arguments: str, environment: Mapping[str, str]) -> None:
+        self._zygote = zygote
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._status: int | None = None
+        options = ["--data-dir", str(folder / "data"), *arguments]
+        self._number = zygote.start(folder, options, environment, None, self._news.put)
+        news = self._news.get(timeout=STARTS_WITHIN)
+        assert "address" in news, f"the server did not start: {(folder / 'server.log').read_text()}"
+        self.websocket: str = news["address"]
+        self.page: str = news["page"]
+
+    def __enter__(self) -> ForkedServer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.signal(signal.SIGKILL)
+        self.end()
+
+    def signal(self, number: int) -> None:
+        self._zygote.signal(self._number, number)
+
+    def end(self) -> int:
+        """Wait for the end; returns the exit status."""
+        if self._status is None:
+            self._status = self._news.get(timeout=ENDS_WITHIN)["ended"]
+        return self._status

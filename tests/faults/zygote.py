@@ -115,7 +115,7 @@ def _serve(order: Order) -> None:
         vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
     environment: Mapping[str, str] = order["environment"]
     with app.serving(settings.load(order["arguments"], environment), environment) as running:
-        _tell(out, number=order["number"], address=running.websocket)
+        _tell(out, number=order["number"], address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
 
 
