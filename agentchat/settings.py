@@ -1,149 +1,138 @@
-"""Every setting, as one table: it feeds the command line, the environment (also from .env) and docs/settings.md."""
+"""Settings from the command line and the environment.
+
+Each field of `Settings` defines one: its option, its environment variable, its checks, and its row in docs/settings.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from agentchat import __version__
 from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.validation import BUSY_MODES
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class Paths(tuple[Path, ...]):
-    """Folders and files, written with commas between them."""
+    """Files and folders; written as text, they are separated by commas."""
 
     def __new__(cls, given: str | Iterable[Path]) -> Paths:
         paths = (Path(part.strip()) for part in given.split(",") if part.strip()) if isinstance(given, str) else given
         return super().__new__(cls, paths)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting: `name` gives the flag --some-name and the variable AGENTCHAT_SOME_NAME."""
-
-    name: str
-    kind: type
-    default: Any
-    meaning: str
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        return "AGENTCHAT_" + self.name.upper()
-
-
-SETTINGS = [
-    Setting("host", str, "127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines in: there is no login."),
-    Setting("port", int, 8001, "Port of the page. 0 picks a free one."),
-    Setting("ws_port", int, 8080, "Port of the WebSocket. 0 picks a free one."),
-    Setting("data_dir", Path, Path("data"), "Folder where conversations are kept."),
-    Setting("agents", Path, ROOT / "agents", "Folder of the agent files."),
-    Setting("default_agent", str, "weather", "Agent for those who name none; if it is missing, the first by name."),
-    Setting("mcp", Path, Path("mcp.json"), "File that names MCP servers; without it there are none."),
-    Setting(
-        "knowledge",
-        Paths,
-        Paths([ROOT / "docs", ROOT / "README.md"]),
-        "Folders and files with commas: the documents that agents can search.",
-    ),
-    Setting(
-        "embedding_model",
-        str,
-        "",
-        "Model of the model server's /v1/embeddings: documents are searched by meaning, too.",
-    ),
-    Setting("open", bool, False, "Open the page in a browser."),
-    Setting("origins", str, "", "Further pages that may connect, such as https://chat.example.com, with commas."),
-    Setting("model_timeout", float, 120.0, "Seconds to wait for a model, for its first and for each next piece."),
-    Setting("approve", str, "marked", "Which tools wait for a person's yes: all, marked (in their file), none."),
-    Setting("run_code", bool, False, "Let the coding team run code, as this user, after a person's yes each time."),
-    Setting(
-        "busy",
-        str,
-        "enqueue",
-        "A message while the agents work: enqueue, reject, interrupt or rollback.",
-    ),
-    Setting("input_timeout", float, 0.0, "Seconds an agent's question waits for its answer; 0: for ever."),
-    Setting(
-        "context_tokens",
-        int,
-        100_000,
-        "About how many tokens of a conversation a model gets to see.",
-    ),
-    Setting(
-        "max_messages_per_session",
-        int,
-        1000,
-        "Messages that a conversation can have; 0: no limit.",
-    ),
-    Setting("session_ttl_hours", float, 0.0, "Hours a conversation is kept after its last event; 0: for ever."),
-    Setting("log_level", str, "INFO", "How much to log: DEBUG, INFO, WARNING or ERROR."),
-]
-
-CHOICES = {
-    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
-    "approve": ("all", "marked", "none"),
-    "busy": ("enqueue", "reject", "interrupt", "rollback"),
-}
-LEAST_CONTEXT = 100  # tokens
-_FLAGS = {setting.name: setting.flag for setting in SETTINGS}
+def setting(
+    default: Any,
+    meaning: str,
+    *,
+    choices: Sequence[str] = (),
+    minimum: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A field of `Settings`. `minimum` is the smallest value allowed; `above` is one that is itself too small."""
+    limits = {"choices": choices, "minimum": minimum, "above": above}
+    return field(default=default, metadata={"meaning": meaning, **limits})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force, one field for each row of SETTINGS, and whether the demo model was asked for."""
+    """The settings in force. The field `some_name` is set by `--some-name` and `AGENTCHAT_SOME_NAME`."""
 
-    host: str
-    port: int
-    ws_port: int
-    data_dir: Path
-    agents: Path
-    default_agent: str
-    mcp: Path
-    knowledge: Paths
-    embedding_model: str
-    open: bool
-    origins: str
-    model_timeout: float
-    approve: str
-    run_code: bool
-    busy: str
-    input_timeout: float
-    context_tokens: int
-    max_messages_per_session: int
-    session_ttl_hours: float
-    log_level: str
+    host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines connect; there is no login.")
+    port: int = setting(8001, "Port of the page; 0 picks a free one.")
+    ws_port: int = setting(8080, "Port of the WebSocket server; 0 picks a free one.")
+    data_dir: Path = setting(Path("data"), "Folder where conversations are stored.")
+    agents: Path = setting(ROOT / "agents", "Folder of the agent files.")
+    default_agent: str = setting(
+        "weather", "Clients that don't specify an agent get this one; if it is missing, the first by name."
+    )
+    mcp: Path = setting(Path("mcp.json"), "File that lists MCP servers; without it there are none.")
+    knowledge: Paths = setting(
+        Paths([ROOT / "docs", ROOT / "README.md"]),
+        "Documents that agents can search: files and folders, separated by commas.",
+    )
+    embedding_model: str = setting(
+        "", "Embedding model of the model server (/v1/embeddings), to search documents by meaning as well."
+    )
+    open: bool = setting(False, "Open the page in a browser.")
+    origins: str = setting(
+        "", "Other web pages that may connect, such as https://chat.example.com, separated by commas."
+    )
+    model_timeout: float = setting(
+        120.0, "Seconds to wait for a model to begin its answer, and for each further part of it.", above=0
+    )
+    approve: str = setting(
+        "marked",
+        "Tools that need a person's approval: all, marked (in their agent file) or none.",
+        choices=("all", "marked", "none"),
+    )
+    run_code: bool = setting(
+        False, "Let the coding team run code as the user who runs the server; a person approves each run."
+    )
+    busy: str = setting(
+        "enqueue",
+        "What to do with a message that arrives while the agents work: enqueue, reject, interrupt or rollback.",
+        choices=BUSY_MODES,
+    )
+    input_timeout: float = setting(0.0, "Seconds that an agent's question waits for an answer; 0: forever.", minimum=0)
+    context_tokens: int = setting(
+        100_000, "Approximate number of tokens of a conversation that a model sees.", minimum=100
+    )
+    max_messages_per_session: int = setting(
+        1000, "Maximum number of messages in a conversation; 0: no limit.", minimum=0
+    )
+    session_ttl_hours: float = setting(
+        0.0, "Hours that a conversation is kept after its last event; 0: forever.", minimum=0
+    )
+    log_level: str = setting(
+        "INFO",
+        "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    )
     demo: bool = False
+    """Use the offline demo model; an argument of its own, not a setting."""
 
     @property
     def allowed_origins(self) -> frozenset[str]:
         return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
 
 
+_FIELDS = [each for each in fields(Settings) if each.metadata]
+_TYPES = get_type_hints(Settings)
+
+
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """The command line wins over the environment, which wins over the defaults. Raises SettingsError."""
+    """Return the settings: the command line wins over the environment, which wins over the defaults.
+
+    Raises SettingsError.
+    """
     options = vars(_parser().parse_args(arguments))
-    values = {setting.name: _value(setting, options[setting.name], environment) for setting in SETTINGS}
-    settings = Settings(**values, demo=options["model"] == "demo")
-    for name, known in CHOICES.items():
-        if getattr(settings, name) not in known:
-            raise SettingsError(f"{_FLAGS[name]} must be one of {', '.join(known)}, not {getattr(settings, name)!r}.")
-    if settings.model_timeout <= 0:
-        raise SettingsError("The model timeout must be more than 0 seconds.")
-    if settings.context_tokens < LEAST_CONTEXT:
-        raise SettingsError(f"The context must have at least {LEAST_CONTEXT} tokens.")
-    for name in ("input_timeout", "max_messages_per_session", "session_ttl_hours"):
-        if getattr(settings, name) < 0:
-            raise SettingsError(f"{_FLAGS[name]} must not be negative.")
-    return settings
+    values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
+    return Settings(**values, demo=options["model"] == "demo")
+
+
+def option(name: str) -> str:
+    """The command-line option of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return "AGENTCHAT_" + name.upper()
+
+
+def table() -> str:
+    """The table of docs/settings.md."""
+    rows = ["| option | environment | default | meaning |", "|---|---|---|---|"]
+    for each in _FIELDS:
+        columns = (f"`{option(each.name)}`", f"`{variable(each.name)}`", f"`{_default(each)}`", _meaning(each))
+        rows.append(f"| {' | '.join(columns)} |")
+    return "\n".join(rows)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,16 +143,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("model", nargs="?", choices=["demo"], help="use the offline demo model, whatever is configured")
     parser.add_argument("--version", action="version", version=f"agentchat {__version__}")
-    for setting in SETTINGS:
-        meaning = f"{setting.meaning} [{setting.variable}, default {_shown(setting)}]"
-        if setting.kind is bool:
-            parser.add_argument(setting.flag, action="store_true", default=None, help=meaning)
+    for each in _FIELDS:
+        help = f"{_meaning(each)} [{variable(each.name)}, default {_default(each)}]"
+        kind = _TYPES[each.name]
+        if kind is bool:
+            parser.add_argument(option(each.name), action="store_true", default=None, help=help)
         else:
-            parser.add_argument(setting.flag, metavar=setting.kind.__name__.upper(), help=meaning)
+            parser.add_argument(option(each.name), metavar=kind.__name__.upper(), help=help)
     return parser
 
 
-def _shown(setting: Setting) -> str:
+def _meaning(setting: Field[Any]) -> str:
+    return str(setting.metadata["meaning"])
+
+
+def _default(setting: Field[Any]) -> str:
     if isinstance(setting.default, Paths):
         return ",".join(map(_from_root, setting.default))
     if isinstance(setting.default, Path):
@@ -175,24 +169,24 @@ def _from_root(path: Path) -> str:
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
-def _value(setting: Setting, option: Any, environment: Mapping[str, str]) -> Any:
-    text = option if option is not None else environment.get(setting.variable, "").strip()
-    if text in {"", None}:
+def _value(setting: Field[Any], given: Any, environment: Mapping[str, str]) -> Any:
+    """The value from the command line (`given`) or the environment, converted and checked."""
+    name = option(setting.name) if given is not None else variable(setting.name)
+    text = given if given is not None else environment.get(variable(setting.name), "").strip()
+    if text == "":
         return setting.default
-    if setting.kind is bool:
+    kind = _TYPES[setting.name]
+    if kind is bool:
         return text is True or str(text).lower() in {"1", "true", "yes", "on"}
     try:
-        return setting.kind(text)
+        value = kind(text)
     except ValueError as error:
-        name = setting.flag if option is not None else setting.variable
         raise SettingsError(f"{name} must be a number, not {text!r}.") from error
-
-
-def table() -> str:
-    """The rows of docs/settings.md."""
-    rows = ["| option | environment | default | meaning |", "|---|---|---|---|"]
-    rows += [f"| `{s.flag}` | `{s.variable}` | `{_shown(s)}` | {s.meaning} |" for s in SETTINGS]
-    return "\n".join(rows)
-
-
-assert [s.name for s in SETTINGS] == [f.name for f in fields(Settings)][:-1]
+    choices, minimum, above = (setting.metadata[limit] for limit in ("choices", "minimum", "above"))
+    if choices and value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    if minimum is not None and value < minimum:
+        raise SettingsError(f"{name} must be at least {minimum}, not {text}.")
+    if above is not None and value <= above:
+        raise SettingsError(f"{name} must be more than {above}, not {text}.")
+    return value

@@ -1,4 +1,4 @@
-"""Starting and ending the server as people do, and settings."""
+"""Starting and ending the server as people do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import main
 from agentchat import settings
+from agentchat.models import config as models
 from agentchat.protocol.errors import SettingsError
 from tests.clients import ChatClient, contents
 from tests.conftest import KEY, config_list
@@ -23,17 +24,12 @@ from tests.processes import ENDS_WITHIN, ROOT, ServerProcess
 PORTS = ("--port", "0", "--ws-port", "0")
 
 
-def start_badly(folder: Path, *arguments: str, **environment: str) -> str:
-    """Start a server that must not start: exit status 2 and one sentence, which is returned."""
-    command = [sys.executable, str(ROOT / "main.py"), "--data-dir", str(folder / "data"), *arguments]
-    ended = subprocess.run(
-        command, cwd=folder, env={"PATH": "", **environment}, capture_output=True, text=True, timeout=ENDS_WITHIN
-    )
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert KEY not in ended.stderr
-    assert ended.stdout == ""
-    return ended.stderr.strip().splitlines()[-1]
+def refusal(*arguments: str) -> str:
+    """Start a server in this process with settings that cannot be used, and return the error's sentence."""
+    chosen = settings.load(["demo", *PORTS, *arguments], {})
+    with pytest.raises(SettingsError) as error, main.serving(chosen, {}):
+        pass
+    return str(error.value)
 
 
 def test_the_start_up_says_where_everything_is(tmp_path: Path) -> None:
@@ -67,31 +63,46 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, model: ModelServer, how: signa
 
 
 @pytest.mark.parametrize("option", ["--port", "--ws-port"])
-def test_a_port_that_is_taken(tmp_path: Path, option: str) -> None:
-    """Says so at once, and what to do."""
+def test_a_port_that_is_taken(option: str) -> None:
+    """The error says which one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        other = "--ws-port" if option == "--port" else "--port"
-        message = start_badly(tmp_path, "demo", option, str(port), other, "0")
-
-    assert f"Port {port} is in use" in message
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} is in use" in refusal(option, port)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--port", "many"), "--port must be a number, not 'many'."),
         (("--port", "70000"), "70000 is not a port"),
         (("--host", "no.such.host.invalid"), "Cannot listen on no.such.host.invalid"),
         (("--agents", "nowhere"), "The agents folder nowhere does not exist."),
         (("--data-dir", "/dev/null/data"), "The data folder /dev/null/data cannot be used"),
-        (("--log-level", "LOUD"), "--log-level must be one of DEBUG, INFO, WARNING, ERROR, not 'LOUD'."),
-        (("--model-timeout", "0"), "The model timeout must be more than 0 seconds."),
+        (("--knowledge", "nowhere"), "There are no documents at nowhere."),
     ],
 )
-def test_settings_that_cannot_be_used(tmp_path: Path, arguments: tuple[str, str], sentence: str) -> None:
-    """One sentence each."""
-    assert sentence in start_badly(tmp_path, "demo", *PORTS, *arguments)
+def test_settings_that_cannot_be_used(arguments: tuple[str, str], sentence: str) -> None:
+    """What only shows when the server is put together."""
+    assert sentence in refusal(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model_list", "sentence"),
+    [
+        (("--log-level", "LOUD"), "", "--log-level must be one of DEBUG, INFO, WARNING, ERROR, not 'LOUD'."),
+        ((), f'[{{"api_key": "{KEY}"}}]', "Entry 1 of the environment variable OAI_CONFIG_LIST has no 'model'"),
+    ],
+)
+def test_a_start_that_fails(tmp_path: Path, arguments: tuple[str, ...], model_list: str, sentence: str) -> None:
+    """Exit status 2 and one sentence on standard error: no traceback, no key."""
+    command = [sys.executable, str(ROOT / "main.py"), *PORTS, *arguments]
+    environment = {"PATH": "", "OAI_CONFIG_LIST": model_list}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=ENDS_WITHIN)
+
+    assert ended.returncode == 2, ended.stderr
+    assert sentence in ended.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert KEY not in ended.stderr
+    assert ended.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -110,8 +121,14 @@ def test_settings_that_cannot_be_used(tmp_path: Path, arguments: tuple[str, str]
     ],
 )
 def test_a_broken_model_configuration(tmp_path: Path, value: str, sentence: str) -> None:
-    """Says what is wrong, without the key."""
-    assert sentence in start_badly(tmp_path, *PORTS, OAI_CONFIG_LIST=value.replace("%s", KEY))
+    """The error says what is wrong, in one line and without the key."""
+    with pytest.raises(SettingsError) as error:
+        models.load({"OAI_CONFIG_LIST": value.replace("%s", KEY)}, tmp_path, timeout=1)
+
+    message = str(error.value)
+    assert sentence in message
+    assert KEY not in message
+    assert "\n" not in message
 
 
 def test_a_configuration_file(tmp_path: Path, model: ModelServer) -> None:
@@ -163,27 +180,3 @@ def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
     assert KEY not in seen
     assert "[key]" in seen
     assert KEY not in server.errors
-
-
-def test_the_command_line_wins_over_the_environment() -> None:
-    """And the environment over the defaults."""
-    environment = {"AGENTCHAT_PORT": "1", "AGENTCHAT_WS_PORT": "2", "AGENTCHAT_OPEN": "yes"}
-    chosen = settings.load(["--port", "3"], environment)
-
-    assert (chosen.port, chosen.ws_port, chosen.open, chosen.host) == (3, 2, True, "127.0.0.1")
-
-
-def test_an_environment_that_makes_no_sense() -> None:
-    """Names the variable."""
-    with pytest.raises(SettingsError, match="AGENTCHAT_PORT must be a number"):
-        settings.load([], {"AGENTCHAT_PORT": "http"})
-
-
-def test_help_names_every_setting(capsys: Any) -> None:
-    """With its flag, its variable and its default."""
-    with pytest.raises(SystemExit):
-        settings.load(["--help"], {})
-    shown = capsys.readouterr().out
-    for setting in settings.SETTINGS:
-        assert setting.flag in shown
-        assert setting.variable in shown

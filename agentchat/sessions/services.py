@@ -12,10 +12,7 @@ from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
 from agentchat.sessions.presence import Desk
 from agentchat.sessions.turn import Turn
-from agentchat.settings import CHOICES
 from agentchat.store import Store
-
-BUSY = CHOICES["busy"]
 
 
 class Agents(Protocol):
@@ -34,7 +31,7 @@ class SessionRules:
     """The settings that apply to all sessions. 0 means no limit."""
 
     busy: str = "enqueue"
-    """What happens to a message that arrives while a turn runs; one of BUSY."""
+    """What happens to a message that arrives while a turn runs; one of BUSY_MODES."""
     input_timeout: float = 0
     """Seconds that a question waits for its answer."""
     max_messages: int = 1000

@@ -19,6 +19,7 @@ from agentchat.protocol.identity import user_id
 from agentchat.protocol.session_events import UserMessage
 from agentchat.protocol.tasks import Plan, Task
 from agentchat.protocol.validation import (
+    BUSY_MODES,
     check_feedback,
     check_id,
     check_length,
@@ -30,7 +31,7 @@ from agentchat.protocol.validation import (
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
 from agentchat.sessions.presence import Participants
-from agentchat.sessions.services import BUSY, Services
+from agentchat.sessions.services import Services
 from agentchat.sessions.takeover import Takeover
 from agentchat.sessions.turn_runner import Snapshot, TurnRunner
 from agentchat.store import SessionRecord
@@ -79,15 +80,15 @@ class Session:
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
-        A message whose id is in the log already changes nothing. `busy`, one of BUSY, says what happens to it while a
+        A message whose id is in the log already changes nothing. `busy`, one of BUSY_MODES, says what happens to it while a
         turn runs. `browser` is the browser whose cookie came with it.
         """
         check_text(text)
         context = cleaned(context)
         check_id(id)
         busy = busy or self._services.rules.busy
-        if busy not in BUSY:
-            raise ChatError("bad_frame", problem=f"its busy is not one of {', '.join(BUSY)}")
+        if busy not in BUSY_MODES:
+            raise ChatError("bad_frame", problem=f"its busy is not one of {', '.join(BUSY_MODES)}")
         with self.turns.hold() as now:
             self._check_alive()
             # A message that is sent again must neither be refused nor stop a turn.

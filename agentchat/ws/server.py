@@ -23,12 +23,11 @@ from agentchat.net.listener import Listener
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.validation import one_line
+from agentchat.protocol.validation import BUSY_MODES, one_line
 from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.presence import ROLES
 from agentchat.sessions.registry import Session, Sessions
-from agentchat.sessions.services import BUSY
 from agentchat.ws.commands import Sender, receive
 from agentchat.ws.sending import Client, ClientConnection, Deliverer
 
@@ -145,7 +144,7 @@ class _Query:
         self.session = values.get("session", [""])[0]
         self.name = one_line(values.get("name", [""])[0])[:100] or "user"
         self.role = _one_of("role", values, ROLES) or "member"
-        self.busy = _one_of("busy", values, BUSY)
+        self.busy = _one_of("busy", values, BUSY_MODES)
         self.show = _one_of("show", values, SHOWS) or "all"
         self.browser = identity.browser(cookie)
         after = values.get("after", ["0"])[0]
