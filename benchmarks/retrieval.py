@@ -18,7 +18,7 @@ from pathlib import Path
 from agentchat.knowledge import Embed, Knowledge, Passage
 from agentchat.knowledge.index import Index
 from agentchat.knowledge.passage import passage
-from agentchat.knowledge.words import ask
+from agentchat.knowledge.words import parse_query
 from agentchat.models import config
 from agentchat.models.embeddings import Embeddings
 from agentchat.settings import ROOT
@@ -70,7 +70,7 @@ def measure(corpus: str, embed: Embed | None = None) -> Measured:
         shipped = [knowledge.search(each.question, DEPTH) for each in asked]
         words = []
         for each in asked:
-            numbers = index.by_words(ask(each.question), list(sources), DEPTH)
+            numbers = index.by_words(parse_query(each.question), list(sources), DEPTH)
             found = index.chunks(numbers)
             words.append([passage(sources[found[number][0]], found[number][1], 0) for number in numbers])
     return Measured(_figures(asked, words), _figures(asked, shipped))

@@ -1,4 +1,4 @@
-"""PDF files for tests and benchmarks, as small as they can be."""
+"""Minimal PDF files for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WIDTH = 80  # characters in a line
 
 
 def pdf(pages: Sequence[str], title: str = "") -> bytes:
-    """A file whose pages hold these texts, of letters of Western Europe."""
+    """Return a PDF with one page per text; the texts must fit into cp1252."""
     font = len(pages) * 2 + 3
     kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode()]

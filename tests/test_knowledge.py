@@ -1,4 +1,4 @@
-"""Knowledge: what is found in folders of documents, and how the index follows their files."""
+"""Searching in folders of documents, and keeping the index up to date with them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(tmp_path: Path, folder: Path) -> Iterator[Open]:
-    """Opens a knowledge of the folder, or of what is given; closed with the test."""
+    """Returns a function that opens a Knowledge of the folder, or of the given sources, until the test ends."""
     all_opened: list[Knowledge] = []
 
     def open(*sources: Path) -> Knowledge:
@@ -45,11 +45,11 @@ def ids(knowledge: Knowledge) -> list[str]:
     return [source.id for source in knowledge.sources()]
 
 
-# What is found
+# Searching
 
 
 def test_a_passage_says_where_it_stands(opened: Open) -> None:
-    """Its document, its headings, its line, a link."""
+    """By document, headings and line, with a link."""
     [first, *_] = opened().search("How hot should green tea be?")
 
     assert (first.source, first.title, first.headings) == ("docs/tea.md", "Tea", ("Tea", "Green"))
@@ -58,7 +58,7 @@ def test_a_passage_says_where_it_stands(opened: Open) -> None:
 
 
 def test_the_best_come_first_and_no_more_than_asked_for(opened: Open, folder: Path) -> None:
-    """With scores that fall."""
+    """With descending scores."""
     for number in range(60):
         (folder / f"{number}.txt").write_text(f"Water is wet, says text {number}.")
     knowledge = opened()
@@ -83,8 +83,8 @@ def test_the_best_come_first_and_no_more_than_asked_for(opened: Open, folder: Pa
         ("[", set()),
     ],
 )
-def test_a_filter_names_the_documents(opened: Open, source_filter: str, sources: set[str]) -> None:
-    """By an id, a part of one, or a pattern."""
+def test_a_filter_selects_documents(opened: Open, source_filter: str, sources: set[str]) -> None:
+    """By id, part of an id, or pattern."""
     found = opened().search("brew brewing", 10, source_filter)
 
     assert {passage.source for passage in found} == sources
@@ -99,7 +99,7 @@ def test_a_filter_names_the_documents(opened: Open, source_filter: str, sources:
     ],
 )  # fmt: skip
 def test_anything_can_be_asked(opened: Open, query: str) -> None:
-    """Nothing in a question means anything to the database."""
+    """Nothing in a query is syntax for the database."""
     knowledge = opened()
     found = knowledge.search(query)
 
@@ -130,7 +130,7 @@ def test_anything_can_be_asked(opened: Open, query: str) -> None:
     ],
 )
 def test_other_languages_and_wrong_spellings(opened: Open, folder: Path, query: str, says: str) -> None:
-    """Compounds, endings, accents, scripts without spaces, and letters that are missing."""
+    """Compounds, endings, accents, scripts without spaces, and missing letters."""
     texts = {
         "german": "Die Rechnungsnummer steht oben rechts. Die Größe wird gemessen.",
         "chinese": "服务器启动时读取配置文件，可以更改端口号。请喝水。",
@@ -149,13 +149,13 @@ def test_other_languages_and_wrong_spellings(opened: Open, folder: Path, query: 
     assert says in found[0].text
 
 
-def test_nothing_is_found_for_what_is_not_there(opened: Open) -> None:
-    """Rather than whatever comes nearest."""
+def test_no_passage_is_found_for_an_unrelated_query(opened: Open) -> None:
+    """Rather than whichever comes closest."""
     assert opened().search("quantum chromodynamics") == []
 
 
 def test_passages_are_cited_as_markdown(opened: Open, folder: Path) -> None:
-    """Numbered, linked, quoted; links of the document, which lead nowhere from here, are left out."""
+    """Numbered, linked and quoted; the document's own relative links, which would not work here, are dropped."""
     (folder / "a [b].md").write_text("# Kettle [new]\n\nSee [tea](tea.md) and [the web](https://example.com/kettle).\n")
     text = cited(opened().search("kettle", 1))
 
@@ -165,11 +165,11 @@ def test_passages_are_cited_as_markdown(opened: Open, folder: Path) -> None:
     )
 
 
-# Which files
+# Finding files
 
 
 def test_ids_are_readable_and_tell_folders_apart(opened: Open, tmp_path: Path) -> None:
-    """Folders of the same name get more of their path; a single file has its name."""
+    """Folders with the same name get more of their path; a single file gets its name."""
     for name in ("one/docs", "two/docs", "other"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "x.txt").write_text(name)
@@ -182,7 +182,7 @@ def test_ids_are_readable_and_tell_folders_apart(opened: Open, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["with space.md", "quo'te\".md", "100% #1?.md", "ü — 図.md", "semi;colon&.md", "-.md"])
 def test_names_of_files(opened: Open, folder: Path, name: str) -> None:
-    """Whatever they consist of."""
+    """With any characters."""
     (folder / name).write_text("Kettles whistle.")
     knowledge = opened()
 
@@ -191,15 +191,15 @@ def test_names_of_files(opened: Open, folder: Path, name: str) -> None:
     assert knowledge.open(f"docs/{name}") == ("text/plain; charset=utf-8", b"Kettles whistle.")
 
 
-def test_a_name_that_is_no_text(opened: Open, folder: Path) -> None:
-    """Its bytes are written out."""
+def test_a_name_that_is_not_utf8(opened: Open, folder: Path) -> None:
+    """The bytes are written out."""
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Kettles whistle.")
 
     assert opened().search("kettles", 1)[0].source == r"docs/caf\xe9.md"
 
 
-def test_what_is_no_document_is_left_alone(opened: Open, folder: Path) -> None:
-    """Other types, hidden files, pipes, folders that are named like documents."""
+def test_other_files_are_ignored(opened: Open, folder: Path) -> None:
+    """Other types, hidden files, pipes, and folders named like documents."""
     (folder / "picture.png").write_bytes(b"\x89PNG")
     (folder / ".hidden.md").write_text("secret")
     (folder / ".git").mkdir()
@@ -212,7 +212,7 @@ def test_what_is_no_document_is_left_alone(opened: Open, folder: Path) -> None:
 
 
 def test_nothing_outside_is_read(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """Links that lead out are left alone; those that stay inside add nothing; loops do no harm."""
+    """Links that lead out are ignored, those that stay inside add nothing, and loops do no harm."""
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key.md").write_text("The passphrase is swordfish.")
@@ -240,7 +240,7 @@ def test_nothing_outside_is_read(opened: Open, folder: Path, tmp_path: Path) -> 
 
 
 def test_a_file_that_becomes_a_link_out_is_gone(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """And so is what was known of it."""
+    """And its passages are no longer found."""
     knowledge = opened()
     assert knowledge.search("boiling water")
     (tmp_path / "key.md").write_text("boiling secret")
@@ -253,16 +253,16 @@ def test_a_file_that_becomes_a_link_out_is_gone(opened: Open, folder: Path, tmp_
 
 
 def test_a_chosen_folder_may_be_a_link(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """Who chose it meant where it leads."""
+    """The folder that it points to is used."""
     (tmp_path / "current").symlink_to(folder)
 
     assert ids(opened(tmp_path / "current")) == ["current/coffee.md", "current/tea.md"]
 
 
-def test_one_that_cannot_be_read_is_listed_with_the_reason(
+def test_an_unreadable_document_is_listed_with_the_reason(
     opened: Open, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And logged once; the others work."""
+    """It is logged once, and the others can be searched."""
     (folder / "empty.md").write_bytes(b"")
     (folder / "blank.txt").write_text(" \n\n ")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 and then nothing")
@@ -272,16 +272,16 @@ def test_one_that_cannot_be_read_is_listed_with_the_reason(
     problems = {source.id: source.problem for source in knowledge.sources() if source.problem}
     assert problems.keys() == {"docs/empty.md", "docs/blank.txt", "docs/broken.pdf", "docs/picture.txt", "gone"}
     assert problems["docs/empty.md"] == "it is empty"
-    assert problems["docs/blank.txt"] == "it holds no text"
-    assert problems["docs/picture.txt"] == "it is no text"
-    assert problems["docs/broken.pdf"].startswith("it is broken, or no PDF")
+    assert problems["docs/blank.txt"] == "it has no text"
+    assert problems["docs/picture.txt"] == "it is not text"
+    assert problems["docs/broken.pdf"].startswith("it is broken, or not a PDF")
     assert problems["gone"] == "it does not exist"
     assert knowledge.search("green tea")[0].source == "docs/tea.md"
     assert len(caplog.records) == 5
 
 
 def test_a_huge_file_is_left_out(opened: Open, folder: Path) -> None:
-    """Without being read to its end."""
+    """Without reading all of it."""
     with open(folder / "huge.txt", "wb") as file:
         file.truncate(2**33)
     knowledge = opened()
@@ -290,11 +290,11 @@ def test_a_huge_file_is_left_out(opened: Open, folder: Path) -> None:
     assert knowledge.search("green tea")
 
 
-# Following the files
+# Following changes
 
 
-def test_changed_new_and_removed_files_count_at_once(opened: Open, folder: Path) -> None:
-    """At the next search."""
+def test_changes_count_at_once(opened: Open, folder: Path) -> None:
+    """The next search sees changed, new and removed files."""
     knowledge = opened()
     assert knowledge.search("grind beans")
     (folder / "coffee.md").write_text("Buy it ground.")
@@ -309,7 +309,7 @@ def test_changed_new_and_removed_files_count_at_once(opened: Open, folder: Path)
 
 
 def test_a_change_that_leaves_size_and_time_as_they_were(opened: Open, folder: Path) -> None:
-    """Shows as well."""
+    """Is noticed as well."""
     knowledge = opened()
     path = folder / "coffee.md"
     before = path.stat()
@@ -322,7 +322,7 @@ def test_a_change_that_leaves_size_and_time_as_they_were(opened: Open, folder: P
 
 
 def test_a_moved_file_is_known_by_its_new_name(opened: Open, folder: Path) -> None:
-    """And a mended one is no longer a problem."""
+    """And a repaired one is no longer listed with a problem."""
     (folder / "notes.txt").write_bytes(bytes(range(256)) * 50)
     knowledge = opened()
     assert [source.id for source in knowledge.sources() if source.problem] == ["docs/notes.txt"]
@@ -334,7 +334,7 @@ def test_a_moved_file_is_known_by_its_new_name(opened: Open, folder: Path) -> No
 
 
 def test_the_index_outlives_the_process(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """What has not changed is not read again; what has changed in between is."""
+    """Files that changed in between are read again."""
     opened().search("tea")
     (folder / "coffee.md").write_text("Buy it ground.")
     again = opened()
@@ -349,7 +349,7 @@ def test_the_index_outlives_the_process(opened: Open, folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [b"this is no database" * 1000, b""])
 def test_a_broken_index_is_built_again(opened: Open, tmp_path: Path, damage: bytes) -> None:
-    """It holds nothing that the documents do not."""
+    """From the documents."""
     knowledge = opened()
     knowledge.search("tea")
     knowledge.close()
@@ -359,7 +359,7 @@ def test_a_broken_index_is_built_again(opened: Open, tmp_path: Path, damage: byt
 
 
 def test_an_index_of_another_version_is_built_again(opened: Open, tmp_path: Path) -> None:
-    """Of an older or a newer one."""
+    """Older or newer."""
     (tmp_path / "index").mkdir()
     with contextlib.closing(sqlite3.connect(tmp_path / "index" / "knowledge.db")) as db, db:
         db.execute("CREATE TABLE sources (other)")
@@ -369,15 +369,15 @@ def test_an_index_of_another_version_is_built_again(opened: Open, tmp_path: Path
 
 
 def test_an_index_that_cannot_be_used(opened: Open, tmp_path: Path) -> None:
-    """Says so at the start."""
+    """Is reported at the start."""
     (tmp_path / "index").write_text("a file where the folder should be")
 
     with pytest.raises(SettingsError, match="cannot be used"):
         opened()
 
 
-def test_many_ask_while_it_is_built_and_changes(opened: Open, folder: Path) -> None:
-    """Each gets an answer that was true when it asked; the index holds each passage once in the end."""
+def test_concurrent_searches_while_documents_change(opened: Open, folder: Path) -> None:
+    """Each sees the documents as they were when it began; in the end the index has every passage once."""
     for number in range(100):
         (folder / f"{number}.md").write_text(f"# Part {number}\n\nThe kettle number k{number} whistles.\n")
     knowledge = opened()

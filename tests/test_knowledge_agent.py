@@ -1,4 +1,4 @@
-"""The agent that answers from documents, and the documents over HTTP."""
+"""The `knowledge` agent, and the documents over HTTP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def server(serve: Serve, model: ModelServer, folder: Path) -> Running:
 def searched(
     server: Running, model: ModelServer, arguments: dict[str, object], context: object = None, is_success: bool = True
 ) -> str:
-    """What the tool says when the model calls it with these arguments."""
+    """Return the tool's result when the model calls it with these arguments."""
     model.script(Reply(tools=[("search_knowledge", arguments)]), Reply("So it is [1]."))
     with ChatClient(server.websocket, agent="knowledge") as client:
         client.confirmed()
@@ -53,7 +53,7 @@ def searched(
 
 
 def test_the_model_gets_passages_with_links(server: Running, model: ModelServer) -> None:
-    """To cite from; five, unless it asks for another number."""
+    """Five, unless it asks for another number."""
     said = searched(server, model, {"query": "How much does the kettle boil?"})
 
     assert "**1.** [Kettle " in said
@@ -76,7 +76,7 @@ def test_the_model_gets_passages_with_links(server: Running, model: ModelServer)
 def test_the_message_sets_the_defaults(
     server: Running, model: ModelServer, context: dict[str, object], count: int
 ) -> None:
-    """With its context; a number may be written as text."""
+    """In its context, where a number may be written as text."""
     said = searched(server, model, {"query": "kettle"}, context)
 
     assert said.count("litres") == count
@@ -88,7 +88,7 @@ ODD = [("many", "'many'", 5), ("", "''", 5), (-1, "-1", 5), (2.5, "2.5", 2), (Tr
 
 
 def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServer) -> None:
-    """With what was used instead, whoever sent it."""
+    """Together with the number that was used instead, whoever sent it."""
     for odd, shown, count in [*ODD, (1000, "1000", 50)]:
         said = searched(server, model, {"query": "kettle"}, {"match_count": odd})
         assert f"match_count {shown} is not a whole number from 1 to 50, so {count} was used." in said
@@ -99,8 +99,8 @@ def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServ
 
 
 @pytest.mark.parametrize("odd", ["all", 2.5])
-def test_what_is_no_number_at_all_is_given_back_to_the_model(server: Running, model: ModelServer, odd: object) -> None:
-    """With what is wrong, to call again; a number as text is one."""
+def test_a_value_that_is_not_a_number_goes_back_to_the_model(server: Running, model: ModelServer, odd: object) -> None:
+    """With the reason, so that it can call again; a number written as text is accepted."""
     said = searched(server, model, {"query": "kettle", "match_count": odd}, is_success=False)
     assert "match_count" in said
     assert "valid integer" in said
@@ -108,7 +108,7 @@ def test_what_is_no_number_at_all_is_given_back_to_the_model(server: Running, mo
 
 
 def test_the_model_wins_over_the_message(server: Running, model: ModelServer) -> None:
-    """It knows the question; also when it asks for as many as it would get by default."""
+    """Even if it asks for the default number."""
     said = searched(server, model, {"query": "kettle", "match_count": 2, "source_filter": "*"}, {"match_count": 3})
 
     assert said.count("litres") == 2
@@ -116,7 +116,7 @@ def test_the_model_wins_over_the_message(server: Running, model: ModelServer) ->
 
 
 def test_the_model_knows_the_default(server: Running, model: ModelServer) -> None:
-    """From the tool's description, for it may leave the number out."""
+    """From the tool's description, since the number is optional."""
     searched(server, model, {"query": "kettle"})
 
     [tool] = model.requests[0]["body"]["tools"]
@@ -126,7 +126,7 @@ def test_the_model_knows_the_default(server: Running, model: ModelServer) -> Non
 
 
 def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:
-    """With the setting, by vectors of the model server; what fails is said in the tool's result."""
+    """If the setting names an embedding model; the tool's result reports a failure."""
     function = {"name": "search_knowledge", "arguments": '{"query": "launch", "match_count": 1}'}
     call = {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
     (folder / "start.txt").write_text("How to start.")

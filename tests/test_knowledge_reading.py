@@ -1,8 +1,11 @@
-"""Documents of all types and encodings as sections and passages."""
+"""Reading documents of all types and encodings, and splitting them into chunks."""
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
+from pypdf import PdfReader, PdfWriter
 
 from agentchat.knowledge.chunking import MAX_CHARS, Chunk, chunks
 from agentchat.knowledge.decoding import decode
@@ -31,19 +34,19 @@ from tests.pdf_files import pdf
     ],
 )
 def test_encodings(text: str, encoding: str) -> None:
-    """With a mark, by trying, or by guessing."""
+    """Recognized by a byte order mark, by trial, or by guessing."""
     assert decode(text.encode(encoding)) == text
 
 
-def test_the_end_of_a_text_may_be_cut_off() -> None:
-    """One bad byte does not spoil the rest."""
+def test_a_truncated_text() -> None:
+    """One invalid byte does not spoil the rest."""
     assert "Anfang" in decode("Anfang und Größe".encode()[:-3])
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 20, b"\x7fELF" + b"\x00\x01\x02\x03" * 100])
-def test_what_is_no_text(data: bytes) -> None:
-    """Is said to be none."""
-    with pytest.raises(Unreadable, match="it is no text"):
+def test_binary_data(data: bytes) -> None:
+    """Is refused."""
+    with pytest.raises(Unreadable, match="it is not text"):
         decode(data)
 
 
@@ -51,8 +54,8 @@ def test_what_is_no_text(data: bytes) -> None:
     ("name", "type"),
     [("a.md", MARKDOWN), ("A.MD", MARKDOWN), ("a.b.html", HTML), ("x.PDF", PDF), ("n.txt", TEXT), ("md", None)],
 )  # fmt: skip
-def test_types_go_by_endings(name: str, type: str | None) -> None:
-    """Whatever their case."""
+def test_types_follow_the_extension(name: str, type: str | None) -> None:
+    """In upper or lower case."""
     assert type_of(name) == type
 
 
@@ -84,8 +87,8 @@ Text of three.
 """
 
 
-def test_markdown_is_cut_at_its_headings() -> None:
-    """Of both kinds, not in code; the path of headings is kept, and the line."""
+def test_markdown_is_split_at_its_headings() -> None:
+    """Of both kinds, but not inside code; sections keep their path of headings and their line."""
     document = read(MARKDOWN, PAGE.encode(), "x.md")
 
     assert document.title == "The manual"
@@ -103,14 +106,14 @@ def test_markdown_is_cut_at_its_headings() -> None:
     "text", ["", "#", "# ", "---\n---\n", "---", "```\n# never closed", "===\n---\n", "\n" * 1000, "#" * 99]
 )
 def test_odd_markdown(text: str) -> None:
-    """Does no harm."""
+    """Is read without an error."""
     document = read(MARKDOWN, text.encode(), "name.md")
 
     assert document.title == "name.md"
 
 
-def test_html_is_what_a_person_would_read() -> None:
-    """No scripts, styles, comments or menus; tables, lists, entities and code as they look."""
+def test_html_is_reduced_to_visible_text() -> None:
+    """Without scripts, styles, comments and menus; tables, lists, entities and code keep their look."""
     page = """<!DOCTYPE html><html><head><title>The &quot;page&quot;</title><style>p {}</style></head><body>
     <nav>Menu</nav><!-- hidden --><h1>First</h1><p>One<br>two &amp; three<script>var x = "</p>";</script>
     <ul><li>a<li>b</ul><h2>Second <em>part</em></h2><table><tr><th>k<th>v<tr><td>1<td>2</table>
@@ -133,21 +136,21 @@ def test_html_is_what_a_person_would_read() -> None:
      "<li>words<p", "<svg><g></svg>words", "</svg>words", "<pre>words", "&#xZZ;words", "<a href='>words"],
 )  # fmt: skip
 def test_broken_html(page: str) -> None:
-    """Its words are found as far as anybody could tell."""
+    """The words are found all the same."""
     document = read(HTML, page.encode(), "x.html")
 
     assert "words" in str(document)
 
 
 def test_html_names_its_encoding() -> None:
-    """In its head, and is believed."""
+    """In its head."""
     page = '<meta charset="iso-8859-5"><p>Сервер запускается.'
 
     assert "Сервер" in read(HTML, page.encode("iso-8859-5"), "x").sections[0].text
 
 
 def test_pdf_has_its_pages() -> None:
-    """And its title; words that were divided at a line's end are whole again."""
+    """And its title; words hyphenated at the end of a line are joined."""
     document = read(PDF, pdf(["First page.", "", "Second (page) with Größe and a divi-\nded word."], "Manual"), "x.pdf")
 
     assert document.title == "Manual"
@@ -161,24 +164,20 @@ def test_pdf_has_its_pages() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "it is broken, or no PDF"),
-        (b"%PDF-1.7", "it is broken, or no PDF"),
-        (b"hello", "it is broken, or no PDF"),
-        (pdf([""]), "it holds no text"),
+        (b"", "it is broken, or not a PDF"),
+        (b"%PDF-1.7", "it is broken, or not a PDF"),
+        (b"hello", "it is broken, or not a PDF"),
+        (pdf([""]), "it has no text"),
     ],
 )
 def test_pdf_that_cannot_be_read(data: bytes, reason: str) -> None:
-    """And why."""
+    """The reason is given."""
     with pytest.raises(Unreadable, match=reason):
         read(PDF, data, "x.pdf")
 
 
 def test_pdf_with_a_password() -> None:
-    """Is not guessed."""
-    from io import BytesIO
-
-    from pypdf import PdfReader, PdfWriter
-
+    """Cannot be read."""
     writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf(["Secret"]))))
     writer.encrypt("swordfish", algorithm="RC4-128")
     locked = BytesIO()
@@ -188,12 +187,12 @@ def test_pdf_with_a_password() -> None:
         read(PDF, locked.getvalue(), "x.pdf")
 
 
-def cut(text: str, limit: int = MAX_CHARS) -> list[Chunk]:
+def split(text: str, limit: int = MAX_CHARS) -> list[Chunk]:
     return list(chunks(Document("", [Section((), text, line=1)]), limit))
 
 
 def test_a_heading_without_text_is_a_passage() -> None:
-    """Unless it is the heading of headings, which carry it."""
+    """Unless it has subheadings, whose chunks name it."""
     found = list(chunks(read(MARKDOWN, b"# Rules\n## No smoking\n## Quiet\nHush.\n", "x.md")))
 
     assert [(chunk.headings, chunk.text) for chunk in found] == [
@@ -203,8 +202,8 @@ def test_a_heading_without_text_is_a_passage() -> None:
 
 
 def test_short_paragraphs_stay_together() -> None:
-    """As many as fit."""
-    assert [(chunk.text, chunk.line) for chunk in cut("one\n\ntwo\n\n\nthree three", 10)] == [
+    """As many as fit into a chunk."""
+    assert [(chunk.text, chunk.line) for chunk in split("one\n\ntwo\n\n\nthree three", 10)] == [
         ("one\n\ntwo", 1),
         ("three", 6),
         ("three", 6),
@@ -212,25 +211,25 @@ def test_short_paragraphs_stay_together() -> None:
 
 
 def test_nothing_is_lost_and_nothing_is_too_long() -> None:
-    """Paragraphs, lines, sentences, words; and what has no gaps at all."""
+    """Whether the text breaks into paragraphs, lines, sentences and words, or not at all."""
     text = "\n\n".join([f"Sentence {n} is here. " * (n % 40) for n in range(200)] + ["x" * 5000, "字" * 3000 + "。"])
-    pieces = [chunk.text for chunk in cut(text)]
+    pieces = [chunk.text for chunk in split(text)]
 
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert max(map(len, pieces)) <= MAX_CHARS
 
 
 def test_code_stays_whole_with_its_empty_lines() -> None:
-    """When it fits."""
+    """If it fits into a chunk."""
     code = "```python\na = 1\n\nb = 2\n```"
 
-    assert [chunk.text for chunk in cut(f"{'before ' * 8}\n\n{code}\n\nafter", 60)][1] == f"{code}\n\nafter"
+    assert [chunk.text for chunk in split(f"{'before ' * 8}\n\n{code}\n\nafter", 60)][1] == f"{code}\n\nafter"
 
 
 def test_a_long_table_repeats_its_head() -> None:
-    """In each of its pieces, with the line of its first row."""
+    """In every chunk, which has the line of its first row."""
     head, rows = "| name | meaning |\n|---|---|", [f"| row {n} | means {n} |" for n in range(30)]
-    pieces = cut("\n".join([head, *rows]), 200)
+    pieces = split("\n".join([head, *rows]), 200)
 
     assert len(pieces) > 3
     assert all(piece.text.startswith(head) and len(piece.text) <= 200 for piece in pieces)

@@ -1,4 +1,4 @@
-"""The vectors of a knowledge: how many are missing, and that those of passages that are gone are not kept."""
+"""The vectors of passages: which are kept, and which are missing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from agentchat.knowledge import Knowledge, vectors
 from tests.embedding_server import embedded
 
-SIZE = 20_000  # numbers of a vector
+SIZE = 20_000  # numbers in a vector
 
 
 class Embedder:
-    """An embedding model in this process, with large vectors."""
+    """An embedding model in this process that makes large vectors."""
 
     model = "words-1"
 
@@ -37,8 +37,8 @@ def knowledge(tmp_path: Path, folder: Path) -> Iterator[Knowledge]:
     knowledge.close()
 
 
-def test_vectors_of_what_is_gone_leave_the_memory(knowledge: Knowledge, folder: Path) -> None:
-    """However often documents change."""
+def test_vectors_of_removed_passages_leave_memory(knowledge: Knowledge, folder: Path) -> None:
+    """However often the documents change."""
     file, memory = folder / "news.txt", []
     tracemalloc.start()
     try:
@@ -52,8 +52,8 @@ def test_vectors_of_what_is_gone_leave_the_memory(knowledge: Knowledge, folder: 
     assert memory[-1] - memory[9] < 5 * SIZE * 4
 
 
-def test_vectors_of_what_stays_are_used_on(knowledge: Knowledge, folder: Path) -> None:
-    """Though others are forgotten."""
+def test_vectors_of_other_passages_stay(knowledge: Knowledge, folder: Path) -> None:
+    """When a document is removed."""
     (folder / "stays.txt").write_text("Leave your car on deck three.")
     (folder / "goes.txt").write_text("The doctor comes on Monday.")
     assert knowledge.search("automobile")[0].source == "docs/stays.txt"
@@ -65,12 +65,12 @@ def test_vectors_of_what_stays_are_used_on(knowledge: Knowledge, folder: Path) -
 def test_passages_without_a_vector_are_counted(
     knowledge: Knowledge, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When time is up; those that say the same as another, too."""
+    """When the time is up; passages with the same text count each."""
     for number in range(5):
         (folder / f"{number}.txt").write_text(f"Paragraph {number}.")
     (folder / "again.txt").write_text("Paragraph 4.")
     monkeypatch.setattr(vectors, "BATCH", 2)
-    monkeypatch.setattr(vectors, "PATIENCE", -1.0)
+    monkeypatch.setattr(vectors, "EMBED_SECONDS", -1.0)
 
     assert knowledge.search("paragraph").note == "6 passages cannot be found by meaning yet."
     monkeypatch.undo()

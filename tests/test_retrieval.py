@@ -1,4 +1,4 @@
-"""The retrieval benchmark: its labels point to something, and what is found does not get worse."""
+"""The retrieval benchmark: its labels are valid, and its figures do not get worse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLOORS = {"docs": (0.6, 0.4), "corpus": (0.9, 0.8)}  # recall@5 and MRR
 
 @pytest.mark.parametrize("corpus", FLOORS)
 def test_enough_is_found(corpus: str) -> None:
-    """The floors lie below the figures in benchmarks/README.md, because the documents change."""
+    """The floors are below the figures in benchmarks/README.md because the documents change."""
     figures = retrieval.measure(corpus).shipped
     recall, mrr = FLOORS[corpus]
 
@@ -21,5 +21,5 @@ def test_enough_is_found(corpus: str) -> None:
 
 @pytest.mark.parametrize("corpus", FLOORS)
 def test_each_question_can_be_answered(corpus: str) -> None:
-    """What its labels point to is there."""
+    """Its labels match a passage."""
     assert retrieval.unanswerable(corpus) == []

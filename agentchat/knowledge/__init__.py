@@ -1,4 +1,7 @@
-"""Knowledge: passages of documents that answer a question. The documents stay files; the index follows them."""
+"""Search in documents: passages that answer a question.
+
+The documents are ordinary files. Every search first brings the index up to date with them.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,20 @@ import hashlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from agentchat.knowledge.chunking import Chunk, chunks
-from agentchat.knowledge.citing import cited
 from agentchat.knowledge.decoding import decode
 from agentchat.knowledge.document import Unreadable
-from agentchat.knowledge.fusion import fused
 from agentchat.knowledge.index import Index, Source
-from agentchat.knowledge.passage import ADDRESS, Passage, Passages, address, passage
+from agentchat.knowledge.passage import ADDRESS, Passage, Passages, address, cited, passage
 from agentchat.knowledge.reading import PDF, read
 from agentchat.knowledge.sources import File, Sources
 from agentchat.knowledge.vectors import Embed, EmbeddingError, Vectors
-from agentchat.knowledge.words import ask, fold
+from agentchat.knowledge.words import fold, parse_query
 from agentchat.protocol.errors import SettingsError
 
 __all__ = [
@@ -41,36 +43,40 @@ log = logging.getLogger(__name__)
 
 MOST_PASSAGES = 50
 CANDIDATES = 50  # of each ranking
-BY_WORDS, BY_SPELLING, BY_MEANING = 1.0, 0.3, 1.0  # how much each ranking counts (benchmarks/README.md)
+BY_WORDS, BY_SPELLING, BY_MEANING = 1.0, 0.3, 1.0  # weights of the rankings (benchmarks/README.md)
+FUSION_K = 60  # of reciprocal rank fusion: the larger, the less the first ranks stand out
 
 
 class Knowledge:
-    """Folders and files that can be asked. May be used by several threads.
+    """Documents in folders and files, and the search in them. Thread-safe.
 
-    Raises SettingsError when the database cannot be used.
+    `embed` adds search by meaning. Raises SettingsError if the database cannot be used.
     """
 
     def __init__(self, sources: Sequence[Path], database: Path, embed: Embed | None = None) -> None:
         try:
             self._index = Index(database)
         except (OSError, sqlite3.Error) as error:
-            raise SettingsError(f"The index of the knowledge, {database}, cannot be used: {error}.") from error
+            raise SettingsError(f"The index of the documents, {database}, cannot be used: {error}.") from error
         self._sources = Sources(sources)
         self._vectors = Vectors(self._index, embed) if embed else None
-        self._looking = threading.Lock()  # held by the one thread that looks for changes; guards what follows
-        self._begun = self._done = 0  # looks
+        self._refreshing = threading.Lock()  # held by the one thread that looks for changes; guards what follows
+        self._begun = self._done = 0  # refreshes
         self._files: dict[str, File] = {}
         self._known = self._index.sources()
 
     def close(self) -> None:
-        """Whoever still searches fails."""
+        """Close the index; searches that are still running fail."""
         self._index.close()
 
     def search(self, query: str, match_count: int = 5, source_filter: str = "") -> Passages:
-        """The passages that answer best. `source_filter` is an id, a part of one, or a pattern with `*`."""
+        """Return the passages that answer the query best, at most 50.
+
+        `source_filter` limits the search to documents whose id it is, contains, or matches as a pattern with `*`.
+        """
         known = self._refresh()
         allowed = sorted(id for id in _matching(source_filter, list(known)) if not known[id].problem)
-        asked = ask(query)
+        asked = parse_query(query)
         found = Passages()
         rankings = [
             (self._index.by_words(asked, allowed, CANDIDATES), BY_WORDS),
@@ -78,12 +84,12 @@ class Knowledge:
         ]
         if self._vectors and query.strip() and allowed:
             try:
-                found.note = _left_out(self._vectors.complete())
-                rankings.append((self._vectors.ranked(query, allowed, CANDIDATES), BY_MEANING))
+                found.note = _missing_note(self._vectors.embed_missing())
+                rankings.append((self._vectors.nearest(query, allowed, CANDIDATES), BY_MEANING))
             except EmbeddingError as error:
                 log.warning("Searching by words alone: %s", error)
                 found.note = f"Searched by words alone, not by meaning: {error}."
-        best = fused(rankings)[: max(1, min(match_count, MOST_PASSAGES))]
+        best = _fused(rankings)[: max(1, min(match_count, MOST_PASSAGES))]
         passages = self._index.chunks([number for number, _ in best])
         for number, score in best:
             if number in passages:
@@ -92,11 +98,11 @@ class Knowledge:
         return found
 
     def sources(self) -> list[Source]:
-        """All documents, those that cannot be read included."""
+        """Return all documents, including those that cannot be read, by id."""
         return sorted(self._refresh().values(), key=lambda source: source.id)
 
     def open(self, source_id: str) -> tuple[str, bytes]:
-        """A document's content type, and its bytes. Raises KeyError when there is no such document."""
+        """Return a document's content type and bytes. Raises KeyError if there is no such document."""
         self._refresh()
         file = self._files[source_id]
         try:
@@ -107,19 +113,21 @@ class Knowledge:
         except Unreadable as error:
             raise KeyError(source_id) from error
 
-    # Following the files
-
     def _refresh(self) -> dict[str, Source]:
-        """What there is, as of now. Whoever comes while another looks waits for the next look, and shares it."""
+        """Bring the index up to date and return its sources.
+
+        Calls made during a refresh, which may have missed a change, share the next one.
+        """
         arrived = self._begun
-        with self._looking:
+        with self._refreshing:
             if self._done <= arrived:
                 self._begun += 1
-                self._look()
+                self._update()
                 self._done = self._begun
             return self._known
 
-    def _look(self) -> None:
+    def _update(self) -> None:
+        assert self._refreshing.locked()
         files = self._sources.find()
         known = dict(self._known)
         for id in known.keys() - files.keys():
@@ -128,13 +136,13 @@ class Knowledge:
         for id, file in files.items():
             before = known.get(id)
             if before is None or (before.signature, before.type) != (file.signature or file.problem, file.type):
-                known[id] = self._take_in(file, before)
+                known[id] = self._add(file, before)
         if known != self._known and self._vectors:
-            self._vectors.forget()
+            self._vectors.drop_unused()
         self._files, self._known = files, known
 
-    def _take_in(self, file: File, before: Source | None) -> Source:
-        """Put the file into the index, unless it is there already and says the same."""
+    def _add(self, file: File, before: Source | None) -> Source:
+        """Index the file, unless its content is the same as before."""
         name = PurePosixPath(file.id).name
         source = Source(file.id, file.type, file.signature or file.problem, "", name, 0, file.problem)
         passages: list[Chunk] = []
@@ -150,15 +158,24 @@ class Knowledge:
         except Unreadable as error:
             source = replace(source, problem=str(error))
         if not passages and not source.problem:
-            source = replace(source, problem="it holds no text" if source.size else "it is empty")
+            source = replace(source, problem="it has no text" if source.size else "it is empty")
         if source.problem and (before is None or before.problem != source.problem):
             log.warning("The document %s cannot be searched: %s", file.id, source.problem)
         self._index.put(source, passages)
         return source
 
 
-def _left_out(passages: int) -> str:
+def _missing_note(passages: int) -> str:
     return f"{passages} passages cannot be found by meaning yet." if passages else ""
+
+
+def _fused(rankings: Iterable[tuple[Sequence[int], float]]) -> list[tuple[int, float]]:
+    """Combine weighted rankings by reciprocal rank fusion into passages with scores, best first."""
+    scores: defaultdict[int, float] = defaultdict(float)
+    for ranking, weight in rankings:
+        for rank, number in enumerate(ranking, 1):
+            scores[number] += weight / (FUSION_K + rank)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _matching(source_filter: str, ids: list[str]) -> list[str]:

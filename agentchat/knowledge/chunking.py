@@ -1,4 +1,4 @@
-"""Sections cut into passages: pieces of one meaning, small enough to be quoted."""
+"""Splits sections into chunks that are small enough to quote, at paragraphs where possible."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ TABLE_RULE = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage of a document."""
+    """A piece of a document."""
 
     headings: tuple[str, ...]
     text: str
     line: int
-    """Where it begins; 0 where lines mean nothing."""
+    """The line on which it begins; 0 for formats without lines."""
     page: int
 
     @property
     def whole(self) -> str:
+        """The text with its headings, for embedding."""
         return "\n\n".join(part for part in (HEADING_STEP.join(self.headings), self.text) if part)
 
     @property
@@ -37,6 +38,10 @@ class Chunk:
 
 
 def chunks(document: Document, limit: int = MAX_CHARS) -> Iterator[Chunk]:
+    """Split a document into chunks of at most `limit` characters.
+
+    A heading without text or subheadings is a chunk of its own.
+    """
     following = [*(section.headings for section in document.sections[1:]), ()]
     for section, following_headings in zip(document.sections, following, strict=True):
         for line, text in _packed(section, limit):
@@ -44,11 +49,11 @@ def chunks(document: Document, limit: int = MAX_CHARS) -> Iterator[Chunk]:
             yield Chunk(section.headings, text, number, section.page)
         depth = len(section.headings)
         if depth and not section.text.strip() and following_headings[:depth] != section.headings:
-            yield Chunk(section.headings, section.headings[-1], section.line, section.page)  # all that there is
+            yield Chunk(section.headings, section.headings[-1], section.line, section.page)
 
 
 def _packed(section: Section, limit: int) -> Iterator[tuple[int, str]]:
-    """Paragraphs that follow each other, together as long as they fit; each with the line at which it begins."""
+    """Yield as many consecutive paragraphs as fit together, with the line on which they begin."""
     start, packed = 0, ""
     for line, block in _blocks(section.text):
         for offset, piece in _pieces(block, limit):
@@ -63,7 +68,7 @@ def _packed(section: Section, limit: int) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Paragraphs, and code with its empty lines."""
+    """Yield paragraphs with their lines; fenced code is one paragraph, empty lines included."""
     block: list[str] = []
     is_code = False
     for number, line in enumerate([*text.split("\n"), ""]):
@@ -79,7 +84,7 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _pieces(block: str, limit: int) -> Iterator[tuple[int, str]]:
-    """A block that is too long, cut between its lines; each piece of a table with the table's head."""
+    """Split a block that is too long between its lines; every piece of a table repeats the table's head."""
     if len(block) <= limit:
         yield 0, block
         return
@@ -98,7 +103,7 @@ def _pieces(block: str, limit: int) -> Iterator[tuple[int, str]]:
 
 
 def _parts(line: str, limit: int) -> Iterator[str]:
-    """A line that is too long, cut behind a sentence or at least between words."""
+    """Split a line that is too long after a sentence, or else between words."""
     start = 0
     while len(line) - start > limit:
         end = start + limit

@@ -1,4 +1,4 @@
-"""What a document says: sections of text under headings."""
+"""A document as sections of text under headings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ class Section:
     """Text under one heading, or on one page."""
 
     headings: tuple[str, ...]
+    """The path of headings to this section, outermost first."""
     text: str
     line: int = 0
-    """Where the text begins; 0 where lines mean nothing."""
+    """The line on which the text begins; 0 for formats without lines."""
     page: int = 0
 
 
@@ -23,4 +24,4 @@ class Document:
 
 
 class Unreadable(Exception):
-    """A document that cannot be read, and why."""
+    """A document that cannot be read; the message says why."""

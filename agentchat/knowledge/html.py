@@ -1,4 +1,4 @@
-"""HTML as sections, one for each heading."""
+"""Reads HTML as sections, one per heading."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ PARAGRAPHS = frozenset({"p", "pre", "blockquote", "table", "ul", "ol", "dl", "se
 
 
 def read(data: bytes) -> Document:
+    """Return the text that a browser would show. The title falls back to the first heading."""
     match = DECLARED.search(data[:DECLARED_WITHIN])
     page = _Page()
     text = decode(data, match[1].decode("ascii") if match else "")
-    page.feed(text[: text.rfind(">") + 1])  # the parser takes its time for a tag that never ends
+    page.feed(text[: text.rfind(">") + 1])  # the parser is slow on a tag that never ends
     page.handle_data(text[text.rfind(">") + 1 :])
     page.close()
     page.end_section()
@@ -34,7 +35,7 @@ def read(data: bytes) -> Document:
 
 
 class _Page(HTMLParser):
-    """Collects what a person would read."""
+    """Collects the visible text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""The index of a knowledge: passages and their words in an SQLite database that can be made again at any time."""
+"""The index of the documents: passages, terms and vectors in an SQLite database that can be rebuilt at any time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentchat.knowledge.chunking import Chunk
-from agentchat.knowledge.words import Asked, indexed
+from agentchat.knowledge.words import Query, terms
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # to be raised whenever documents are read, cut or kept in another way
+VERSION = 2  # raise it whenever documents are read, split or stored differently
 BUSY_TIMEOUT = 10_000  # milliseconds
 WEIGHTS = (2.0, 2.0, 1.0)  # of title, headings and text
-TOKENIZE = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 SCHEMA = f"""
     CREATE TABLE sources (
         id TEXT PRIMARY KEY, type TEXT, signature TEXT, hash TEXT, title TEXT, size INTEGER, problem TEXT
@@ -30,7 +29,7 @@ SCHEMA = f"""
     );
     CREATE INDEX chunks_of_source ON chunks (source);
     CREATE INDEX chunks_by_hash ON chunks (hash);
-    CREATE VIRTUAL TABLE words USING fts5 (title, headings, text, tokenize = "{TOKENIZE}");
+    CREATE VIRTUAL TABLE words USING fts5 (title, headings, text, tokenize = "porter");
     CREATE VIRTUAL TABLE trigrams USING fts5 (text, tokenize = "trigram");
     CREATE TABLE vectors (model TEXT, hash TEXT, vector BLOB, PRIMARY KEY (model, hash)) WITHOUT ROWID;
     PRAGMA user_version = {VERSION};
@@ -40,7 +39,7 @@ AMONG = "(SELECT value FROM json_each(?))"
 
 @dataclass(frozen=True)
 class Source:
-    """A document as the index knows it."""
+    """A document in the index."""
 
     id: str
     type: str
@@ -49,11 +48,11 @@ class Source:
     title: str
     size: int
     problem: str
-    """Why it cannot be searched, else empty."""
+    """Why it cannot be searched; empty if it can."""
 
 
 class Index:
-    """The database. May be used by several threads; each call is one step that no other sees half done."""
+    """The index database. Thread-safe; each call is atomic. A broken or outdated database is built again."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()  # guards `_db`
@@ -61,7 +60,7 @@ class Index:
         try:
             self._db = _opened(path)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # a disk that is full, a folder that is read-only
+            if isinstance(error, sqlite3.OperationalError):  # not broken: a full disk, a read-only folder
                 raise
             log.warning("The index %s is broken and is built again: %s", path, error)
             _remove(path)
@@ -71,20 +70,15 @@ class Index:
         with self._lock:
             self._db.close()
 
-    # What is in it
+    # Contents
 
     def sources(self) -> dict[str, Source]:
         with self._using() as db:
             return {row[0]: Source(*row) for row in db.execute("SELECT * FROM sources")}
 
-    def passages(self) -> dict[str, int]:
-        """How many each source has."""
-        with self._using() as db:
-            return dict(db.execute("SELECT source, count(*) FROM chunks GROUP BY source"))
-
     def put(self, source: Source, chunks: Sequence[Chunk] = ()) -> None:
-        """A source with its passages, in place of what it had."""
-        named = indexed(f"{source.title} {source.id}")
+        """Store a source and its passages, replacing what it had."""
+        title = _terms(f"{source.title} {source.id}")
         with self._writing() as db:
             _drop(db, source.id)
             db.execute("INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)", tuple(vars(source).values()))
@@ -93,16 +87,15 @@ class Index:
                 number = db.execute(
                     "INSERT INTO chunks (source, headings, text, line, page, hash) VALUES (?, ?, ?, ?, ?, ?)", row
                 ).lastrowid
-                headings = indexed(" ".join(chunk.headings))
-                text = indexed(chunk.text)
+                headings, text = _terms(" ".join(chunk.headings)), _terms(chunk.text)
                 db.execute(
                     "INSERT INTO words (rowid, title, headings, text) VALUES (?, ?, ?, ?)",
-                    (number, named, headings, text),
+                    (number, title, headings, text),
                 )
                 db.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, f"{headings} {text}"))
 
     def touch(self, source_id: str, signature: str) -> None:
-        """The file looks different, and says the same."""
+        """Store the new signature of a file whose content is unchanged."""
         with self._writing() as db:
             db.execute("UPDATE sources SET signature = ? WHERE id = ?", (signature, source_id))
 
@@ -110,17 +103,17 @@ class Index:
         with self._writing() as db:
             _drop(db, source_id)
 
-    # Looking something up
+    # Search by words
 
-    def by_words(self, asked: Asked, sources: Sequence[str], limit: int) -> list[int]:
-        """The passages that fit best, by BM25 over their words."""
+    def by_words(self, query: Query, sources: Sequence[str], limit: int) -> list[int]:
+        """Rank the passages of these sources by BM25 over their words."""
         weights = ", ".join(map(str, WEIGHTS))
-        return [number for number, _ in self._ranked("words", weights, asked.words, sources, limit)]
+        return [number for number, _ in self._ranked("words", weights, query.words, sources, limit)]
 
-    def by_spelling(self, asked: Asked, sources: Sequence[str], limit: int) -> list[int]:
-        """The passages that have words like those, by BM25 over pieces of three letters."""
-        rows = self._ranked("trigrams", "1.0", asked.trigrams, sources, limit)
-        return [number for number, text in rows if asked.resembles(text)]
+    def by_spelling(self, query: Query, sources: Sequence[str], limit: int) -> list[int]:
+        """Rank the passages that have similar words, by BM25 over pieces of three letters."""
+        rows = self._ranked("trigrams", "1.0", query.trigrams, sources, limit)
+        return [number for number, text in rows if query.resembles(text)]
 
     def _ranked(
         self, table: str, weights: str, expression: str, sources: Sequence[str], limit: int
@@ -136,7 +129,7 @@ class Index:
             ).fetchall()
 
     def chunks(self, numbers: Sequence[int]) -> dict[int, tuple[str, Chunk]]:
-        """These passages, each with its source; those that have just gone are left out."""
+        """Return passages by number, each with its source; those removed meanwhile are left out."""
         with self._using() as db:
             rows = db.execute(
                 f"SELECT number, source, headings, text, line, page FROM chunks WHERE number IN {AMONG}",
@@ -147,16 +140,16 @@ class Index:
                 for number, source, headings, text, line, page in rows
             }
 
-    # Vectors
+    # Search by meaning
 
     def hashes(self, sources: Sequence[str]) -> list[tuple[int, str]]:
-        """The passages of these sources."""
+        """Return the number and hash of each passage of these sources."""
         with self._using() as db:
             query = f"SELECT number, hash FROM chunks WHERE source IN {AMONG} ORDER BY number"
             return db.execute(query, (json.dumps(sources),)).fetchall()
 
     def without_vector(self, model: str, limit: int) -> list[tuple[str, int]]:
-        """Hashes that the model has not seen, each with a passage that has it."""
+        """Return up to `limit` hashes without a vector, each with the number of a passage that has it."""
         with self._using() as db:
             query = (
                 "SELECT hash, min(number) FROM chunks WHERE hash NOT IN (SELECT hash FROM vectors WHERE model = ?)"
@@ -165,7 +158,7 @@ class Index:
             return db.execute(query, (model, limit)).fetchall()
 
     def count_without_vector(self, model: str) -> int:
-        """How many passages the model has not seen."""
+        """Return how many passages have no vector."""
         with self._using() as db:
             query = "SELECT count(*) FROM chunks WHERE hash NOT IN (SELECT hash FROM vectors WHERE model = ?)"
             (count,) = db.execute(query, (model,)).fetchone()
@@ -181,8 +174,8 @@ class Index:
             query = f"SELECT hash, vector FROM vectors WHERE model = ? AND hash IN {AMONG}"
             return {hash: array("f", data) for hash, data in db.execute(query, (model, json.dumps(hashes)))}
 
-    def forget_vectors(self) -> None:
-        """Of passages that are no longer there."""
+    def drop_unused_vectors(self) -> None:
+        """Drop the vectors of passages that no longer exist."""
         with self._writing() as db:
             db.execute("DELETE FROM vectors WHERE hash NOT IN (SELECT hash FROM chunks)")
 
@@ -222,6 +215,10 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _terms(text: str) -> str:
+    return " ".join(terms(text))
 
 
 def _remove(path: Path) -> None:

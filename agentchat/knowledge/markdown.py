@@ -1,4 +1,4 @@
-"""Markdown as sections, one for each heading."""
+"""Reads Markdown as sections, one per heading."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*`]|<[^>]{1,200}>|(?<!\w)_|_(?!\w)"
 
 
 def read(data: bytes) -> Document:
+    """Return the sections. The title is the front matter's, or else the first heading."""
     text = decode(data)
     front = FRONT_MATTER.match(text)
     title = TITLE.search(front[1] or "") if front else None
@@ -55,7 +56,7 @@ def _sections(lines: list[str], start: int) -> Iterator[Section]:
 
 
 def _heading(line: str, before: list[str]) -> tuple[int, str, bool] | None:
-    """Its level, its text, and whether the line before is its text."""
+    """Return a heading's level, its text, and True if the text is the line before (underlined headings)."""
     if match := HEADING.fullmatch(line):
         return len(match[1]), plain(match[2] or ""), False
     above = before[-1] if before else ""
@@ -67,5 +68,5 @@ def _heading(line: str, before: list[str]) -> tuple[int, str, bool] | None:
 
 
 def plain(markdown: str) -> str:
-    """The words of some Markdown: without addresses and signs."""
+    """Return the text of some Markdown, without markup and link targets."""
     return MARKUP.sub(lambda match: match[1] or "", markdown).strip()

@@ -1,4 +1,4 @@
-"""PDF as sections, one for each page."""
+"""Reads PDF as sections, one per page."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pypdf import PdfReader
 
 from agentchat.knowledge.document import Document, Section, Unreadable
 
-MAX_CHARS = 20_000_000  # of text; a small file can unfold to any size
+MAX_CHARS = 20_000_000  # of text; a small file can expand to any size
 HYPHENATED = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])")
 
-logging.getLogger("pypdf").setLevel(logging.ERROR)  # it has something to say about nearly every file
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about nearly every file
 
 
 def read(data: bytes) -> Document:
-    """Raises Unreadable."""
+    """Return the text of each page. Raises Unreadable, also for a scan."""
     try:
         document = _read(data)
     except Unreadable:
         raise
     except Exception as error:
-        raise Unreadable(f"it is broken, or no PDF ({type(error).__name__}: {error})") from error
+        raise Unreadable(f"it is broken, or not a PDF ({type(error).__name__}: {error})") from error
     if not document.sections:
-        raise Unreadable("it holds no text; the pages of a scan are pictures")
+        raise Unreadable("it has no text; the pages of a scan are pictures")
     return document
 
 
@@ -48,7 +48,7 @@ def _pages(reader: PdfReader) -> list[Section]:
         text = HYPHENATED.sub("", page.extract_text()).strip()
         length += len(text)
         if length > MAX_CHARS:
-            raise Unreadable(f"it holds more than {MAX_CHARS:,} characters")
+            raise Unreadable(f"it has more than {MAX_CHARS:,} characters")
         if text:
             sections.append(Section((), text, page=number))
     return sections

@@ -1,4 +1,4 @@
-"""Documents of all types, read."""
+"""Reads documents of every supported type."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TYPES = {
 
 
 def type_of(name: str) -> str | None:
-    """By the ending of its name; None for what is no document."""
+    """Return the type of a document by its file name's extension; None if it is not a document."""
     return TYPES.get(PurePath(name).suffix.lower())
 
 
 def read(type: str, data: bytes, name: str) -> Document:
-    """What the document says. `name` is the title of one that has none. Raises Unreadable."""
+    """Parse a document. `name` becomes the title if it has none. Raises Unreadable."""
     document = READERS[type](data)
     return Document(" ".join(document.title.split()) or name, document.sections)
 

@@ -1,4 +1,4 @@
-"""The files of a knowledge: found, looked at, opened. Nothing outside of the sources is ever read."""
+"""Finds and reads the documents in the chosen folders and files. Nothing outside of them is ever read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from agentchat.knowledge.document import Unreadable
 from agentchat.knowledge.reading import PDF, TEXT, type_of
 
 MAX_BYTES = 16 * 2**20  # of one document
-MAX_PDF_BYTES = 64 * 2**20  # most of which are pictures
-SETTLED = 2 * 10**9  # nanoseconds after which a further change of a file shows in its times
+MAX_PDF_BYTES = 64 * 2**20  # mostly pictures
+SETTLED = 2 * 10**9  # nanoseconds after which another change is certain to alter a file's times
 
 
 @dataclass(frozen=True)
 class Root:
-    """A folder or file that was chosen, under the name that its documents' ids begin with."""
+    """A chosen folder or file. Its name is the beginning of its documents' ids."""
 
     name: str
     path: Path
@@ -27,37 +27,37 @@ class Root:
 
 @dataclass(frozen=True)
 class File:
-    """A document as its folder shows it."""
+    """A document on disk."""
 
     id: str
     path: str
-    """Its real one."""
+    """The path with all links resolved."""
     type: str
     is_link: bool = False
     signature: str = ""
-    """Changes when the file does."""
+    """Changes whenever the file does."""
     problem: str = ""
-    """Why it cannot be read."""
+    """Why it cannot be read; empty if it can."""
 
 
 class Sources:
-    """The folders and files that were chosen."""
+    """The chosen folders and files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._roots = _named([Path(os.path.abspath(path)) for path in paths])
 
     def find(self) -> dict[str, File]:
-        """All documents that are there now, by their ids."""
+        """Return the documents that exist now, by id."""
         inside = self._inside()
         found = [file for root in self._roots for file in _walk(root)]
-        documents: dict[str, File] = {}  # by their real paths, so that each is there once
-        for file in sorted(found, key=lambda file: file.is_link):  # a document itself before links to it
+        documents: dict[str, File] = {}  # by path, so that each appears once
+        for file in sorted(found, key=lambda file: file.is_link):  # documents before links to them
             if file.problem or _is_within(file.path, inside):
-                documents.setdefault(file.path, file if file.problem else _looked_at(file))
+                documents.setdefault(file.path, file if file.problem else _with_signature(file))
         return {file.id: file for file in documents.values()}
 
     def read(self, file: File) -> bytes:
-        """What is in it. Raises Unreadable."""
+        """Return the content of a document. Raises Unreadable."""
         if file.problem:
             raise Unreadable(file.problem)
         try:
@@ -65,7 +65,7 @@ class Sources:
                 raise Unreadable("it has become a link")
             with open(os.open(file.path, os.O_RDONLY | _NO_WAIT | _NO_LINK), "rb") as opened:
                 if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                    raise Unreadable("it is no ordinary file")
+                    raise Unreadable("it is not a regular file")
                 most = MAX_PDF_BYTES if file.type == PDF else MAX_BYTES
                 data = opened.read(most + 1)
         except OSError as error:
@@ -78,12 +78,12 @@ class Sources:
         return [os.path.realpath(root.path) for root in self._roots]
 
 
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe that somebody put there
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe put in its place
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def _named(paths: list[Path]) -> list[Root]:
-    """Each by its own name; by more of its path where others have the same."""
+    """Name each path by its last part, or by as many parts as tell it from others."""
     roots: list[Root] = []
     for path in dict.fromkeys(paths):
         parts = [_readable(part) for part in path.parts if part != path.anchor]
@@ -96,7 +96,7 @@ def _named(paths: list[Path]) -> list[Root]:
 
 
 def _walk(root: Root) -> Iterator[File]:
-    """All that looks like a document. Links to files may lead anywhere; links to folders are left alone."""
+    """Yield everything that looks like a document. Links to files are resolved; links to folders are skipped."""
     path = os.path.realpath(root.path)
     if not os.path.isdir(path):
         problem = "" if os.path.exists(path) else "it does not exist"
@@ -124,7 +124,7 @@ def _walk(root: Root) -> Iterator[File]:
                     yield File(id, real, type, is_link)
 
 
-def _looked_at(file: File) -> File:
+def _with_signature(file: File) -> File:
     try:
         status = os.stat(file.path)
     except OSError as error:
@@ -139,7 +139,7 @@ def _is_within(real: str, roots: Sequence[str]) -> bool:
 
 
 def _readable(name: str) -> str:
-    """A file's name as text, whatever bytes it consists of."""
+    """Return a file name as text; bytes that are not UTF-8 are written out."""
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 

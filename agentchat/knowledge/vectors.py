@@ -1,4 +1,4 @@
-"""The meaning of passages as vectors: made by an embedding model, kept in the index, compared with a question's."""
+"""Search by meaning: vectors of passages, made by an embedding model and compared with a question's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Protocol
 from agentchat.knowledge.index import Index
 
 BATCH = 64  # passages in one request
-PATIENCE = 20.0  # seconds that one search spends on passages that have no vector yet
+EMBED_SECONDS = 20.0  # that one search spends on passages that have no vector yet
 
 
 class EmbeddingError(Exception):
-    """The embedding model gave no vectors; the sentence says why."""
+    """The embedding model returned no usable vectors; the message says why."""
 
 
 class Embed(Protocol):
@@ -27,37 +27,35 @@ class Embed(Protocol):
     def model(self) -> str: ...
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
-        """A vector for each text. Raises EmbeddingError."""
+        """Return a vector for each text. Raises EmbeddingError."""
 
 
 class Vectors:
-    """The vectors of one model."""
+    """The vectors of all passages, by one model. Thread-safe."""
 
     def __init__(self, index: Index, embed: Embed) -> None:
         self._index = index
         self._embed = embed
-        self._making = threading.Lock()  # held by the one search that makes what is missing
-        self._lock = threading.Lock()  # guards `_known`
-        self._known: dict[str, array[float]] = {}
+        self._embedding = threading.Lock()  # held by the one search that makes missing vectors
+        self._lock = threading.Lock()  # guards `_cache`
+        self._cache: dict[str, array[float]] = {}  # by the passage's hash
 
-    def complete(self) -> int:
-        """Make what is missing, for a while. Returns how many passages are left without. Raises EmbeddingError."""
-        end = time.monotonic() + PATIENCE
-        with self._making:
+    def embed_missing(self) -> int:
+        """Embed passages without a vector for up to EMBED_SECONDS; return how many are left. Raises EmbeddingError."""
+        end = time.monotonic() + EMBED_SECONDS
+        with self._embedding:
             while missing := self._index.without_vector(self._embed.model, BATCH):
                 if time.monotonic() > end:
                     return self._index.count_without_vector(self._embed.model)
                 chunks = self._index.chunks([number for _, number in missing])
-                there = [(hash, chunks[number][1].whole) for hash, number in missing if number in chunks]
-                vectors = self._make([text for _, text in there])
-                self._index.put_vectors(
-                    self._embed.model, {hash: vector for (hash, _), vector in zip(there, vectors, strict=True)}
-                )
+                texts = {hash: chunks[number][1].whole for hash, number in missing if number in chunks}
+                vectors = self._embedded(list(texts.values()))
+                self._index.put_vectors(self._embed.model, dict(zip(texts, vectors, strict=True)))
         return 0
 
-    def ranked(self, question: str, sources: Sequence[str], limit: int) -> list[int]:
-        """The passages whose meaning is nearest to the question's. Raises EmbeddingError."""
-        [asked] = self._make([question])
+    def nearest(self, question: str, sources: Sequence[str], limit: int) -> list[int]:
+        """Return the passages closest in meaning to the question, best first. Raises EmbeddingError."""
+        [asked] = self._embedded([question])
         passages = self._index.hashes(sources)
         vectors = self._load({hash for _, hash in passages})
         near = [
@@ -67,27 +65,27 @@ class Vectors:
         ]
         return [number for _, number in sorted(near, key=lambda item: (-item[0], item[1]))[:limit]]
 
-    def forget(self) -> None:
-        """Those of passages that are no longer there."""
-        self._index.forget_vectors()
-        there = {hash for _, hash in self._index.hashes(list(self._index.sources()))}
+    def drop_unused(self) -> None:
+        """Drop the vectors of passages that no longer exist."""
+        self._index.drop_unused_vectors()
+        used = {hash for _, hash in self._index.hashes(list(self._index.sources()))}
         with self._lock:
-            self._known = {hash: vector for hash, vector in self._known.items() if hash in there}
+            self._cache = {hash: vector for hash, vector in self._cache.items() if hash in used}
 
     def _load(self, hashes: set[str]) -> dict[str, array[float]]:
         with self._lock:
-            new = hashes - self._known.keys()
-            self._known |= self._index.vectors(self._embed.model, sorted(new))
-            return {hash: self._known[hash] for hash in hashes if hash in self._known}
+            new = hashes - self._cache.keys()
+            self._cache |= self._index.vectors(self._embed.model, sorted(new))
+            return {hash: self._cache[hash] for hash in hashes if hash in self._cache}
 
-    def _make(self, texts: Sequence[str]) -> list[array[float]]:
+    def _embedded(self, texts: Sequence[str]) -> list[array[float]]:
         vectors = self._embed(texts)
         if len(vectors) != len(texts):
             raise EmbeddingError(f"{self._embed.model} sent {len(vectors)} vectors for {len(texts)} texts")
-        return [_unit(vector, self._embed.model) for vector in vectors]
+        return [_normalized(vector, self._embed.model) for vector in vectors]
 
 
-def _unit(vector: Sequence[float], model: str) -> array[float]:
+def _normalized(vector: Sequence[float], model: str) -> array[float]:
     length = math.sqrt(sum(number * number for number in vector))
     if not vector or not math.isfinite(length) or length == 0:
         raise EmbeddingError(f"{model} sent a vector that cannot be used")
