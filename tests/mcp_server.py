@@ -1,9 +1,9 @@
 """An MCP server for tests, with the server side of the package `mcp`.
 
 `python tests/mcp_server.py NOTES` speaks over standard input and output, `… NOTES http PORT` over streamable HTTP,
-`… NOTES sse PORT` over the older one. `… NOTES stuck PORT` never answers the end of a session, `… NOTES mute PORT`
-answers nothing once there is a session; both over streamable HTTP. What happens to it is written into the file
-NOTES, line by line.
+`… NOTES sse PORT` over the older event streams. Over streamable HTTP, `… NOTES stuck PORT` never confirms the end of
+a session, and `… NOTES mute PORT` answers nothing once there is a session. It appends what happens to the file NOTES,
+line by line.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ _gathering = asyncio.Condition()
 
 
 async def unresponsive(scope: Scope, receive: Receive, send: Send) -> None:
-    """The server over streamable HTTP, but some requests are never answered."""
+    """Serve streamable HTTP, but leave some requests unanswered."""
     if scope["type"] == "http":
         is_end = scope["method"] == "DELETE"
         if is_end:

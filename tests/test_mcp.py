@@ -1,4 +1,4 @@
-"""MCP servers: a real process, a real HTTP server, and what becomes of their tools."""
+"""MCP servers, as real processes and HTTP servers: their tools, their failures, their end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autogen.tools import Tool
 
 from agentchat import cancellation
 from agentchat.cancellation import Stopped, StopToken
-from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.config import McpUnavailable, ServerConfig
 from agentchat.mcp.servers import McpServers
 from agentchat.protocol.errors import SettingsError
 from tests.agent_files import write_agents
@@ -56,7 +56,7 @@ def build(llm_config, chat):
 
 
 class HttpServer:
-    """The MCP server of the tests as a process that listens on a port of its own."""
+    """tests/mcp_server.py as a process that listens on a port of its own."""
 
     def __init__(self, notes: Path, kind: str = "http") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -79,6 +79,12 @@ class HttpServer:
         return False
 
 
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that work are waited for, however busy the machine is."""
+    monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", 60.0)
+
+
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
     path = tmp_path / "notes.txt"
@@ -88,11 +94,11 @@ def notes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., McpServers]]:
-    """Makes McpServers; they are closed with the test."""
+    """Returns a function that creates McpServers; they are closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def connect(*entries: Entry, **limits: Any) -> McpServers:
-            return stack.enter_context(contextlib.closing(McpServers(entries, **limits)))
+        def connect(*entries: ServerConfig, **limits: Any) -> McpServers:
+            return stack.enter_context(contextlib.closing(McpServers(entries, **({"connect_timeout": 60.0} | limits))))
 
         yield connect
 
@@ -105,13 +111,13 @@ def http(notes: Path) -> Iterator[HttpServer]:
         yield server
 
 
-def stdio(notes: Path, name: str = "trees", **fields: Any) -> Entry:
-    return Entry(name, sys.executable, (SERVER, str(notes)), **fields)
+def stdio(notes: Path, name: str = "trees", **fields: Any) -> ServerConfig:
+    return ServerConfig(name, sys.executable, (SERVER, str(notes)), **fields)
 
 
-def silent(notes: Path) -> Entry:
-    """A process that never speaks."""
-    return Entry("silent", sys.executable, ("-c", SILENT, str(notes)))
+def silent(notes: Path) -> ServerConfig:
+    """A process that never answers."""
+    return ServerConfig("silent", sys.executable, ("-c", SILENT, str(notes)))
 
 
 def by_name(tools: list[Tool]) -> dict[str, Tool]:
@@ -119,7 +125,7 @@ def by_name(tools: list[Tool]) -> dict[str, Tool]:
 
 
 def starts(notes: Path) -> list[int]:
-    """The processes that there were."""
+    """Return the ids of the processes that were started."""
     return [int(line.split()[1]) for line in notes.read_text().splitlines() if line.startswith("starts")]
 
 
@@ -142,7 +148,7 @@ def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, ki
         if kind != "stdio":
             server = HttpServer(notes, kind)
             stack.callback(server.stop)
-            entry = Entry("trees", url=server.url, is_sse=kind == "sse")
+            entry = ServerConfig("trees", url=server.url, is_sse=kind == "sse")
         servers = connect(entry)
         stack.callback(servers.close)
         assert by_name(servers.tools())["add"](a=2, b=3) == "5"
@@ -162,19 +168,19 @@ def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, ki
     ],
 )
 def test_results_are_text(connect: Callable[..., McpServers], notes: Path, tool: str, result: str) -> None:
-    """What a model gets of several parts, of pictures, and of results that are no text."""
+    """Also results of several parts, pictures, and structured results."""
     arguments = {"a": 2, "b": 3} if tool == "add" else {}
     assert by_name(connect(stdio(notes)).tools())[tool](**arguments) == result
 
 
 def test_structured_results_are_json(connect: Callable[..., McpServers], notes: Path) -> None:
-    """As servers send them, in text."""
+    """In a text part, as servers send them."""
     result = by_name(connect(stdio(notes)).tools())["structured"]()
     assert json.loads(result) == {"kind": "oak", "size": {"height": 20.0, "unit": "m"}}
 
 
 def test_a_tool_that_fails(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Raises what it says, which AG2 makes the result; so do arguments that do not fit."""
+    """Raises its error, which AG2 makes the result; so do arguments that do not fit."""
     tools = by_name(connect(stdio(notes)).tools())
     with pytest.raises(ValueError, match="it fails: no rain"):
         tools["fail"](why="no rain")
@@ -185,7 +191,7 @@ def test_a_tool_that_fails(connect: Callable[..., McpServers], notes: Path) -> N
 def test_a_process_gets_what_the_entry_says_and_no_more(
     connect: Callable[..., McpServers], notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its environment holds no key of ours."""
+    """The environment of the chat server is not passed on."""
     monkeypatch.setenv("SECRET", "ours")
     servers = connect(stdio(notes, "one"), stdio(notes, "two", env={"SECRET": "its own"}))
     tools = by_name(servers.tools())
@@ -197,7 +203,7 @@ def test_a_process_gets_what_the_entry_says_and_no_more(
 
 
 def test_names_that_two_servers_have(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Get their server's name in front, in signs that models take; one server alone keeps its own."""
+    """Are prefixed with the server's name, in characters that models accept; a server on its own needs no prefix."""
     servers = connect(stdio(notes, "the oaks"), stdio(notes, "elms"))
     assert {"the_oaks_add", "elms_add"} <= set(by_name(servers.tools()))
     assert "add" in by_name(servers.tools("elms"))
@@ -205,8 +211,8 @@ def test_names_that_two_servers_have(connect: Callable[..., McpServers], notes: 
 
 
 def test_a_server_that_nobody_configured(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Says which there are; without any there are no tools."""
-    with pytest.raises(SettingsError, match=r"There is no MCP server 'oaks' in mcp.json; there are: trees\."):
+    """The error names those that are configured. Without any there are no tools."""
+    with pytest.raises(SettingsError, match=r"There is no MCP server 'oaks' in mcp.json; configured are: trees\."):
         connect(stdio(notes)).tools("oaks")
     assert connect().tools() == []
     assert starts(notes) == []
@@ -218,23 +224,23 @@ def test_a_server_that_nobody_configured(connect: Callable[..., McpServers], not
 def test_servers_that_cannot_be_reached(
     connect: Callable[..., McpServers], notes: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Are logged with their name and the reason; the others work."""
+    """Are logged by name, with the reason; the others work."""
     servers = connect(
-        Entry("absent", "no-such-command"),
-        Entry("broken", sys.executable, ("-c", "import no_such_module")),
-        Entry("closed", url="http://127.0.0.1:9/mcp"),
+        ServerConfig("absent", "no-such-command"),
+        ServerConfig("broken", sys.executable, ("-c", "import no_such_module")),
+        ServerConfig("closed", url="http://127.0.0.1:9/mcp"),
         stdio(notes),
     )
     assert by_name(servers.tools())["add"](a=1) == "2"
     assert (
         "The MCP server absent cannot be used: [Errno 2] No such file or directory: 'no-such-command'." in caplog.text
     )
-    assert "it last said: ModuleNotFoundError: No module named 'no_such_module'" in caplog.text
+    assert "its last output: ModuleNotFoundError: No module named 'no_such_module'" in caplog.text
     assert "The MCP server closed cannot be used: All connection attempts failed." in caplog.text
 
 
 def test_a_server_that_does_not_answer(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """Is given up after a time limit, and not tried again at once."""
+    """Is given up after a time limit, and not tried again immediately."""
     servers = connect(silent(notes), connect_timeout=0.5)
     assert servers.tools() == []
     assert "The MCP server silent cannot be used: no answer within 0.5 seconds." in caplog.text
@@ -243,14 +249,14 @@ def test_a_server_that_does_not_answer(connect: Callable[..., McpServers], notes
 
 
 def test_a_server_that_refuses_us(connect: Callable[..., McpServers], model: ModelServer, caplog: Any) -> None:
-    """Its answer is told, its address is not: that may hold a key."""
-    connect(Entry("closed", url=f"{model.base_url}/mcp?key=secret")).tools()
+    """The log has its answer, but not its address, which may contain a key."""
+    connect(ServerConfig("closed", url=f"{model.base_url}/mcp?key=secret")).tools()
     assert "The MCP server closed cannot be used" in caplog.text
     assert "secret" not in caplog.text
 
 
 def test_a_process_that_dies(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """The call that it dies of fails and says so, calls at the same time do; the next one starts it anew."""
+    """All calls in progress fail and say so; the next one starts it again."""
     tools = by_name(connect(stdio(notes)).tools())
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(tools["hang"])
@@ -265,7 +271,7 @@ def test_a_process_that_dies(connect: Callable[..., McpServers], notes: Path, ca
 
 
 def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """Is noticed, so no call fails."""
+    """Is started again before the next call."""
     tools = by_name(connect(stdio(notes)).tools())
     os.kill(starts(notes)[0], 9)
     wait_until(lambda: "the connection was lost" in caplog.text)
@@ -273,8 +279,8 @@ def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServe
 
 
 def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http: HttpServer, notes: Path) -> None:
-    """While it is away calls fail at once; when it was started anew the first call works."""
-    servers = connect(Entry("trees", url=http.url))
+    """Calls fail immediately while it is away; the first one after its return works."""
+    servers = connect(ServerConfig("trees", url=http.url))
     tools = by_name(servers.tools())
     http.stop()
     with pytest.raises(McpUnavailable, match="All connection attempts failed"):
@@ -291,9 +297,9 @@ def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http
 def test_an_http_server_that_dies_in_a_call(
     connect: Callable[..., McpServers], http: HttpServer, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call does not wait for its time limit."""
-    monkeypatch.setattr("agentchat.mcp.connection.PING", 0.1)
-    tools = by_name(connect(Entry("trees", url=http.url)).tools())
+    """The call fails without waiting for its time limit."""
+    monkeypatch.setattr("agentchat.mcp.connection.PING_INTERVAL", 0.1)
+    tools = by_name(connect(ServerConfig("trees", url=http.url)).tools())
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(tools["hang"])
         wait_until(lambda: "hangs" in notes.read_text())
@@ -303,7 +309,7 @@ def test_an_http_server_that_dies_in_a_call(
 
 
 def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Is given up and cancelled; the server goes on being used."""
+    """Is cancelled; the connection is kept."""
     tools = by_name(connect(stdio(notes), call_timeout=0.5).tools())
     with pytest.raises(McpUnavailable, match=r"no answer within 0\.5 seconds"):
         tools["hang"]()
@@ -317,8 +323,8 @@ def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: P
 
 @pytest.mark.parametrize("kind", ["stdio", "http"])
 def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpServer, notes: Path, kind: str) -> None:
-    """On the server as well; others go on."""
-    tools = by_name(connect(stdio(notes) if kind == "stdio" else Entry("trees", url=http.url)).tools())
+    """On the server as well; other calls still work."""
+    tools = by_name(connect(stdio(notes) if kind == "stdio" else ServerConfig("trees", url=http.url)).tools())
     token = StopToken()
     context = cancellation.current.set(token)
 
@@ -338,23 +344,23 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
     assert tools["add"](a=1) == "2"
 
 
-def test_all_is_given_back(notes: Path, http: HttpServer) -> None:
-    """Processes, threads and sockets, also those of servers in the middle of a call or of being connected."""
+def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
+    """Processes, threads and sockets, also in the middle of a call or of connecting."""
     before = len(os.listdir("/proc/self/fd"))
-    servers = McpServers([stdio(notes), Entry("far", url=http.url), silent(notes)], connect_timeout=600)
+    servers = McpServers([stdio(notes), ServerConfig("far", url=http.url), silent(notes)], connect_timeout=600)
     tools = by_name(servers.tools("trees") + servers.tools("far"))
     with ThreadPoolExecutor() as pool:
         calls = [pool.submit(tools["hang"]), pool.submit(servers.tools, "silent")]
         wait_until(lambda: "hangs" in notes.read_text() and len(starts(notes)) == 3)
         own = starts(notes)[1:]
         servers.close()
-        with pytest.raises(McpUnavailable, match="the chat server is ending"):
+        with pytest.raises(McpUnavailable, match="the chat server is shutting down"):
             calls[0].result()
         assert calls[1].result() == []
     assert not any(is_alive(process) for process in own)
     wait_until(lambda: not any(thread.name.startswith("mcp") for thread in threading.enumerate()))
     assert len(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(McpUnavailable, match="is ending"):
+    with pytest.raises(McpUnavailable, match="is shutting down"):
         tools["add"](a=1)
 
 
@@ -363,14 +369,14 @@ def test_all_is_given_back(notes: Path, http: HttpServer) -> None:
 
 @pytest.fixture
 def configured(tmp_path: Path, notes: Path) -> list[str]:
-    """The arguments for a chat server whose agent has the tools of an MCP server."""
+    """Return the arguments of a chat server whose agent has the tools of an MCP server."""
     entry = {"command": sys.executable, "args": [SERVER, str(notes)]}
     (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {"trees": entry}}))
     return ["--agents", write_agents(tmp_path, clerk=AGENT)]
 
 
 def test_the_model_gets_names_and_schemas_unchanged(serve: Serve, model: ModelServer, configured: list[str]) -> None:
-    """Nested objects, enums, defaults, limits, and what is required."""
+    """Nested objects, enums, defaults, limits and required fields."""
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.ask("hello")
     offered = {tool["function"]["name"]: tool["function"] for tool in model.requests[0]["body"]["tools"]}
@@ -401,7 +407,7 @@ def test_a_conversation_with_its_tools(serve: Serve, model: ModelServer, configu
 
 
 def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: list[str]) -> None:
-    """Is marked as any other."""
+    """Is marked like any other tool."""
     model.script(Reply(tools=[("process", {})]), Reply("Done."))
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.say("which process?")
@@ -411,7 +417,7 @@ def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: l
 
 
 def test_a_turn_that_waits_is_stopped(serve: Serve, model: ModelServer, configured: list[str], notes: Path) -> None:
-    """The call, which would never end, is cancelled on the server."""
+    """The call, which would never return, is cancelled on the server."""
     model.script(Reply(tools=[("hang", {})]), Reply("Here I am."))
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.say("hang")
@@ -439,7 +445,7 @@ def test_twenty_conversations_at_once(serve: Serve, model: ModelServer, configur
 
 
 def test_the_server_starts_without_its_mcp_servers(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Agents are there, without those tools; the reason is in the log."""
+    """Agents work without those tools."""
     (tmp_path / "mcp.json").write_text('{"mcpServers": {"absent": {"command": "no-such-command"}}}')
     server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
     with ChatClient(server.websocket) as client:

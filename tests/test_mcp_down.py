@@ -1,4 +1,4 @@
-"""MCP servers that are there and never become usable: nobody waits long for them, and not twice."""
+"""MCP servers that never become usable: nobody waits long for them, and nobody waits twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from agentchat import cancellation
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.mcp import servers as mcp
-from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.config import McpUnavailable, ServerConfig
 from agentchat.mcp.connection import McpConnection
 from agentchat.mcp.servers import McpServers
 from tests.agent_files import write_agents
@@ -29,7 +29,7 @@ __all__ = ["notes"]  # a fixture
 
 pytestmark = pytest.mark.own_server  # its configuration stands in the working directory
 
-FAR = 600.0  # seconds that no test waits
+NEVER = 600.0  # seconds, longer than any test waits
 UNREACHED = "The MCP server silent cannot be used: no answer within"
 SLOW = "The MCP server silent is still being connected."
 NONSENSE = 'print("Welcome!\\n{]", flush=True)\n' + SILENT
@@ -39,10 +39,10 @@ Connect = Callable[..., McpServers]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Makes McpServers, which are closed with the test."""
+    """Returns a function that creates McpServers; they are closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def connect(*entries: Entry, connect_timeout: float = FAR) -> McpServers:
+        def connect(*entries: ServerConfig, connect_timeout: float = NEVER) -> McpServers:
             return stack.enter_context(contextlib.closing(McpServers(entries, connect_timeout=connect_timeout)))
 
         yield connect
@@ -59,7 +59,7 @@ def mcp_file(folder: Path, notes: Path, program: str) -> Path:
 def test_the_chat_server_starts_and_talks_meanwhile(
     serve: Serve, model: ModelServer, tmp_path: Path, notes: Path, caplog: pytest.LogCaptureFixture, program: str
 ) -> None:
-    """It and two conversations are through before the server that never answers is given up."""
+    """Two conversations end before the server that never answers is given up."""
     mcp_file(tmp_path, notes, program)
     server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_the_chat_server_starts_and_talks_meanwhile(
 
 
 def test_servers_are_connected_before_anyone_asks(tmp_path: Path, notes: Path) -> None:
-    """From the moment on at which the configuration is read."""
+    """As soon as the configuration is read."""
     with contextlib.closing(mcp.load(mcp_file(tmp_path, notes, SILENT))):
         wait_until(lambda: len(starts(notes)) == 1)
 
@@ -79,20 +79,20 @@ def test_servers_are_connected_before_anyone_asks(tmp_path: Path, notes: Path) -
 def test_only_the_first_waits(
     connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who asks for tools later does not wait again for the same connection; those of other servers are there."""
+    """Later requests for tools do not wait again for the same connection; other servers' tools are there."""
     waits: list[float | None] = []  # seconds granted to the silent server
-    original = McpConnection._unless_over
+    original = McpConnection._unless_ended
 
-    async def record(self: McpConnection, work: Any, seconds: float | None) -> Any:
-        if self._entry.name == "silent":
-            waits.append(seconds)
-        return await original(self, work, seconds)
+    async def record(self: McpConnection, work: Any, timeout: float | None) -> Any:
+        if self._config.name == "silent":
+            waits.append(timeout)
+        return await original(self, work, timeout)
 
-    monkeypatch.setattr("agentchat.mcp.servers.PATIENCE", FAR)
+    monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", NEVER)
     servers = connect(silent(notes), stdio(notes))
     assert "add" in by_name(servers.tools("trees"))
-    monkeypatch.setattr("agentchat.mcp.servers.PATIENCE", 0.5)
-    monkeypatch.setattr(McpConnection, "_unless_over", record)
+    monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", 0.5)
+    monkeypatch.setattr(McpConnection, "_unless_ended", record)
     for _ in range(2):
         assert "add" in by_name(servers.tools())
         assert caplog.text.count(SLOW) == 1
@@ -103,7 +103,7 @@ def test_only_the_first_waits(
 def test_a_server_that_failed_is_left_alone_for_a_while(
     connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who asks for tools does not try it again before that; it is logged once for each attempt."""
+    """Requests for tools do not try it again before that; each attempt is logged once."""
     servers = connect(silent(notes), connect_timeout=0.5)
     assert [servers.tools(), servers.tools()] == [[], []]
     assert caplog.text.count(UNREACHED) == 1
@@ -113,10 +113,10 @@ def test_a_server_that_failed_is_left_alone_for_a_while(
 
 
 def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
-    """A tool that is known works as soon as its server is back."""
+    """A known tool works as soon as its server is back."""
     server = HttpServer(notes)
     try:
-        servers = connect(Entry("trees", url=server.url))
+        servers = connect(ServerConfig("trees", url=server.url))
         tools = by_name(servers.tools())
         server.stop()
         with pytest.raises(McpUnavailable):
@@ -129,8 +129,8 @@ def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
 
 
 def test_a_stop_ends_the_wait(connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tools; the connection goes on being made, for others."""
-    monkeypatch.setattr("agentchat.mcp.servers.PATIENCE", FAR)
+    """For tools; the attempt to connect goes on, for others."""
+    monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", NEVER)
     servers = connect(silent(notes))
     token = StopToken()
 

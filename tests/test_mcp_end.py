@@ -1,4 +1,4 @@
-"""The end of connections to MCP servers that do not answer when it comes: it takes a while, not for ever."""
+"""Closing connections to MCP servers that do not answer: it takes a while, but not forever."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.mcp.config import Entry
+from agentchat.mcp.config import ServerConfig
 from agentchat.mcp.servers import McpServers
 from tests.clients import PATIENCE, wait_until
-from tests.test_mcp import HttpServer
+from tests.test_mcp import HttpServer, _no_hurry
+
+__all__ = ["_no_hurry"]  # a fixture
 
 LEFT = "The MCP server trees did not end its session within 0.3 seconds."
 
-Listening = Callable[[str], Entry]
+Listening = Callable[[str], ServerConfig]
 
 
 @pytest.fixture
@@ -29,20 +31,20 @@ def notes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listening(notes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
-    """Starts an HTTP server of that kind; connections have little time for their end."""
-    monkeypatch.setattr("agentchat.mcp.connection.GOODBYE", 0.3)
+    """Returns a function that starts an HTTP server of a kind; connections have little time to close."""
+    monkeypatch.setattr("agentchat.mcp.connection.HTTP_CLOSE_TIMEOUT", 0.3)
     with contextlib.ExitStack() as stack:
 
-        def listening(kind: str) -> Entry:
+        def listening(kind: str) -> ServerConfig:
             server = HttpServer(notes, kind)
             stack.callback(server.stop)
-            return Entry("trees", url=server.url)
+            return ServerConfig("trees", url=server.url)
 
         yield listening
 
 
 def close(servers: McpServers) -> None:
-    """Fails when it does not end."""
+    """Fail if closing does not end."""
     closing = threading.Thread(target=servers.close, daemon=True)
     closing.start()
     closing.join(PATIENCE)
@@ -58,7 +60,7 @@ def has_thread() -> bool:
 
 
 def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is asked to end the session; without an answer the chat server ends all the same and gives all back."""
+    """It is asked to end the session; without an answer everything is released all the same."""
     entry = listening("stuck")
     before = descriptors()
     servers = McpServers([entry])
@@ -71,8 +73,8 @@ def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, cap
 
 
 def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that was given up goes, too, while the chat server runs on."""
-    servers = McpServers([listening("mute")], connect_timeout=0.5)
+    """A connection that was given up is released while the chat server goes on."""
+    servers = McpServers([listening("mute")], connect_timeout=3.0)
     before = descriptors()
     assert servers.tools() == []
     wait_until(lambda: "asked to end" in notes.read_text() and LEFT in caplog.text)
@@ -85,10 +87,10 @@ def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: p
 def test_there_is_a_last_limit(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The chat server does not wait longer for all of them together, and says what it leaves."""
+    """The chat server waits no longer than that for all connections, and logs that it left some."""
     monkeypatch.setattr("agentchat.mcp.servers.CLOSE_TIMEOUT", 0.01)
     servers = McpServers([listening("stuck")])
     assert servers.tools()
     close(servers)
-    assert "The connections to MCP servers did not end within 0.01 seconds." in caplog.text
+    assert "The connections to MCP servers did not close within 0.01 seconds." in caplog.text
     wait_until(lambda: not has_thread())

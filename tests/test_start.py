@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import main
-from agentchat import settings
+from agentchat import app, settings
 from agentchat.models import config as models
 from agentchat.protocol.errors import SettingsError
 from tests.clients import ChatClient, contents
@@ -27,7 +26,7 @@ PORTS = ("--port", "0", "--ws-port", "0")
 def refusal(*arguments: str) -> str:
     """Start a server in this process with settings that cannot be used, and return the error's sentence."""
     chosen = settings.load(["demo", *PORTS, *arguments], {})
-    with pytest.raises(SettingsError) as error, main.serving(chosen, {}):
+    with pytest.raises(SettingsError) as error, app.serving(chosen, {}):
         pass
     return str(error.value)
 

@@ -1,4 +1,4 @@
-"""Which MCP servers there are: a file in the form that most MCP clients read, {"mcpServers": {"name": {…}}}."""
+"""Reads the file that lists MCP servers, in the format of most MCP clients: {"mcpServers": {"name": {…}}}."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from agentchat.protocol.errors import SettingsError
 
 HELP = "See docs/mcp.md."
-KINDS = ("stdio", "http", "streamable-http", "sse")
-KNOWN = {
-    "command": "a text that is not empty",
-    "args": "a list of texts",
-    "env": "an object of texts",
-    "cwd": "a text that is not empty",
-    "url": "a text that is not empty",
-    "headers": "an object of texts",
-    "type": f"one of {', '.join(KINDS)}",
+TYPES = ("stdio", "http", "streamable-http", "sse")
+FIELDS = {
+    "command": "a non-empty string",
+    "args": "a list of strings",
+    "env": "an object of strings",
+    "cwd": "a non-empty string",
+    "url": "a non-empty string",
+    "headers": "an object of strings",
+    "type": f"one of {', '.join(TYPES)}",
 }
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One server: a `command` that is started, or a `url` that is asked."""
+class ServerConfig:
+    """One server: a `command` to start, or a `url` to connect to."""
 
     name: str
     command: str = ""
@@ -38,22 +38,22 @@ class Entry:
 
 
 class McpUnavailable(Exception):
-    """A server cannot be used now. AG2 makes it the tool's result."""
+    """A server cannot be used at the moment. AG2 makes the message the tool's result."""
 
-    def __init__(self, sentence: str, is_unseen: bool = False) -> None:
-        self.is_unseen = is_unseen
-        """The server has not seen the call, so it can be made again."""
+    def __init__(self, sentence: str, is_retryable: bool = False) -> None:
+        self.is_retryable = is_retryable
+        """The server did not see the call, so it can be repeated."""
         super().__init__(sentence)
 
 
-def read(path: Path, is_optional: bool) -> list[Entry]:
-    """The servers that the file names; none if it may be missing and is. Raises SettingsError."""
+def read(path: Path, is_optional: bool) -> list[ServerConfig]:
+    """Return the servers in the file, or none if it is optional and missing. Raises SettingsError."""
     if not path.exists() and is_optional:
         return []
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"The file {path} that --mcp names does not exist.") from None
+        raise SettingsError(f"The file {path} named by --mcp does not exist.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}.") from error
     try:
@@ -62,35 +62,35 @@ def read(path: Path, is_optional: bool) -> list[Entry]:
         raise SettingsError(f"{path} is not valid JSON: {error}. {HELP}") from error
     servers = content.get("mcpServers") if isinstance(content, dict) else None
     if not isinstance(servers, dict):
-        raise SettingsError(f'{path} must be an object with "mcpServers", an object of servers by their names. {HELP}')
-    return [_entry(f"The MCP server {name} in {path}", name, fields) for name, fields in servers.items()]
+        raise SettingsError(f'{path} must be an object with "mcpServers", an object of servers by name. {HELP}')
+    return [_server(f"The MCP server {name} in {path}", name, fields) for name, fields in servers.items()]
 
 
-def _entry(what: str, name: str, fields: Any) -> Entry:
+def _server(what: str, name: str, fields: Any) -> ServerConfig:
     if not isinstance(fields, dict):
         raise SettingsError(f"{what} must be an object. {HELP}")
     for key, value in fields.items():
-        if key not in KNOWN:
-            raise SettingsError(f"{what} has {key!r}; known are {', '.join(sorted(KNOWN))}. {HELP}")
+        if key not in FIELDS:
+            raise SettingsError(f"{what} has the unknown field {key!r}; known are {', '.join(sorted(FIELDS))}. {HELP}")
         if not _fits(key, value):
-            raise SettingsError(f"{what}: {key!r} must be {KNOWN[key]}. {HELP}")
+            raise SettingsError(f"{what}: {key!r} must be {FIELDS[key]}. {HELP}")
     if ("command" in fields) == ("url" in fields):
         raise SettingsError(f"{what} must have either 'command' or 'url'. {HELP}")
-    kind = fields.get("type", "stdio" if "command" in fields else "http")
-    if (kind == "stdio") != ("command" in fields):
+    type = fields.get("type", "stdio" if "command" in fields else "http")
+    if (type == "stdio") != ("command" in fields):
         raise SettingsError(
-            f"{what} has the type {kind!r}, which needs {'command' if kind == 'stdio' else 'url'!r}. {HELP}"
+            f"{what} has the type {type!r}, which needs {'command' if type == 'stdio' else 'url'!r}. {HELP}"
         )
-    other = {"url", "headers"} if kind == "stdio" else {"command", "args", "env", "cwd"}
+    other = {"url", "headers"} if type == "stdio" else {"command", "args", "env", "cwd"}
     for key in fields.keys() & other:
-        raise SettingsError(f"{what} has {key!r}, which means nothing for the type {kind!r}. {HELP}")
+        raise SettingsError(f"{what} has {key!r}, which the type {type!r} does not use. {HELP}")
     values = {key: value for key, value in fields.items() if key not in {"type", "args"}}
-    return Entry(name, args=tuple(fields.get("args", ())), is_sse=kind == "sse", **values)
+    return ServerConfig(name, args=tuple(fields.get("args", ())), is_sse=type == "sse", **values)
 
 
 def _fits(key: str, value: Any) -> bool:
     if key == "type":
-        return value in KINDS
+        return value in TYPES
     if key == "args":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if key in {"env", "headers"}:

@@ -1,6 +1,6 @@
-"""A connection to one MCP server. All of it runs on the event loop of the thread in mcp.py.
+"""A connection to one MCP server. Everything here runs on the event loop of `McpServers`.
 
-The package `mcp` is imported here, and only when there are servers.
+This module needs the optional package `mcp`; it is only imported when servers are configured.
 """
 
 from __future__ import annotations
@@ -22,216 +22,219 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.config import McpUnavailable, ServerConfig
 
 log = logging.getLogger(__name__)
 
-PING = 5.0  # seconds between two looks at whether a server that works on a call is still there
-GOODBYE = 2.0  # seconds that an HTTP server has to say that our session is over
-AGAIN = 0.5  # seconds between two cancellations of what does not end
-PROCESS_END = 6.0  # seconds; the package kills a process that stays after four
-LAST_LINE_TIMEOUT = 0.2  # seconds; a process that has ended has written it
-SESSION_TERMINATED = 32600  # what the package says when an HTTP server does not know its session any more
+PING_INTERVAL = 5.0  # seconds between checks that a server working on a call is still there
+HTTP_CLOSE_TIMEOUT = 2.0  # seconds that an HTTP server has to confirm the end of our session
+PROCESS_CLOSE_TIMEOUT = 6.0  # seconds; the package kills a process after four
+CANCEL_INTERVAL = 0.5  # seconds between cancellations of a task that does not end
+LAST_LINE_TIMEOUT = 0.2  # seconds to read the last line of a process that has ended
+SESSION_TERMINATED = 32600  # the package's error code when an HTTP server no longer knows our session
 CONNECTION_LOST = (SESSION_TERMINATED, types.CONNECTION_CLOSED)
 LOST = "the connection was lost"
-ADVICE = "Look at its entry in the configuration; it is connected again at its next use."
-ADVICE_UNREACHED = "Look at its entry in the configuration; conversations that begin in a while try it again."
+ADVICE = "Check its config in the configuration. It is reconnected when it is next used."
+ADVICE_UNREACHED = "Check its config in the configuration. Conversations that begin after a while try it again."
 
 T = TypeVar("T")
 
 
 class McpConnection:
-    """Lives from its making until it breaks or is closed; it is not used again after that."""
+    """A connection, from the moment it is created until it breaks or is closed. It cannot be reopened."""
 
-    def __init__(self, entry: Entry, connect_timeout: float, call_timeout: float) -> None:
-        self.offered: list[types.Tool] = []
-        self._entry = entry
+    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float) -> None:
+        self.tools: list[types.Tool] = []
+        """The tools of the server, once the connection is ready."""
+        self._config = config
         self._connect_timeout = connect_timeout
         self._call_timeout = call_timeout
-        self._last_words = _LastWords(entry.name)
-        self._calls = 0  # that run now
+        self._stderr = _Stderr(config.name)
+        self._calls = 0  # in progress
         self._functions: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._began = loop.time()
-        self._failed: float | None = None  # when it turned out that it cannot be made
-        self._over: asyncio.Future[str] = loop.create_future()  # and why
-        self._is_slow = False  # and that was logged
-        self._deadline: asyncio.TimerHandle | None = None  # for giving all back
-        # holds also when nobody waits
-        self._limit = loop.call_later(connect_timeout, self._break_off, _no_answer(connect_timeout))
-        self._life = asyncio.create_task(self._live())
+        self._failed_at: float | None = None  # when the attempt to connect failed
+        self._ended: asyncio.Future[str] = loop.create_future()  # the reason
+        self._was_slow_logged = False
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._connect_timer = loop.call_later(connect_timeout, self._abort, _no_answer(connect_timeout))
+        self._task = asyncio.create_task(self._run())
 
     @property
-    def is_over(self) -> bool:
-        return self._over.done()
+    def has_ended(self) -> bool:
+        return self._ended.done()
 
     @property
-    def is_gone(self) -> bool:
-        """It is over, and all that belonged to it is given back."""
-        return self._life.done()
+    def is_closed(self) -> bool:
+        """True once the connection has ended and released everything."""
+        return self._task.done()
 
     def has_failed_within(self, seconds: float) -> bool:
-        """It could not be made, and that is not longer ago."""
-        return self._failed is not None and asyncio.get_running_loop().time() < self._failed + seconds
+        """Return True if the attempt to connect failed at most this long ago."""
+        return self._failed_at is not None and asyncio.get_running_loop().time() < self._failed_at + seconds
 
     async def wait_until_ready(self) -> None:
-        """Raises McpUnavailable when it cannot be made. Who waits may be cancelled: others may wait, too."""
-        await self._unless_over(self._ready.wait(), None)
+        """Wait for the connection. Raises McpUnavailable. Cancelling one wait does not affect others."""
+        await self._unless_ended(self._ready.wait(), None)
 
     async def is_ready_within(self, seconds: float) -> bool:
-        """Counted from its beginning, so that not all who ask wait for a slow server. Raises McpUnavailable."""
+        """Wait until this long after the connection was begun; return True if it is ready. Raises McpUnavailable.
+
+        Later callers do not wait again for a slow server.
+        """
         left = self._began + seconds - asyncio.get_running_loop().time()
         try:
-            await self._unless_over(self._ready.wait(), max(left, 0))
+            await self._unless_ended(self._ready.wait(), max(left, 0))
         except TimeoutError:
-            if not self._is_slow:
-                self._is_slow = True
+            if not self._was_slow_logged:
+                self._was_slow_logged = True
                 log.warning(
-                    "The MCP server %s is still being connected. Conversations that begin before it is there are "
-                    "without its tools.",
-                    self._entry.name,
+                    "The MCP server %s is still being connected. Conversations that begin before it is ready do not "
+                    "have its tools.",
+                    self._config.name,
                 )
         return self._ready.is_set()
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
-        """What the tool says. Raises ValueError with what it says when it fails, and McpUnavailable."""
+        """Call a tool and return its result. Raises ValueError with the tool's error, and McpUnavailable."""
         if tool not in self._functions:
-            raise ValueError(f"The MCP server {self._entry.name} does not have {tool} any more.")
+            raise ValueError(f"The MCP server {self._config.name} no longer has {tool}.")
         self._calls += 1
         try:
-            text, _ = await self._unless_over(self._functions[tool](**arguments), self._call_timeout)
+            text, _ = await self._unless_ended(self._functions[tool](**arguments), self._call_timeout)
         except TimeoutError as error:
             raise self._unavailable(str(error)) from error
         except McpError as error:
             if error.error.code not in CONNECTION_LOST:
-                raise ValueError(f"The MCP server {self._entry.name} says: {error}") from error
-            self._break_off(LOST)
-            raise self._unavailable(LOST, is_unseen=error.error.code == SESSION_TERMINATED) from error
+                raise ValueError(f"The MCP server {self._config.name} says: {error}") from error
+            self._abort(LOST)
+            raise self._unavailable(LOST, is_retryable=error.error.code == SESSION_TERMINATED) from error
         finally:
             self._calls -= 1
         return str(text)
 
     async def close(self) -> None:
-        """Ended, and all that belongs to it given back."""
-        if not self._over.done():
-            self._over.set_result("the chat server is ending")
-            self._life.cancel()
-        await asyncio.wait({self._life})
+        """End the connection and wait until it has released everything."""
+        if not self._ended.done():
+            self._ended.set_result("the chat server is shutting down")
+            self._task.cancel()
+        await asyncio.wait({self._task})
 
-    async def _unless_over(self, work: Awaitable[T], timeout: float | None) -> T:
-        """What `work` returns. The package leaves requests unanswered when a connection breaks."""
+    async def _unless_ended(self, work: Awaitable[T], timeout: float | None) -> T:
+        """Return the result of `work`, unless the connection ends: the package leaves its requests unanswered then."""
         task = asyncio.ensure_future(work)
         try:
-            first: set[asyncio.Future[Any]] = {task, self._over}
+            first: set[asyncio.Future[Any]] = {task, self._ended}
             await asyncio.wait(first, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            if self._over.done():
-                raise self._unavailable(self._over.result())
+            if self._ended.done():
+                raise self._unavailable(self._ended.result())
             raise TimeoutError(_no_answer(timeout or 0))
         finally:
             task.cancel()
 
-    def _unavailable(self, reason: str, is_unseen: bool = False) -> McpUnavailable:
+    def _unavailable(self, reason: str, is_retryable: bool = False) -> McpUnavailable:
         return McpUnavailable(
-            f"The MCP server {self._entry.name} cannot be used now: {reason}. The next call tries it again.", is_unseen
+            f"The MCP server {self._config.name} cannot be used now: {reason}. The next call tries again.", is_retryable
         )
 
     def _end(self, reason: str) -> None:
-        if not self._over.done():
-            self._over.set_result(reason)
+        if not self._ended.done():
+            self._ended.set_result(reason)
             advice = ADVICE
             if not self._ready.is_set():
-                self._failed, advice = asyncio.get_running_loop().time(), ADVICE_UNREACHED
-            log.warning("The MCP server %s cannot be used: %s. %s", self._entry.name, reason, advice)
+                self._failed_at, advice = asyncio.get_running_loop().time(), ADVICE_UNREACHED
+            log.warning("The MCP server %s cannot be used: %s. %s", self._config.name, reason, advice)
 
-    def _break_off(self, reason: str) -> None:
-        if not self._over.done():
+    def _abort(self, reason: str) -> None:
+        if not self._ended.done():
             self._end(reason)
-            self._life.cancel()  # once: a second one would hit what gives the process back
+            self._task.cancel()  # only once: a second cancellation would interrupt the clean-up
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         try:
             async with self._transport() as (received, write):
                 try:
-                    async with _inbox(received, write) as (read, pump), _Session(read, write) as session:
+                    async with _forwarded(received, write) as (read, pump), _Session(read, write) as session:
                         await self._use(session, pump)
                 finally:
-                    self._limit_the_end()
-        except Exception as error:  # servers and the package may raise anything
-            log.debug("The MCP server %s failed", self._entry.name, exc_info=True)
-            self._end(await self._explained(error))
+                    self._limit_closing()
+        except Exception as error:  # servers and the package can raise anything
+            log.debug("The MCP server %s failed", self._config.name, exc_info=True)
+            self._end(await self._reason(error))
         finally:
-            self._limit.cancel()
-            if self._deadline is not None:
-                self._deadline.cancel()
-            self._last_words.close()
+            self._connect_timer.cancel()
+            if self._close_timer is not None:
+                self._close_timer.cancel()
+            self._stderr.close()
 
-    def _limit_the_end(self) -> None:
-        """The package waits for ever for a server that does not answer when its session is ended."""
-        limit = PROCESS_END if self._entry.command else GOODBYE
-        self._deadline = asyncio.get_running_loop().call_later(limit, self._leave, limit)
+    def _limit_closing(self) -> None:
+        """Limit the clean-up: the package waits forever for a server that does not confirm the end of its session."""
+        limit = PROCESS_CLOSE_TIMEOUT if self._config.command else HTTP_CLOSE_TIMEOUT
+        self._close_timer = asyncio.get_running_loop().call_later(limit, self._abandon, limit)
 
-    def _leave(self, limit: float) -> None:
+    def _abandon(self, limit: float) -> None:
         self._end(LOST)
         log.warning(
-            "The MCP server %s did not end its session within %g seconds. We leave it; it may keep what it has open.",
-            self._entry.name,
+            "The MCP server %s did not end its session within %g seconds. It was abandoned and may still be running.",
+            self._config.name,
             limit,
         )
-        self._cancel_until_gone()
+        self._cancel_repeatedly()
 
-    def _cancel_until_gone(self) -> None:
-        """Each cancellation ends one wait, and there may be several."""
-        self._life.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(AGAIN, self._cancel_until_gone)
+    def _cancel_repeatedly(self) -> None:
+        """Cancel the task repeatedly: each cancellation ends only one of its waits."""
+        self._task.cancel()
+        self._close_timer = asyncio.get_running_loop().call_later(CANCEL_INTERVAL, self._cancel_repeatedly)
 
     async def _use(self, session: _Session, pump: asyncio.Task[None]) -> None:
-        """For as long as the server is there."""
+        """Serve calls until the connection breaks."""
         await session.initialize()
-        self.offered = (await session.list_tools()).tools
+        self.tools = (await session.list_tools()).tools
         toolkit = await create_toolkit(session, use_mcp_resources=False)
         self._functions = {tool.name: tool.func for tool in toolkit.tools}
-        self._limit.cancel()
+        self._connect_timer.cancel()
         self._ready.set()
         while not pump.done():
-            await asyncio.wait({pump}, timeout=PING)
-            if self._calls and not pump.done() and not await _is_there(session):
+            await asyncio.wait({pump}, timeout=PING_INTERVAL)
+            if self._calls and not pump.done() and not await _is_alive(session):
                 break
         self._end(LOST)
 
     @contextlib.asynccontextmanager
     async def _transport(self) -> AsyncIterator[tuple[Any, Any]]:
-        entry = self._entry
-        if entry.command:
-            environment = dict(entry.env) if entry.env is not None else None
+        config = self._config
+        if config.command:
+            environment = dict(config.env) if config.env is not None else None
             parameters = StdioServerParameters(
-                command=entry.command, args=list(entry.args), env=environment, cwd=entry.cwd
+                command=config.command, args=list(config.args), env=environment, cwd=config.cwd
             )
-            async with stdio_client(parameters, self._last_words.listen()) as (read, write):
-                self._last_words.close()
+            async with stdio_client(parameters, self._stderr.listen()) as (read, write):
+                self._stderr.close()
                 yield read, write
-        elif entry.is_sse:
-            async with sse_client(entry.url, dict(entry.headers or {}), self._connect_timeout) as (read, write):
+        elif config.is_sse:
+            async with sse_client(config.url, dict(config.headers or {}), self._connect_timeout) as (read, write):
                 yield read, write
         else:
-            limits = httpx.Timeout(self._connect_timeout, read=None)  # a call has its own limit
+            limits = httpx.Timeout(self._connect_timeout, read=None)  # calls have a limit of their own
             async with (
-                httpx.AsyncClient(headers=entry.headers, timeout=limits) as client,
-                streamable_http_client(entry.url, http_client=client) as (read, write, _),
+                httpx.AsyncClient(headers=config.headers, timeout=limits) as client,
+                streamable_http_client(config.url, http_client=client) as (read, write, _),
             ):
                 yield read, write
 
-    async def _explained(self, error: BaseException) -> str:
-        """The cause in one line, without an address: its query may hold a key."""
+    async def _reason(self, error: BaseException) -> str:
+        """Return the cause in one line, without the server's address: its query may contain a key."""
         while inner := getattr(error, "exceptions", None):
             error = inner[0]
         if isinstance(error, httpx.HTTPStatusError):
-            return f"it answers HTTP {error.response.status_code}"
+            return f"it answered with HTTP {error.response.status_code}"
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        said = await self._last_words.after_the_end()
-        return f"{reason} (it last said: {said})" if said else reason
+        last_line = await self._stderr.last_line()
+        return f"{reason} (its last output: {last_line})" if last_line else reason
 
 
 def _no_answer(seconds: float) -> str:
@@ -239,7 +242,7 @@ def _no_answer(seconds: float) -> str:
 
 
 class _Session(ClientSession):
-    """AG2 takes text from a server's first page of tools; this gives it all of both."""
+    """A session that gives AG2 all pages of the list of tools, and all parts of a result as text."""
 
     async def list_tools(self, *args: Any, **kwargs: Any) -> types.ListToolsResult:
         listed = await super().list_tools(*args, **kwargs)
@@ -250,13 +253,13 @@ class _Session(ClientSession):
         return types.ListToolsResult(tools=tools)
 
     async def call_tool(self, *args: Any, **kwargs: Any) -> types.CallToolResult:
-        request_id = self._request_id  # of the call; the package does not tell it
+        request_id = self._request_id  # the one that the call will get; the package does not return it
         try:
             result = await super().call_tool(*args, **kwargs)
         except asyncio.CancelledError:
             params = types.CancelledNotificationParams(requestId=request_id, reason="The person stopped it.")
             cancelled = types.CancelledNotification(params=params)
-            with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # nobody is there any more
+            with contextlib.suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # the server is gone
                 await self.send_notification(types.ClientNotification(cancelled))
             raise
         text = types.TextContent(type="text", text=readable(result))
@@ -264,7 +267,7 @@ class _Session(ClientSession):
 
 
 def readable(result: types.CallToolResult) -> str:
-    """A result as text, the only thing that AG2's tools hand on to models."""
+    """Return a result as text, the only content that AG2 passes on to models."""
     parts = [_part(content) for content in result.content]
     if not parts and result.structuredContent is not None:
         parts = [json.dumps(result.structuredContent, ensure_ascii=False)]
@@ -280,55 +283,63 @@ def _part(content: types.ContentBlock) -> str:
         resource = content.resource
         if isinstance(resource, types.TextResourceContents):
             return resource.text
-        return _left_out("file", resource.mimeType, resource.blob)
-    return _left_out("picture" if isinstance(content, types.ImageContent) else "sound", content.mimeType, content.data)
+        return _omitted("file", resource.mimeType, resource.blob)
+    return _omitted("picture" if isinstance(content, types.ImageContent) else "sound", content.mimeType, content.data)
 
 
-def _left_out(what: str, kind: str | None, base64: str) -> str:
-    return f"[A {what} of type {kind or 'unknown'}, {len(base64) * 3 // 4:,} bytes, which is not shown here.]"
+def _omitted(what: str, mime_type: str | None, base64: str) -> str:
+    return f"[A {what} of type {mime_type or 'unknown'}, {len(base64) * 3 // 4:,} bytes, which is not shown here.]"
 
 
 @contextlib.asynccontextmanager
-async def _inbox(received: Any, write: Any) -> AsyncIterator[tuple[Any, asyncio.Task[None]]]:
-    """What a session reads, and a task that is done when nothing comes any more: sessions do not tell."""
+async def _forwarded(received: Any, write: Any) -> AsyncIterator[tuple[Any, asyncio.Task[None]]]:
+    """Yield a stream for a session to read, and a task that is done when the connection breaks.
+
+    Sessions do not report that themselves.
+    """
     send, read = anyio.create_memory_object_stream[Any](0)
-    pump = asyncio.create_task(_hand_on(received, send))
+    pump = asyncio.create_task(_forward(received, send))
     try:
         yield read, pump
     finally:
         pump.cancel()
-        for stream in (received, send, read, write):  # the package and a task that never began leave them open
+        for stream in (
+            received,
+            send,
+            read,
+            write,
+        ):  # the package leaves them open, as does a task that never began
             stream.close()
 
 
-async def _hand_on(received: Any, send: Any) -> None:
-    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
+async def _forward(received: Any, send: Any) -> None:
+    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the session has ended
         async with send:
             async for message in received:
                 await send.send(message)
 
 
-async def _is_there(session: ClientSession) -> bool:
-    """A server that is only slow to answer is there; one that breaks the connection ends it by itself."""
+async def _is_alive(session: ClientSession) -> bool:
+    """Return False if the server no longer knows the session. One that is merely slow to answer is alive."""
     try:
-        with anyio.move_on_after(PING):
+        with anyio.move_on_after(PING_INTERVAL):
             await session.send_ping()
     except McpError as error:
         return error.error.code not in CONNECTION_LOST
     return True
 
 
-class _LastWords:
-    """What a server's process writes to its standard error: its last line often says why it ended."""
+class _Stderr:
+    """Reads the standard error of a server's process, whose last line often says why it ended."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._write_end: TextIO | None = None
         self._thread: threading.Thread | None = None
-        self._line = ""
+        self._last_line = ""
 
     def listen(self) -> TextIO:
-        """Where the process is to write."""
+        """Start reading; return the file for the process to write to."""
         read, write = os.pipe()
         self._write_end = os.fdopen(write, "w")
         self._thread = threading.Thread(target=self._read, args=(read,), name=f"mcp-{self._name}", daemon=True)
@@ -336,19 +347,19 @@ class _LastWords:
         return self._write_end
 
     def close(self) -> None:
-        """The process has its own copy; ours would keep the pipe open."""
+        """Close our end of the pipe, which would keep it open; the process has its own."""
         if self._write_end is not None:
             self._write_end.close()
 
-    async def after_the_end(self) -> str:
-        """Its last line, once the process has ended."""
+    async def last_line(self) -> str:
+        """Return the last line. The process must have ended."""
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, LAST_LINE_TIMEOUT)
-        return self._line
+        return self._last_line
 
     def _read(self, descriptor: int) -> None:
         with os.fdopen(descriptor, errors="replace") as lines:
             for line in lines:
                 if line.strip():
-                    self._line = line.strip()[:300]
-                    log.debug("%s: %s", self._name, self._line)
+                    self._last_line = line.strip()[:300]
+                    log.debug("%s: %s", self._name, self._last_line)

@@ -1,7 +1,7 @@
-"""The tools of MCP servers, for agents: docs/mcp.md.
+"""The tools of MCP servers, for agents. See docs/mcp.md.
 
-AG2's client is asynchronous and its chats are not: one thread has an event loop in which all connections live, and
-the tools that agents get wait for it. Servers are connected from the start on, all at once.
+MCP's client is asynchronous, AG2's chats are not: all connections live on the event loop of one thread, and the tools
+that agents get wait for it. All servers are connected at once when the chat server starts.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from autogen.tools import Tool
 
 from agentchat import cancellation
 from agentchat.mcp import config
-from agentchat.mcp.config import Entry, McpUnavailable
+from agentchat.mcp.config import McpUnavailable, ServerConfig
 from agentchat.protocol.errors import SettingsError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # needs the package `mcp`, which is optional
     from mcp import types
 
     from agentchat.mcp.connection import McpConnection
@@ -34,46 +34,46 @@ log = logging.getLogger(__name__)
 DEFAULT = Path("mcp.json")
 CONNECT_TIMEOUT = 20.0  # seconds
 CALL_TIMEOUT = 300.0  # seconds
-PATIENCE = 3.0  # seconds from its beginning that those who ask for tools wait for a connection
-RETRY_AFTER = 60.0  # seconds until a server that could not be reached is tried again for its tools
-CLOSE_TIMEOUT = 10.0  # seconds; connections end themselves sooner
-NAME_LENGTH = 60  # of a tool; models take 64
+TOOLS_TIMEOUT = 3.0  # seconds that agents wait for the tools of a server, from the start of its connection
+RETRY_AFTER = 60.0  # seconds until agents that ask for tools reconnect a server that could not be reached
+CLOSE_TIMEOUT = 10.0  # seconds; connections have shorter limits of their own
+NAME_LENGTH = 60  # characters in the name of a tool; models accept 64
 
-ENDING = "The chat server is ending, and its MCP servers with it."
+ENDING = "The chat server is shutting down, and its MCP servers with it."
 
 T = TypeVar("T")
 
 
 def load(path: Path) -> McpServers:
-    """The servers that the file names, which begin to connect; the default file need not be there.
+    """Return the servers in the file and start connecting them. The default file may be missing.
 
     Raises SettingsError.
     """
-    entries = config.read(path, is_optional=path == DEFAULT)
-    if entries:
+    configs = config.read(path, is_optional=path == DEFAULT)
+    if configs:
         try:
             import agentchat.mcp.connection  # noqa: F401 - needs the package `mcp`, which is optional
         except ImportError as error:
             raise SettingsError(
                 f"{path} names MCP servers, which need another package: pip install -r requirements-mcp.txt ({error})."
             ) from error
-    servers = McpServers(entries, path)
+    servers = McpServers(configs, path)
     servers.connect()
     return servers
 
 
 class McpServers:
-    """All servers that are configured. Its methods may be called from any thread."""
+    """All configured servers. Thread-safe."""
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        configs: Sequence[ServerConfig],
         source: Path = DEFAULT,
         connect_timeout: float = CONNECT_TIMEOUT,
         call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         self._source = source
-        self._servers = {entry.name: _Server(entry, connect_timeout, call_timeout) for entry in entries}
+        self._servers = {each.name: _Server(each, connect_timeout, call_timeout) for each in configs}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="mcp", daemon=True)
@@ -83,26 +83,26 @@ class McpServers:
             self._started.wait()
 
     def connect(self) -> None:
-        """Begin to connect all of them; nobody waits for that here."""
+        """Start connecting all servers, without waiting."""
         if self._loop is not None:
             for server in self._servers.values():
                 self._loop.call_soon_threadsafe(server.connect)
 
     def tools(self, name: str | None = None) -> list[Tool]:
-        """The tools of that server, or of all. What was not reached yet has none: that is logged.
+        """Return the tools of one server, or of all. A server that has not been reached yet has none.
 
         Raises SettingsError for a server that is not configured, and Stopped.
         """
         if name is not None and name not in self._servers:
             known = ", ".join(self._servers) or "none"
-            raise SettingsError(f"There is no MCP server {name!r} in {self._source}; there are: {known}.")
+            raise SettingsError(f"There is no MCP server {name!r} in {self._source}; configured are: {known}.")
         servers = [self._servers[name]] if name is not None else list(self._servers.values())
         if not servers:
             return []
-        offers = self._wait_for(_all_offered(servers))
-        count = Counter(tool.name for _, tool in offers)
+        found = self._wait_for(_tools_of(servers))
+        count = Counter(tool.name for _, tool in found)
         tools: dict[str, Tool] = {}
-        for server, tool in offers:
+        for server, tool in found:
             plain = tool.name if count[tool.name] == 1 else f"{server.name}_{tool.name}"
             called = re.sub(r"[^a-zA-Z0-9_-]", "_", plain)[:NAME_LENGTH]
             while called in tools:
@@ -111,15 +111,15 @@ class McpServers:
         return list(tools.values())
 
     def close(self) -> None:
-        """End all connections, and the processes that were started for them; what does not end in time is logged."""
+        """Close all connections and end their processes, within CLOSE_TIMEOUT."""
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.call_soon_threadsafe(self._closing.set)
             self._thread.join(CLOSE_TIMEOUT)
             if self._thread.is_alive():
                 log.warning(
-                    "The connections to MCP servers did not end within %g seconds. Their programs may still run: "
-                    "look for them, and end them.",
+                    "The connections to MCP servers did not close within %g seconds. "
+                    "Their programs may still be running; check, and end them.",
                     CLOSE_TIMEOUT,
                 )
 
@@ -139,7 +139,7 @@ class McpServers:
         return Tool(name=called, description=description, func_or_tool=call, parameters_json_schema=schema)
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns, from the loop's thread. When the turn is stopped, the work is cancelled."""
+        """Run `work` on the loop's thread and return its result. It is cancelled if the turn is stopped."""
         loop = self._loop
         if loop is None or loop.is_closed():
             work.close()
@@ -159,38 +159,39 @@ class McpServers:
 
 
 class _Server:
-    """One server, whose connection is made anew when it has ended. For the loop's thread only."""
+    """One server, reconnected as needed. For the loop's thread only."""
 
-    def __init__(self, entry: Entry, connect_timeout: float, call_timeout: float) -> None:
-        self.name = entry.name
-        self._settings = (entry, connect_timeout, call_timeout)
-        self._connections: list[McpConnection] = []  # the newest last; older ones are ending
-        self._offered: list[types.Tool] = []  # as far as we know
+    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float) -> None:
+        self.name = config.name
+        self._settings = (config, connect_timeout, call_timeout)
+        self._connections: list[McpConnection] = []  # the current one last; the others are closing
+        self._tools: list[types.Tool] = []  # the last known ones
 
     def connect(self) -> McpConnection:
-        """The connection that there is, or a new one where it is over."""
-        if not self._connections or self._connections[-1].is_over:
+        """Return the current connection, or a new one if that has ended."""
+        if not self._connections or self._connections[-1].has_ended:
             from agentchat.mcp.connection import McpConnection
 
-            alive = [connection for connection in self._connections if not connection.is_gone]
-            self._connections = [*alive, McpConnection(*self._settings)]
+            closing = [connection for connection in self._connections if not connection.is_closed]
+            self._connections = [*closing, McpConnection(*self._settings)]
         return self._connections[-1]
 
-    async def offered(self) -> list[types.Tool]:
-        """Its tools; while it cannot be reached, those that it had."""
+    async def tools(self) -> list[types.Tool]:
+        """Return the server's tools, or the last known ones while it cannot be reached."""
         if self._connections and self._connections[-1].has_failed_within(RETRY_AFTER):
-            return self._offered
+            return self._tools
         connection = self.connect()
         with contextlib.suppress(McpUnavailable):  # the connection has logged it
-            if await connection.is_ready_within(PATIENCE):
-                self._offered = connection.offered
-        return self._offered
+            if await connection.is_ready_within(TOOLS_TIMEOUT):
+                self._tools = connection.tools
+        return self._tools
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
+        """Call a tool and return its result as text. A call that the server did not see is repeated once."""
         try:
             return await (await self._connected()).call(tool, arguments)
         except McpUnavailable as error:
-            if not error.is_unseen:
+            if not error.is_retryable:
                 raise
             return await (await self._connected()).call(tool, arguments)
 
@@ -203,6 +204,6 @@ class _Server:
         return connection
 
 
-async def _all_offered(servers: Sequence[_Server]) -> list[tuple[_Server, types.Tool]]:
-    lists = await asyncio.gather(*(server.offered() for server in servers))
+async def _tools_of(servers: Sequence[_Server]) -> list[tuple[_Server, types.Tool]]:
+    lists = await asyncio.gather(*(server.tools() for server in servers))
     return [(server, tool) for server, tools in zip(servers, lists, strict=True) for tool in tools]

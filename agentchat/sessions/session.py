@@ -80,8 +80,8 @@ class Session:
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
-        A message whose id is in the log already changes nothing. `busy`, one of BUSY_MODES, says what happens to it while a
-        turn runs. `browser` is the browser whose cookie came with it.
+        A message whose id is in the log already changes nothing. `busy`, one of BUSY_MODES, says what happens to it
+        while a turn runs. `browser` is the browser whose cookie came with it.
         """
         check_text(text)
         context = cleaned(context)
