@@ -1,7 +1,7 @@
-"""Running code that a model wrote, within limits: time, memory, sizes of files and output.
+"""Runs Python code written by a model, within limits on time, memory, files and output.
 
-It limits, and does not isolate: the code runs as the user who runs this server. It may read what that user may read,
-the keys in `.env` included, write where that user may write, and use the network. Whoever wants more than that runs the
+This limits but does not isolate: the code runs as the user who runs the server. It can read whatever that user can
+read, including the keys in `.env`, write wherever that user can write, and use the network. For isolation, run the
 whole server in a container.
 """
 
@@ -23,19 +23,19 @@ from pathlib import Path
 from agentchat import cancellation
 
 SECONDS = 30.0
-MEGABYTES = 1024  # Python itself takes some
-CODE_BYTES = 100_000  # the system takes an argument of 128 KiB
-OUTPUT_BYTES = 20_000  # kept of what is written, half of it from the beginning and half from the end
+MEGABYTES = 1024  # of memory, including Python's own
+CODE_BYTES = 100_000  # Linux accepts arguments of up to 128 KiB
+OUTPUT_BYTES = 20_000  # of the output that are kept, half from its beginning and half from its end
 FILE_BYTES = 20 * 2**20
 OPEN_FILES = 128
 TASKS = 64  # processes and threads
-PATIENCE = 1.0  # seconds for the last of the output
-KILLS = 100  # rounds, for programs that start others faster than they are ended
+READ_TIMEOUT = 1.0  # seconds to read the rest of the output
+KILL_ROUNDS = 100  # for programs that start others as fast as they are killed
 
 _MARK = "AGENTCHAT_RUN"
 
-# Takes the limits on itself, then becomes the program: Python code between fork and exec could hang, for other threads
-# of the server may hold a lock at that moment.
+# Sets its own limits, then becomes the program. Setting them between fork and exec could deadlock, because other
+# threads of the server may hold locks at that moment.
 _START = """
 import json, os, resource, sys
 for name, most in json.loads(sys.argv[1]).items():
@@ -50,12 +50,15 @@ os.execv(sys.executable, [sys.executable, "-E", "-s", "-B", "-u", "-c", sys.argv
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `why` says what ended it, if it did not end by itself."""
+    """The result of a run."""
 
     status: int
+    """Exit status; negative if a signal ended it."""
     output: str
     is_cut: bool
+    """The middle of the output is missing."""
     why: str = ""
+    """The reason if the run was ended by force."""
 
     def __str__(self) -> str:
         ended = f"Ended: {self.why}." if self.why else f"Exit status {self.status}."
@@ -63,19 +66,19 @@ class Result:
 
 
 def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Result:
-    """Run Python code in that folder, whose modules it can import, and wait for its end.
+    """Run Python code in a folder, whose modules it can import, and wait for its end.
 
-    It ends with the turn that runs it, and with it the processes that it started. Raises ValueError for code that
-    cannot be run, RuntimeError on a system that has no limits for processes, and Stopped.
+    The code and all processes that it started end when the turn is stopped. Raises ValueError for code that cannot be
+    run, RuntimeError on a system without limits for processes, and Stopped.
     """
     if "\0" in code or len(code.encode("utf-8", "replace")) > CODE_BYTES:
         raise ValueError(f"The code must have at most {CODE_BYTES:,} bytes, and no NUL.")
     if importlib.util.find_spec("resource") is None:
-        raise RuntimeError("This system has no limits for processes, so no code is run on it.")
+        raise RuntimeError("This system has no limits for processes, so it cannot run code.")
     mark = secrets.token_hex(16)
     token = cancellation.current.get()
     token.check()
-    process = subprocess.Popen(  # noqa: S603 - to run what a person said yes to is what this is for
+    process = subprocess.Popen(  # noqa: S603 - a person has approved the code
         [sys.executable, "-I", "-c", _START, json.dumps(_limits(seconds, megabytes)), code],
         cwd=folder,
         env={"PATH": os.defpath, "HOME": str(folder.absolute()), "LANG": "C.UTF-8", _MARK: mark},
@@ -97,12 +100,12 @@ def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGA
         process.wait()
     text, is_cut = output.all()
     if not why and process.returncode in {-signal.SIGKILL, -signal.SIGXCPU}:
-        why = "the system ended it, for too much computing or memory"
+        why = "the system killed it for using too much CPU time or memory"
     return Result(process.returncode, text, is_cut, why)
 
 
 def _limits(seconds: float, megabytes: int) -> dict[str, int]:
-    """By their names in `resource`. The one for processes counts all that this user has."""
+    """Return the limits by their names in `resource`. The one on processes counts all that this user has."""
     limits = {
         "RLIMIT_AS": megabytes * 2**20,
         "RLIMIT_CPU": int(seconds) + 1,
@@ -115,7 +118,7 @@ def _limits(seconds: float, megabytes: int) -> dict[str, int]:
 
 
 class _Output:
-    """Reads what a process writes, in a thread of its own, and keeps the beginning and the end."""
+    """Reads the output of a process in a thread of its own, and keeps the beginning and the end."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -126,8 +129,8 @@ class _Output:
         self._thread.start()
 
     def all(self) -> tuple[str, bool]:
-        """The text, and whether its middle was left out. The process must have ended."""
-        self._thread.join(PATIENCE)  # a process that got away may keep the pipe open
+        """Return the text, and True if its middle is missing. The process must have ended."""
+        self._thread.join(READ_TIMEOUT)  # a process that escaped may keep the pipe open
         kept, half = bytes(self._kept), OUTPUT_BYTES // 2
         if self._is_cut:
             kept = kept[:half] + b"\n[...]\n" + kept[half:]
@@ -144,11 +147,11 @@ class _Output:
 
 
 def _end(process: subprocess.Popen[bytes], mark: str) -> None:
-    """The process and its group, then those that left the group: where there is /proc, their environment shows them."""
+    """Kill the process and its group, then processes that left the group: /proc shows the mark in their environment."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     marked = f"{_MARK}={mark}".encode()
-    for _ in range(KILLS):
+    for _ in range(KILL_ROUNDS):
         left = [number for number in _processes() if marked in _environment(number)]
         if not left:
             return
@@ -158,14 +161,14 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
 
 
 def _processes() -> Iterator[int]:
-    """This user's, where there is /proc."""
+    """Yield the ids of this user's processes, if the system has /proc."""
     try:
         names = os.listdir("/proc")
     except OSError:
         return
     for name in names:
         if name.isdigit():
-            with contextlib.suppress(OSError):  # it has ended meanwhile
+            with contextlib.suppress(OSError):  # ended meanwhile
                 if os.stat(f"/proc/{name}").st_uid == os.getuid():
                     yield int(name)
 
@@ -178,7 +181,7 @@ def _tasks(process: int) -> int:
 
 
 def _environment(process: int) -> bytes:
-    """What the process was started with; empty for one that has ended."""
+    """Return the environment that the process was started with; empty if it has ended."""
     try:
         return Path(f"/proc/{process}/environ").read_bytes()
     except OSError:

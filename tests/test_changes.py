@@ -1,4 +1,4 @@
-"""What a turn changed in the workspace: the net effect, also when the server was restarted meanwhile."""
+"""The net changes of a turn in the workspace, also after a restart of the server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def originals(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def turn(files: Workspace, originals: Path) -> Changes:
-    """A turn has just begun."""
+    """A turn that has just begun."""
     for path in ("kept.txt", "gone.txt", "back.txt"):
         files.write(path, f"{path}\n")
     turn = Changes(files, originals)
@@ -35,7 +35,7 @@ def turn(files: Workspace, originals: Path) -> Changes:
 
 
 def test_the_net_effect_counts(turn: Changes, files: Workspace, originals: Path) -> None:
-    """Created, modified and deleted, with diffs; what came and went, or is as it was, is no change."""
+    """Created, modified and deleted files, with diffs; a file that is the same as before does not count."""
     files.write("new/a.py", "print(1)\n")
     files.write("new/a.py", "print(2)\n")
     files.write("brief.txt", "x")
@@ -67,7 +67,7 @@ def test_the_net_effect_counts(turn: Changes, files: Workspace, originals: Path)
 
 
 def test_a_file_may_become_a_folder(turn: Changes, files: Workspace) -> None:
-    """And the other way round."""
+    """And the reverse."""
     files.delete("gone.txt")
     files.write("gone.txt/a", "x\n")
     files.delete("gone.txt/a")
@@ -76,10 +76,10 @@ def test_a_file_may_become_a_folder(turn: Changes, files: Workspace) -> None:
     assert [(change["path"], change["kind"]) for change in turn.take()] == [("gone.txt", "modified")]
 
 
-def test_what_is_no_text_or_too_much_has_no_diff(
+def test_binary_and_large_files_have_no_diff(
     turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But it is known whether it changed; and its original takes no room."""
+    """But their changes are noticed, and originals of large files take no space."""
     monkeypatch.setattr(changes, "MAX_DIFF", 1000)
     monkeypatch.setattr(changes, "MAX_DIFFS", 300)
     for path, content in (("binary", b"\0\xff"), ("large", b"x" * 5000), ("same", b"y" * 5000)):
@@ -102,7 +102,7 @@ def test_what_is_no_text_or_too_much_has_no_diff(
 
 
 def test_a_restart_in_the_middle_of_a_turn(turn: Changes, files: Workspace, originals: Path) -> None:
-    """The turn that goes on knows what it changed before; another one begins without it."""
+    """The resumed turn knows its earlier changes; a new turn starts without them."""
     files.write("kept.txt", "first\n")
     resumed = Changes(files, originals)
     resumed.begin(is_resumed=True)
@@ -117,8 +117,8 @@ def test_a_restart_in_the_middle_of_a_turn(turn: Changes, files: Workspace, orig
     assert other.take() == []
 
 
-def test_what_a_program_did_counts(turn: Changes, files: Workspace) -> None:
-    """Also where it put something else in the place of a file."""
+def test_changes_of_a_program_count(turn: Changes, files: Workspace) -> None:
+    """Also if it replaced a file by a link."""
     with files.watched():
         (files.path / "made.txt").write_text("x\n")
         (files.path / "kept.txt").write_text("changed\n")
@@ -134,8 +134,8 @@ def test_what_a_program_did_counts(turn: Changes, files: Workspace) -> None:
     assert "root:" not in str(found)
 
 
-def test_what_a_program_did_counts_although_it_was_stopped(turn: Changes, files: Workspace) -> None:
-    """The turn ends before anybody has looked what the program did."""
+def test_changes_of_a_program_that_still_runs_count(turn: Changes, files: Workspace) -> None:
+    """The turn is stopped before the program's changes are reported."""
     with files.folder("part").watched() as part:
         (part / "made.txt").write_text("x\n")
         (files.path / "elsewhere.txt").write_text("x\n")
@@ -144,8 +144,8 @@ def test_what_a_program_did_counts_although_it_was_stopped(turn: Changes, files:
     assert [(change["path"], change["kind"]) for change in found] == [("part/made.txt", "created")]
 
 
-def test_what_two_programs_did_counts(turn: Changes, files: Workspace) -> None:
-    """The second finds what the first has made, but the turn made it."""
+def test_changes_of_two_programs_count(turn: Changes, files: Workspace) -> None:
+    """A file made by the first is created in this turn, although the second finds it."""
     with files.watched() as folder:
         (folder / "made.txt").write_text("x\n")
     with files.watched():
@@ -154,8 +154,8 @@ def test_what_two_programs_did_counts(turn: Changes, files: Workspace) -> None:
     assert [(change["path"], change["kind"]) for change in turn.take()] == [("made.txt", "created")]
 
 
-def test_programs_that_start_at_once(turn: Changes, files: Workspace) -> None:
-    """Each keeps the originals."""
+def test_programs_that_start_together(turn: Changes, files: Workspace) -> None:
+    """Keep the originals without getting in each other's way."""
     start, failures = threading.Barrier(4), []
 
     def work() -> None:
@@ -177,10 +177,10 @@ def test_programs_that_start_at_once(turn: Changes, files: Workspace) -> None:
     assert {change["path"] for change in turn.take()} == {f"{number}.txt" for number in range(20)}
 
 
-def test_an_original_is_on_disk_before_it_has_its_name(
+def test_originals_are_written_atomically(
     turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut leaves all of it or nothing."""
+    """A file is synced before it gets its name, so a power cut leaves all of it or nothing."""
     kept, sync, seen = originals / hashlib.sha256(b"kept.txt").hexdigest(), os.fsync, []
 
     def look(descriptor: int) -> None:
@@ -199,7 +199,7 @@ def test_an_original_is_on_disk_before_it_has_its_name(
 def test_a_damaged_original_is_left_out(
     turn: Changes, files: Workspace, originals: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And logged; the other changes are told."""
+    """And logged; the other changes are returned."""
     with files.watched() as folder:
         (folder / "kept.txt").write_text("changed\n")
         (folder / "made.txt").write_text("x\n")
@@ -210,8 +210,8 @@ def test_a_damaged_original_is_left_out(
     assert kept.name in caplog.text
 
 
-def test_originals_that_cannot_be_forgotten(turn: Changes, originals: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A turn would say something wrong with them, so it hears of it when it begins."""
+def test_originals_that_cannot_be_removed(turn: Changes, originals: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The next turn fails at its start, because its changes would be wrong."""
     originals.parent.mkdir(parents=True)
     originals.write_text("no folder")
 

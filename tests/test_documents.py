@@ -1,4 +1,4 @@
-"""The documents agent: it works on the files of the conversation, whatever the model asks it to do."""
+"""The `documents` agent, which works on the files of the conversation and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Writer:
         self.model = model
 
     def ask(self, *calls: tuple[str, Any], **context: object) -> list[Frame]:
-        """The model makes these calls at once, then says that it is done."""
+        """Have the model make these calls in parallel and then answer; return the turn's frames."""
         self.model.script(Reply(tools=calls), Reply("Done."))
         start = len(self.client.frames)
         self.client.command("message", text="Do it", context=context)
@@ -47,7 +47,7 @@ def results(frames: list[Frame]) -> list[tuple[bool, str]]:
 
 
 def test_a_document_is_written_and_revised(writer: Writer) -> None:
-    """People see each step, what changed in the turn, and find the file among those of the conversation."""
+    """People see each step and the changes of the turn, and find the file in the workspace."""
     first = writer.ask(("write_document", {"path": "letters/welcome.md", "content": "# Welcome\n"}))
     second = writer.ask(
         ("list_documents", {}),
@@ -80,7 +80,7 @@ def test_a_document_is_written_and_revised(writer: Writer) -> None:
 
 
 def test_an_uploaded_document_is_read(writer: Writer) -> None:
-    """And one that is no text says so; of a long one the model gets the beginning."""
+    """A file that is not text is refused; of a long one the model gets the beginning."""
     files = f"/api/agent-chat/sessions/{writer.session}/files"
     for name, content in (("notes.txt", "Größe".encode()), ("photo.png", b"\x89PNG\0"), ("long.txt", b"x" * 60_000)):
         assert writer.rest.ask("PUT", f"{files}/{name}", content).status == 201
@@ -94,7 +94,7 @@ def test_an_uploaded_document_is_read(writer: Writer) -> None:
 
 
 def test_nothing_leads_out_of_the_workspace(writer: Writer, tmp_path: Path) -> None:
-    """Each attempt is a result that the model can learn from, and the turn goes on."""
+    """Each attempt gives the model a result that explains the problem, and the turn goes on."""
     secret = tmp_path / "secret.txt"
     secret.write_text("top secret")
     writer.folder.mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_nothing_leads_out_of_the_workspace(writer: Writer, tmp_path: Path) -> N
 
 
 def test_calls_that_make_no_sense(writer: Writer) -> None:
-    """A tool that is not there, arguments that do not fit or are no JSON: the model is told, what is right is done."""
+    """Unknown tools and wrong arguments are reported to the model; valid calls are carried out."""
     frames = writer.ask(
         ("erase_disk", {"path": "/"}),
         ("write_document", {"path": "a.md"}),
@@ -131,7 +131,7 @@ def test_calls_that_make_no_sense(writer: Writer) -> None:
 
 
 def test_format_and_style_come_with_the_message(writer: Writer) -> None:
-    """They count for that message, and not for the next."""
+    """They apply to that message only."""
     writer.ask(("list_documents", {}), format="html", style="like a {pirate}")
     writer.ask(("list_documents", {}), style=["short", "sharp"])
 
@@ -141,7 +141,7 @@ def test_format_and_style_come_with_the_message(writer: Writer) -> None:
 
 
 def test_nothing_is_on_disk_before_something_is_written(writer: Writer) -> None:
-    """A conversation without documents leaves no folder."""
+    """A conversation without documents has no folder."""
     frames = writer.ask(("list_documents", {}), ("read_document", {"path": "a.md"}))
 
     assert results(frames) == [(True, "There are no documents yet."), (False, "Error: There is no file 'a.md'.")]

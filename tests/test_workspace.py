@@ -1,4 +1,4 @@
-"""A workspace keeps to its folder, whatever path it is given, and to its limits."""
+"""A workspace stays inside its folder, whatever path it is given, and within its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET = "top secret"
 
 @pytest.fixture(params=["openat", "names"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Beside a file that is none of its business; on systems with and without `openat`."""
+    """A workspace's folder beside a secret file; on systems with and without `openat`."""
     monkeypatch.setattr(safe_fs, "_HAS_DIR_FD", request.param == "openat")
     (tmp_path / "secret.txt").write_text(SECRET)
     return tmp_path / "files"
@@ -33,7 +33,7 @@ def files(folder: Path) -> Workspace:
 
 
 def code(path: str, files: Workspace) -> set[str]:
-    """How reading, writing and deleting are refused."""
+    """Return the error codes of every method that takes a path."""
     codes = set()
     for act in (
         files.read,
@@ -51,7 +51,7 @@ def code(path: str, files: Workspace) -> set[str]:
 
 
 def test_files_come_and_go(files: Workspace, folder: Path) -> None:
-    """Written, listed, read, and gone, with folders that nobody made; nothing is on disk before the first."""
+    """Their folders come and go with them; nothing is on disk before the first."""
     assert files.list() == []
     assert not folder.exists()
     assert files.write("notes/days/monday.md", "Größe\n") == "created"
@@ -100,13 +100,13 @@ def test_files_come_and_go(files: Workspace, folder: Path) -> None:
     ],
 )
 def test_paths_that_lead_elsewhere_are_refused(files: Workspace, folder: Path, path: str) -> None:
-    """With a sentence, by everything that takes a path, and without a trace."""
+    """By every method that takes a path, with a sentence and without a trace."""
     assert code(path, files) == {"file_refused"}
     assert not folder.exists()
 
 
 def test_links_are_not_followed(files: Workspace, folder: Path) -> None:
-    """To a file, to a folder, to nothing, to the workspace itself: none is listed, and what they mean is untouched."""
+    """To a file, a folder, nothing, or the workspace itself: none is listed, and their targets stay untouched."""
     files.write("real/a.txt", "x")
     outside = folder.parent
     (folder / "file").symlink_to(outside / "secret.txt")
@@ -128,7 +128,7 @@ def test_links_are_not_followed(files: Workspace, folder: Path) -> None:
 
 
 def test_a_workspace_that_is_a_link_is_not_followed(files: Workspace, folder: Path) -> None:
-    """A program may have put one in its place."""
+    """A program may have replaced the folder by one."""
     folder.symlink_to(folder.parent)
 
     for act in (
@@ -137,16 +137,16 @@ def test_a_workspace_that_is_a_link_is_not_followed(files: Workspace, folder: Pa
         lambda: files.write("secret.txt", "x"),
         lambda: files.path,
     ):
-        with pytest.raises(ChatError, match="no folder"):
+        with pytest.raises(ChatError, match="not a folder"):
             act()
     assert (folder.parent / "secret.txt").read_text() == SECRET
 
 
-def test_what_is_no_plain_file_is_refused(files: Workspace, folder: Path) -> None:
-    """A FIFO would have no end; a folder is none either, and a file holds no files."""
+def test_only_regular_files_are_opened(files: Workspace, folder: Path) -> None:
+    """Not a FIFO, which would never end, nor a folder, nor anything below a file."""
     files.write("a/b.txt", "x")
     os.mkfifo(folder / "pipe")
-    for path, problem in (("pipe", "no plain file"), ("a", "it is a folder"), ("a/b.txt/c", "no folder")):
+    for path, problem in (("pipe", "not a regular file"), ("a", "it is a folder"), ("a/b.txt/c", "not a folder")):
         with pytest.raises(ChatError, match=problem):
             files.read(path)
         with pytest.raises(ChatError, match=problem):
@@ -155,10 +155,10 @@ def test_what_is_no_plain_file_is_refused(files: Workspace, folder: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["part", "a.txt"])
-def test_what_becomes_a_link_meanwhile_leads_nowhere(
+def test_a_file_that_becomes_a_link_meanwhile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A program exchanges the folder or the file right after it was looked at, and before it is opened."""
+    """A program replaces the file or its folder between the check and the opening."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.txt").write_text(SECRET)
     files, look = Workspace(tmp_path / "files"), os.stat
@@ -187,7 +187,7 @@ def test_what_becomes_a_link_meanwhile_leads_nowhere(
 
 
 def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the size of a file, their number and their sum; what is there can be replaced all the same."""
+    """On the size of a file, the number of files and their total; existing files can still be overwritten."""
     monkeypatch.setattr(workspace, "MAX_FILE", 10)
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     monkeypatch.setattr(workspace, "MAX_SUM", 25)
@@ -206,8 +206,8 @@ def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     assert files.read("a") == "y" * 10
 
 
-def test_every_change_is_told(folder: Path) -> None:
-    """Before it, with what the file held; and after it."""
+def test_every_change_is_reported(folder: Path) -> None:
+    """Before it, with the original content, and after it."""
     told: list[object] = []
     files = Workspace(folder, lambda *change: told.append(change), lambda *original: told.append(original))
     files.write("a.txt", "one")
@@ -223,8 +223,8 @@ def test_every_change_is_told(folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_a_program_changes_is_told(folder: Path) -> None:
-    """As if it had been written here; files that stayed as they were are not mentioned."""
+def test_changes_of_a_program_are_reported(folder: Path) -> None:
+    """As if they had been made here; unchanged files are not mentioned."""
     changes: list[object] = []
     files = Workspace(folder, lambda *change: changes.append(change))
     part = files.folder("part")
@@ -245,8 +245,8 @@ def test_what_a_program_changes_is_told(folder: Path) -> None:
     ]
 
 
-def test_only_what_is_gone_is_told_as_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what is behind more new files than are looked at."""
+def test_only_deleted_files_are_reported_as_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not those beyond the number of files that are listed."""
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     changes: list[object] = []
     files = Workspace(folder, lambda *change: changes.append(change))
@@ -266,8 +266,8 @@ def test_only_what_is_gone_is_told_as_deleted(folder: Path, monkeypatch: pytest.
     ]
 
 
-def test_all_originals_are_told_before_a_stop_breaks_off_the_rest(folder: Path) -> None:
-    """Nobody can be told what a program changed in a turn that was stopped, but the turn's end knows it."""
+def test_all_originals_are_reported_before_a_stop_interrupts(folder: Path) -> None:
+    """In a stopped turn the first report raises; the end of the turn still needs every original."""
     originals: list[str] = []
 
     def changed(path: str, kind: str, size: int) -> None:
@@ -286,7 +286,7 @@ def test_all_originals_are_told_before_a_stop_breaks_off_the_rest(folder: Path) 
 
 
 def test_programs_work_at_once(folder: Path) -> None:
-    """But what they change is told by one after another."""
+    """But their changes are reported one after another."""
     both, is_telling, told = threading.Barrier(2), threading.Lock(), []
 
     def tell(path: str, *about: object) -> None:
@@ -315,10 +315,8 @@ def test_programs_work_at_once(folder: Path) -> None:
     assert all(told)
 
 
-def test_a_write_that_breaks_off_changes_nothing(
-    files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file is as it was, and nothing else is there."""
+def test_a_write_that_fails_changes_nothing(files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays as it was, and no draft is left."""
     files.write("a.txt", "whole")
 
     def fail(*args: object, **kwargs: object) -> None:
@@ -332,7 +330,7 @@ def test_a_write_that_breaks_off_changes_nothing(
 
 
 def test_diff_and_search(files: Workspace) -> None:
-    """What would change, and where words stand; what is not text is left out."""
+    """Files that are not text are left out."""
     files.write("a.py", "one\ntwo\nthree")
     files.write("picture.png", b"\x89PNG\0two")
 
@@ -352,7 +350,7 @@ def test_diff_and_search(files: Workspace) -> None:
 
 @pytest.mark.parametrize("content", [None, 5, {"a": 1}, ["x"]])
 def test_only_text_and_bytes_can_be_written(files: Workspace, folder: Path, content: object) -> None:
-    """Models send other things, too."""
+    """Models also send other things."""
     with pytest.raises(ChatError, match="not text"):
         files.write("a.txt", content)  # type: ignore[arg-type]
     with pytest.raises(ChatError):
@@ -360,8 +358,8 @@ def test_only_text_and_bytes_can_be_written(files: Workspace, folder: Path, cont
     assert not folder.exists()
 
 
-def test_a_tool_that_was_left_behind_writes_nothing(files: Workspace, folder: Path) -> None:
-    """Its turn was stopped."""
+def test_a_tool_of_a_stopped_turn_writes_nothing(files: Workspace, folder: Path) -> None:
+    """Nor does it delete anything."""
     token = StopToken()
     token.stop("stopped")
     previous = cancellation.current.set(token)
@@ -376,7 +374,7 @@ def test_a_tool_that_was_left_behind_writes_nothing(files: Workspace, folder: Pa
 
 
 def test_many_writers_at_once(files: Workspace, folder: Path) -> None:
-    """Whoever reads sees one whole text or the other."""
+    """Readers see one complete text or another."""
     texts = {letter * 10_000 for letter in "abcd"}
     files.write("a.txt", "a" * 10_000)
 

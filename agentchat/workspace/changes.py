@@ -1,6 +1,7 @@
-"""What a turn changed in the workspace, as diffs: the originals are kept in a folder beside until the turn ends.
+"""The changes of a turn in the workspace, as diffs.
 
-They are on disk, so that a turn that goes on after a restart of the server knows what it changed before.
+The originals of changed files are kept in a folder of their own until the turn ends. They are on disk so that a turn
+that resumes after a restart of the server knows what it changed before.
 """
 
 from __future__ import annotations
@@ -22,25 +23,27 @@ from agentchat.workspace.files import Workspace
 
 log = logging.getLogger(__name__)
 
-MAX_DIFF = 200_000  # bytes of a file, beyond which no diff is made
-MAX_DIFFS = 1_000_000  # characters of all diffs of a turn; the files after that have none
+MAX_DIFF = 200_000  # bytes in a file; a larger one gets no diff
+MAX_DIFFS = 1_000_000  # characters in all diffs of a turn; the files after that get none
 
 
 @dataclass(frozen=True)
 class _Original:
-    """A file as it was before the turn. `digest` is None for one that was not there."""
+    """A file as it was before the turn."""
 
     path: str
     digest: str | None
-    content: bytes | None  # None as well for one that is too large for a diff
+    """None if the file did not exist."""
+    content: bytes | None
+    """None if the file did not exist, or is too large for a diff."""
 
 
 class Changes:
-    """What the running turn changed.
+    """The files that the running turn has changed.
 
-    changes = Changes(chat.files, folder)  # from now on told before each change
-    changes.begin(is_resumed=False)        # a turn starts
-    changes.take()                         # it ends: [{"path", "kind", "diff"}]
+    changes = Changes(chat.files, folder)  # from now on keeps the original before each change
+    changes.begin(is_resumed=False)        # at the start of a turn
+    changes.take()                         # at its end: [{"path", "kind", "diff"}]
     """
 
     def __init__(self, files: Workspace, folder: Path) -> None:
@@ -49,30 +52,30 @@ class Changes:
         files.changing = self.keep
 
     def begin(self, is_resumed: bool) -> None:
-        """A turn starts. What one before it left is forgotten, unless this one goes on after a restart.
+        """Start a turn: drop the originals of the one before, unless this one resumes after a restart.
 
-        Raises OSError if it cannot be forgotten: what `take` says of this turn would be wrong.
+        Raises OSError if they cannot be dropped, because `take` would then be wrong about this turn.
         """
         if not is_resumed:
             self._clear()
 
     def keep(self, path: str, content: bytes | None) -> None:
-        """The file is about to be changed; only the first time in a turn counts. None: it is not there yet.
+        """Keep the original of a file that is about to change, None if it does not exist. Only the first one counts.
 
-        A folder, with `/` at its end: a program is about to work there, and all files in it have been kept.
+        A path that ends with `/` is a folder in which a program is about to work; its files have been kept already.
         """
         if self._is_kept(path):
             return
         about = {"path": path, "digest": None if content is None else _digest(content)}
         has_content = content is not None and len(content) <= MAX_DIFF
         data = json.dumps(about).encode() + (b"\n" + content if has_content and content is not None else b"")
-        with safe_fs.opened(self._folder, (), must_make=True) as place:
-            place.replace(_name(path), data, f"{uuid4().hex}.draft")
+        with safe_fs.opened(self._folder, (), must_make=True) as folder:
+            folder.replace(_name(path), data, f"{uuid4().hex}.draft")
 
     def take(self) -> list[dict[str, str]]:
-        """What the turn changed in all, by path; then it is forgotten. Whatever is as it was before is no change.
+        """Return the net changes of the turn, by path, and drop the originals.
 
-        `kind` is created, modified or deleted; `diff` is empty for what is not text, or too much of it.
+        `kind` is created, modified or deleted; `diff` is empty for a file that is not text or too large.
         """
         changes: list[dict[str, str]] = []
         room = MAX_DIFFS
@@ -83,11 +86,11 @@ class Changes:
         try:
             self._clear()
         except OSError:
-            log.exception("What files were before the turn cannot be removed yet; the next turn tries again")
+            log.exception("The originals of changed files cannot be removed yet; the next turn tries again")
         return changes
 
     def _originals(self) -> Iterator[_Original]:
-        """Of files; what turned up in a folder where a program worked was not there."""
+        """Yield the originals of files. New files in a folder where a program worked did not exist before."""
         kept = {original.path: original for original in self._read()}
         folders = tuple(path.lstrip("/") for path in kept if path.endswith("/"))
         yield from (original for path, original in kept.items() if not path.endswith("/"))
@@ -110,18 +113,18 @@ class Changes:
         except ChatError as error:
             if error.code != "file_refused":
                 raise
-            return None  # a program has put something else in its place
+            return None  # a program has replaced it by something else
 
     def _read(self) -> Iterator[_Original]:
         if not self._folder.is_dir():
             return
-        for place in self._folder.iterdir():
-            if place.suffix:
+        for file in self._folder.iterdir():
+            if file.suffix:
                 continue  # a draft
             try:
-                yield _original(place.read_bytes())
+                yield _original(file.read_bytes())
             except ValueError:
-                log.exception("What a file was before the turn is damaged in %s; its change is left out", place)
+                log.exception("The original of a changed file is damaged, in %s; the change is left out", file)
 
     def _is_kept(self, path: str) -> bool:
         return (self._folder / _name(path)).exists()
@@ -132,16 +135,16 @@ class Changes:
 
 
 def _original(data: bytes) -> _Original:
-    """Raises ValueError if it is not whole."""
+    """Parse a stored original. Raises ValueError if it is damaged."""
     about, is_followed, content = data.partition(b"\n")
     fields = json.loads(about)
     if is_followed and _digest(content) != fields["digest"]:
-        raise ValueError("The content is not the one that was kept")
+        raise ValueError("The content does not match its digest")
     return _Original(fields["path"], fields["digest"], content if is_followed else None)
 
 
 def _name(path: str) -> str:
-    """Of the file that has the original."""
+    """Return the name of the file that stores the original."""
     return hashlib.sha256(path.encode()).hexdigest()
 
 

@@ -1,15 +1,18 @@
-"""Two states of a file as a unified diff."""
+"""Unified diffs of two versions of a file."""
 
 from __future__ import annotations
 
 import io
 from difflib import unified_diff
 
-MAX_LINES = 20_000  # of a file; more take too long to compare
+MAX_LINES = 20_000  # in a file; comparing more takes too long
 
 
 def difference(path: str, old: bytes | None, new: bytes | None) -> str:
-    """The unified diff of two states of a file, None for none; empty for what is not text or has too many lines."""
+    """Return the unified diff of two versions of a file, None where it does not exist.
+
+    It is empty if either version is not text or has more than MAX_LINES.
+    """
     before, after = text_of(old or b""), text_of(new or b"")
     if before is None or after is None or max(before.count("\n"), after.count("\n")) > MAX_LINES:
         return ""
@@ -19,12 +22,12 @@ def difference(path: str, old: bytes | None, new: bytes | None) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Each with its newline; Python's own splitlines knows other ends as well."""
+    """Split at newlines only, and keep them; str.splitlines also splits at other characters."""
     return io.StringIO(text, newline="\n").readlines()
 
 
 def text_of(content: bytes) -> str | None:
-    """As text, None if it is none."""
+    """Decode UTF-8; return None if the content is not text."""
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""A conversation's own folder: what agents and people may do with the files in it, and never with others."""
+"""The files of a conversation, which agents and people can read and change, and no others."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from agentchat.workspace.paths import DRAFT, MAX_DEPTH, is_usable, refused, show
 
 MAX_FILE = 20 * 2**20  # bytes
 MAX_FILES = 1000
-MAX_SUM = 200 * 2**20  # bytes
+MAX_SUM = 200 * 2**20  # bytes of all files
 MAX_MATCHES = 100
-LINE_CHARS = 300  # of a match
+LINE_CHARS = 300  # of a match that are shown
 
 Changed = Callable[[str, str, int], None]
 Changing = Callable[[str, bytes | None], None]
@@ -32,7 +32,7 @@ Changing = Callable[[str, bytes | None], None]
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A file as lists show it."""
+    """A file in a list."""
 
     path: str
     size: int
@@ -41,7 +41,7 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class Match:
-    """A line in which words stand."""
+    """A line that a search found."""
 
     path: str
     line: int
@@ -49,10 +49,10 @@ class Match:
 
 
 class Workspace:
-    """The files below one folder, which is made with the first of them. Paths are relative and have `/`.
+    """The files below one folder, which is created with the first of them. Paths are relative and use `/`.
 
-    Every method raises ChatError for a path that leads elsewhere (`..`, absolute, through a link), and when a limit is
-    reached; its sentence is for whoever asked, person or model.
+    Every method raises ChatError for a path that leads elsewhere (`..`, absolute, through a link) and when a limit is
+    reached; its message suits people and models.
     """
 
     def __init__(
@@ -61,35 +61,36 @@ class Workspace:
         changed: Changed = lambda path, kind, size: None,
         changing: Changing = lambda path, original: None,
     ) -> None:
-        """`changed` is told each change: path, `created`, `modified` or `deleted`, size.
+        """Call `changed` after each change, with path, `created`, `modified` or `deleted`, and size.
 
-        `changing` is told before: path, and what the file holds, or None. Before a program works in a folder, it is
-        told all files there, and then the folder itself, with `/` at its end: what else turns up in it is new.
+        Before each change `changing` is called, with path and content, None if the file does not exist. Before a
+        program works in a folder, it is called for all files there and then for the folder itself, with `/` at the
+        end of the path: any other files that appear in it are new.
         """
         self.changed = changed
         self.changing = changing
         self._root = folder
-        self._names: tuple[str, ...] = ()  # of the part that this is a view of
-        self._above: Workspace | None = None
-        self._lock = _lock_of(folder)  # one change after another, whoever makes it
+        self._names: tuple[str, ...] = ()  # of the folder that this workspace is limited to
+        self._parent: Workspace | None = None
+        self._lock = _lock_of(folder)  # guards the files below `folder`: one change at a time
 
     def folder(self, path: str) -> Workspace:
-        """A folder in it as a workspace of its own; limits and what is told of changes are those of the whole."""
+        """Return a subfolder as a workspace of its own. Limits and callbacks remain those of the whole."""
         part = Workspace(self._root)
         part._names = (*self._names, *split(path))
-        part._above = self
+        part._parent = self
         return part
 
     @property
     def path(self) -> Path:
-        """Where it is, made if need be: for programs that run in it."""
+        """The folder on disk, created if necessary, for programs that work in it."""
         with _explained("/".join(self._names) or "."), safe_fs.opened(self._root, self._names, must_make=True):
             return self._root.joinpath(*self._names)
 
     # Reading
 
     def list(self) -> list[FileInfo]:
-        """All files, by path; links and whatever else is no plain file left out."""
+        """Return all regular files, by path. Links are left out."""
         return sorted(
             (
                 FileInfo(path, status.st_size, time(datetime.fromtimestamp(status.st_mtime, timezone.utc)))
@@ -99,14 +100,14 @@ class Workspace:
         )
 
     def read(self, path: str, most: int | None = None) -> str:
-        """A text; `most` characters of it if that is given, and a note that there are more."""
+        """Return a text; at most `most` characters of it, if given, and then a note with its length."""
         text = text_of(self.read_bytes(path))
         if text is None:
             raise refused(path, "it is not text")
         return text if most is None or len(text) <= most else f"{text[:most]}\n[… {len(text):,} characters in all]"
 
     def read_bytes(self, path: str) -> bytes:
-        """All of a file."""
+        """Return the content of a file."""
         content = self.peek(path)
         if content is None:
             raise ChatError("file_unknown", path=shown(path))
@@ -115,11 +116,11 @@ class Workspace:
         return content
 
     def peek(self, path: str) -> bytes | None:
-        """What a file holds, None if there is no file; of one that is too large, the beginning."""
+        """Return the content of a file, None if it does not exist; of one that is too large, the beginning."""
         return self._content([*self._names, *split(path)])
 
     def diff(self, path: str, text: str) -> str:
-        """What would change if the file were to hold this text, as a unified diff; empty if nothing would."""
+        """Return the unified diff that writing this text would make; empty if nothing would change."""
         old, new = self.peek(path), clean(text).encode()
         found = difference(path, old, new)
         if not found and old != new and (old or new):
@@ -127,12 +128,12 @@ class Workspace:
         return found
 
     def search(self, words: str) -> Sequence[Match]:
-        """The lines of texts in which these words stand, in capitals or not; at most 100."""
+        """Return up to 100 lines of text files that contain these words, in upper or lower case."""
         found = []
         for info in self.list() if words else ():
             try:
                 lines = self.read(info.path).splitlines()
-            except ChatError:  # not text, or gone meanwhile
+            except ChatError:  # not text, or removed meanwhile
                 continue
             for number, line in enumerate(lines, 1):
                 if words.lower() in line.lower():
@@ -144,25 +145,25 @@ class Workspace:
     # Changing
 
     def write(self, path: str, content: str | bytes) -> str:
-        """Make the file, or put this in place of what it holds. Returns `created` or `modified`."""
+        """Create or overwrite a file. Returns `created` or `modified`."""
         *folders, name = names = [*self._names, *split(path)]
         data = clean(content).encode() if isinstance(content, str) else content
-        if not isinstance(data, bytes):  # models send what they like
-            raise refused(path, "what it is to hold is not text")
-        cancellation.current.get().check()  # a tool that was left behind writes no more
+        if not isinstance(data, bytes):  # models send anything
+            raise refused(path, "its content is not text")
+        cancellation.current.get().check()  # a tool of a stopped turn must not write
         with self._lock, _explained(path):
             original = self._content(names)
             self._check_room(path, len(data), original)
             self._tell_changing("/".join(names), original)
-            with safe_fs.opened(self._root, folders, must_make=True) as place:
-                place.status(name)  # raises when it is no plain file
-                place.replace(name, data, DRAFT)
+            with safe_fs.opened(self._root, folders, must_make=True) as folder:
+                folder.status(name)  # raises if it is not a regular file
+                folder.replace(name, data, DRAFT)
             kind = "created" if original is None else "modified"
             self._tell_changed("/".join(names), kind, len(data))
             return kind
 
     def delete(self, path: str) -> None:
-        """Remove the file, and the folders that are empty then."""
+        """Delete a file, and the folders that are empty afterwards."""
         *folders, name = names = [*self._names, *split(path)]
         cancellation.current.get().check()
         with self._lock, _explained(path):
@@ -170,16 +171,16 @@ class Workspace:
             if original is None:
                 raise ChatError("file_unknown", path=shown(path))
             self._tell_changing("/".join(names), original)
-            with safe_fs.opened(self._root, folders) as place:
-                place.remove(name)
+            with safe_fs.opened(self._root, folders) as folder:
+                folder.remove(name)
             self._tell_changed("/".join(names), "deleted", 0)
             for depth in range(len(folders), len(self._names), -1):
-                with contextlib.suppress(OSError), safe_fs.opened(self._root, folders[: depth - 1]) as place:
-                    place.remove_folder(folders[depth - 1])  # unless it is not empty
+                with contextlib.suppress(OSError), safe_fs.opened(self._root, folders[: depth - 1]) as folder:
+                    folder.remove_folder(folders[depth - 1])  # fails if it is not empty
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[Path]:
-        """While a program works in the folder: what it changed is told afterwards, as if it had been written here."""
+        """Let a program work in the folder; afterwards report its changes as if they had been made here."""
         cancellation.current.get().check()
         folder = self.path
         with self._lock, _explained("/".join(self._names) or "."):
@@ -195,11 +196,11 @@ class Workspace:
                 self._tell_differences(before)
 
     def _tell_differences(self, before: Mapping[str, os.stat_result]) -> None:
-        """What became of these files, and what is new."""
+        """Report the changes since `before`."""
         found = self._statuses()
-        unseen = before.keys() - found.keys()  # gone, or behind so many new files that they were not looked at
+        unseen = before.keys() - found.keys()  # deleted, or beyond the first MAX_FILES
         after = found | {path: status for path in unseen if (status := self._status(path, before[path]))}
-        for path in after.keys() - before.keys():  # all of them before the first is told: a stopped turn is told none
+        for path in after.keys() - before.keys():  # first of all: in a stopped turn `changed` raises
             self._tell_changing("/".join((*self._names, path)), None)
         for path in sorted(before.keys() | after.keys()):
             old, new = before.get(path), after.get(path)
@@ -209,31 +210,31 @@ class Workspace:
             self._tell_changed("/".join((*self._names, path)), kind, new.st_size if new else 0)
 
     def _status(self, path: str, known: os.stat_result) -> os.stat_result | None:
-        """None if there is no plain file; what is `known` of one that may not be looked at any more."""
+        """Return the status of a regular file, None if there is none, and `known` if access is denied by now."""
         *folders, name = [*self._names, *path.split("/")]
         try:
-            with safe_fs.opened(self._root, folders) as place:
-                return place.status(name)
-        except (FileNotFoundError, safe_fs.NotHere):
+            with safe_fs.opened(self._root, folders) as folder:
+                return folder.status(name)
+        except (FileNotFoundError, safe_fs.WrongKind):
             return None
         except PermissionError:
             return known
 
     def _content(self, names: Sequence[str]) -> bytes | None:
-        """At most one byte more than a file may have."""
+        """Return the content, None if there is no file; at most one byte more than MAX_FILE."""
         with _explained("/".join(names)):
             try:
-                with safe_fs.opened(self._root, names[:-1]) as place, os.fdopen(place.open(names[-1]), "rb") as file:
+                with safe_fs.opened(self._root, names[:-1]) as folder, os.fdopen(folder.open(names[-1]), "rb") as file:
                     return file.read(MAX_FILE + 1)
             except FileNotFoundError:
                 return None
 
     def _statuses(self) -> dict[str, os.stat_result]:
-        """Of at most so many files as there may be."""
+        """Return the status of each file by path, at most of the first MAX_FILES."""
         with _explained("/".join(self._names) or "."):
             try:
-                with safe_fs.opened(self._root, self._names) as place:
-                    files = ((path, status) for path, status in place.walk(MAX_DEPTH) if is_usable(path))
+                with safe_fs.opened(self._root, self._names) as folder:
+                    files = ((path, status) for path, status in folder.walk(MAX_DEPTH) if is_usable(path))
                     return dict(itertools.islice(files, MAX_FILES))
             except FileNotFoundError:
                 return {}
@@ -250,7 +251,7 @@ class Workspace:
 
     @property
     def _whole(self) -> Workspace:
-        return self._above._whole if self._above else self
+        return self._parent._whole if self._parent else self
 
     def _tell_changed(self, path: str, kind: str, size: int) -> None:
         self._whole.changed(path, kind, size)
@@ -260,16 +261,16 @@ class Workspace:
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    """Two states of a file that differ have different ones."""
+    """Return a value that differs whenever the file has changed."""
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @contextlib.contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """What the file system says, as a ChatError."""
+    """Turn errors of the file system into ChatError."""
     try:
         yield
-    except safe_fs.NotHere as error:
+    except safe_fs.WrongKind as error:
         raise refused(path, str(error)) from error
     except OSError as error:
         raise ChatError("file_failed", path=shown(path), problem=error.strerror or type(error).__name__) from error
@@ -283,5 +284,5 @@ def _lock_of(folder: Path) -> _Lock:
         return _LOCKS.setdefault(folder.absolute(), threading.RLock())
 
 
-_LOCK = threading.Lock()  # guards the next
+_LOCK = threading.Lock()  # guards _LOCKS
 _LOCKS: weakref.WeakValueDictionary[Path, _Lock] = weakref.WeakValueDictionary()

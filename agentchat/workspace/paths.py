@@ -1,4 +1,4 @@
-"""Which paths of files people and models may name: relative ones, with `/`, that lead nowhere else on any system."""
+"""Checks the file paths that people and models name: relative, with `/`, and inside the workspace on any system."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from agentchat.protocol.errors import ChatError
 
 PATH_CHARS = 500
 NAME_BYTES = 240  # file systems take 255
-MAX_DEPTH = 32  # folders within each other
-DRAFT = ".agentchat-draft"  # the name of a file that is being written
+MAX_DEPTH = 32  # nested folders
+DRAFT = ".agentchat-draft"  # name of a file while it is written
 
 
 def split(path: str) -> list[str]:
-    """The folders and the file that a path names. Raises ChatError for one that is not to be used."""
+    """Return the names in a path, folders first. Raises ChatError if it cannot be used."""
     if not isinstance(path, str) or not 0 < len(path) <= PATH_CHARS:
-        raise refused(path, f"it has not 1 to {PATH_CHARS} characters")
+        raise refused(path, f"it must have 1 to {PATH_CHARS} characters")
     if path.startswith(("/", "~/")):
-        raise refused(path, "it is absolute; say where the file is in the workspace")
+        raise refused(path, "it is absolute; give the path within the workspace")
     if "\\" in path or ":" in path or not _is_visible(path):
-        raise refused(path, "it has a character that is not for file names; folders are set off by /")
+        raise refused(path, "it has a character that file names cannot have; separate folders with /")
     names = [name for name in path.split("/") if name != "."]
     if not names or ".." in names:
         raise refused(path, "it leads out of the workspace")
@@ -28,17 +28,17 @@ def split(path: str) -> list[str]:
     if len(names) > MAX_DEPTH:
         raise refused(path, "it has too many folders")
     if DRAFT in names:
-        raise refused(path, "this name is taken")
+        raise refused(path, "this name is reserved")
     return names
 
 
 def canonical(path: str) -> str:
-    """The path as lists show it. Raises ChatError for one that is not to be used."""
+    """Return the path as `Workspace.list` shows it. Raises ChatError if it cannot be used."""
     return "/".join(split(path))
 
 
 def is_usable(path: str) -> bool:
-    """Whether files with this path can be used; programs make others, too."""
+    """Return True if the path can be used. Programs may create files with others."""
     try:
         split(path)
     except ChatError:
@@ -47,14 +47,15 @@ def is_usable(path: str) -> bool:
 
 
 def refused(path: str, problem: str) -> ChatError:
+    """Return the error for a path that cannot be used."""
     return ChatError("file_refused", path=shown(path), problem=problem)
 
 
 def shown(path: str) -> str:
-    """A path as part of a sentence."""
+    """Return the path for use in a sentence: shortened, without invisible characters."""
     return "".join(c if _is_visible(c) else "\N{REPLACEMENT CHARACTER}" for c in str(path)[:PATH_CHARS])
 
 
 def _is_visible(path: str) -> bool:
-    """No character that controls, hides, turns the direction, or stands for half of another."""
+    """Return False if a character is invisible, changes the text direction, or is half of a surrogate pair."""
     return not any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in path)

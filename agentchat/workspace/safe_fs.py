@@ -1,7 +1,7 @@
-"""Files below one folder, opened name by name so that no path and no link leads out of it.
+"""Access to the files below one folder that no path and no link can lead out of.
 
-Where the system has it, each folder is opened relative to the one above it (`openat`, with O_NOFOLLOW), so what was
-looked at is what is used, whatever a program puts in its place meanwhile. Elsewhere each name is looked at first.
+Where the system supports it, each folder is opened relative to its parent (`openat` with O_NOFOLLOW), so whatever was
+checked is also what is used, even if a program replaces it meanwhile. On other systems each name is only checked first.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ from typing import Any
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = _NO_LINKS | getattr(os, "O_DIRECTORY", 0)
-_FILE = _NO_LINKS | getattr(os, "O_NONBLOCK", 0)  # to open a FIFO must not take for ever
+_FILE = _NO_LINKS | getattr(os, "O_NONBLOCK", 0)  # do not wait for a FIFO
+
+NO_FILE = "it is not a regular file"
+NO_FOLDER = "it leads through something that is not a folder"
 
 
-class NotHere(Exception):
-    """A name stands for something that is neither a plain file nor a plain folder, or not for what was asked for."""
+class WrongKind(Exception):
+    """A name stands for something other than the regular file or folder that was asked for."""
 
 
-class Place:
-    """An open folder. Use it as a context; names are single ones, without a slash."""
+class Folder:
+    """An open folder, closed when its context ends. Names are those of its entries, without slashes."""
 
-    def __init__(self, path: Path, above: Place | None = None) -> None:
-        """Raises FileNotFoundError and NotHere."""
+    def __init__(self, path: Path, parent: Folder | None = None) -> None:
+        """Raises FileNotFoundError and WrongKind."""
         self._path = path
         self._fd: int | None = None
-        where, at = (above._where(path.name), above._at) if above else (str(path), {})
+        where, at = (parent._where(path.name), parent._at) if parent else (str(path), {})
         status = os.stat(where, follow_symlinks=False, **at)
         if not stat.S_ISDIR(status.st_mode) or _is_junction(status):
-            raise NotHere("it leads through something that is no folder")
+            raise WrongKind(NO_FOLDER)
         if _HAS_DIR_FD:
-            with _not_exchanged("it leads through something that is no folder"):
+            with _wrong_kind(NO_FOLDER):
                 self._fd = os.open(where, os.O_RDONLY | _FOLDER, **at)
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Folder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -54,15 +57,15 @@ class Place:
     def _where(self, name: str) -> str:
         return name if self._fd is not None else str(self._path / name)
 
-    def enter(self, name: str, must_make: bool = False) -> Place:
-        """The folder of that name in this one."""
+    def enter(self, name: str, must_make: bool = False) -> Folder:
+        """Open a subfolder; with `must_make`, create it if it does not exist."""
         if must_make:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._where(name), **self._at)
-        return Place(self._path / name, self)
+        return Folder(self._path / name, self)
 
     def status(self, name: str) -> os.stat_result | None:
-        """Of a plain file, None if there is nothing. Raises NotHere for anything else."""
+        """Return the status of a regular file, None if it does not exist. Raises WrongKind for anything else."""
         try:
             status = os.stat(self._where(name), follow_symlinks=False, **self._at)
         except FileNotFoundError:
@@ -70,20 +73,20 @@ class Place:
         return _check_file(status)
 
     def open(self, name: str) -> int:
-        """A plain file, to be read. Raises FileNotFoundError and NotHere."""
+        """Open a regular file for reading; return its descriptor. Raises FileNotFoundError and WrongKind."""
         if self.status(name) is None:
             raise FileNotFoundError(name)
-        with _not_exchanged("it is no plain file"):
+        with _wrong_kind(NO_FILE):
             descriptor = os.open(self._where(name), os.O_RDONLY | _FILE, **self._at)
         try:
             _check_file(os.fstat(descriptor))
-        except NotHere:
+        except WrongKind:
             os.close(descriptor)
             raise
         return descriptor
 
     def replace(self, name: str, content: bytes, draft: str) -> None:
-        """All of it or nothing: it is written under the name `draft` first."""
+        """Write a file atomically, by way of a file named `draft`."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
         with contextlib.suppress(FileNotFoundError):
             self.remove(draft)
@@ -100,63 +103,63 @@ class Place:
             raise
 
     def remove(self, name: str) -> None:
-        """The file, or the link itself. Raises FileNotFoundError."""
+        """Remove a file, or a link itself. Raises FileNotFoundError."""
         os.unlink(self._where(name), **self._at)
 
     def remove_folder(self, name: str) -> None:
-        """If it is empty. Raises OSError if not."""
+        """Remove an empty subfolder. Raises OSError if it is not empty."""
         os.rmdir(self._where(name), **self._at)
 
     def walk(self, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-        """All plain files in it and below, so many folders deep, by their paths. Links are left alone."""
+        """Yield the path and status of every regular file, up to `depth` folders deep. Links are skipped."""
         with os.scandir(self._path if self._fd is None else self._fd) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
             try:
                 status = os.stat(self._where(entry.name), follow_symlinks=False, **self._at)
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # another name of it may lie anywhere
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # a hard link may have another name anywhere
                     yield entry.name, status
                 elif stat.S_ISDIR(status.st_mode) and depth > 1:
                     with self.enter(entry.name) as folder:
                         for path, status in folder.walk(depth - 1):
                             yield f"{entry.name}/{path}", status
-            except (FileNotFoundError, NotHere, PermissionError):
-                continue  # gone meanwhile, or not for us
+            except (FileNotFoundError, WrongKind, PermissionError):
+                continue  # removed meanwhile, or not accessible
 
 
 @contextlib.contextmanager
-def opened(root: Path, names: Sequence[str], must_make: bool = False) -> Iterator[Place]:
-    """The folder to which these names lead from the root. Raises FileNotFoundError and NotHere."""
+def opened(root: Path, names: Sequence[str], must_make: bool = False) -> Iterator[Folder]:
+    """Open the folder that these names lead to from the root. Raises FileNotFoundError and WrongKind."""
     with contextlib.ExitStack() as stack:
         if must_make:
             root.mkdir(parents=True, exist_ok=True)
-        place = stack.enter_context(Place(root))
+        folder = stack.enter_context(Folder(root))
         for name in names:
-            place = stack.enter_context(place.enter(name, must_make))
-        yield place
+            folder = stack.enter_context(folder.enter(name, must_make))
+        yield folder
 
 
 @contextlib.contextmanager
-def _not_exchanged(problem: str) -> Iterator[None]:
-    """What was a plain file or folder a moment ago may have become something else."""
+def _wrong_kind(problem: str) -> Iterator[None]:
+    """Raise WrongKind if opening shows that a regular file or folder has been replaced by something else."""
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO}:
-            raise NotHere(problem) from error
+            raise WrongKind(problem) from error
         raise
 
 
 def _check_file(status: os.stat_result) -> os.stat_result:
     if stat.S_ISDIR(status.st_mode):
-        raise NotHere("it is a folder")
+        raise WrongKind("it is a folder")
     if not stat.S_ISREG(status.st_mode) or _is_junction(status):
-        raise NotHere("it is no plain file")
+        raise WrongKind(NO_FILE)
     if status.st_nlink > 1:
-        raise NotHere("it has another name, which may lie elsewhere")
+        raise WrongKind("it has another name (a hard link), which may be elsewhere")
     return status
 
 
 def _is_junction(status: os.stat_result) -> bool:
-    """Windows has links that look like folders."""
+    """Return True for Windows' links that look like folders."""
     return bool(getattr(status, "st_reparse_tag", 0))
