@@ -1,5 +1,5 @@
-"""What a conversation costs on this server, and what it costs on the one that AG2's guide shows."""
+"""Benchmarks: this server against the one in AG2's guide, and how well the knowledge search finds passages."""
 
 
 class MeasurementError(Exception):
-    """A measurement could not be made, which is not the same as a goal that was missed."""
+    """A measurement failed. A missed goal is not an error."""

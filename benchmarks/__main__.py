@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures both servers and prints one table. `python -m benchmarks retrieval`: see there."""
+"""`python -m benchmarks` measures both servers and prints a table; `python -m benchmarks retrieval` see retrieval.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def main() -> int:
     if sys.argv[1:2] == ["retrieval"]:
         return retrieval.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="shorter, and less certain")
-    parser.add_argument("--rows", default="1,2,3,4,5", help="which rows of the table, such as 1,3 (default: all)")
+    parser.add_argument("--quick", action="store_true", help="shorter and less precise")
+    parser.add_argument("--rows", default="1,2,3,4,5", help="rows of the table to measure, such as 1,3 (default: all)")
     options = parser.parse_args()
     wanted = [int(row) for row in options.rows.split(",")]
     processes.raise_descriptor_limit()

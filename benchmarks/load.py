@@ -1,6 +1,6 @@
-"""Many conversations over raw WebSockets, driven by one thread.
+"""A WebSocket client that drives many conversations in one thread.
 
-Hand-made, because the client shares the machine with what it measures: it must stay far cheaper than a server.
+It shares the machine with the server that it measures, so it must be much cheaper than a server; no library is.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from urllib.parse import urlsplit
 from benchmarks import MeasurementError
 from benchmarks.processes import Kind, Process
 
-TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A  # first byte of a frame: whole, and of this kind
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A  # first byte of an unfragmented frame of each kind
 HANDSHAKE_TIMEOUT = 30.0
 TURN_TIMEOUT = 60.0
-AT_ONCE = 8  # conversations that take a turn together when no load is wanted
+AT_ONCE = 8  # turns that run in parallel when no load is wanted
 CLOSE_NORMALLY = struct.pack("!H", 1000)
 
 
 class Conversation:
-    """One connection, and the turn under way on it."""
+    """One connection and the turn that runs on it."""
 
     def __init__(self, kind: Kind, url: str) -> None:
         self.opened = time.monotonic_ns()
         self.ready = not kind.greets
         self.busy = False
         self.lost = False
-        self.problem: str | None = None  # what ended the conversation or its turn too early
-        self.stamp = ""  # what each token of this turn must begin with
+        self.problem: str | None = None  # the reason if the conversation or its turn ended early
+        self.stamp = ""  # that each token of this turn must begin with
         self.first_token = 0  # monotonic_ns
-        self.delivered = 0  # stamped tokens in their order
-        self.misplaced = 0  # tokens of other conversations, out of order, or twice
-        self.delays: list[tuple[int, int]] = []  # (sent, ns until it was here)
+        self.delivered = 0  # stamped tokens in the right order
+        self.misplaced = 0  # tokens of other conversations, out of order or repeated
+        self.delays: list[tuple[int, int]] = []  # (sent, ns until received)
         self._kind = kind
         self._rest = ""
         parts = urlsplit(url)
@@ -166,7 +166,7 @@ class Fleet:
         self._selector.close()
 
     def open(self, count: int = 1) -> list[Conversation]:
-        """One after another, so that no server is judged by how it takes a storm of handshakes."""
+        """Open connections one after another, so that handshakes do not compete."""
         opened = []
         for _ in range(count):
             conversation = Conversation(self._kind, self._url)
@@ -187,7 +187,7 @@ class Fleet:
             conversation.close()
 
     def take_turns(self, conversations: Iterable[Conversation], text: str) -> None:
-        """One turn on each, a few at a time."""
+        """Run one turn on each conversation, AT_ONCE in parallel. Raises MeasurementError."""
         waiting = deque(conversations)
         while waiting or self._busy:
             while waiting and self._busy < AT_ONCE:
@@ -198,8 +198,11 @@ class Fleet:
                 raise MeasurementError(f"{self._kind.name}: {conversation.problem}")
 
     def stream(self, tokens: int, delay: float, spacing: float, grace: float) -> int:
-        """All stream at once. Returns when the last of them was started; waits `grace` seconds more than a
-        server needs that delays nothing."""
+        """Stream on all conversations at once; return when the last of them was started, in monotonic_ns.
+
+        `delay` is the time between tokens and `spacing` that between starts, in seconds. The server gets `grace`
+        seconds more than one without any delay would need.
+        """
         waiting = deque(enumerate(self.conversations))
         start = due = time.monotonic()
         deadline = start + spacing * len(waiting) + tokens * delay + grace
@@ -217,7 +220,7 @@ class Fleet:
         return last_start
 
     def rest(self, seconds: float) -> None:
-        """Lets the server finish what it does behind a turn, and answers its pings."""
+        """Wait while the server finishes its work after a turn; answer its pings."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._move(left, patient=True)

@@ -1,4 +1,4 @@
-"""The measurements. Each gives rows of the table."""
+"""The measurements, each of which returns rows of the table."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmarks.processes import OURS, TUTORIAL, Kind, Meter, Process, serving
 from benchmarks.table import Row, at_most
 
 RATE = 20  # tokens a second in each conversation
-SPACING = 0.01  # seconds between two conversations that begin to stream
-GRACE = 10.0  # seconds that a server may lag behind the model before it is cut off
-LATE = 100.0  # ms that the slowest of a hundred tokens may be late when 300 conversations stream
+SPACING = 0.01  # seconds between the starts of two streams
+GRACE = 10.0  # seconds that a server may lag behind the model server before it is cut off
+MAX_P99 = 100.0  # ms, with 300 conversations
 QUESTION = "What is the weather in Oslo?"
 AT_ONCE_ANSWER = '@@{"n": 3}@@'
-ATTEMPTS = 3  # to stream without being disturbed
-DISTURBED = 0.2  # cores that other programs take
-SETTLE = 0.5  # seconds after which nothing of a turn is left to do
+ATTEMPTS = 3  # to measure streaming undisturbed
+DISTURBED = 0.2  # cores used by other programs
+SETTLE = 0.5  # seconds after which a turn has no work left
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Extent:
     """How much is measured."""
 
     seconds: float  # of streaming
-    rounds: dict[int, int]  # conversations at once → times that they stream, the servers taking turns
+    rounds: dict[int, int]  # number of conversations → rounds, in which the servers take turns
     first_tokens: int
     idle: int  # connections
-    window: int  # turns over which a turn's CPU is averaged
+    window: int  # turns over which the CPU time is averaged
 
 
 FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, window=10)
@@ -41,15 +41,15 @@ QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, wind
 
 @dataclass
 class Streamed:
-    """What one server made of a load."""
+    """The result of streaming with one server."""
 
     sent: int = 0
     delivered: int = 0
     misplaced: int = 0
-    problems: list[str] = field(default_factory=list)  # of conversations that broke off
+    problems: list[str] = field(default_factory=list)  # of conversations that ended early
     cpu: float = 0
-    delays: list[float] = field(default_factory=list)  # ms, of the tokens sent while all conversations streamed
-    others: float = 0  # cores that programs outside the benchmark took meanwhile
+    delays: list[float] = field(default_factory=list)  # ms, of tokens sent while all conversations streamed
+    others: float = 0  # cores used by programs outside the benchmark
 
     def add(self, other: Streamed) -> None:
         self.sent += other.sent
@@ -72,7 +72,7 @@ class Streamed:
 
 
 def streaming(extent: Extent) -> list[Row]:
-    """Rows 1 and 2: the delay that a server adds to each token, and the CPU that this takes."""
+    """Measure rows 1 and 2: the delay that a server adds to each token, and its CPU time."""
     delays, cpu, misplaced = [], [], {TUTORIAL: 0, OURS: 0}
     for count, rounds in extent.rounds.items():
         results = {TUTORIAL: Streamed(), OURS: Streamed()}
@@ -86,8 +86,8 @@ def streaming(extent: Extent) -> list[Row]:
         in_full = ours.delivered == ours.sent
         slowest = at_most(1, f"{name}: delay p99, ms", tutorial.percentile(99), ours.percentile(99))
         if count == max(extent.rounds):
-            in_time = slowest.ours < LATE
-            slowest = Row(1, slowest.name, slowest.tutorial, slowest.ours, f"< {LATE:g} ms", in_time)
+            in_time = slowest.ours < MAX_P99
+            slowest = Row(1, slowest.name, slowest.tutorial, slowest.ours, f"< {MAX_P99:g} ms", in_time)
         delays += [
             Row(1, f"{name}: delivered, %", tutorial.share, ours.share, "100 %", in_full),
             at_most(1, f"{name}: delay p50, ms", tutorial.percentile(50), ours.percentile(50)),
@@ -100,7 +100,7 @@ def streaming(extent: Extent) -> list[Row]:
 
 
 def _stream_undisturbed(kind: Kind, count: int, seconds: float) -> Streamed:
-    """The load, again if other programs took much of the machine; the calmest run counts."""
+    """Measure again while other programs disturb, up to ATTEMPTS times; return the least disturbed run."""
     runs: list[Streamed] = []
     while len(runs) < ATTEMPTS and all(run.others > DISTURBED for run in runs):
         runs.append(_stream(kind, count, seconds))
@@ -112,10 +112,10 @@ def _stream_undisturbed(kind: Kind, count: int, seconds: float) -> Streamed:
 def _stream(kind: Kind, count: int, seconds: float) -> Streamed:
     tokens = round((seconds + count * SPACING) * RATE)
     with serving(kind) as server, Fleet(kind, server) as fleet:
-        fleet.take_turns(fleet.open(count), AT_ONCE_ANSWER)  # the pair is there: only the streaming counts
+        fleet.take_turns(fleet.open(count), AT_ONCE_ANSWER)  # builds the agents, so that only streaming is measured
         fleet.rest(SETTLE)
         gc.collect()
-        gc.disable()  # a pause of ours would count as a delay of theirs
+        gc.disable()  # a pause in this process would count as a delay of the server
         meter = Meter(server)
         last_start = fleet.stream(tokens, 1 / RATE, SPACING, GRACE)
         usage = meter.read()
@@ -131,12 +131,12 @@ def _stream(kind: Kind, count: int, seconds: float) -> Streamed:
         f"p99 {result.percentile(99):.2f} ms; {usage}"
     )
     if result.problems:
-        note(f"  {len(result.problems)} conversations broke off, the first with: {result.problems[0]}")
+        note(f"  {len(result.problems)} conversations ended early, the first with: {result.problems[0]}")
     return result
 
 
 def first_token(extent: Extent) -> list[Row]:
-    """Row 3: from opening the TCP connection to the first token, while nothing else happens."""
+    """Measure row 3: the time from opening the TCP connection to the first token, without load."""
     times: dict[Kind, list[float]] = {TUTORIAL: [], OURS: []}
     with ExitStack() as stack:
         fleets = {kind: _fleet(stack, kind) for kind in times}
@@ -144,7 +144,7 @@ def first_token(extent: Extent) -> list[Row]:
             for kind, fleet in fleets.items():
                 opened = fleet.open()
                 fleet.take_turns(opened, AT_ONCE_ANSWER)
-                if turn >= 3:  # the first ones import and fill caches
+                if turn >= 3:  # the first turns import modules and fill caches
                     times[kind].append((opened[0].first_token - opened[0].opened) / 1e6)
                 fleet.drop(opened)
                 fleet.rest(0.05)
@@ -153,7 +153,7 @@ def first_token(extent: Extent) -> list[Row]:
 
 
 def idle(extent: Extent) -> list[Row]:
-    """Row 4: what a connection holds while nobody speaks."""
+    """Measure row 4: the memory and threads of idle connections."""
     memory: dict[Kind, tuple[float, float]] = {}
     threads: dict[Kind, tuple[float, float]] = {}
     for kind in (TUTORIAL, OURS):
@@ -186,7 +186,7 @@ def _kept(fleet: Fleet, server: Process) -> tuple[int, int]:
 
 
 def long_conversation(extent: Extent) -> list[Row]:
-    """Row 5: what a turn costs at the beginning of a conversation and when much has been said."""
+    """Measure row 5: the CPU time of turns early and late in a conversation."""
     costs: dict[Kind, list[float]] = {}
     for kind in (TUTORIAL, OURS):
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The processes under load: started, watched through the kernel's own figures, ended."""
+"""Starts the servers as processes and reads their CPU time and memory from the kernel."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from benchmarks import MeasurementError
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
-CALM = 0.15  # cores that other programs may use when a measurement begins
+CALM = 0.15  # cores that other programs may use at the start of a measurement
 CALM_TIMEOUT = 60  # seconds to wait for that
 
 
 class Process:
-    """A program that prints a URL when it is ready and ends when its input is closed or SIGTERM comes."""
+    """A program that prints a URL when it is ready and ends on SIGTERM."""
 
     def __init__(self, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None) -> None:
         self.name = name
-        self.model: Process | None = None  # that it talks to
+        self.model: Process | None = None  # the one it talks to
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -52,11 +52,11 @@ class Process:
             raise
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all its threads, to the nanosecond (/proc counts in ticks of 10 ms)."""
+        """Return the CPU time of all its threads in seconds, to the nanosecond (/proc counts in ticks of 10 ms)."""
         return time.clock_gettime((~self._process.pid << 3) | 2)  # the kernel's clock of another process
 
     def memory(self) -> int:
-        """KiB of memory in use."""
+        """Return its resident memory in KiB."""
         return self._status("VmRSS")
 
     def threads(self) -> int:
@@ -98,14 +98,14 @@ class Process:
 
 @dataclass(frozen=True)
 class Kind:
-    """How one of the two servers is started and spoken to."""
+    """One of the two servers: how to start it and talk to it."""
 
     name: str
-    command: Callable[[str], list[str]]  # with a folder for its data
+    command: Callable[[str], list[str]]  # from the folder for its data
     path: str  # of the WebSocket
-    greets: bool  # whether a first frame says that the connection is ready
-    last_event: str  # the type of the event with which a turn is over …
-    last_sender: str | None  # … and who sends it, where that matters
+    greets: bool  # it sends a first frame when the connection is ready
+    last_event: str  # type of the event that ends a turn …
+    last_sender: str | None  # … and its sender, if that matters
 
 
 TUTORIAL = Kind(
@@ -128,7 +128,7 @@ OURS = Kind(
 
 @contextlib.contextmanager
 def serving(kind: Kind) -> Iterator[Process]:
-    """The server with a model of its own. Each measurement starts afresh: nothing is left over from the last one."""
+    """Run the server with a model server of its own, both started for one measurement."""
     with contextlib.ExitStack() as stack:
         model = Process("model server", ["tests/model_server.py"], r"http://\S+")
         stack.callback(model.stop)
@@ -143,7 +143,7 @@ def serving(kind: Kind) -> Iterator[Process]:
 
 
 class Meter:
-    """What CPU goes to whom, from its making on."""
+    """Measures CPU time by process, from its creation on."""
 
     def __init__(self, server: Process) -> None:
         self._server = server
@@ -164,11 +164,11 @@ class Meter:
 
 @dataclass(frozen=True)
 class Usage:
-    seconds: float  # of the server
-    server: float  # this and all others: cores, on average
+    seconds: float  # of CPU time of the server
+    server: float  # average number of cores, here and below
     client: float
     model: float
-    others: float  # all else that the machine did
+    others: float  # all other programs on the machine
 
     def __str__(self) -> str:
         return (
@@ -178,13 +178,13 @@ class Usage:
 
 
 def machine_cpu() -> float:
-    """Seconds of CPU that all processes together have used."""
+    """Return the CPU time of all processes on the machine in seconds."""
     user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9])
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until_calm() -> None:
-    """Whatever else runs on this machine would be measured, too."""
+    """Wait until no other program uses the machine, for at most CALM_TIMEOUT."""
     for _ in range(CALM_TIMEOUT):
         before = machine_cpu()
         time.sleep(1)
@@ -203,6 +203,6 @@ def free_port() -> int:
 
 
 def raise_descriptor_limit() -> None:
-    """For this process and all that it starts."""
+    """Raise the limit on open files, for this process and those that it starts."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,7 +1,7 @@
-"""`python -m benchmarks retrieval`: how well the knowledge finds what labelled questions ask for.
+"""`python -m benchmarks retrieval`: how well the knowledge search answers labelled questions.
 
-A question is answered by any passage that its labels point to. recall@5 is the share of questions
-with such a passage among the first five; MRR is the mean of 1/rank of the first one, 0 where it is not among ten.
+A question is answered by any passage that matches one of its labels. recall@5 is the share of questions with such a
+passage among the first five; MRR is the mean of 1/rank of the first such passage, 0 if it is not among the first ten.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DEPTH = 10
 class Question:
     question: str
     answers: list[tuple[str, str]]
-    """A document, and what stands in a passage of it that answers."""
+    """Labels: the id of a document, and a text that an answering passage in it contains."""
 
     def is_answered_by(self, passage: Passage) -> bool:
         text = _flat(passage.text)
@@ -45,7 +45,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of all questions about one corpus."""
+    """The results of all questions about one corpus."""
 
     recall: float
     mrr: float
@@ -77,7 +77,7 @@ def measure(corpus: str, embed: Embed | None = None) -> Measured:
 
 
 def unanswerable(corpus: str) -> list[str]:
-    """Questions whose labels point to nothing."""
+    """Return the questions whose labels match no passage."""
     with _opened(corpus) as (knowledge, index):
         numbers = [number for number, _ in index.hashes([source.id for source in knowledge.sources()])]
         sources = {source.id: source for source in knowledge.sources()}

@@ -1,4 +1,4 @@
-"""The table in which both servers stand side by side."""
+"""The table that compares both servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Row:
 
 
 def at_most(number: int, name: str, tutorial: float, ours: float, ratio: float = 1.0, digits: int = 2) -> Row:
-    """Less is better, and the goal is a part of what the tutorial's server takes."""
+    """Return a row for a figure whose goal is at most `ratio` times that of the tutorial's server."""
     return Row(number, name, tutorial, ours, f"ratio ≤ {ratio:g}", ours <= ratio * tutorial, digits)
 
 

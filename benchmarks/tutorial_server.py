@@ -1,7 +1,7 @@
-"""The server of AG2's guide "Websockets: Streaming input and output using websockets", to compare with.
+"""The server of AG2's guide "Websockets: Streaming input and output using websockets", for comparison.
 
-Only what several turns on one connection need was added: the loop, and a proxy that gives no automatic answer, so that
-a turn is over with the model's own `text` event.
+Two things were added to allow several turns on one connection: the loop, and a proxy without an automatic reply, so
+that a turn ends with the model's own `text` event.
 """
 
 from __future__ import annotations
