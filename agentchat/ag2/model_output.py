@@ -25,7 +25,7 @@ _MAYBE_TERMINATE = re.compile(r"(?<!\w)(?:T|TE|TER|TERM|TERMI|TERMIN|TERMINA|TER
 
 
 class StreamingMessage:
-    """An answer that a model is writing, as it is shown: without a trailing TERMINATE."""
+    """An answer, or the reasoning before it, that a model is writing."""
 
     def __init__(self, sender: str, about: Mapping[str, str]) -> None:
         """`about` is added to its frames and its event."""
@@ -33,35 +33,25 @@ class StreamingMessage:
         self.sender = sender
         self.about = about
         self.has_streamed = False  # text came from our own transport, so AG2's StreamEvents repeat it
-        self._shown: list[str] = []
+        self.texts: list[str] = []  # as shown
         self._withheld = ""  # may turn out to be a TERMINATE
 
     def add(self, text: str) -> str:
-        """Return what can be shown now."""
+        """Return what can be shown now: a trailing TERMINATE is withheld."""
         text = self._withheld + text
         maybe = _MAYBE_TERMINATE.search(text)
         cut = maybe.start() if maybe else len(text)
         visible, self._withheld = text[:cut], text[cut:]
-        self._shown.append(visible)
+        self.texts.append(visible)
         return visible
 
     def reset(self) -> None:
-        self._shown.clear()
+        self.texts.clear()
         self._withheld = ""
 
     @property
     def text(self) -> str:
-        return "".join(self._shown)
-
-
-class StreamingReasoning:
-    """The reasoning that precedes one answer."""
-
-    def __init__(self, sender: str, about: Mapping[str, str]) -> None:
-        self.id = uuid4().hex
-        self.sender = sender
-        self.about = about
-        self.texts: list[str] = []
+        return "".join(self.texts)
 
 
 class ModelOutput:
@@ -79,7 +69,7 @@ class ModelOutput:
         """`append` puts an event into the log; `payer` names the agent that pays for calls that are no agent's own."""
         self.message: StreamingMessage | None = None  # being written
         self.written: StreamingMessage | None = None  # complete, its event still to come
-        self._reasoning: StreamingReasoning | None = None  # of the message, not yet in the log
+        self._reasoning: StreamingMessage | None = None  # of the message, not yet in the log
         self._turn = turn
         self._token = token
         self._journal = journal
@@ -176,14 +166,13 @@ class ModelOutput:
 
     def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
         if self._reasoning is None:
-            self._reasoning = StreamingReasoning(message.sender, message.about)
+            self._reasoning = StreamingMessage(message.sender, message.about)
         reasoning, text = self._reasoning, clean(text)
         reasoning.texts.append(text)
         self._turn.stream(reasoning.id, reasoning.sender, text, {"kind": "reasoning", **reasoning.about})
 
     def _append_reasoning(self, **flags: bool) -> None:
         reasoning, self._reasoning = self._reasoning, None
-        text = "".join(reasoning.texts) if reasoning is not None else ""
-        if reasoning is not None and text.strip():
-            content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": text}
+        if reasoning is not None and reasoning.text.strip():
+            content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": reasoning.text}
             self._append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})
