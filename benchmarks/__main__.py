@@ -1,4 +1,4 @@
-"""`python -m benchmarks` measures both servers and prints a table; `python -m benchmarks retrieval` see retrieval.py."""
+"""Measure both servers and print a table: `python -m benchmarks`; for `retrieval` see retrieval.py."""
 
 from __future__ import annotations
 
