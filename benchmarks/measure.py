@@ -26,7 +26,7 @@ SETTLE = 0.5  # seconds after which a turn has no work left
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured."""
+    """The extent of a measurement."""
 
     seconds: float  # of streaming
     rounds: dict[int, int]  # number of conversations → rounds, in which the servers take turns

@@ -25,9 +25,6 @@ from agentchat import replay as journal
 from agentchat.ag2.catalogue import Pair
 from agentchat.ag2.context_window import trim
 from agentchat.ag2.history import History, TurnHistory
-from agentchat.ag2.history import can_go_on as can_go_on  # sessions need no more of AG2 than this module
-from agentchat.ag2.history import handed_back as handed_back
-from agentchat.ag2.history import heard as heard
 from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.tools import wrap_tool
 from agentchat.ag2.turn_output import TurnOutput

@@ -12,7 +12,7 @@ class TurnEvents:
 
     def __init__(self, log: Log, message: Event) -> None:
         self.events: list[Event] = []
-        """Those that have been read."""
+        """The events read so far."""
         self._log = log
         self._turn = message.turn
         self._seq = message.seq - 1

@@ -35,7 +35,7 @@ class Passages(list[Passage]):
     """The result of a search, best passage first."""
 
     note: str = ""
-    """What the reader should know about this search, if anything."""
+    """A sentence that the reader should know about this search, or an empty string."""
 
 
 def address(source_id: str) -> str:

@@ -16,7 +16,7 @@ TITLE_CHARS = 200
 COMMENT_CHARS = 2000
 SCORES = (1, -1, 0)
 BUSY_MODES = ("enqueue", "reject", "interrupt", "rollback")
-"""What can become of a message that arrives while the agents work."""
+"""The ways to treat a message that arrives while the agents work."""
 
 
 def check_id(id: str | None) -> None:

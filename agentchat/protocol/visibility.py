@@ -1,4 +1,4 @@
-"""How much of a session a reader sees: `show=final|agents|tools|all` in docs/protocol.md."""
+"""The part of a session that a reader sees: `show=final|agents|tools|all` in docs/protocol.md."""
 
 from __future__ import annotations
 

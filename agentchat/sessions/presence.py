@@ -1,4 +1,4 @@
-"""Who is present: in a session, and at the desk from which people take sessions over."""
+"""The people who are present: in a session, and at the desk from which operators take sessions over."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from agentchat.ag2.conversation import can_go_on
+from agentchat.ag2.history import can_go_on
 from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.identity import UNNAMED, user_id

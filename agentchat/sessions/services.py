@@ -1,4 +1,4 @@
-"""What all sessions of a server share."""
+"""Everything that the sessions of a server share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SessionRules:
     """The settings that apply to all sessions. 0 means no limit."""
 
     busy: str = "enqueue"
-    """What happens to a message that arrives while a turn runs; one of BUSY_MODES."""
+    """One of BUSY_MODES, for messages that arrive while a turn runs."""
     input_timeout: float = 0
     """Seconds that a question waits for its answer."""
     max_messages: int = 1000
@@ -42,7 +42,7 @@ class SessionRules:
 
 @dataclass(frozen=True)
 class Services:
-    """What all sessions of a server share."""
+    """Everything that the sessions of a server share."""
 
     store: Store
     build_agents: BuildAgents

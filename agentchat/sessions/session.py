@@ -227,7 +227,7 @@ class Session:
 
     @property
     def operators(self) -> int:
-        """How many people sit at the desk."""
+        """The number of people at the desk."""
         return len(self._services.desk.operators)
 
     def files(self, name: str) -> Workspace:

@@ -1,11 +1,11 @@
-"""What operators do in a session: take it over from the agents, answer in their place, hand it back."""
+"""Operators in a session: they take it over from the agents, answer in their place, and hand it back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from uuid import uuid4
 
-from agentchat.ag2 import conversation
+from agentchat.ag2.history import handed_back, heard
 from agentchat.protocol import handover
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event, clean
@@ -50,7 +50,7 @@ class Takeover:
             self._check_alive()
             self._check_has_taken(name)
             draft = handover.reply_draft(text, name, UNNAMED, id or uuid4().hex, now.next)
-            return self._turns.add_spoken_turn(draft, conversation.heard(text, operator=name))
+            return self._turns.add_spoken_turn(draft, heard(text, operator=name))
 
     def hand_back(self, note: str, name: str) -> Event:
         """Let the agents answer again, and tell them the note. Returns the event.
@@ -64,7 +64,7 @@ class Takeover:
             if is_taken or self._log.held is None:
                 self._check_has_taken(name)
             draft = handover.handoff_draft("returned", name, self._agent, note, now.next)
-            return self._turns.add_spoken_turn(draft, conversation.handed_back(note, name if is_taken else ""))
+            return self._turns.add_spoken_turn(draft, handed_back(note, name if is_taken else ""))
 
     def _check_has_taken(self, name: str) -> None:
         held = self._log.held

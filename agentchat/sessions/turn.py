@@ -27,7 +27,7 @@ STORE_RETRY = 1.0  # seconds between attempts to write while the store fails
 
 
 class TurnHost(Protocol):
-    """What a turn needs of its session."""
+    """The part of a session that its turns need."""
 
     log: Log
     questions: PendingQuestions

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentchat import cancellation
-from agentchat.ag2 import conversation
 from agentchat.ag2.conversation import Outcome
+from agentchat.ag2.history import heard
 from agentchat.cancellation import Stopped
 from agentchat.chat import Author, Chat
 from agentchat.protocol import session_events
@@ -278,7 +278,7 @@ class TurnRunner:
             is_held = self.log.held is not None and turn.history is None
             if turn.history is None:
                 agent = HUMAN if is_held else self._agent
-                history = conversation.heard(message.text) if is_held else None
+                history = heard(message.text) if is_held else None
                 started = session_events.TurnStartedEvent(message_id=message.id, agent=agent)
                 turn.append(*session_events.type_and_content(started), history)
             if is_held:

@@ -100,7 +100,7 @@ class EndingLine {
   /** @param {{retry(): void, usagePopover: import("./usage-popover.js").UsagePopover}} intents */
   constructor({ retry, usagePopover }) {
     this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
-    this.#retry.title = "Answer this anew";
+    this.#retry.title = "Answer this again";
     this.#usageSummary.title = "What each agent took";
     usagePopover.attach(this.#usageSummary, () => this.#usage);
     this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#usageSummary);
