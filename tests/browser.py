@@ -60,7 +60,7 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
 @contextlib.contextmanager
 def new_context(browser: Browser) -> Iterator[BrowserContext]:
     expect.set_options(timeout=PATIENCE * 1000)
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
