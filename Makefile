@@ -4,23 +4,31 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Tests wait as much as they work: for servers that start, and browsers.
-WORKERS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+# Each worker imports everything, so more of them cost more than the waits that they fill.
+WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: run test lint bench faults clean
+.PHONY: run test lint pytest coverage bench faults clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
 
-test: $(VENV)/dev.stamp lint
+test: $(VENV)/dev.stamp
 	sh tests/install_browser.sh
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+pytest: $(VENV)/dev.stamp
+	$(PYTEST) $(ARGS)
+
+coverage: $(VENV)/dev.stamp
+	sh tests/install_browser.sh
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -40,4 +48,4 @@ $(VENV)/dev.stamp: requirements.txt requirements-dev.txt requirements-mcp.txt | 
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
