@@ -92,6 +92,21 @@ def notes(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _patience() -> Iterator[None]:
+    """Connections may take as long to be made as they like."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", PATIENCE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tool]]:
+    """The tools of a process that tests share."""
+    with contextlib.closing(McpServers([stdio(tmp_path_factory.mktemp("mcp") / "notes.txt")])) as servers:
+        yield by_name(servers.tools())
+
+
 @pytest.fixture
 def connect() -> Iterator[Callable[..., McpServers]]:
     """Returns a function that creates McpServers; they are closed after the test."""
@@ -127,6 +142,10 @@ def by_name(tools: list[Tool]) -> dict[str, Tool]:
 def starts(notes: Path) -> list[int]:
     """Return the ids of the processes that were started."""
     return [int(line.split()[1]) for line in notes.read_text().splitlines() if line.startswith("starts")]
+
+
+def mcp_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("mcp")}
 
 
 def is_alive(process: int) -> bool:
@@ -167,21 +186,20 @@ def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, ki
         ("nothing", "The tool returned nothing."),
     ],
 )
-def test_results_are_text(connect: Callable[..., McpServers], notes: Path, tool: str, result: str) -> None:
+def test_results_are_text(tools: dict[str, Tool], tool: str, result: str) -> None:
     """Also results of several parts, pictures, and structured results."""
     arguments = {"a": 2, "b": 3} if tool == "add" else {}
-    assert by_name(connect(stdio(notes)).tools())[tool](**arguments) == result
+    assert tools[tool](**arguments) == result
 
 
-def test_structured_results_are_json(connect: Callable[..., McpServers], notes: Path) -> None:
+def test_structured_results_are_json(tools: dict[str, Tool]) -> None:
     """In a text part, as servers send them."""
-    result = by_name(connect(stdio(notes)).tools())["structured"]()
+    result = tools["structured"]()
     assert json.loads(result) == {"kind": "oak", "size": {"height": 20.0, "unit": "m"}}
 
 
-def test_a_tool_that_fails(connect: Callable[..., McpServers], notes: Path) -> None:
+def test_a_tool_that_fails(tools: dict[str, Tool]) -> None:
     """Raises its error, which AG2 makes the result; so do arguments that do not fit."""
-    tools = by_name(connect(stdio(notes)).tools())
     with pytest.raises(ValueError, match="it fails: no rain"):
         tools["fail"](why="no rain")
     with pytest.raises(ValueError, match="valid integer"):
@@ -346,7 +364,7 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
 
 def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
     """Processes, threads and sockets, also in the middle of a call or of connecting."""
-    before = len(os.listdir("/proc/self/fd"))
+    before, threads = len(os.listdir("/proc/self/fd")), mcp_threads()
     servers = McpServers([stdio(notes), ServerConfig("far", url=http.url), silent(notes)], connect_timeout=600)
     tools = by_name(servers.tools("trees") + servers.tools("far"))
     with ThreadPoolExecutor() as pool:
@@ -358,7 +376,7 @@ def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
             calls[0].result()
         assert calls[1].result() == []
     assert not any(is_alive(process) for process in own)
-    wait_until(lambda: not any(thread.name.startswith("mcp") for thread in threading.enumerate()))
+    wait_until(lambda: mcp_threads() <= threads)
     assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(McpUnavailable, match="is shutting down"):
         tools["add"](a=1)
