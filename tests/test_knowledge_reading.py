@@ -88,7 +88,7 @@ Text of three.
 
 
 def test_markdown_is_split_at_its_headings() -> None:
-    """Of both kinds, but not inside code; sections keep their path of headings and their line."""
+    """Both kinds of headings count, but not inside code; sections keep their path of headings and their line."""
     document = read(MARKDOWN, PAGE.encode(), "x.md")
 
     assert document.title == "The manual"
@@ -211,7 +211,7 @@ def test_short_paragraphs_stay_together() -> None:
 
 
 def test_nothing_is_lost_and_nothing_is_too_long() -> None:
-    """Whether the text breaks into paragraphs, lines, sentences and words, or not at all."""
+    """In text with paragraphs, lines, sentences and words, and in text without any break."""
     text = "\n\n".join([f"Sentence {n} is here. " * (n % 40) for n in range(200)] + ["x" * 5000, "字" * 3000 + "。"])
     pieces = [chunk.text for chunk in split(text)]
 

@@ -18,7 +18,7 @@ from agentchat.protocol.errors import SettingsError
 from tests.clients import ChatClient, contents
 from tests.conftest import KEY, config_list
 from tests.model_server import ModelServer, Reply
-from tests.processes import ENDS_WITHIN, ROOT, ServerProcess
+from tests.processes import ROOT, ServerProcess
 
 PORTS = ("--port", "0", "--ws-port", "0")
 
@@ -80,7 +80,7 @@ def test_a_port_that_is_taken(option: str) -> None:
     ],
 )
 def test_settings_that_cannot_be_used(arguments: tuple[str, str], sentence: str) -> None:
-    """What only shows when the server is put together."""
+    """Problems that only show when the server is assembled."""
     assert sentence in refusal(*arguments)
 
 
@@ -95,7 +95,7 @@ def test_a_start_that_fails(tmp_path: Path, arguments: tuple[str, ...], model_li
     """Exit status 2 and one sentence on standard error: no traceback, no key."""
     command = [sys.executable, str(ROOT / "main.py"), *PORTS, *arguments]
     environment = {"PATH": "", "OAI_CONFIG_LIST": model_list}
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=ENDS_WITHIN)
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
 
     assert ended.returncode == 2, ended.stderr
     assert sentence in ended.stderr.strip().splitlines()[-1]
