@@ -66,3 +66,11 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_prose_in_the_documents_is_wrapped() -> None:
+    """At 100 characters; tables, code and pictures may be longer."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        prose = [line for line in text.splitlines() if not line.startswith(("|", "    ", "![", "#"))]
+        assert [line for line in prose if len(line) > 100] == [], page.name
