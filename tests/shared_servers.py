@@ -52,15 +52,17 @@ class SharedServer:
     def tidy(self) -> None:
         """Delete what a test has left behind: sessions with their turns, notes, files."""
         rest = RestClient(self.served)
+        threads = set[str]()
         while sessions := rest.get(SESSIONS, limit=100).json["sessions"]:
             for session in sessions:
+                threads.add(f"turn-{session['id']}")
                 rest.ask("DELETE", f"{SESSIONS}/{session['id']}")
         with database(self.folder) as db:
             db.execute("DELETE FROM notes")
         for path in self.data.iterdir():
             if path.is_file() and path not in self._kept and not path.name.startswith("agentchat.db"):
                 path.unlink()
-        wait_until(lambda: not any(thread.name.startswith("turn-") for thread in threading.enumerate()))
+        wait_until(lambda: not any(thread.name in threads for thread in threading.enumerate()))
 
 
 class SharedServers:
