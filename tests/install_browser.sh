@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the page's tests need: Chromium, and Node.js for its modules. There already, or through apt where that is allowed.
+# Install Chromium and Node.js for the page's tests, through apt where that is allowed.
 # Without them those tests are skipped, and say so; in CI they fail.
 missing=""
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
