@@ -65,6 +65,18 @@ def test_text_streams_in_place(server: Running, model: ModelServer, page: Page) 
     expect(bubble).to_have_count(1)
 
 
+def test_an_answer_is_copied(server: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
+    """With a click on the button below it, as it was written."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    model.script(Reply("It is **sunny**."))
+    page.goto(server.page)
+    say(page, "Oslo?")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
+    page.get_by_role("button", name="Copy answer").click()
+    expect(page.get_by_role("button", name="Copy answer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "It is **sunny**."
+
+
 def test_a_reload_in_mid_answer(server: Running, model: ModelServer, page: Page) -> None:
     """Shows the text from its beginning, then the rest."""
     gate = threading.Event()
