@@ -1,9 +1,8 @@
 /** Bar to take over the open conversation, or hand it back to the agents. */
 
 import { button, h, setText } from "../views/shared/dom.js";
-import { InlineForm } from "../views/shared/inline-form.js";
+import { InlineForm, NO_CONNECTION } from "../views/shared/inline-form.js";
 
-const NO_CONNECTION = "There is no connection. Try again when it is back.";
 const NOTE_CHARS = 2000;
 
 export class OperatorBar {

@@ -3,7 +3,7 @@
 import { shorten } from "../../core/format.js";
 import { personName } from "../../core/participants.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
-import { InlineForm } from "../shared/inline-form.js";
+import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
@@ -11,7 +11,6 @@ const NOTES = {
   refused: () => "Not sent",
   queued: () => "Waits for its turn",
 };
-const NO_CONNECTION = "There is no connection. Try again when it is back.";
 
 export class PersonMessage {
   #name = h("div", { class: "message-name", dir: "auto" });

@@ -10,6 +10,8 @@ const KINDS = {
   code: () => h("textarea", { rows: 1, autocomplete: "off", spellcheck: "false" }),
 };
 
+export const NO_CONNECTION = "There is no connection. Try again when it is back.";
+
 let count = 0;
 
 /** A form with a single field. Enter saves, Escape cancels, and problems are shown below the field. */
