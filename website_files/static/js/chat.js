@@ -68,6 +68,7 @@ const transcript = new Transcript(find(".transcript"), {
   edit: (seq, text) => app.conversation.edit(seq, text),
   withdraw: (turn) => (app.conversation.withdraw(turn), focusComposer()),
   answer,
+  rate: (seq, score, comment) => app.conversation.rate(seq, score, comment),
   refocus: focusComposer,
   startOver: () => (app.startOver(), focusComposer()),
   dismiss: (key) => (app.conversation.dismiss(key), composer.focus()),

@@ -39,7 +39,7 @@ const status = new ConnectionStatus(find(".status"), () => app.reconnect());
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
   stop: nothing, resend: () => app.conversation.resend(), retry: nothing, edit: nothing, withdraw: nothing,
-  answer: nothing, refocus: nothing, startOver: () => app.open(null),
+  answer: nothing, rate: nothing, refocus: nothing, startOver: () => app.open(null),
   dismiss: (key) => app.conversation.dismiss(key),
 });
 const composer = new Composer(find("#composer"), {

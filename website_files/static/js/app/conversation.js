@@ -116,6 +116,10 @@ export class Conversation {
     return this.#command("edit", { seq, text });
   }
 
+  rate(seq, score, comment) {
+    return this.#command("feedback", { seq, score, comment });
+  }
+
   tick(task, status) {
     return this.#command("task", { id: task, status });
   }

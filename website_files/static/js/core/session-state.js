@@ -6,8 +6,9 @@
  *   from a person. `error` says why the server rejected it.
  * @typedef {import("./content-parts.js").Part} Part
  * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null,
- *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean}} Answer An agent's message,
- *   or its reasoning. `length` counts code points, as `offset` does; `parts` is set when there is more than text.
+ *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean, seq?: number,
+ *   ratings?: import("./feedback.js").Rating[]}} Answer An agent's message, or its reasoning. `length` counts code
+ *   points, as `offset` does; `parts` is set when there is more than text. `seq` is set if people can rate the answer.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
  *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
@@ -33,6 +34,7 @@
  */
 
 import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
+import { onFeedback } from "./feedback.js";
 import { onHandoff, onOperators } from "./handover.js";
 import { onPresence, onTyping, stopTyping } from "./participants.js";
 import { onTask, withoutTurns } from "./plan.js";
@@ -59,6 +61,7 @@ export const EMPTY = Object.freeze({
 const HANDLERS = new Map(Object.entries({
   connection_confirmed: onConfirmed,
   session_renamed: (state, { title }) => ({ ...state, title: title ?? "" }),
+  feedback: onFeedback,
   presence: onPresence,
   typing: onTyping,
   user_message: onUserMessage,
@@ -179,7 +182,7 @@ function onStream(state, content) {
 
 function onText(state, content, event) {
   if (!content.message_id) return state; // the person's own message, on its way to the agent
-  const change = inTurn((turn, text, ts) => endReasoning(settled(finishMessage(turn, text, ts))));
+  const change = inTurn((turn, text, ts, { seq }) => endReasoning(settled(finishMessage(turn, text, ts, seq))));
   const known = withoutPending(state, content.message_id); // an operator's message keeps the id it was sent with
   return change(known, content, event);
 }

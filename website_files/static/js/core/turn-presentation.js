@@ -2,7 +2,8 @@
  * Decides what to show of a turn: the visible items, how they are grouped, and what the person may do with it.
  *
  * @typedef {"final"|"agents"|"tools"|"all"} Level how much of the agents' work to show
- * @typedef {"edit"|"withdraw"|"send-now"|"retry"|"answer"|"named"|"online"} Action `named`: the person's name is shown
+ * @typedef {"edit"|"withdraw"|"send-now"|"rate"|"retry"|"answer"|"named"|"online"} Action `named`: the person's name is
+ *   shown
  * @typedef {import("./session-state.js").Turn} Turn
  */
 
@@ -44,9 +45,15 @@ export function isPassedOn(turn) {
   return turn.agent === HUMAN;
 }
 
+/** The last message of a turn that is over, or undefined. */
+export function lastAnswer(turn) {
+  if (turn.status === "running") return undefined;
+  return turn.items.findLast((item) => item.kind === "message" && !item.within);
+}
+
 function isShown(turn, level) {
   const rank = LEVELS.indexOf(level);
-  const answer = turn.status === "running" ? null : turn.items.findLast((item) => item.kind === "message" && !item.within);
+  const answer = lastAnswer(turn);
   const inCard = new Set(turn.codeChanges.map((change) => change.path));
   return (item) => {
     if (item.kind === "file" && inCard.has(item.path)) return false;
@@ -106,6 +113,7 @@ export function turnActions(state, isOnline) {
       edit: isOwn && counts && (waits || turn === running || isQuiet),
       withdraw: isOwn && waits,
       "send-now": isOwn && running && turn === next,
+      rate: isRatable(lastAnswer(turn)),
       retry: isQuiet && counts && turn === last && turn.message !== null && !isPassedOn(turn),
       answer: turn === running,
     };
@@ -113,15 +121,21 @@ export function turnActions(state, isOnline) {
   };
 }
 
+/** Whether an agent said it, and not in passing with a tool call. */
+function isRatable(answer) {
+  return Boolean(answer?.seq) && !answer.isOperator;
+}
+
 /** Caches the view model of each turn until something about it changes, as views compare by identity. */
 export class ShownTurns {
   #known = new WeakMap(); // turn → { how, shown }
 
-  show(turn, actions, level) {
-    const how = [level, ...actions].join();
+  /** @param me the person's name */
+  show(turn, actions, level, me) {
+    const how = [level, ...actions, me].join();
     const known = this.#known.get(turn);
     if (known?.how === how) return known.shown;
-    const shown = { ...turn, can: new Set(actions), level };
+    const shown = { ...turn, can: new Set(actions), level, me };
     this.#known.set(turn, { how, shown });
     return shown;
   }

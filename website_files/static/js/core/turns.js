@@ -35,13 +35,14 @@ export function insertItemAfter(turn, key, item) {
 }
 
 /** Replaces a streamed message with the complete one, and removes it if it turns out to be empty. */
-export function finishMessage(turn, { message_id: key, sender, content, partial, operator }, ts) {
+export function finishMessage(turn, { message_id: key, sender, content, partial, operator }, ts, seq) {
   const parts = partsOf(content);
   const text = wordsOf(parts);
   const isPlain = parts.every((part) => part.kind === "text");
   if (isPlain && !text.trim()) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
   const message = { kind: "message", key, sender, text, parts: isPlain ? null : parts, length: 0, ts };
-  return putItem(turn, { ...message, state: partial ? "partial" : "done", isOperator: operator === true });
+  const state = partial ? "partial" : "done";
+  return putItem(turn, { ...message, state, isOperator: operator === true, seq, ratings: [] });
 }
 
 /** Marks new and changed items as part of the nested chat that `agent` runs. */

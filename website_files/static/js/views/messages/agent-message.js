@@ -5,6 +5,7 @@ import { displayName } from "../../core/format.js";
 import { personName } from "../../core/participants.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { createAvatar, h, icon, paintAvatar, setText, setTime } from "../shared/dom.js";
+import { Feedback } from "./feedback.js";
 import { imageOf } from "./image.js";
 import { Prose } from "./prose.js";
 
@@ -13,15 +14,19 @@ export class AgentMessage {
   #body = h("div", { class: "message-body" }, this.#prose.element);
   #text = "";
   #parts = null;
-  element = h(
-    "article",
-    { class: "message", "data-role": "agent" },
-    this.#body,
-    h("div", { class: "message-meta" }, new CopyButton(() => withoutImages(this.#text), "Copy answer").element),
-  );
+  #feedback;
+
+  /** @param {(seq: number, score: number, comment: string) => boolean} rate */
+  constructor(rate) {
+    this.#feedback = new Feedback(rate);
+    const copy = new CopyButton(() => withoutImages(this.#text), "Copy answer");
+    const meta = h("div", { class: "message-meta" }, copy.element, this.#feedback.buttons);
+    this.element = h("article", { class: "message", "data-role": "agent" }, this.#body, this.#feedback.element, meta);
+  }
 
   /** @param {import("../../core/session-state.js").Answer} item */
-  update({ text, parts = null, sender, state, isOperator = false }) {
+  update(item) {
+    const { text, parts = null, sender, state, isOperator = false } = item;
     this.#text = text;
     this.element.setAttribute("aria-label", isOperator ? personName(sender) : displayName(sender));
     this.element.dataset.state = state;
@@ -29,6 +34,7 @@ export class AgentMessage {
     if (!parts) this.#prose.update(text);
     else if (parts !== this.#parts) this.#body.replaceChildren(...parts.map((part) => partNode(part, displayName(sender))));
     this.#parts = parts;
+    this.#feedback.update(item);
   }
 }
 

@@ -31,7 +31,7 @@ export class Transcript {
    */
   update(state, connection, level = "tools") {
     const actions = turnActions(state, connection === "online");
-    const turns = state.turns.map((turn) => this.#shown.show(turn, actions(turn), level));
+    const turns = state.turns.map((turn) => this.#shown.show(turn, actions(turn), level, state.name));
     this.#sessionId = state.sessionId;
     this.#turns.update([...turns, ...state.pending.map((message) => ({ ...pendingTurn(message, connection), level }))]);
     this.#errors.update(state.errors);

@@ -7,7 +7,7 @@
 
 import { displayName } from "../../core/format.js";
 import { isOpenQuestion } from "../../core/questions.js";
-import { isPassedOn, visibleItems } from "../../core/turn-presentation.js";
+import { isPassedOn, lastAnswer, visibleItems } from "../../core/turn-presentation.js";
 import { usageSummary } from "../../core/usage.js";
 import { button, createAvatar, h, icon, paintAvatar, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -46,9 +46,10 @@ export class TurnView {
     );
   }
 
-  /** @param {Turn & {can: Set<string>, level: Level}} turn */
+  /** @param {Turn & {can: Set<string>, level: Level, me: string|null}} turn */
   update(turn) {
-    const items = turn.items.map((item) => withRights(item, turn.can));
+    const answer = turn.can.has("rate") ? lastAnswer(turn) : null;
+    const items = turn.items.map((item) => withRights(item, turn, answer));
     const shown = visibleItems({ ...turn, items }, turn.level);
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
@@ -60,9 +61,11 @@ export class TurnView {
   }
 }
 
-/** Adds to a question whether the person may answer it. */
-function withRights(item, can) {
-  return item.kind === "question" ? { ...item, canAnswer: can.has("answer"), isOnline: can.has("online") } : item;
+/** Adds to a question whether the person may answer it, and to the answer that they may rate it. */
+function withRights(item, { can, me }, answer) {
+  const isOnline = can.has("online");
+  if (item.kind === "question") return { ...item, canAnswer: can.has("answer"), isOnline };
+  return item === answer ? { ...item, canRate: true, isOnline, me } : item;
 }
 
 /** Shows that an agent is at work while nothing else does. */
@@ -122,7 +125,7 @@ class EndingLine {
 
 const VIEWS = {
   speaker: () => new SpeakerLine(),
-  message: () => new AgentMessage(),
+  message: (item, { rate }) => new AgentMessage(rate),
   reasoning: () => new Reasoning(),
   tool: () => new ToolCard(),
   question: (item, intents) => new QuestionCard(item, intents),

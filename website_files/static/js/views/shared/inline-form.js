@@ -24,10 +24,12 @@ export class InlineForm {
 
   /**
    * @param {{kind?: keyof KINDS, label: string, className?: string, value?: string, save?: string, limit?: number,
-   *   placeholder?: string, done(value: string): string|void, cancel?(): void}} options
+   *   placeholder?: string, cancelWords?: string, done(value: string): string|void, cancel?(): void}} options
    *   `done` returns a problem to show, or nothing
    */
-  constructor({ kind = "line", label, className = "", value = "", save = "Save", limit, placeholder, done, cancel }) {
+  constructor({
+    kind = "line", label, className = "", value = "", save = "Save", limit, placeholder, cancelWords = "Cancel", done, cancel,
+  }) {
     this.#kind = kind;
     this.#field = KINDS[kind]();
     this.#field.value = value;
@@ -36,7 +38,7 @@ export class InlineForm {
     this.#field.classList.add("field");
     this.#field.addEventListener("input", () => (this.explain(""), this.#fit()));
     this.#save = h("button", { type: "submit", class: "solid-button" }, save);
-    const cancelButton = cancel ? button("quiet-button", cancel, "Cancel") : null;
+    const cancelButton = cancel ? button("quiet-button", cancel, cancelWords) : null;
     this.#actions = h("div", { class: "field-actions" }, cancelButton, this.#save);
     this.element = h(
       "form",
