@@ -1,4 +1,4 @@
-"""What every store must do. A store's test module inherits StoreContract and says how to open one."""
+"""The contract of every store; a store's test module inherits StoreContract and opens the store."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def handoff(kind: str, turn: int = 1) -> Draft:
 
 
 def held(store: Store) -> dict[str, str]:
-    """Which sessions, and how."""
+    """Return the listed sessions and who holds them."""
     return {record.id: record.held for record in store.held()}
 
 
 def found(store: Store, words: str) -> dict[str, list[int]]:
-    """Which sessions, and where."""
+    """Return the sessions found and the matching excerpts."""
     return {f.session.id: [seq for seq, _ in f.places] for f in store.find(words, None, 10)}
 
 
 class StoreContract:
-    """The questions. `store` is open and empty, with a session named s."""
+    """Tests that every store must pass. `store` is open and empty except for a session named s."""
 
     @pytest.fixture
     def store(self) -> Store:
@@ -52,19 +52,19 @@ class StoreContract:
         store.create(SessionRecord("s", "weather", CREATED))
 
     def test_a_new_session_is_empty(self, store: Store) -> None:
-        """It knows its agent and when it was made."""
+        """A new session is empty, and knows its agent and creation time."""
         assert store.session("s") == SessionRecord("s", "weather", CREATED, updated=CREATED)
         assert store.read("s") == []
 
     def test_an_unknown_session(self, store: Store) -> None:
-        """Reading finds nothing; appending is a mistake of the caller."""
+        """Reading an unknown session returns nothing; appending to it is a caller's error."""
         assert store.session("nobody") is None
         assert store.read("nobody") == []
         with pytest.raises(KeyError):
             store.append("nobody", [draft()])
 
     def test_events_are_numbered_without_gaps(self, store: Store) -> None:
-        """From 1, over several appends, each session on its own."""
+        """Events are numbered from 1 without gaps, across appends, for each session on its own."""
         store.create(SessionRecord("other", "weather", CREATED))
         store.append("s", [draft(), draft()])
         store.append("other", [draft()])
@@ -74,7 +74,7 @@ class StoreContract:
         assert [event.seq for event in store.read("other")] == [1]
 
     def test_what_is_read_is_what_was_appended(self, store: Store) -> None:
-        """Every field, whatever the text holds."""
+        """Events are read back as appended: every field, any text."""
         text = 'quotes " and \\, a line\nbreak, \x00, ø, 漢, 🌦'
         [appended] = store.append("s", [draft("text", turn=7, content=text)])
 
@@ -84,7 +84,7 @@ class StoreContract:
         assert json.loads(event.frame)["content"] == {"content": text}
 
     def test_reading_begins_behind_a_place_and_ends_at_a_limit(self, store: Store) -> None:
-        """Pages, oldest first; a place beyond the end has nothing behind it."""
+        """Events are read in pages, oldest first; nothing follows the end."""
         store.append("s", [draft() for _ in range(10)])
 
         assert [event.seq for event in store.read("s", after=4, limit=3)] == [5, 6, 7]
@@ -92,7 +92,7 @@ class StoreContract:
         assert store.read("s", after=99) == []
 
     def test_a_key_stands_once_in_a_session(self, store: Store) -> None:
-        """The second append is refused as a whole and names the first event."""
+        """A key is unique within a session: a second append is refused as a whole, naming the first event."""
         store.create(SessionRecord("other", "weather", CREATED))
         [first] = store.append("s", [draft("input_response", key="answer:1")])
         with pytest.raises(DuplicateMessage) as refused:
@@ -103,7 +103,7 @@ class StoreContract:
         assert len(store.append("other", [draft(key="answer:1")])) == 1
 
     def test_a_session_knows_its_newest_event_and_turn(self, store: Store) -> None:
-        """After a restart numbering goes on from there."""
+        """A session knows its newest event and turn, so that numbering continues after a restart."""
         store.append("s", [said("one", turn=1), draft("turn_started", turn=1)])
         store.append("s", [said("two", turn=2), draft("text", turn=1)])
 
@@ -112,7 +112,7 @@ class StoreContract:
         assert (session.last_seq, session.last_turn) == (4, 2)
 
     def test_memories_stand_with_their_turn(self, store: Store) -> None:
-        """The newest of each turn counts; they come in the order of the turns."""
+        """The newest memory of each turn counts; memories are returned in the order of the turns."""
         store.append("s", [draft(turn=2)], history="second")
         store.append("s", [draft(turn=1)], history="first, unfinished")
         store.append("s", [draft(turn=1)], history="first")
@@ -122,7 +122,7 @@ class StoreContract:
         assert [store.history("s", turn) for turn in (1, 2, 3)] == ["first", "second", None]
 
     def test_a_refused_append_leaves_no_memory(self, store: Store) -> None:
-        """Events and memory are one transaction."""
+        """A refused append stores no memory: events and memory are one transaction."""
         store.append("s", [draft(key="k")], history="kept")
         with pytest.raises(DuplicateMessage):
             store.append("s", [draft(key="k")], history="lost")
@@ -130,7 +130,7 @@ class StoreContract:
         assert store.histories("s") == {1: "kept"}
 
     def test_open_turns(self, store: Store) -> None:
-        """Those that were started and never completed, in any session."""
+        """Open turns are those that started and never completed, in any session."""
         store.create(SessionRecord("t", "weather", CREATED))
         store.append("s", [draft("turn_started", turn=1), draft("turn_completed", turn=1)])
         store.append("s", [draft("turn_started", turn=2)])
@@ -139,7 +139,7 @@ class StoreContract:
         assert sorted(store.open_turns()) == [("s", 2), ("t", 1)]
 
     def test_unanswered_messages(self, store: Store) -> None:
-        """Those whose turn neither started nor ended, oldest first."""
+        """Unanswered messages are those whose turn neither started nor ended, oldest first."""
         store.create(SessionRecord("t", "weather", CREATED))
         for turn in (1, 2, 3, 4):
             store.append("s", [said("something", turn=turn)])
@@ -150,7 +150,7 @@ class StoreContract:
         assert store.sessions_unanswered() == ["s"]
 
     def test_empty_sessions_are_discarded(self, store: Store) -> None:
-        """Old ones only, and never one with an event."""
+        """Only old sessions without events are discarded."""
         store.create(SessionRecord("old", "weather", "2026-11-01T00:00:00.000Z"))
         store.create(SessionRecord("used", "weather", "2026-11-01T00:00:00.000Z"))
         store.append("used", [draft()])
@@ -161,7 +161,7 @@ class StoreContract:
         assert store.session("s") is not None
 
     def test_events_of_a_type(self, store: Store) -> None:
-        """All of them, however long the log, in their order."""
+        """All events of a type are returned in order, however long the log."""
         store.append("s", [draft("rewind"), draft(), draft("input_request"), draft(), draft("rewind")])
 
         assert [(e.seq, e.type) for e in store.read_types("s", {"rewind"})] == [(1, "rewind"), (5, "rewind")]
@@ -169,7 +169,7 @@ class StoreContract:
         assert store.read_types("s", {"text"})[0].seq == 2
 
     def test_bounds_of_a_turn(self, store: Store) -> None:
-        """Each version of its message, its start and its end; nothing of other turns."""
+        """The bounds of a turn are each version of its message, its start and its end."""
         store.append("s", [said("on", turn=2), said("one", turn=2), draft("turn_started", turn=1), draft(turn=2)])
         store.append("s", [draft("turn_started", turn=2), draft("turn_completed", turn=2)])
 
@@ -178,14 +178,14 @@ class StoreContract:
         assert store.turn_bounds("s", 3) == []
 
     def test_the_event_of_a_key(self, store: Store) -> None:
-        """Of this session only."""
+        """A key finds the event of its own session only."""
         [event] = store.append("s", [draft(key="k")])
 
         assert store.keyed("s", "k") == event
         assert store.keyed("s", "other") is None
 
     def test_a_session_has_a_title(self, store: Store) -> None:
-        """Its own, else the beginning of its first message."""
+        """A session's title is its own, or else the beginning of its first message."""
         assert titles(store) == [""]
         store.append("s", [said("What is the weather in Oslo? " + "Really? " * 50)])
         store.append("s", [said("And tomorrow?", turn=2)])
@@ -196,7 +196,7 @@ class StoreContract:
         assert titles(store) == ["Weather, ø"]
 
     def test_sessions_are_listed_newest_first(self, store: Store) -> None:
-        """By their last event, in pages that follow each other without a gap."""
+        """Sessions are listed by their last event, newest first, in pages without gaps."""
         for number in range(5):
             store.create(SessionRecord(f"n{number}", "weather", f"2026-11-1{number}T00:00:00.000Z"))
         store.append("n1", [draft()])
@@ -210,7 +210,7 @@ class StoreContract:
         assert pages == [everyone[:4], everyone[4:]]
 
     def test_sessions_are_found_by_what_was_said_in_them(self, store: Store) -> None:
-        """All of the words, in one place; the last may be a beginning. Neither tool calls nor echoes count."""
+        """Search matches all words in one text, the last by prefix. Tool calls and echoes are not searched."""
         store.create(SessionRecord("t", "weather", CREATED))
         store.append("s", [said("What is the weather in Oslo?")])
         store.append("s", [draft("text", content="Oslo: cloudy and cold", message_id="m1")])
@@ -229,7 +229,7 @@ class StoreContract:
         assert found(store, "oslo") == {"s": [1, 2], "t": [0]}
 
     def test_a_deleted_session_leaves_nothing(self, store: Store) -> None:
-        """Neither events nor memories nor words; its neighbours stay."""
+        """A deleted session leaves no events, memories or index entries; other sessions stay."""
         store.create(SessionRecord("t", "weather", CREATED))
         for id in ("s", "t"):
             store.append(id, [said("Oslo")], history="something")
@@ -244,7 +244,7 @@ class StoreContract:
         assert (store.read("s"), store.histories("s"), found(store, "oslo")) == ([], {}, {"t": [1]})
 
     def test_sessions_expire_by_their_last_event(self, store: Store) -> None:
-        """Or by when they were made, if nothing ever happened in them."""
+        """Sessions expire by their last event, or by their creation if they have none."""
         store.create(SessionRecord("old", "weather", "2026-11-01T00:00:00.000Z"))
         store.create(SessionRecord("old, but used", "weather", "2026-11-01T00:00:00.000Z"))
         store.append("old, but used", [draft()])
@@ -252,7 +252,10 @@ class StoreContract:
         assert store.expired("2026-11-21T00:00:00.000Z") == ["old"]
 
     def test_a_session_is_held_by_its_newest_handoff(self, store: Store) -> None:
-        """What else is written changes nothing, nor do hand-offs between agents; the last of one append counts."""
+        """A session is held according to its newest handover.
+
+        Other events and agents' hand-offs don't count; the last in an append wins.
+        """
         store.create(SessionRecord("t", "weather", CREATED))
         assert held(store) == {}
         store.append("s", [handoff("wanted")])
@@ -275,7 +278,7 @@ class StoreContract:
         assert held(store) == {}
 
     def test_a_refused_append_hands_nothing_over(self, store: Store) -> None:
-        """Events and who has the session are one transaction."""
+        """A refused append hands nothing over: events and holder are one transaction."""
         store.append("s", [draft(key="k")])
         with pytest.raises(DuplicateMessage):
             store.append("s", [handoff("taken"), draft("session_renamed", title="Lost", turn=0), draft(key="k")])
@@ -284,7 +287,7 @@ class StoreContract:
         assert titles(store) == [""]
 
     def test_a_turn_may_be_known_by_its_memory_alone(self, store: Store) -> None:
-        """Operators' words have no turn_started; numbering goes on behind them all the same, and ticks have turn 0."""
+        """Operators' messages have a memory but no turn_started; numbering continues after them. Ticks have turn 0."""
         store.append("s", [said("Hello", turn=1)])
         store.append("s", [draft("text", turn=4, content="Hello", operator=True)], history="heard")
         store.append("s", [draft("task_updated", turn=0), draft("text", turn=9)])
@@ -295,7 +298,7 @@ class StoreContract:
         assert held(store) == {}
 
     def test_handoffs_and_tasks_are_read_by_their_types(self, store: Store) -> None:
-        """In their order, however they are mixed."""
+        """Hand-offs and tasks are read by type, in order, however they are mixed."""
         order = ["task_created", "handoff", "text", "task_updated", "task_created", "rewind"]
         store.append("s", [draft(type, kind="agents") for type in order])
 
@@ -304,7 +307,7 @@ class StoreContract:
         assert [e.seq for e in store.read_types("s", {"handoff", "text", "rewind"})] == [2, 3, 6]
 
     def test_notes_are_kept_by_person_and_key(self, store: Store) -> None:
-        """The newest of a key counts; they come by their keys, and nobody has those of another."""
+        """The newest note of a person and key counts; notes are sorted by key, and never another person's."""
         for user, key, value in (("a", "b", "1"), ("a", "Ä/%2F 🌦", "2"), ("b", "b", "3"), ("a", "b", "4")):
             store.note(user, key, value)
 
@@ -314,7 +317,7 @@ class StoreContract:
         assert (store.notes("A"), store.notes("")) == ([], [])
 
     def test_notes_are_forgotten(self, store: Store) -> None:
-        """One or all of a person, and nothing else; how many that were is told."""
+        """One note or all notes of a person are forgotten, and nothing else; the number is returned."""
         for user in ("a", "b"):
             for key in ("x", "y", "z"):
                 store.note(user, key, user)
@@ -330,7 +333,7 @@ class StoreContract:
         assert (store.notes("a"), len(store.notes("b"))) == ([], 3)
 
     def test_notes_outlive_sessions(self, store: Store) -> None:
-        """They belong to people."""
+        """Notes outlive sessions, because they belong to people."""
         store.note("a", "x", "1")
         store.delete("s")
         store.discard_empty(before="2027-01-01T00:00:00.000Z")
@@ -338,7 +341,7 @@ class StoreContract:
         assert [note.value for note in store.notes("a")] == ["1"]
 
     def test_many_threads_append_at_once(self, store: Store) -> None:
-        """Every seq was given to exactly one event, and each thread's events are in its order."""
+        """Concurrent appends give each seq to exactly one event and keep each thread's order."""
         start = threading.Barrier(8)
 
         def append(thread: int) -> None:
@@ -359,7 +362,7 @@ class StoreContract:
             assert own == list(range(25))
 
     def test_racing_duplicates_are_kept_once(self, store: Store) -> None:
-        """The same message from eight threads: one is accepted, seven are told which."""
+        """Of a message appended by eight threads at once, one is accepted, and seven are told which."""
         start = threading.Barrier(8)
         seqs: list[int] = []
         refused: list[int] = []

@@ -1,4 +1,4 @@
-"""Messages that arrive while the agents are at work, and turns that no longer count."""
+"""Messages that arrive while the agents are busy, and turns that are rewound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.model_server import ModelServer, Reply
 
 @pytest.fixture
 def gate(model: ModelServer) -> Iterator[threading.Event]:
-    """The first answer, a long one, ends when this is set."""
+    """Set this event to let the first answer, a long one, finish."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(2, gate)))
     yield gate
@@ -24,7 +24,7 @@ def gate(model: ModelServer) -> Iterator[threading.Event]:
 
 @pytest.fixture
 def working(client: ChatClient, gate: threading.Event) -> ChatClient:
-    """A client whose first message is being answered."""
+    """Return a client whose first message is being answered."""
     client.command("message", text="first", id="first")
     client.until("stream", lambda content: "two" in content["content"])
     return client
@@ -35,7 +35,7 @@ def statuses(log: list[Frame]) -> dict[int, str]:
 
 
 def told(model: ModelServer) -> list[str]:
-    """What the model was told last."""
+    """Return the last message the model was sent."""
     return [message["content"] for message in model.requests[-1]["body"]["messages"][1:]]
 
 
@@ -44,7 +44,7 @@ def entries(content: Any) -> list[tuple[str, str]]:
 
 
 def test_a_queue_can_be_seen_and_changed(working: ChatClient, model: ModelServer, gate: threading.Event) -> None:
-    """Each entry can be edited or withdrawn before it starts; every message ends in exactly one turn_completed."""
+    """Queued messages can be edited or withdrawn, and each ends in exactly one turn_completed."""
     for id in ("a", "b", "c"):
         working.command("message", text=f"message {id}", id=id)
     queue = working.until("queue", lambda content: len(content["queue"]) == 3)["content"]
@@ -65,7 +65,7 @@ def test_a_queue_can_be_seen_and_changed(working: ChatClient, model: ModelServer
 
 
 def test_a_changed_queue_survives_a_restart(serve: Serve, model: ModelServer) -> None:
-    """The text that was edited last, and nothing that was withdrawn; nobody has to come back for it."""
+    """Edits and withdrawals survive a restart, and the queue is worked off without a client connecting."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(2, gate)))
     first = serve(model=model)
@@ -89,7 +89,10 @@ def test_a_changed_queue_survives_a_restart(serve: Serve, model: ModelServer) ->
 
 
 def test_a_message_can_be_refused(working: ChatClient, gate: threading.Event) -> None:
-    """`reject`: it is not in the log, and the error names it. One that was accepted before is not refused again."""
+    """With `reject`, a busy session refuses a message.
+
+    It is not logged, and the error names it; a message already accepted is not refused when resent.
+    """
     working.command("message", text="second", id="second", busy="reject")
     error = working.until("error")["content"]
     assert (error["code"], error["id"], error["retryable"]) == ("busy", "second", True)
@@ -104,7 +107,10 @@ def test_a_message_can_be_refused(working: ChatClient, gate: threading.Event) ->
 
 
 def test_a_message_can_interrupt(working: ChatClient, model: ModelServer) -> None:
-    """The running turn ends stopped, with what was said; then comes the message. The agents know what happened."""
+    """With `interrupt`, the running turn stops, keeping its partial answer, and the new message is next.
+
+    The agents are told what happened.
+    """
     working.command("message", text="stop that", id="second", busy="interrupt")
     working.until("turn_completed", turn=2)
 
@@ -117,7 +123,7 @@ def test_a_message_can_interrupt(working: ChatClient, model: ModelServer) -> Non
 
 
 def test_a_message_can_roll_back(working: ChatClient, model: ModelServer) -> None:
-    """As if the running turn had never been; its events stay in the log."""
+    """With `rollback`, the running turn is forgotten by the agents; its events stay in the log."""
     working.command("message", text="rather this", id="second", busy="rollback")
     working.until("turn_completed", turn=2)
 
@@ -129,7 +135,7 @@ def test_a_message_can_roll_back(working: ChatClient, model: ModelServer) -> Non
 
 @pytest.mark.parametrize("how", ["connection", "setting"])
 def test_where_the_policy_comes_from(serve: Serve, model: ModelServer, gate: threading.Event, how: str) -> None:
-    """The message's own wins over the connection's, which wins over the setting."""
+    """A message's own policy beats the connection's, which beats the setting."""
     server = serve("--busy", "reject" if how == "setting" else "interrupt", model=model)
     query = {"busy": "reject"} if how == "connection" else {}
     with ChatClient(server.websocket, **query) as client:
@@ -146,7 +152,7 @@ def test_where_the_policy_comes_from(serve: Serve, model: ModelServer, gate: thr
 
 
 def test_a_late_stop_ends_nothing_else(client: ChatClient) -> None:
-    """A stop names the turn that it means."""
+    """A late stop ends no other turn, because it names the turn it means."""
     client.ask("one")
     client.command("stop", turn=1)
     client.ask("two")
@@ -155,7 +161,7 @@ def test_a_late_stop_ends_nothing_else(client: ChatClient) -> None:
 
 
 def test_an_answer_is_tried_again(client: ChatClient, model: ModelServer) -> None:
-    """The same message in a new turn; the agents have forgotten the first answer."""
+    """A retry sends the same message in a new turn; the agents have forgotten the first answer."""
     client.ask("hello")
     model.script(Reply("Bad."), Reply("Better."))
     client.command("message", text="and now?", id="m", context={"n": 1})
@@ -174,7 +180,7 @@ def test_an_answer_is_tried_again(client: ChatClient, model: ModelServer) -> Non
 
 
 def test_a_message_is_edited(client: ChatClient, model: ModelServer) -> None:
-    """It and all that came since no longer count; what was left is what the agents know."""
+    """Editing a message rewinds to it: the agents know only what came before."""
     for text in ("one", "two", "three"):
         client.ask(text)
     two = next(frame["seq"] for frame in client.log if frame["content"].get("text") == "two")
@@ -190,7 +196,7 @@ def test_a_message_is_edited(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_the_running_message_is_edited(working: ChatClient, model: ModelServer) -> None:
-    """Its turn is stopped and no longer counts."""
+    """Editing the running message stops its turn, which no longer counts."""
     working.command("edit", seq=working.log[0]["seq"], text="a better question")
     working.until("turn_completed", turn=2)
 
@@ -200,7 +206,7 @@ def test_the_running_message_is_edited(working: ChatClient, model: ModelServer) 
 
 
 def test_an_earlier_message_waits_for_the_end(working: ChatClient, gate: threading.Event) -> None:
-    """While a later turn runs it cannot be edited."""
+    """An earlier message cannot be edited while a later turn runs."""
     gate.set()
     working.until("turn_completed")
     working.command("message", text="@@" + '{"n": 1000, "delay": 0.05}@@')
@@ -216,7 +222,7 @@ def test_an_earlier_message_waits_for_the_end(working: ChatClient, gate: threadi
 
 
 def test_what_was_rewound_stays_rewound(serve: Serve, model: ModelServer) -> None:
-    """After a restart, too; the next message is answered by agents who do not know of it."""
+    """Rewound turns stay rewound after a restart; the agents don't know of them when they answer the next message."""
     first = serve(model=model)
     with ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
@@ -238,7 +244,7 @@ def test_what_was_rewound_stays_rewound(serve: Serve, model: ModelServer) -> Non
 
 
 def test_an_answer_under_way_is_tried_again(working: ChatClient, model: ModelServer) -> None:
-    """It is stopped, and begun anew."""
+    """Retrying the running turn stops it and starts it over."""
     working.command("retry")
     working.until("turn_completed", turn=2)
 
@@ -248,7 +254,7 @@ def test_an_answer_under_way_is_tried_again(working: ChatClient, model: ModelSer
 
 
 def test_what_waits_is_not_rewound(working: ChatClient, model: ModelServer) -> None:
-    """Trying the running turn again leaves the messages behind it alone: each is answered, and counts."""
+    """Retrying the running turn leaves the queued messages alone: each is answered, and counts."""
     working.command("message", text="second", id="second")
     working.until("queue")
     working.command("retry")

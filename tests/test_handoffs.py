@@ -1,4 +1,4 @@
-"""Teams that hand over: visible as what it is, remembered, and over before it goes round in circles."""
+"""Teams that hand over: each hand-off is visible and remembered, and endless loops are cut short."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def agents(tmp_path: Path) -> str:
 
 
 def talk(serve: Serve, agents: str, model: ModelServer, agent: str, *replies: Reply) -> list[Frame]:
-    """One turn."""
+    """Play one turn."""
     model.script(*replies)
     with ChatClient(serve("--agents", agents, model=model).websocket, agent=agent) as client:
         client.confirmed()
@@ -100,7 +100,7 @@ def give(to: str, reason: str = "") -> Reply:
 
 @pytest.mark.parametrize("agent", ["results", "auto"])
 def test_by_a_tool(serve: Serve, agents: str, model: ModelServer, agent: str) -> None:
-    """Who, to whom, and why."""
+    """A hand-off by a tool names both agents and the reason."""
     frames = talk(serve, agents, model, agent, give("ben", "knows more"), Reply("I do."), Reply("user"))
 
     assert handoffs(frames) == [("ann", "ben", "knows more")]
@@ -109,7 +109,7 @@ def test_by_a_tool(serve: Serve, agents: str, model: ModelServer, agent: str) ->
 
 
 def test_by_a_condition(serve: Serve, agents: str, model: ModelServer) -> None:
-    """AG2 makes a tool of it, whose call is a hand-over."""
+    """AG2 turns a condition into a tool; calling it is reported as a hand-off."""
     frames = talk(serve, agents, model, "conditions", Reply(tools=[("transfer_to_ben_1", {})]), Reply("I do."))
 
     assert handoffs(frames) == [("ann", "ben", "")]
@@ -117,7 +117,7 @@ def test_by_a_condition(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_after_work(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Each in turn; the reason of an older tool call is not theirs."""
+    """After-work hand-offs are reported one by one, without the reason of an earlier tool call."""
     call = Reply(tools=[("look_up", {"word": "moss", "reason": "curious"})])
     frames = talk(serve, agents, model, "after", call, Reply("One."), Reply("Two."), Reply("Three."))
 
@@ -127,7 +127,7 @@ def test_after_work(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_by_what_they_know(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Without a model call; what AG2 says in the agent's name about it is no answer of a model."""
+    """Context conditions hand over without a model call, and AG2's own note about it is not reported as an answer."""
     frames = talk(serve, agents, model, "context", give("ben"), Reply("Three."))
 
     assert handoffs(frames) == [("ann", "ben", ""), ("ben", "cem", "")]
@@ -138,7 +138,7 @@ def test_by_what_they_know(serve: Serve, agents: str, model: ModelServer) -> Non
 
 @pytest.mark.parametrize("agent", ["lot", "results"])
 def test_by_lot(serve: Serve, agents: str, model: ModelServer, agent: str) -> None:
-    """To whoever it was in the end."""
+    """A random hand-off reports the agent that was chosen."""
     first = Reply("One.") if agent == "lot" else Reply(tools=[("draw", {})])
     frames = talk(serve, agents, model, agent, first, Reply("Two."))
     drawn = said(frames)[-1][0]
@@ -148,7 +148,7 @@ def test_by_lot(serve: Serve, agents: str, model: ModelServer, agent: str) -> No
 
 
 def test_in_circles(serve: Serve, agents: str, model: ModelServer) -> None:
-    """It ends in a sentence, and the next message is answered."""
+    """Endless hand-offs end the turn with an explanation, and the next message is answered."""
     with ChatClient(serve("--agents", agents, model=model).websocket, agent="circle") as client:
         client.confirmed()
         frames = client.ask("Do it.")
@@ -161,7 +161,7 @@ def test_in_circles(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_back_to_the_person(serve: Serve, agents: str, model: ModelServer) -> None:
-    """The turn is over."""
+    """A hand-off back to the person ends the turn."""
     frames = talk(serve, agents, model, "revert", Reply("What do you want?"))
 
     assert said(frames) == [("ann", "What do you want?")]
@@ -169,7 +169,7 @@ def test_back_to_the_person(serve: Serve, agents: str, model: ModelServer) -> No
 
 
 def test_several_at_once(serve: Serve, agents: str, model: ModelServer) -> None:
-    """The last one counts for AG2; each is told, and the turn goes on."""
+    """Of several hand-offs at once, AG2 follows the last; all are reported, and the turn goes on."""
     both = Reply(tools=[("give", {"to": "ben"}), ("give", {"to": "cem", "reason": "better"})])
     frames = talk(serve, agents, model, "results", both, Reply("I do."))
 
@@ -179,7 +179,7 @@ def test_several_at_once(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_to_nobody_there(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Is the turn's failure, in a sentence; the next turn goes on."""
+    """A hand-off to an unknown agent fails the turn with an explanation; the next turn works."""
     model.script(give("gardener"), Reply("Hello."))
     with ChatClient(serve("--agents", agents, model=model).websocket, agent="results") as client:
         client.confirmed()
@@ -192,7 +192,7 @@ def test_to_nobody_there(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_a_restart(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Who had the turn has it again, and the context variables are as they were."""
+    """After a restart, the same agent has the turn, and the context variables are unchanged."""
     first = serve("--agents", agents, model=model)
     model.script(give("ben"), Reply("I do."))
     with ChatClient(first.websocket, agent="results") as client:
@@ -209,7 +209,7 @@ def test_a_restart(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_a_retry(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Begins where the turn began: with the agent and the context variables of then."""
+    """A retry starts with the agent and the context variables that the turn started with."""
     model.script(give("ben"), Reply("I do."))
     with ChatClient(serve("--agents", agents, model=model).websocket, agent="results") as client:
         client.confirmed()
@@ -224,7 +224,7 @@ def test_a_retry(serve: Serve, agents: str, model: ModelServer) -> None:
 
 
 def test_the_sum_of_a_team(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Every call is paid by one agent, also when AG2 makes its counters anew at a hand-over."""
+    """Each model call is charged to one agent, even though AG2 resets its counters at a hand-off."""
     replies: list[Any] = [give("ben"), give("cem"), Reply("Done."), Reply("user")]
     for number, reply in enumerate(replies):
         reply.usage = (10**number, 1)

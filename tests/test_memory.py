@@ -1,4 +1,4 @@
-"""What is remembered of a person stays theirs: whose it is, how long, and how they have it erased."""
+"""Memory belongs to a person: who can use it, how long it lasts, and how it is erased."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def concierge(rest: RestClient) -> Callable[[], Conversation]:
 
 @pytest.fixture
 def keeper(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A server with an agent that remembers, recalls and forgets."""
+    """Start a server with an agent that remembers, recalls and forgets."""
     return serve("--agents", write_agents(tmp_path, keeper=KEEPER), model=model)
 
 
-# Whose it is
+# Ownership
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,10 @@ def keeper(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
 def test_one_persons_memory_never_reaches_another(
     concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient, one: Who, other: Who
 ) -> None:
-    """Whatever tells two people apart, in different sessions: neither the model nor REST gives it to the other."""
+    """One person's memory never reaches another, however the two are told apart.
+
+    In other sessions, neither the model nor REST reveals it.
+    """
     remember(concierge(), model, one, "secret", "hunter2")
 
     assert known_of(concierge(), model, other) == "nothing"
@@ -116,7 +119,7 @@ def test_one_persons_memory_never_reaches_another(
 def test_a_person_is_known_in_every_conversation(
     concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient, who: Who
 ) -> None:
-    """By the name a program gives, or by the browser and the name in it."""
+    """A person is recognized in every conversation by the user a program names, or by the browser and name."""
     remember(concierge(), model, who, "name", "Ann")
 
     assert known_of(concierge(), model, who) == "name: Ann"
@@ -124,7 +127,7 @@ def test_a_person_is_known_in_every_conversation(
 
 
 def test_who_says_nothing_is_known_in_one_session(concierge: Callable[[], Conversation], model: ModelServer) -> None:
-    """There alone, and to nobody who has a name there."""
+    """An anonymous person is known in one session only, and not to anybody who has a name there."""
     session = concierge()
     remember(session, model, {}, "name", "Ann")
 
@@ -133,7 +136,7 @@ def test_who_says_nothing_is_known_in_one_session(concierge: Callable[[], Conver
 
 
 def test_two_people_take_turns(concierge: Callable[[], Conversation], model: ModelServer) -> None:
-    """In one session: each request of a turn holds what is known of whoever wrote its message, and of nobody else."""
+    """When two people take turns in a session, each request holds only the notes about the author of its message."""
     session, ann, bob = concierge(), {"name": "Ann", "cookie": ONE}, {"name": "Bob", "cookie": ONE}
     remember(session, model, ann, "likes", "cats")
     remember(session, model, bob, "likes", "dogs")
@@ -145,7 +148,7 @@ def test_two_people_take_turns(concierge: Callable[[], Conversation], model: Mod
 
 
 def test_people_by_websocket(server: Running, model: ModelServer) -> None:
-    """The cookie of the handshake says who they are, and messages that wait keep whose they are."""
+    """WebSocket clients are identified by the handshake's cookie, and queued messages keep their author."""
     with (
         ChatClient(server.websocket, cookie=f"a=1; {ONE}", agent="concierge", name="Ann") as ann,
         ChatClient(server.websocket, cookie=OTHER, session=ann.confirmed()["session_id"], name="Ann") as bob,
@@ -170,7 +173,7 @@ def test_people_by_websocket(server: Running, model: ModelServer) -> None:
 
 
 def test_a_message_stays_its_writers(concierge: Callable[[], Conversation], model: ModelServer) -> None:
-    """Whoever has it tried again, it is answered with its writer's memory; an edited one is the editor's."""
+    """A retry uses the memory of the message's author; an edited message belongs to its editor."""
     session, ann = concierge(), {"name": "Ann", "cookie": ONE}
     remember(session, model, ann, "likes", "cats")
     seq = say(session, "What do I like?", ann)["seq"]
@@ -191,7 +194,7 @@ def test_a_message_stays_its_writers(concierge: Callable[[], Conversation], mode
 
 
 def test_a_message_stays_its_writers_after_a_restart(serve: Serve, model: ModelServer) -> None:
-    """One that waited, and one that is tried again; the notes are there as well."""
+    """Queued and retried messages keep their author across a restart, and the notes are kept too."""
     ann, bob = {"name": "Ann", "cookie": ONE}, {"name": "Bob"}
     first = serve(model=model)
     session = RestClient(first).new_session(agent="concierge")
@@ -222,7 +225,7 @@ def test_a_message_stays_its_writers_after_a_restart(serve: Serve, model: ModelS
 
 
 def test_a_tool_that_was_left_behind(keeper: Running, model: ModelServer) -> None:
-    """It belongs to who wrote its message, whoever writes afterwards."""
+    """A tool call left running belongs to the author of its message, whoever writes next."""
     rest = RestClient(keeper)
     session, ann, bob = rest.new_session(agent="keeper"), {"name": "Ann"}, {"name": "Bob"}
     remember(session, model, bob, "likes", "dogs")
@@ -248,7 +251,7 @@ def test_a_tool_that_was_left_behind(keeper: Running, model: ModelServer) -> Non
 
 
 def test_messages_from_before_there_was_a_memory(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Logs of older versions do not say whose a message is: what is remembered then stays in its session."""
+    """Logs of older versions don't name a message's owner, so new notes stay in that session."""
     first = serve(model=model)
     sessions = [RestClient(first).new_session(agent="concierge") for _ in range(2)]
     for session in sessions:
@@ -268,11 +271,11 @@ def test_messages_from_before_there_was_a_memory(serve: Serve, model: ModelServe
     assert [known(model, place) for place in range(seen, len(model.requests))] == ["nothing", "likes: cats", "nothing"]
 
 
-# How long
+# Lifetime
 
 
 def test_notes_outlive_the_server_and_the_session(serve: Serve, model: ModelServer) -> None:
-    """They are kept until their person has them erased."""
+    """Notes outlive the server and the session; they are kept until their owner erases them."""
     first = serve(model=model)
     session = RestClient(first).new_session(agent="concierge")
     remember(session, model, {"name": "Ann"}, "name", "Ann")
@@ -286,7 +289,7 @@ def test_notes_outlive_the_server_and_the_session(serve: Serve, model: ModelServ
 
 
 def test_the_agent_forgets(keeper: Running, model: ModelServer) -> None:
-    """One note of the person's own, and says when there is none."""
+    """The agent can forget one note of the person it talks to, and says so when there is none."""
     session = RestClient(keeper).new_session(agent="keeper")
     for who, value in (({"name": "Ann"}, "cats"), ({"name": "Bob"}, "dogs")):
         remember(session, model, who, "likes", value)
@@ -300,7 +303,7 @@ def test_the_agent_forgets(keeper: Running, model: ModelServer) -> None:
     assert notes(session.client, {"name": "Bob"}) == {"likes": "dogs"}
 
 
-# Having it erased
+# Erasure
 
 
 KEYS = ["plain", "with space", "a/b", "/", "100%", "%2F", "?x=1&y#z", "Größe 漢 🌦", "..", "a+b", '"quoted"', "a;b"]
@@ -309,7 +312,7 @@ KEYS = ["plain", "with space", "a/b", "/", "100%", "%2F", "?x=1&y#z", "Größe �
 def test_each_note_is_seen_and_erased(
     concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient
 ) -> None:
-    """By its key, whatever that holds; the others stay."""
+    """A note is read and erased by its key, whatever characters it contains; the others stay."""
     ann, session = {"name": "Ann B/C", "cookie": ONE}, concierge()
     model.script(Reply(tools=[("remember", {"key": key, "value": f"of {key}"}) for key in KEYS]), Reply("All."))
     say(session, "Remember", ann)
@@ -328,7 +331,7 @@ def test_each_note_is_seen_and_erased(
 
 
 def test_all_of_it_is_erased(concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient) -> None:
-    """Theirs alone; the agent knows nothing of them with its next turn, and can begin anew."""
+    """Erasing all notes affects one person only; the agent knows nothing in the next turn, and can start over."""
     session, ann, bob = concierge(), {"name": "Ann"}, {"name": "Bob"}
     for who in (ann, bob):
         for key in ("one", "two"):
@@ -343,7 +346,7 @@ def test_all_of_it_is_erased(concierge: Callable[[], Conversation], model: Model
 
 
 def test_whose_memory_has_to_be_said(rest: RestClient) -> None:
-    """Who has neither a browser nor a name has none outside a session."""
+    """REST requires an owner: outside a session, there is no memory without a browser or a name."""
     for who in ({}, {"name": "user"}, {"name": " \n "}):
         for method, key in (("GET", ""), ("DELETE", ""), ("DELETE", "likes")):
             answer = memory(rest, who, method, key)
@@ -356,7 +359,7 @@ def test_whose_memory_has_to_be_said(rest: RestClient) -> None:
 
 
 def test_what_cannot_be_remembered(concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient) -> None:
-    """Is told to the model, which goes on; the limits themselves are allowed."""
+    """The model is told when a note exceeds a limit, and goes on; notes at the limits are accepted."""
     tries = [
         ("k" * KEY_CHARS, "v" * VALUE_CHARS), ("k" * (KEY_CHARS + 1), "v"), ("k", "v" * (VALUE_CHARS + 1)), ("", "v"),
         (" \n", "v"), ("k", " "), ("lone \ud800", "\ud800"),
@@ -371,7 +374,7 @@ def test_what_cannot_be_remembered(concierge: Callable[[], Conversation], model:
 
 
 def test_a_memory_has_room_for_so_many_notes(keeper: Running, model: ModelServer) -> None:
-    """One that is there can still be replaced, and one that is forgotten makes room."""
+    """A full memory accepts no new notes, but can replace one, and forgetting one makes room."""
     session, ann = RestClient(keeper).new_session(agent="keeper"), {"name": "Ann"}
     tools = [("remember", {"key": f"{number:03}", "value": "v"}) for number in range(MAX_NOTES + 1)]
     model.script(Reply(tools=tools, split_arguments=0), Reply("Full."))

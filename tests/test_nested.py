@@ -1,4 +1,4 @@
-"""Chats that an agent holds with others before it answers: visible as what they are, guarded, stoppable."""
+"""Nested chats, held by an agent before it answers: shown as such, guarded, stoppable."""
 
 from __future__ import annotations
 
@@ -122,13 +122,13 @@ def talk(serve: Serve, agents: str, model: ModelServer) -> Iterator[Any]:
 
 
 def said(frames: list[Frame]) -> list[tuple[str, str, str | None]]:
-    """Who said what, and within whose chat; not what the person said."""
+    """Return the speakers, texts and nested chats of the messages, without the person's."""
     texts = [t for t in contents(frames, "text") if t["sender"] != "user"]
     return [(t["sender"], t["content"], t.get("within")) for t in texts]
 
 
 def streamed(frames: list[Frame]) -> dict[tuple[str, str | None], str]:
-    """What was streamed, by sender and whose chat."""
+    """Return the streamed text by sender and nested chat."""
     texts: dict[tuple[str, str | None], str] = {}
     for chunk in contents(frames, "stream"):
         key = chunk["sender"], chunk.get("within")
@@ -142,7 +142,7 @@ def ended(frames: list[Frame]) -> tuple[str, str]:
 
 
 def test_one_chat(talk: Any, model: ModelServer) -> None:
-    """What is said within it says so, from the first token; the answer is the outer agent's, and is the summary."""
+    """Messages of a nested chat are marked from the first token; the outer agent's answer is the summary."""
     client = talk("one")
     model.script(Reply("Too long."))
     frames = client.ask("Write it.")
@@ -163,7 +163,7 @@ def test_one_chat(talk: Any, model: ModelServer) -> None:
 
 
 def test_several_chats(talk: Any, model: ModelServer) -> None:
-    """One after another; the last one's outcome is the answer."""
+    """Several nested chats run one after another; the last one's outcome is the answer."""
     client = talk("queue")
     model.script(Reply("Too long."), Reply("It is right."))
     frames = client.ask("Write it.")
@@ -176,7 +176,7 @@ def test_several_chats(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_summary_by_a_model(talk: Any, model: ModelServer) -> None:
-    """That call is an inner one: nobody sees it; who holds the chat pays."""
+    """The model call for a summary is not shown; the agent that holds the chat is charged for it."""
     client = talk("reflected")
     model.script(Reply("Too long.", usage=(10, 1)), Reply("In short: shorten.", usage=(100, 2)))
     frames = client.ask("Write it.")
@@ -188,7 +188,7 @@ def test_a_summary_by_a_model(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_chat_in_a_chat(talk: Any, model: ModelServer) -> None:
-    """Each says whose it is."""
+    """In a chat within a chat, each message names the chat it belongs to."""
     client = talk("deep")
     model.script(Reply("It is right."))
     frames = client.ask("Write it.")
@@ -203,7 +203,7 @@ def test_a_chat_in_a_chat(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_team_in_a_chat(talk: Any, model: ModelServer) -> None:
-    """Its choice of speakers is not to be seen."""
+    """The choice of speakers in a nested team is not shown."""
     client = talk("group")
     model.script(Reply("expert"), Reply("It is right."), Reply("critic"), Reply("But too long."), Reply("Shorten."))
     frames = client.ask("Write it.")
@@ -214,7 +214,7 @@ def test_a_team_in_a_chat(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_tool_of_an_inner_agent(talk: Any, model: ModelServer) -> None:
-    """Asks for a yes, and can be stopped while it waits."""
+    """An inner agent's tool asks for approval, and can be stopped while it waits."""
     client = talk("tool")
     model.script(Reply(tools=[("send", {"to": "Ada"})]), Reply("It is sent."))
     client.say("Send it.")
@@ -236,7 +236,7 @@ def test_a_tool_of_an_inner_agent(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_stop_in_the_middle_of_an_inner_answer(talk: Any, model: ModelServer) -> None:
-    """What was said within stays within; it is no answer, and the next turn goes on."""
+    """A stop in mid-answer of an inner agent leaves no answer outside the nested chat, and the next turn works."""
     client = talk("one")
     model.script(Reply("It is too long.", gate_after=(3, threading.Event())))
     client.say("Write it.")
@@ -253,7 +253,7 @@ def test_a_stop_in_the_middle_of_an_inner_answer(talk: Any, model: ModelServer) 
 
 
 def test_an_inner_chat_that_fails(talk: Any, model: ModelServer) -> None:
-    """Is the turn's failure; the next turn goes on."""
+    """A failing nested chat fails the turn; the next turn works."""
     client = talk("one")
     model.script(Reply(status=400))
     frames = client.ask("Write it.")
@@ -265,7 +265,7 @@ def test_an_inner_chat_that_fails(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_nested_chat_of_a_pattern(talk: Any, model: ModelServer) -> None:
-    """AG2 makes an agent for it, of which people see nothing but the chat: it is held by the one who wanted it."""
+    """The agent AG2 adds to run a pattern's nested chat stays hidden: the chat belongs to the agent that started it."""
     client = talk("pattern")
     model.script(Reply("Hello."))
     client.ask("Hello")
@@ -285,7 +285,7 @@ def test_a_nested_chat_of_a_pattern(talk: Any, model: ModelServer) -> None:
 
 
 def test_a_restart_in_a_nested_chat(serve: Serve, agents: str, model: ModelServer) -> None:
-    """The question of an inner agent's tool is answered at the next server, and the turn goes on from there."""
+    """A question of an inner agent's tool is answered at the next server, and the turn resumes from there."""
     first = serve("--agents", agents, model=model)
     model.script(Reply(tools=[("send", {"to": "Ada"})]), Reply("It is sent."))
     with ChatClient(first.websocket, agent="tool") as client:

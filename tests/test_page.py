@@ -26,7 +26,7 @@ HOSTILE = (
 
 
 def test_the_main_job(serve: Serve, page: Page) -> None:
-    """A suggestion, the tool's card, the answer, a second question, a reload: everything is still there."""
+    """A suggestion, a tool card, an answer and a second question all work, and survive a reload."""
     server = serve("demo")
     page.goto(server.page)
     expect(page.get_by_text("offline demo model").first).to_be_visible()
@@ -50,7 +50,7 @@ def test_the_main_job(serve: Serve, page: Page) -> None:
 
 
 def test_text_streams_in_place(server: Running, model: ModelServer, page: Page) -> None:
-    """One bubble, which has its author from the first token and its whole text at the end."""
+    """Text streams into one bubble, which shows its author from the first token and ends with the whole text."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(1, gate)))
     page.goto(server.page)
@@ -78,7 +78,7 @@ def test_an_answer_is_copied(server: Running, model: ModelServer, page: Page, co
 
 
 def test_a_reload_in_mid_answer(server: Running, model: ModelServer, page: Page) -> None:
-    """Shows the text from its beginning, then the rest."""
+    """A reload in mid-answer shows the text from its beginning, then the rest."""
     gate = threading.Event()
     model.script(Reply("one two three four", gate_after=(2, gate)))
     page.goto(server.page)
@@ -92,7 +92,7 @@ def test_a_reload_in_mid_answer(server: Running, model: ModelServer, page: Page)
 
 @pytest.mark.parametrize("how", ["button", "Escape"])
 def test_stop(server: Running, model: ModelServer, page: Page, how: str) -> None:
-    """The partial text stays, marked; the conversation goes on."""
+    """A stopped answer keeps its partial text, marked as stopped; the conversation goes on."""
     model.script(Reply("one two three", gate_after=(2, threading.Event())))
     page.goto(server.page)
     say(page, "count")
@@ -109,7 +109,7 @@ def test_stop(server: Running, model: ModelServer, page: Page, how: str) -> None
 
 
 def test_messages_wait_in_order(server: Running, model: ModelServer, page: Page) -> None:
-    """What is written meanwhile is shown as queued, then answered."""
+    """Messages sent while the agent is busy are shown as queued, then answered in order."""
     gate = threading.Event()
     model.script(Reply("first", gate=gate), Reply("second"))
     page.goto(server.page)
@@ -123,7 +123,7 @@ def test_messages_wait_in_order(server: Running, model: ModelServer, page: Page)
 
 
 def test_a_second_tab_shows_the_same(server: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
-    """By the address alone; what is written in one appears in the other."""
+    """A second tab opened by address alone shows the same conversation, and each tab sees the other's messages."""
     page.goto(server.page)
     say(page, "hello")
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
@@ -137,7 +137,7 @@ def test_a_second_tab_shows_the_same(server: Running, model: ModelServer, page: 
 
 
 def test_errors_are_shown_in_words(server: Running, model: ModelServer, page: Page) -> None:
-    """A card with the sentence; the next question is answered."""
+    """An error is shown as a card with a sentence; the next question is answered."""
     model.script(Reply(status=401))
     page.goto(server.page)
     say(page, "hello")
@@ -148,7 +148,7 @@ def test_errors_are_shown_in_words(server: Running, model: ModelServer, page: Pa
 
 
 def test_nothing_that_is_said_can_run(server: Running, model: ModelServer, page: Page) -> None:
-    """From the model, a tool or the person: text is text, and no request leaves the page."""
+    """Text from the model, a tool or a person never runs as code, and never makes the page send a request."""
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     model.script(Reply(tools=[("weather_forecast", {"city": HOSTILE})]), Reply(HOSTILE))
@@ -165,7 +165,7 @@ def test_nothing_that_is_said_can_run(server: Running, model: ModelServer, page:
 
 
 def test_a_server_that_restarts(fork: Fork, model: ModelServer, page: Page) -> None:
-    """The page says that it is offline, keeps what is written, reconnects by itself and sends it."""
+    """When the server restarts, the page says it is offline, keeps what is written, reconnects and sends it."""
     environment = config_list(model)
     with fork("--port", "0", "--ws-port", "0", environment=environment) as first:
         page.goto(first.page)
@@ -184,7 +184,7 @@ def test_a_server_that_restarts(fork: Fork, model: ModelServer, page: Page) -> N
 
 
 def test_past_conversations_are_listed(server: Running, page: Page) -> None:
-    """From the server, with their first words; one click goes back."""
+    """Past conversations are listed by their first words, and open with one click."""
     page.goto(server.page)
     say(page, "the first conversation")
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
@@ -199,7 +199,7 @@ def test_past_conversations_are_listed(server: Running, page: Page) -> None:
 
 
 def test_a_broken_agent_is_shown_with_its_reason(serve: Serve, page: Page, tmp_path: Path) -> None:
-    """In the picker, not selectable."""
+    """A broken agent is shown in the picker with its reason, and can't be selected."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "broken.py").write_text('"""Does not work."""\nimport no_such_module')
     server = serve("demo", "--agents", str(tmp_path / "agents"))
@@ -209,7 +209,7 @@ def test_a_broken_agent_is_shown_with_its_reason(serve: Serve, page: Page, tmp_p
 
 
 def test_enter_sends_and_shift_enter_breaks_the_line(server: Running, page: Page) -> None:
-    """And an empty message is not sent."""
+    """Enter sends and Shift+Enter breaks the line; an empty message is not sent."""
     page.goto(server.page)
     field = page.locator("#composer textarea")
     field.focus()
@@ -226,7 +226,7 @@ def test_enter_sends_and_shift_enter_breaks_the_line(server: Running, page: Page
 
 
 def test_on_a_phone(server: Running, page: Page) -> None:
-    """Nothing is wider than a small screen, whatever is said."""
+    """Nothing is wider than a phone's screen, whatever the messages contain."""
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(server.page)
     say(page, "a" * 300 + " and `" + "b" * 300 + "`")
@@ -236,7 +236,7 @@ def test_on_a_phone(server: Running, page: Page) -> None:
 
 
 def test_a_conversation_begun_by_a_program(server: Running, page: Page) -> None:
-    """Opens in the browser by its id."""
+    """A conversation created by a program opens in the browser by its id."""
     with ChatClient(server.websocket, name="Ada") as client:
         session = client.confirmed()["session_id"]
         client.ask(QUESTION)

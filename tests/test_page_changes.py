@@ -1,4 +1,4 @@
-"""What a turn changed in the files of its conversation, line by line."""
+"""The page's card of file changes in a turn, line by line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANGES = [
 
 @pytest.fixture
 def card(serve: Serve, page: Page, tmp_path: Path) -> Page:
-    """A page with a turn that changed four files."""
+    """Open a page with a turn that changed four files, and return its card."""
     wrote = ("file_changed", {"path": "notes.md", "kind": "modified", "size": 30, "by": "coder"})
     story = a_turn(1, "Write", wrote, said("coder", "Written."), code_changes=CHANGES)
     session = write_story(tmp_path / "data", [*story])
@@ -37,7 +37,7 @@ def card(serve: Serve, page: Page, tmp_path: Path) -> Page:
 
 
 def test_how_much_was_changed_stands_on_one_line(card: Page) -> None:
-    """All of it opens, file by file; a file that is in the card is not listed above it again."""
+    """One line sums up the changes and opens a list of files; files in the card aren't listed again above it."""
     expect(card.locator(".changes-card > summary")).to_have_text("4 files changed+202−2")
     expect(card.locator(".files-line")).to_have_count(0)
     card.locator(".changes-card > summary").click()
@@ -47,7 +47,7 @@ def test_how_much_was_changed_stands_on_one_line(card: Page) -> None:
 
 
 def test_lines_with_their_numbers(card: Page) -> None:
-    """Of the old and of the new file; with a sign, for those who do not see colours."""
+    """Changed lines show old and new line numbers, and a sign for readers who don't see colours."""
     card.locator(".changes-card > summary").click()
     card.locator(".change > summary", has_text="notes.md").click()
     lines = card.locator(".change[open] .diff-line")
@@ -60,7 +60,7 @@ def test_lines_with_their_numbers(card: Page) -> None:
 
 
 def test_what_can_be_done_with_a_file(card: Page) -> None:
-    """It is downloaded, unless it is gone; its changes are copied, where there are any."""
+    """A file can be downloaded unless it was deleted, and its changes copied if there are any."""
     card.context.grant_permissions(["clipboard-read", "clipboard-write"])
     card.locator(".changes-card > summary").click()
     for summary in card.locator(".change > summary").all():
@@ -78,7 +78,7 @@ def test_what_can_be_done_with_a_file(card: Page) -> None:
 
 
 def test_a_long_file_is_shown_in_part(card: Page) -> None:
-    """Until all of it is wanted."""
+    """A long diff is shown in part until all of it is asked for."""
     card.locator(".changes-card > summary").click()
     card.locator(".change > summary", has_text="app.py").click()
     lines = card.locator(".change[open] .diff-line")
@@ -90,7 +90,7 @@ def test_a_long_file_is_shown_in_part(card: Page) -> None:
 
 
 def test_one_file_is_open_at_once(serve: Serve, page: Page, tmp_path: Path) -> None:
-    """And what stands in it is text, whatever it is."""
+    """One file is open at a time, and its content is always shown as text."""
     changes = [{"path": "a.html", "kind": "modified", "diff": HOSTILE}]
     session = write_story(tmp_path / "data", [*a_turn(1, "Write", said("coder", "Written."), code_changes=changes)])
     page.goto(f"{serve('demo').page}?session={session}")

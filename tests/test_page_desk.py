@@ -1,4 +1,4 @@
-"""A person asks for a human, and an operator answers from the desk: two browsers."""
+"""A person asks for a human, and an operator answers from the desk, in two browsers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REASON = "Wants <b>the money</b> back"
 
 @pytest.fixture
 def concierge(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server with an agent that asks for humans."""
+    """Start a chat server with an agent that asks for humans."""
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "concierge.py").write_text(CONCIERGE)
@@ -59,7 +59,7 @@ def state_of(page: Page) -> Locator:
 
 
 def sit_down(page: Page, server: Running, name: str) -> Page:
-    """At the desk, for the first time in this browser."""
+    """Open the desk for the first time in this browser."""
     page.goto(f"{server.page}desk")
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Your name").press("Enter")
@@ -72,7 +72,10 @@ def entries(page: Page, group: str) -> Locator:
 
 
 def test_a_human_answers_from_the_desk(concierge: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """From the wish to the note for the agents: each sees what the other does."""
+    """A human answers from the desk.
+
+    From the request to the note for the agents, each side sees what the other does.
+    """
     ada = somebody("Ada")
     ask_for_a_human(ada, concierge, model)
     expect(banner(ada)).to_contain_text("Nobody is there right now")
@@ -122,7 +125,7 @@ def test_a_human_answers_from_the_desk(concierge: Running, model: ModelServer, p
 
 
 def test_whoever_waits_can_go_back_to_the_agents(concierge: Running, model: ModelServer, page: Page) -> None:
-    """And a reload forgets nothing of it."""
+    """A person who waits for a human can go back to the agents, also after a reload."""
     ask_for_a_human(page, concierge, model)
     page.reload()
     expect(banner(page)).to_contain_text("Nobody is there right now")
@@ -136,7 +139,7 @@ def test_whoever_waits_can_go_back_to_the_agents(concierge: Running, model: Mode
 def test_the_desk_remembers_who_sits_there(
     concierge: Running, model: ModelServer, page: Page, somebody: Somebody
 ) -> None:
-    """And what was open; the name can be changed."""
+    """The desk remembers the operator's name and the open conversation; the name can be changed."""
     ask_for_a_human(somebody("Ada"), concierge, model)
     sit_down(page, concierge, "Ann")
     entries(page, "waiting").click()
@@ -157,7 +160,7 @@ def test_the_desk_remembers_who_sits_there(
 def test_two_operators_do_not_answer_at_once(
     concierge: Running, model: ModelServer, page: Page, somebody: Somebody
 ) -> None:
-    """Who was second sees who was first, and can write nothing."""
+    """Two operators can't answer the same conversation: the second sees who was first, and can't write."""
     ask_for_a_human(somebody("Ada"), concierge, model)
     ann, bob = sit_down(page, concierge, "Ann"), sit_down(somebody("Robert"), concierge, "Bob")
     expect(ann.locator(".desk-others")).to_have_text("Also here: Bob")
@@ -171,7 +174,7 @@ def test_two_operators_do_not_answer_at_once(
 
 
 def test_the_desk_on_a_phone(concierge: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """The list or a conversation, with a way back."""
+    """On a phone, the desk shows either the list or a conversation, with a way back."""
     ask_for_a_human(somebody("Ada"), concierge, model)
     page.set_viewport_size({"width": 390, "height": 844})
     sit_down(page, concierge, "Ann")
@@ -185,7 +188,7 @@ def test_the_desk_on_a_phone(concierge: Running, model: ModelServer, page: Page,
 def test_what_an_operator_did_not_get_through_is_not_sent_as_a_person(
     concierge: Running, model: ModelServer, page: Page, somebody: Somebody
 ) -> None:
-    """An operator who also chats in the same browser has two voices, which never mix."""
+    """An operator's unsent message is never sent as a person's, even if the operator also chats in the same browser."""
     ask_for_a_human(somebody("Ada"), concierge, model)
     sit_down(page, concierge, "Ann")
     entries(page, "waiting").click()
@@ -200,7 +203,7 @@ def test_what_an_operator_did_not_get_through_is_not_sent_as_a_person(
 
 
 def test_a_conversation_looks_the_same_at_the_desk() -> None:
-    """Whatever styles the chat has, the desk has too, but for those of what is not there."""
+    """The desk has all of the chat's styles, except for elements it doesn't show."""
     pages = load_files(ROOT / "website_files")
     chat, desk = (re.findall(r"/static/css/([\w/-]+)\.css", pages[path].body.decode()) for path in ("/", "/desk"))
     own = {"welcome", "composer/attachments", "composer/handover-banner"}
@@ -209,7 +212,7 @@ def test_a_conversation_looks_the_same_at_the_desk() -> None:
 
 
 def test_the_chat_leads_to_the_desk(concierge: Running, page: Page) -> None:
-    """Somewhere unobtrusive."""
+    """The chat links to the desk, unobtrusively."""
     page.goto(concierge.page)
     page.get_by_role("button", name="People", exact=True).click()
     page.get_by_role("link", name="Operator desk").click()
@@ -220,7 +223,7 @@ def test_the_chat_leads_to_the_desk(concierge: Running, page: Page) -> None:
 def test_a_deleted_conversation_says_so_at_the_desk(
     concierge: Running, model: ModelServer, page: Page, somebody: Somebody
 ) -> None:
-    """And leaves the list."""
+    """A deleted conversation says so at the desk, and leaves the list."""
     ada = somebody("Ada")
     ask_for_a_human(ada, concierge, model)
     sit_down(page, concierge, "Ann")

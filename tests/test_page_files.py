@@ -1,4 +1,4 @@
-"""The files of a conversation on the page: brought in, listed, downloaded, deleted."""
+"""The files of a conversation on the page: uploaded, listed, downloaded, deleted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TRANSFER = """(files) => {
 
 @pytest.fixture
 def writer(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server with an agent that writes files."""
+    """Start a chat server with an agent that writes files."""
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "writer.py").write_text(WRITER)
@@ -53,7 +53,7 @@ def writer(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
 
 
 def pick(page: Page, *files: tuple[str, bytes]) -> None:
-    """Chooses files in the browser's own dialog."""
+    """Choose files in the browser's file dialog."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Attach files").click()
     chooser.value.set_files([FilePayload(name=name, mimeType="text/plain", buffer=content) for name, content in files])
@@ -68,7 +68,7 @@ def chips(page: Page) -> Locator:
 
 
 def test_files_come_before_the_first_message(server: Running, page: Page) -> None:
-    """The conversation is begun for them, and what is being written stays in the field."""
+    """An upload before the first message creates the conversation, and the draft stays in the field."""
     page.goto(server.page)
     expect(page.get_by_role("button", name="Attach files")).to_be_enabled()
     page.locator("#composer textarea").fill("Look at these")
@@ -89,7 +89,7 @@ def test_files_come_before_the_first_message(server: Running, page: Page) -> Non
 
 
 def test_a_conversation_without_files_is_as_calm_as_ever(server: Running, page: Page) -> None:
-    """No panel, and no button for one."""
+    """A conversation without files shows neither the panel nor a button for it."""
     page.goto(server.page)
     say(page, "hello")
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
@@ -98,7 +98,7 @@ def test_a_conversation_without_files_is_as_calm_as_ever(server: Running, page: 
 
 
 def test_files_are_dropped_and_pasted(server: Running, page: Page) -> None:
-    """The page says where; pasted text stays text."""
+    """Files can be dropped, with a hint where, and pasted; pasted text stays text."""
     page.goto(server.page)
     expect(page.get_by_role("button", name="Attach files")).to_be_enabled()
     transfer = page.evaluate_handle(TRANSFER, [["dropped.txt", "hello", "text/plain"]])
@@ -127,7 +127,7 @@ def test_files_are_dropped_and_pasted(server: Running, page: Page) -> None:
 
 
 def test_what_agents_write_appears_at_once(writer: Running, model: ModelServer, page: Page) -> None:
-    """In all tabs; the panel can be closed, and stays so."""
+    """Files that agents write appear at once in all tabs; the panel can be closed, and stays closed."""
     model.script(Reply(tools=[("write", {"path": "reports/<b>june</b>.md", "text": "# June"})]), Reply("Written."))
     page.goto(writer.page)
     say(page, "write")
@@ -152,7 +152,7 @@ def test_what_agents_write_appears_at_once(writer: Running, model: ModelServer, 
 def test_what_was_written_before_a_stop_appears(
     writer: Running, model: ModelServer, page: Page, tmp_path: Path
 ) -> None:
-    """Although nobody is told of each file."""
+    """Files written before a stop appear, although no event announces them."""
     model.script(Reply(tools=[("work", {"path": "half.txt", "text": "x"})]))
     page.goto(writer.page)
     say(page, "work")
@@ -162,7 +162,7 @@ def test_what_was_written_before_a_stop_appears(
 
 
 def test_a_list_that_cannot_be_read_says_so(writer: Running, model: ModelServer, page: Page) -> None:
-    """Also when there was none before."""
+    """A list of files that can't be loaded says so, even when nothing was listed before."""
     page.route("**/files", lambda route: route.abort())
     page.goto(writer.page)
     say(page, "hello")
@@ -172,7 +172,7 @@ def test_a_list_that_cannot_be_read_says_so(writer: Running, model: ModelServer,
 
 
 def test_a_file_is_deleted_after_a_question(server: Running, page: Page, context: BrowserContext) -> None:
-    """And is gone everywhere; whoever changes their mind keeps it."""
+    """A file is deleted everywhere once confirmed, and kept if the person cancels."""
     page.goto(server.page)
     pick(page, ("one.txt", b"1"), ("two.txt", b"2"))
     expect(listed(page)).to_have_count(2)
@@ -195,7 +195,7 @@ def test_a_file_is_deleted_after_a_question(server: Running, page: Page, context
 
 
 def test_what_cannot_be_taken_is_said(server: Running, page: Page) -> None:
-    """Too large, not a name, no server; each beside the file that it is about."""
+    """A refused upload says why beside its file: too large, an invalid name, or no server."""
     page.goto(server.page)
     pick(page, ("good.txt", b"1"), ("what:ever.txt", b"2"))
     expect(chips(page).nth(1)).to_have_attribute("data-state", "failed")
@@ -218,7 +218,7 @@ def test_what_cannot_be_taken_is_said(server: Running, page: Page) -> None:
 
 
 def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(server: Running, page: Page) -> None:
-    """The next one goes on."""
+    """An upload shows its progress and can be cancelled; the next one goes on."""
     held: list[Route] = []
     page.goto(server.page)
     page.route("**/files/first.txt*", lambda route: held.append(route))
@@ -233,7 +233,7 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(server: Running, pag
 
 
 def test_a_viewer_may_only_have_them(server: Running, page: Page, somebody: Somebody) -> None:
-    """Nothing to upload with, nothing to delete with."""
+    """A viewer can download files, but neither upload nor delete them."""
     page.goto(server.page)
     pick(page, ("one.txt", b"1"))
     expect(listed(page)).to_have_text(["one.txt"])
@@ -245,7 +245,7 @@ def test_a_viewer_may_only_have_them(server: Running, page: Page, somebody: Some
 
 
 def test_on_a_phone_they_are_in_a_sheet(server: Running, page: Page) -> None:
-    """That opens when it is wanted, and closes with Escape or a touch beside it."""
+    """On a phone, files open in a sheet that closes with Escape or a tap outside it."""
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(server.page)
     pick(page, ("one.txt", b"1"))
@@ -265,7 +265,7 @@ def test_on_a_phone_they_are_in_a_sheet(server: Running, page: Page) -> None:
 
 
 def test_another_conversation_has_other_files(server: Running, page: Page) -> None:
-    """Nothing of the one that was left stays."""
+    """Switching conversations switches the files: nothing of the previous one stays."""
     page.goto(server.page)
     pick(page, ("one.txt", b"1"))
     expect(listed(page)).to_have_text(["one.txt"])

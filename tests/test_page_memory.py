@@ -1,4 +1,4 @@
-"""What agents remember of a person, on the page: to be seen, and to be erased."""
+"""The page's view of what agents remember about a person: reading and erasing it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build(llm_config, chat):
 
 @pytest.fixture
 def friend(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server with an agent that remembers."""
+    """Start a chat server with an agent that remembers."""
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "friend.py").write_text(FRIEND)
@@ -53,7 +53,7 @@ def open_people(page: Page) -> None:
 
 
 def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelServer, page: Page) -> None:
-    """One thing, or all of it after a question; in another conversation, too."""
+    """A note can be read and erased, alone or, once confirmed, with all others, also from another conversation."""
     page.goto(friend.page)
     open_people(page)
     expect(page.locator(".memory")).to_contain_text("Nothing yet.")
@@ -80,7 +80,7 @@ def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelSer
 
 
 def test_each_sees_what_is_about_them(friend: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """And nobody what is about others, not even in the same conversation."""
+    """Each person sees only notes about themselves, even in a shared conversation."""
     page.goto(friend.page)
     tell(page, model, 1, "home", "Oslo")
     ben = somebody("Ben")

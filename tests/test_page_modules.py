@@ -12,7 +12,7 @@ from tests.processes import ROOT
 
 
 def test_page_modules() -> None:
-    """The reducer, rich text, reconnecting, formats and what the browser keeps."""
+    """The reducer, rich text, reconnecting, formats and browser storage pass Node's tests."""
     node = shutil.which("node")
     if node is None:
         assert os.environ.get("CI") != "true", "Node.js is missing"

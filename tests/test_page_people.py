@@ -1,4 +1,4 @@
-"""The page when agents ask, when messages wait, when an answer is wanted anew, and when several people are there."""
+"""The page with questions, queued messages, retries, edits and several people."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ BOOKING = {"hotel": "Sandviken", "nights": 2}
 
 @pytest.fixture
 def clerk(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server with an agent whose tools ask people."""
+    """Start a chat server with an agent whose tools ask people."""
     return serve(*clerks(tmp_path), model=model)
 
 
 def clerks(folder: Path) -> list[str]:
-    """The options of a server with such agents."""
+    """Return the options of a server with such agents."""
     agents = folder / "agents"
     agents.mkdir()
     (agents / "clerk.py").write_text(CLERK.replace("MODE", "NEVER"))
@@ -61,7 +61,7 @@ def clerks(folder: Path) -> list[str]:
 
 
 def ask_to_book(page: Page, server: Running, model: ModelServer) -> Locator:
-    """A turn that waits for a yes. Returns the card."""
+    """Start a turn that waits for approval and return its card."""
     model.script(Reply(tools=[("book", BOOKING)]), Reply("That was it."))
     page.goto(server.page)
     say(page, "Book it")
@@ -78,7 +78,10 @@ def finished(page: Page, number: int = 1) -> None:
 
 
 def test_a_question_is_answered_with_a_button(clerk: Running, model: ModelServer, page: Page) -> None:
-    """AG2's prompt for a terminal is put in words for people; the card becomes one line."""
+    """A question is answered with a button.
+
+    AG2's terminal prompt is reworded, and the answered card shrinks to one line.
+    """
     model.script(Reply("Here you are."))
     page.goto(f"{clerk.page}?agent=polite")
     say(page, "hello")
@@ -95,7 +98,7 @@ def test_a_question_is_answered_with_a_button(clerk: Running, model: ModelServer
 
 
 def test_a_question_survives_a_reload(clerk: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
-    """And is answered with words, once for all tabs."""
+    """A question survives a reload, and is answered in words, once for all tabs."""
     model.script(Reply(tools=[("ask", {"question": "Which city?"})]), Reply("Noted."))
     page.goto(clerk.page)
     say(page, "hello")
@@ -116,7 +119,7 @@ def test_a_question_survives_a_reload(clerk: Running, model: ModelServer, page: 
 
 
 def test_a_question_outlives_the_server(fork: Fork, tmp_path: Path, model: ModelServer, page: Page) -> None:
-    """What is answered while the server is away is sent when it is back."""
+    """An answer given while the server is down is sent when it is back."""
     options, environment = clerks(tmp_path), config_list(model)
     model.script(Reply(tools=[("ask", {"question": "Which city?"})]), Reply("Noted."))
     card = page.locator(".question-card")
@@ -137,7 +140,7 @@ def test_a_question_outlives_the_server(fork: Fork, tmp_path: Path, model: Model
 
 
 def test_a_question_whose_turn_was_stopped_is_closed(clerk: Running, model: ModelServer, page: Page) -> None:
-    """Nobody can answer it any more."""
+    """A question is closed when its turn is stopped, and can't be answered any more."""
     model.script(Reply(tools=[("ask", {"question": "Which city?"})]))
     page.goto(clerk.page)
     say(page, "hello")
@@ -148,7 +151,7 @@ def test_a_question_whose_turn_was_stopped_is_closed(clerk: Running, model: Mode
 
 
 def test_a_password_stays_nowhere(clerk: Running, model: ModelServer, page: Page) -> None:
-    """Neither on the page nor in what the browser keeps."""
+    """A password appears neither on the page nor in the browser's storage."""
     model.script(Reply(tools=[("log_in", {"site": "hotels.example"})]), Reply("You are in."))
     page.goto(clerk.page)
     say(page, "log in")
@@ -173,7 +176,7 @@ def test_a_password_stays_nowhere(clerk: Running, model: ModelServer, page: Page
 
 
 def test_a_tool_is_approved(clerk: Running, model: ModelServer, page: Page) -> None:
-    """It waits for the yes, then runs."""
+    """A tool waits for approval, then runs."""
     card = ask_to_book(page, clerk, model)
     card.get_by_role("button", name="Approve").click()
     expect(card).to_have_attribute("data-state", "answered")
@@ -182,7 +185,7 @@ def test_a_tool_is_approved(clerk: Running, model: ModelServer, page: Page) -> N
 
 
 def test_a_tool_is_denied(clerk: Running, model: ModelServer, page: Page) -> None:
-    """It does not run, and the answer goes on."""
+    """A denied tool does not run, and the turn goes on."""
     card = ask_to_book(page, clerk, model)
     card.get_by_role("button", name="Deny").click()
     expect(card).to_contain_text("denied it")
@@ -192,7 +195,7 @@ def test_a_tool_is_denied(clerk: Running, model: ModelServer, page: Page) -> Non
 
 
 def test_a_tool_gets_other_arguments(clerk: Running, model: ModelServer, page: Page) -> None:
-    """What is not JSON is not sent."""
+    """A tool runs with edited arguments; invalid JSON is not sent."""
     card = ask_to_book(page, clerk, model)
     card.get_by_role("button", name="Edit").click()
     field = card.get_by_label("Arguments as JSON")
@@ -208,7 +211,7 @@ def test_a_tool_gets_other_arguments(clerk: Running, model: ModelServer, page: P
 
 
 def test_messages_that_wait_can_be_changed(server: Running, model: ModelServer, page: Page) -> None:
-    """Edited, withdrawn, or sent now."""
+    """Queued messages can be edited, withdrawn, or sent now."""
     gate = threading.Event()
     model.script(Reply("one two", gate_after=(1, gate)), Reply("last"))
     page.goto(server.page)
@@ -231,7 +234,7 @@ def test_messages_that_wait_can_be_changed(server: Running, model: ModelServer, 
 
 
 def test_an_answer_is_wanted_anew(server: Running, model: ModelServer, page: Page) -> None:
-    """With the same words or with others; what was there before is gone, and stays so after a reload."""
+    """A retry or an edit replaces the old answer, also after a reload."""
     model.script(Reply("first"), Reply("second"), Reply("third"))
     page.goto(server.page)
     say(page, "hello")
@@ -253,7 +256,7 @@ def test_an_answer_is_wanted_anew(server: Running, model: ModelServer, page: Pag
 
 
 def test_the_running_turn_is_edited(server: Running, model: ModelServer, page: Page) -> None:
-    """It is rolled back, and the new words are answered."""
+    """Editing the running turn rolls it back, and the new text is answered."""
     model.script(Reply("one two", gate_after=(1, threading.Event())), Reply("better"))
     page.goto(server.page)
     say(page, "helo")
@@ -267,7 +270,7 @@ def test_the_running_turn_is_edited(server: Running, model: ModelServer, page: P
 
 
 def test_three_people(clerk: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """Who is here, who writes, who said and who decided what, for each of them."""
+    """Three people each see who is present, who is typing, and who said and decided what."""
     ada, ben = somebody("Ada"), somebody("Ben")
     card = ask_to_book(ada, clerk, model)
     ben.goto(ada.url)
@@ -300,7 +303,7 @@ def test_three_people(clerk: Running, model: ModelServer, page: Page, somebody: 
 
 
 def test_a_viewer_only_reads(clerk: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """By the link that members copy."""
+    """A viewer who follows the link that members copy can only read."""
     ada = somebody("Ada")
     ask_to_book(ada, clerk, model)
     ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -320,7 +323,7 @@ def test_a_viewer_only_reads(clerk: Running, model: ModelServer, page: Page, som
 def test_a_conversation_is_renamed_exported_found_and_deleted(
     serve: Serve, page: Page, context: BrowserContext
 ) -> None:
-    """From the list, and by a click on its title; another tab hears of it."""
+    """A conversation is renamed, exported, found and deleted, from the list or by its title; another tab follows."""
     server = serve("demo")
     page.goto(server.page)
     say(page, "What is the weather in Oslo?")
@@ -365,7 +368,7 @@ def test_a_conversation_is_renamed_exported_found_and_deleted(
 def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
     server: Running, model: ModelServer, page: Page
 ) -> None:
-    """It says so, dials no more, and what was being written goes into a new one."""
+    """A conversation deleted elsewhere says so and stops reconnecting; an unsent draft goes into a new one."""
     page.goto(server.page)
     say(page, "one")
     finished(page)
@@ -379,7 +382,7 @@ def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
         expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
     page.locator(".people-button").click()
     page.get_by_label("Your name").fill("Ada")
-    page.get_by_label("Your name").press("Enter")  # which makes a connection anew where there is one
+    page.get_by_label("Your name").press("Enter")  # which opens a new connection if one was open
     expect(turn(page, 1)).to_be_visible()
     expect(page.locator(".status")).to_have_attribute("data-status", "deleted")
     page.locator(".deleted-banner").get_by_role("button", name="New conversation").click()
@@ -390,7 +393,7 @@ def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
 
 
 def test_there_are_more_conversations(server: Running, page: Page) -> None:
-    """A page of them, and the rest when it is wanted."""
+    """The list shows one page of conversations, and the rest on request."""
     page.goto(server.page)
     for number in range(52):
         answer = page.request.post(f"{server.page}api/agent-chat/sessions", data={"title": f"Number {number}"})
@@ -403,7 +406,7 @@ def test_there_are_more_conversations(server: Running, page: Page) -> None:
 
 
 def test_a_full_conversation_goes_on_in_a_new_one(serve: Serve, model: ModelServer, page: Page) -> None:
-    """With what the person wrote, sent or not."""
+    """A full conversation continues in a new one, with what the person wrote, sent or not."""
     server = serve("--max-messages-per-session", "1", model=model)
     page.goto(server.page)
     say(page, "one")
@@ -420,10 +423,10 @@ def test_a_full_conversation_goes_on_in_a_new_one(serve: Serve, model: ModelServ
 
 
 def test_a_reload_right_after_the_first_message(server: Running, page: Page) -> None:
-    """Whatever of it had got through: it is there once, and answered once."""
+    """A reload right after the first message never loses or repeats it, however far it had got."""
     page.goto(server.page)
     say(page, "hello")
-    session_of(page)  # it has one as soon as the first frame is there
+    session_of(page)  # assigned with the first frame
     page.reload()
     finished(page)
     expect(page.locator('.message[data-role="person"]')).to_have_count(1)

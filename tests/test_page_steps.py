@@ -1,4 +1,4 @@
-"""What the page shows between a question and its answer: thoughts, tools, nested chats, hand-overs, files, events."""
+"""The page's steps between a question and its answer: thoughts, tools, nested chats, hand-offs, files, events."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NO_TOOL = "Error: Function fly not found."
 
 @pytest.fixture
 def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
-    """Opens a conversation that happened before the server started."""
+    """Open a conversation that was recorded before the server started."""
 
     def open_story(*happenings: Happening) -> Page:
         session = write_story(tmp_path / "data", happenings)
@@ -67,7 +67,7 @@ def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
 
 
 def agents(folder: Path, **sources: str) -> list[str]:
-    """The options of a server that has these agents alone."""
+    """Return the options of a server with only these agents."""
     (folder / "agents").mkdir()
     for name, source in sources.items():
         (folder / "agents" / f"{name}.py").write_text(source)
@@ -79,7 +79,7 @@ def show(page: Page, level: str) -> None:
 
 
 def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None:
-    """And opens, as rich text."""
+    """A thought is collapsed above its answer, and opens as rich text."""
     thought = ("reasoning", {"message_id": "r1", "sender": "forecaster", "content": "They want **rain**."})
     page = tell(*a_turn(1, "Oslo?", thought, said("forecaster", "Sunny.")))
 
@@ -90,7 +90,7 @@ def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None
 
 
 def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> None:
-    """Open while they come, closed once the answer begins; a reload shows the same."""
+    """Thoughts are open while they stream and collapse when the answer starts; a reload shows the same."""
     thinking, speaking = threading.Event(), threading.Event()
     tokens: list[Piece] = [{"reasoning": "Rain "}, {"reasoning": "or sun?"}, "It ", "is ", "sunny."]
     model.script(Reply(tokens=tokens, gate_after=(2, thinking)), Reply(tokens=tokens, gate_after=(4, speaking)))
@@ -115,7 +115,10 @@ def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> Non
 
 
 def test_calls_at_once_stand_under_who_made_them(tell: Callable[..., Page]) -> None:
-    """Each with its own result; one of a tool that is not there has failed."""
+    """Parallel calls are shown under the agent that made them, each with its result.
+
+    A call of an unknown tool has failed.
+    """
     page = tell(
         *a_turn(
             1,
@@ -142,7 +145,7 @@ def test_calls_at_once_stand_under_who_made_them(tell: Callable[..., Page]) -> N
 
 
 def test_images_are_shown_only_when_they_come_along(tell: Callable[..., Page]) -> None:
-    """In answers and results, no larger than the column; one from elsewhere is a link, and nothing is fetched."""
+    """Only embedded images are shown, no wider than the column; a remote one is a link and never fetched."""
     elsewhere = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     parts = [{"type": "text", "text": "Look:"}, {"type": "image_url", "image_url": {"url": PIXEL}}, elsewhere]
     page = tell(
@@ -169,7 +172,7 @@ def test_images_are_shown_only_when_they_come_along(tell: Callable[..., Page]) -
 
 
 def test_a_nested_chat_is_one_closed_block(tell: Callable[..., Page]) -> None:
-    """Who talks to whom, with bubbles and tools of its own; the answer stands outside."""
+    """A nested chat is one collapsed block with its own bubbles and tools; the answer stands outside it."""
     inside: dict[str, Any] = {"within": "writer"}
     page = tell(
         *a_turn(
@@ -197,7 +200,7 @@ def test_a_nested_chat_is_one_closed_block(tell: Callable[..., Page]) -> None:
 
 
 def test_a_nested_chat_is_open_while_it_goes_on(serve: Serve, model: ModelServer, page: Page, tmp_path: Path) -> None:
-    """With AG2's own nested chat: it streams in its block, which closes when its holder has answered."""
+    """AG2's own nested chat streams in its open block, which closes when the outer agent has answered."""
     server = serve(*agents(tmp_path, writer=WRITER), model=model)
     gate = threading.Event()
     model.script(Reply("It is short.", gate_after=(2, gate)))
@@ -214,7 +217,7 @@ def test_a_nested_chat_is_open_while_it_goes_on(serve: Serve, model: ModelServer
 
 
 def test_hand_overs_are_lines_across(tell: Callable[..., Page]) -> None:
-    """In words, wherever they stand; an operator's words are clearly a human's."""
+    """Hand-offs are shown as lines in words, wherever they occur; an operator's messages are marked as a human's."""
     operator = {"sender": "Ann", "recipient": "user", "message_id": "o1", "operator": True}
     page = tell(
         *a_turn(
@@ -245,7 +248,7 @@ def test_hand_overs_are_lines_across(tell: Callable[..., Page]) -> None:
 
 
 def test_an_empty_answer_says_so(tell: Callable[..., Page]) -> None:
-    """A turn without anything would look as if something were broken."""
+    """An empty answer says so instead of looking broken."""
     page = tell(*a_turn(1, "Say nothing", said("forecaster", "")))
 
     expect(turn(page, 1)).to_contain_text("The answer was empty.")
@@ -253,7 +256,7 @@ def test_an_empty_answer_says_so(tell: Callable[..., Page]) -> None:
 
 
 def test_files_are_links(tell: Callable[..., Page]) -> None:
-    """To their download; what was uploaded stands between turns."""
+    """Files are download links; uploads are shown between turns."""
     page = tell(
         *a_turn(
             1,
@@ -276,7 +279,7 @@ def test_files_are_links(tell: Callable[..., Page]) -> None:
 
 
 def test_progress(serve: Serve, model: ModelServer, page: Page, tmp_path: Path) -> None:
-    """A bar in the card of the tool that runs, also after a reload; it is gone when the tool is done."""
+    """A running tool's card shows a progress bar, also after a reload, until the tool is done."""
     server = serve(*agents(tmp_path, reader=READER), model=model)
     model.script(Reply(tools=[("read", {"pages": 4})]), Reply("Read."))
     page.goto(server.page)
@@ -297,7 +300,7 @@ def test_progress(serve: Serve, model: ModelServer, page: Page, tmp_path: Path) 
 
 
 def test_the_switch(tell: Callable[..., Page]) -> None:
-    """Shows more or less at once, and is remembered."""
+    """The detail switch takes effect at once, and is remembered."""
     page = tell(
         *a_turn(
             1,
@@ -335,7 +338,7 @@ def test_the_switch(tell: Callable[..., Page]) -> None:
 
 
 def test_sources_open_in_a_new_tab(tell: Callable[..., Page]) -> None:
-    """Links to this server's own documents work in answers; other schemes stay text."""
+    """Links to this server's documents open in a new tab; links with other schemes stay text."""
     text = "See [Rules, p. 3](/api/agent-chat/knowledge/rules), [x](//evil.example) and [y](javascript:alert(1))."
     page = tell(*a_turn(1, "What are the rules?", said("librarian", text)))
 
@@ -350,7 +353,10 @@ def test_sources_open_in_a_new_tab(tell: Callable[..., Page]) -> None:
 
 
 def test_costs_of_each_agent(tell: Callable[..., Page]) -> None:
-    """Behind the line below a turn, with the keyboard as well; the whole conversation stands at the model's name."""
+    """The costs of each agent open below a turn, also by keyboard.
+
+    The conversation's total stands next to the model.
+    """
     shares = {
         "planner": {"prompt_tokens": 1200, "completion_tokens": 300, "cost": 0.01},
         "coder": {"prompt_tokens": 800, "completion_tokens": 100, "cost": 0.002},
@@ -373,7 +379,7 @@ def test_costs_of_each_agent(tell: Callable[..., Page]) -> None:
 
 
 def test_on_a_phone(tell: Callable[..., Page]) -> None:
-    """Nothing of it is wider than a small screen."""
+    """On a phone, none of the steps is wider than the screen."""
     name = "c" * 80
     parts = [{"type": "text", "text": "a" * 300}, {"type": "image_url", "image_url": {"url": PIXEL}}]
     page = tell(

@@ -1,4 +1,4 @@
-"""The plan of a conversation on the page: a checklist that agents and people tick."""
+"""The plan of a conversation on the page: a checklist for agents and people."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture
 def planner(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server with an agent that plans."""
+    """Start a chat server with an agent that plans."""
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "planner.py").write_text(PLANNER)
@@ -65,7 +65,7 @@ def count(page: Page) -> Locator:
 
 
 def test_a_plan_is_a_checklist(planner: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
-    """What is blocked says by what; a person's tick is seen in all tabs, and unblocks."""
+    """A blocked task says what blocks it; a person's tick is seen in all tabs, and unblocks others."""
     make_plan(page, planner, model)
     expect(count(page)).to_have_text("0 of 3")
     expect(task(page, "Celebrate")).to_contain_text("Waits for “Bake <b>a cake</b>”, “Invite people”")
@@ -90,7 +90,7 @@ def test_a_plan_is_a_checklist(planner: Running, model: ModelServer, page: Page,
 
 
 def test_details_are_shown_on_a_click(planner: Running, model: ModelServer, page: Page) -> None:
-    """Text as it is written, what it depends on, and who wanted it."""
+    """A click shows a task's details as plain text, its dependencies, and who asked for it."""
     make_plan(page, planner, model)
     page.get_by_text("Bake <b>a cake</b>", exact=True).click()
     expect(task(page, "Bake <b>a cake</b>").locator(".task-details")).to_contain_text("With candles.")
@@ -100,7 +100,7 @@ def test_details_are_shown_on_a_click(planner: Running, model: ModelServer, page
 
 
 def test_what_an_agent_is_at_is_seen(planner: Running, model: ModelServer, page: Page) -> None:
-    """The box is neither empty nor ticked."""
+    """A task in progress is shown as neither empty nor ticked."""
     make_plan(page, planner, model)
     model.script(Reply(tools=[("change", {"id": 1, "status": "doing"})]), Reply("I bake."))
     say(page, "begin")
@@ -109,7 +109,7 @@ def test_what_an_agent_is_at_is_seen(planner: Running, model: ModelServer, page:
 
 
 def test_what_no_longer_counts_is_not_in_the_plan(planner: Running, model: ModelServer, page: Page) -> None:
-    """A retry makes the plan anew; what a person ticked of a task that is gone is gone with it."""
+    """A retry replaces the plan; rewound tasks disappear together with their ticks."""
     make_plan(page, planner, model)
     page.get_by_role("checkbox", name="Done: Bake").check()
     expect(count(page)).to_have_text("1 of 3")
@@ -121,7 +121,7 @@ def test_what_no_longer_counts_is_not_in_the_plan(planner: Running, model: Model
 
 
 def test_a_viewer_ticks_nothing(planner: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
-    """The plan is there to be read."""
+    """A viewer can read the plan but not tick it."""
     make_plan(page, planner, model)
     viewer = somebody("Vera")
     viewer.goto(f"{page.url}&role=viewer")

@@ -1,4 +1,4 @@
-"""Several people in one session: who is here, who writes, who may only read; and what a session may come to."""
+"""Several people in one session: presence, typing, read-only viewers, titles and the limits of a session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def people(content: dict[str, list[dict[str, object]]]) -> list[tuple[object, ..
 
 @pytest.fixture
 def three(connect: Connect) -> tuple[ChatClient, ChatClient, ChatClient]:
-    """Ada, Bob, and Eve, who only reads."""
+    """Return Ada, Bob, and Eve, who may only read."""
     ada = connect(name="Ada")
     session = ada.confirmed()["session_id"]
     bob = connect(session=session, name="Bob")
@@ -32,7 +32,7 @@ def three(connect: Connect) -> tuple[ChatClient, ChatClient, ChatClient]:
 
 
 def test_who_is_here(three: tuple[ChatClient, ...], connect: Connect) -> None:
-    """Everybody is told whenever that changes; one in two tabs is one person."""
+    """Everybody is told when participants change; one person in two tabs counts once."""
     ada, bob, eve = three
     assert people(eve.frames[0]["content"]) == [("Ada", "member", 1), ("Bob", "member", 1), ("Eve", "viewer", 1)]
     assert (eve.frames[0]["content"]["name"], eve.frames[0]["content"]["role"]) == ("Eve", "viewer")
@@ -47,7 +47,7 @@ def test_who_is_here(three: tuple[ChatClient, ...], connect: Connect) -> None:
 
 
 def test_who_writes(three: tuple[ChatClient, ...]) -> None:
-    """The others are told, the one who writes is not."""
+    """Typing is announced to the others, but not to the person typing."""
     ada, bob, eve = three
     ada.command("typing", is_typing=True)
     for other in (bob, eve):
@@ -60,7 +60,7 @@ def test_who_writes(three: tuple[ChatClient, ...]) -> None:
 
 
 def test_who_said_what(three: tuple[ChatClient, ...]) -> None:
-    """In the order of the log, the same for all."""
+    """Messages name their authors in the same order for everyone: the order of the log."""
     ada, bob, eve = three
     ada.ask("I am Ada")
     bob.until("turn_completed")
@@ -76,7 +76,7 @@ def test_who_said_what(three: tuple[ChatClient, ...]) -> None:
 
 
 def test_a_viewer_only_reads(three: tuple[ChatClient, ...]) -> None:
-    """Whatever it sends gets an error, and nobody else notices."""
+    """A viewer can only read: anything it sends gets an error that nobody else sees."""
     ada, _, eve = three
     eve.say("hello")
     for command in ("message", "stop", "retry", "typing", "rename", "input_response", "edit"):
@@ -90,7 +90,7 @@ def test_a_viewer_only_reads(three: tuple[ChatClient, ...]) -> None:
 
 @pytest.mark.parametrize(("query", "problem"), [({"role": "king"}, "role"), ({"busy": "later"}, "busy")])
 def test_an_address_that_makes_no_sense(server: Running, query: dict[str, str], problem: str) -> None:
-    """Is refused for good, with a sentence."""
+    """An invalid address is refused for good, with an explanation."""
     with ChatClient(server.websocket, **query) as client:
         error = client.receive()["content"]
         assert error["code"] == "bad_query"
@@ -99,7 +99,7 @@ def test_an_address_that_makes_no_sense(server: Running, query: dict[str, str], 
 
 
 def test_a_conversation_has_a_title(three: tuple[ChatClient, ...], connect: Connect) -> None:
-    """The first message, until somebody gives it another; all are told, and who comes later finds it."""
+    """A conversation is titled by its first message until it is renamed; everyone is told, including later clients."""
     ada, bob, _ = three
     ada.ask("What is the weather in Oslo?")
     session = ada.frames[0]["content"]["session_id"]
@@ -112,14 +112,17 @@ def test_a_conversation_has_a_title(three: tuple[ChatClient, ...], connect: Conn
 
 
 def test_a_title_is_one_line(client: ChatClient) -> None:
-    """Nothing in it breaks the line, hides, or turns what follows around."""
+    """A title is one line without line breaks, invisible characters or direction overrides."""
     client.command("rename", title=" Oslo\r\n\x00\u202eBergen ")
 
     assert client.until("session_renamed")["content"]["title"] == "Oslo Bergen"
 
 
 def test_a_conversation_that_is_full(serve: Serve, model: ModelServer) -> None:
-    """A clear error, and nothing is lost: what was accepted before may be sent again."""
+    """A full conversation refuses messages with a clear error and loses nothing.
+
+    Messages accepted earlier may be resent.
+    """
     server = serve("--max-messages-per-session", "2", model=model)
     with ChatClient(server.websocket) as client:
         client.confirmed()
@@ -140,7 +143,7 @@ def test_a_conversation_that_is_full(serve: Serve, model: ModelServer) -> None:
 
 
 def test_a_conversation_expires(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """So long after its last event; then a new one takes its place, and the client is told."""
+    """A conversation expires a fixed time after its last event; a new one replaces it, and the client is told."""
     first = serve(model=model)
     with ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
@@ -159,7 +162,10 @@ def test_a_conversation_expires(serve: Serve, model: ModelServer, tmp_path: Path
 
 
 def test_a_long_conversation_stays_in_the_context_window(serve: Serve, model: ModelServer) -> None:
-    """The model gets the first message and the newest ones; the log keeps all of them."""
+    """A long conversation stays within the context window.
+
+    The model gets the first message and the newest ones; the log keeps them all.
+    """
     server = serve("--context-tokens", "500", model=model)
     with ChatClient(server.websocket) as client:
         client.confirmed()

@@ -1,4 +1,4 @@
-"""The plan of a conversation: by itself, as an agent works with it, and as people tick it."""
+"""The plan of a conversation: on its own, used by an agent, and ticked off by people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.rest_client import Answer, Conversation, RestClient
 
 pytestmark = pytest.mark.all_agents
 
-# By itself
+# On its own
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def refusal(change: Callable[[], object]) -> tuple[str, str]:
 
 
 def test_tasks_are_numbered_in_their_order(plan: Plan) -> None:
-    """From 1, and each is read back as it was made."""
+    """Tasks are numbered from 1 in order, and read back as created."""
     plan.create("Invite\n them ", "All ten")
     plan.create("Bake", depends_on=[1, 1])
 
@@ -55,7 +55,7 @@ def test_tasks_are_numbered_in_their_order(plan: Plan) -> None:
 
 
 def test_only_what_is_given_is_changed(plan: Plan) -> None:
-    """The rest of a task stays as it was."""
+    """An update changes only the given fields of a task."""
     plan.create("Bake", "A cake")
     plan.update(1, status="doing")
     plan.update(1, title="Bake two")
@@ -79,7 +79,7 @@ def test_only_what_is_given_is_changed(plan: Plan) -> None:
     ],
 )
 def test_what_a_task_cannot_be(plan: Plan, change: Callable[[Plan], object]) -> None:
-    """Is refused in a sentence, and nothing is written."""
+    """An invalid task is refused with an explanation, and nothing is written."""
     plan.create("Invite")
     before = plan.tasks
 
@@ -88,14 +88,14 @@ def test_what_a_task_cannot_be(plan: Plan, change: Callable[[Plan], object]) -> 
 
 
 def test_the_longest_task(plan: Plan) -> None:
-    """The limits themselves are allowed."""
+    """A task at the length limits is accepted."""
     task = plan.create("x" * TITLE_CHARS, "y" * DETAILS_CHARS)
 
     assert plan.tasks == [task]
 
 
 def test_a_plan_has_room_for_so_many(plan: Plan) -> None:
-    """The next one is refused with the number in the sentence."""
+    """A full plan refuses another task, stating the limit."""
     for number in range(MAX_TASKS):
         plan.create(f"Task {number}")
 
@@ -106,7 +106,7 @@ def test_a_plan_has_room_for_so_many(plan: Plan) -> None:
 
 
 def test_tasks_that_are_not_there(plan: Plan) -> None:
-    """Whoever names one learns which there are."""
+    """An unknown task is refused with a list of those that exist."""
     assert refusal(lambda: plan.tick(1, "done")) == ("task_unknown", "There is no task 1. There are: none.")
     plan.create("Invite")
     plan.create("Bake")
@@ -122,7 +122,7 @@ def test_tasks_that_are_not_there(plan: Plan) -> None:
 
 
 def test_tasks_that_wait_for_each_other(plan: Plan) -> None:
-    """A circle of any length is refused; two ways to the same task are none."""
+    """Circular dependencies of any length are refused; two paths to the same task are not circular."""
     plan.create("a")
     plan.create("b", depends_on=[1])
     plan.create("c", depends_on=[2])
@@ -135,7 +135,7 @@ def test_tasks_that_wait_for_each_other(plan: Plan) -> None:
 
 
 def test_what_is_not_done_holds_up_what_depends_on_it(plan: Plan) -> None:
-    """The sentence names what is missing. Only completion is held up."""
+    """A task can't be completed before its dependencies, which the error names. Other changes are allowed."""
     for title in ("a", "b"):
         plan.create(title)
     plan.create("c", depends_on=[1, 2])
@@ -151,7 +151,7 @@ def test_what_is_not_done_holds_up_what_depends_on_it(plan: Plan) -> None:
 
 
 def test_a_person_need_not_wait(plan: Plan) -> None:
-    """A tick holds, whatever the task depends on, and can be taken back."""
+    """A person can tick a task whatever it depends on, and untick it."""
     plan.create("a")
     plan.create("b", depends_on=[1])
 
@@ -161,7 +161,7 @@ def test_a_person_need_not_wait(plan: Plan) -> None:
 
 
 def test_many_create_at_once(plan: Plan) -> None:
-    """Every task has an id of its own, without gaps."""
+    """Concurrently created tasks get unique ids without gaps."""
     start = threading.Barrier(8)
 
     def create(thread: int) -> list[int]:
@@ -203,7 +203,7 @@ def tick(session: Conversation, task: object, body: object) -> Answer:
 
 
 def results(model: ModelServer) -> list[str]:
-    """What the model was told of its newest tool calls."""
+    """Return what the model was told about its latest tool calls."""
     messages = model.requests[-1]["body"]["messages"]
     calls = next(place for place in range(len(messages) - 1, -1, -1) if messages[place]["role"] == "assistant")
     return [message["content"] for message in messages[calls + 1 :] if message["role"] == "tool"]
@@ -219,7 +219,7 @@ def make_two(client: ChatClient, model: ModelServer) -> list[Frame]:
 
 
 def test_an_agent_makes_a_plan(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """Several calls at once: each is an event of the turn, in their order, with the agent's name."""
+    """Parallel calls create tasks, each an event of the turn, in order, with the agent's name."""
     frames = make_two(client, model)
 
     assert [content | {"uuid": ""} for content in contents(frames, "task_created")] == [
@@ -234,7 +234,7 @@ def test_an_agent_makes_a_plan(client: ChatClient, session: Conversation, model:
 
 
 def test_an_agent_keeps_a_plan(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """What is to wait is said to the model; each change is an event with what was changed and nothing else."""
+    """The model is told which tasks are blocked; each change is an event with only the changed fields."""
     make_two(client, model)
     model.script(
         Reply(tools=[("complete_task", {"task_id": 2})]),
@@ -273,7 +273,7 @@ def test_an_agent_keeps_a_plan(client: ChatClient, session: Conversation, model:
 def test_a_model_calls_wrongly(
     client: ChatClient, session: Conversation, model: ModelServer, call: tuple[str, Any], told: str
 ) -> None:
-    """It is told what was wrong and can go on; the plan is as it was."""
+    """A model that calls a tool wrongly is told why and can go on; the plan is unchanged."""
     make_two(client, model)
     model.script(Reply(tools=[call]), Reply("I was wrong."))
     frames = client.ask("Go on")
@@ -284,7 +284,7 @@ def test_a_model_calls_wrongly(
 
 
 def test_a_model_means_well(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """Numbers as text, and null for what is left out, are understood."""
+    """Numbers passed as text, and null for omitted arguments, are accepted."""
     make_two(client, model)
     model.script(
         Reply(tools=[create("Buy", details=None, depends_on=None), create("Eat", depends_on=["2", 3])]),
@@ -298,7 +298,7 @@ def test_a_model_means_well(client: ChatClient, session: Conversation, model: Mo
 
 
 def test_a_failing_call_harms_no_other(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """Of several at once, those that can be done are done."""
+    """A failing call doesn't affect the others in the same response."""
     model.script(Reply(tools=[create("Invite"), create("Bake", depends_on=[9]), create("Buy")]), Reply("Two of three."))
     client.ask("Plan")
 
@@ -309,7 +309,7 @@ def test_a_failing_call_harms_no_other(client: ChatClient, session: Conversation
 def test_a_turn_that_is_tried_again_takes_its_tasks_along(
     client: ChatClient, session: Conversation, model: ModelServer
 ) -> None:
-    """Neither people nor the tool see them any more, nor what was ticked of them; the numbers begin anew."""
+    """A retry removes the tasks of the old turn, and their ticks, for people and for the tool. Numbering restarts."""
     make_two(client, model)
     client.command("task", id=2, status="done")
     client.until("task_updated")
@@ -325,7 +325,7 @@ def test_a_turn_that_is_tried_again_takes_its_tasks_along(
 def test_a_message_that_is_edited_takes_its_tasks_along(
     client: ChatClient, session: Conversation, model: ModelServer
 ) -> None:
-    """And those of all turns behind it; what came before stays, as it was before."""
+    """Editing a message removes the tasks of its turn and later ones; earlier tasks are as they were before."""
     make_two(client, model)
     model.script(Reply(tools=[create("Dance"), ("update_task", {"task_id": 1, "title": "Call"})]), Reply("Yes."))
     second = client.ask("And dance")[0]["seq"]
@@ -341,7 +341,7 @@ def test_a_message_that_is_edited_takes_its_tasks_along(
 
 
 def test_people_tick(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """By WebSocket and REST: an event of no turn, with their names. The agent sees it."""
+    """People tick tasks by WebSocket and REST: an event outside any turn, with their name, which the agent sees."""
     make_two(client, model)
     client.command("task", id=2, status="doing")
     first = client.until("task_updated")
@@ -362,7 +362,7 @@ def test_people_tick(client: ChatClient, session: Conversation, model: ModelServ
 
 
 def test_people_tick_while_the_agent_works(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """At once, and the running turn sees it with its next look."""
+    """A tick takes effect at once while the agent works; the running turn sees it the next time it reads the plan."""
     make_two(client, model)
     gate = threading.Event()
     model.script(Reply(tools=[("list_tasks", {})], gate=gate), Reply("I see."))
@@ -378,7 +378,7 @@ def test_people_tick_while_the_agent_works(client: ChatClient, session: Conversa
 
 
 def test_what_nobody_can_tick(client: ChatClient, session: Conversation, model: ModelServer) -> None:
-    """Each is refused with a sentence, and changes nothing."""
+    """An invalid tick is refused with an explanation, and changes nothing."""
     make_two(client, model)
     for content in ({"id": 9, "status": "done"}, {"id": 1, "status": "finished"}, {"id": "1", "status": "done"},
                     {"id": True, "status": "done"}, {"id": 1}, {"id": -1, "status": "done"}):  # fmt: skip
@@ -414,7 +414,7 @@ def test_who_only_reads_cannot_tick(
 
 
 def test_a_plan_outlives_the_server(serve: Serve, model: ModelServer) -> None:
-    """With its ticks, and without what no longer counts; new tasks get the next numbers."""
+    """A plan survives a restart with its ticks, without rewound tasks; new tasks continue the numbering."""
     first = serve(model=model)
     with ChatClient(first.websocket, agent="tasks", name="Ada") as client:
         session = client.confirmed()["session_id"]
@@ -436,7 +436,7 @@ def test_a_plan_outlives_the_server(serve: Serve, model: ModelServer) -> None:
 
 
 def test_how_much_detail_is_wanted(session: Conversation, model: ModelServer) -> None:
-    """What the client sends along counts for its own turn and its retries, and no longer."""
+    """The level of detail that a client sends applies only to its own turn and that turn's retries."""
     session.ask("Plan", context={"detail_level": "{high} 100%"})
     assert "Level of detail: {high} 100%." in system(model)
     session.ask("And now?")

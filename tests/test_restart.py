@@ -1,4 +1,4 @@
-"""A question outlives the server that asked it: the next one takes the answer, and the turn goes on."""
+"""A question outlives the server that asked it: the next server takes the answer and resumes the turn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def statuses(log: list[Frame]) -> dict[int, str]:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_question_survives_a_restart(fork: Fork, tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
-    """Killed or told to go, twice: no event is written twice, no tool runs twice, the model is not asked again."""
+    """A question survives two restarts, after a kill or a shutdown.
+
+    No event is written twice, no tool runs twice, and the model is not asked again.
+    """
     environment, agents = config_list(model), write_all(tmp_path)
     options = (*PORTS, "--agents", agents)
     model.script(Reply(tools=[("look", {"what": "map"})]), Reply(tools=[("book", {"city": "Oslo"})]), Reply("Booked."))
@@ -78,7 +81,7 @@ def test_a_question_survives_a_restart(fork: Fork, tmp_path: Path, model: ModelS
 
 
 def test_an_approval_survives_a_restart(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """The tool runs once, after the yes."""
+    """An approval survives a restart; the tool runs once, after it is approved."""
     agents = write_all(tmp_path)
     model.script(Reply(tools=[("send", {"to": "Ada"}), ("look", {"what": "up"})]), Reply("Sent."))
     first = serve("--agents", agents, model=model)
@@ -99,7 +102,7 @@ def test_an_approval_survives_a_restart(serve: Serve, model: ModelServer, tmp_pa
 
 @pytest.mark.parametrize("agent", ["always", "coroutines", "group"])
 def test_agents_of_every_kind_find_back(serve: Serve, model: ModelServer, tmp_path: Path, agent: str) -> None:
-    """A restart at every question of a turn changes nothing about it: neither for people nor for the model."""
+    """Agents of every kind resume: a restart at each question of a turn changes nothing for people or for the model."""
     agents = write_all(tmp_path)
     answers = {"group": ["2", "3", "Looks good."]}.get(agent, ["", "Once more: the weather in Bergen", "", "exit"])
 
@@ -132,7 +135,7 @@ def test_agents_of_every_kind_find_back(serve: Serve, model: ModelServer, tmp_pa
 
 
 def test_the_conversation_goes_on_behind_it(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Messages that waited behind the question come next; the agents remember the turn that was broken off."""
+    """Messages queued behind the question are answered next, and the agents remember the resumed turn."""
     agents = write_all(tmp_path)
     first = serve("--agents", agents, model=model)
     with ChatClient(first.websocket, agent="tools") as client:
@@ -162,7 +165,7 @@ def test_the_conversation_goes_on_behind_it(serve: Serve, model: ModelServer, tm
 
 
 def test_a_stop_reaches_a_turn_that_was_brought_back(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """It ends stopped, and its question is closed."""
+    """A resumed turn can be stopped: it ends stopped, and its question is closed."""
     agents = write_all(tmp_path)
     first = serve("--agents", agents, model=model)
     with ChatClient(first.websocket, agent="always") as client:
@@ -181,7 +184,7 @@ def test_a_stop_reaches_a_turn_that_was_brought_back(serve: Serve, model: ModelS
 
 
 def test_an_agent_that_changed_meanwhile(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """It does not find back to its question: the turn says so, and the conversation goes on."""
+    """An agent that has changed can't resume its question; the turn says so, and the conversation goes on."""
     agents = write_all(tmp_path)
     first = serve("--agents", agents, model=model)
     with ChatClient(first.websocket, agent="always") as client:
@@ -201,7 +204,10 @@ def test_an_agent_that_changed_meanwhile(serve: Serve, model: ModelServer, tmp_p
 
 
 def test_what_comes_after_a_password_cannot_be_brought_back(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """The password is kept nowhere, so the turn is interrupted; a restart at the password's own question is none."""
+    """A turn cannot be resumed once a password was given, since passwords are never stored.
+
+    It is interrupted, unless the restart comes while the password is still being asked for.
+    """
     agents = write_agents(tmp_path, vault=VAULT)
     first = serve("--agents", agents, model=model)
     model.script(Reply(tools=[("sign", {"text": "letter"})]))
@@ -224,7 +230,7 @@ def test_what_comes_after_a_password_cannot_be_brought_back(serve: Serve, model:
 
 
 def test_a_model_that_is_not_recorded(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """A client of another protocol would have to be asked again, and might say something else: interrupted."""
+    """A turn is interrupted if its model client is not recorded: asked again, it might answer differently."""
     agents = write_agents(tmp_path, foreign=FOREIGN)
     first = serve("--agents", agents, model=model)
     with ChatClient(first.websocket, agent="foreign") as client:

@@ -1,4 +1,4 @@
-"""Connections come and go, servers end and start: the conversation stays."""
+"""Connections drop and servers restart, but the conversation is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PORTS = ("--port", "0", "--ws-port", "0")
 
 
 def test_cut_off_after_every_single_event(server: Running, client: ChatClient) -> None:
-    """Whoever reconnects with the last seq that was seen gets the rest: nothing lost, nothing twice."""
+    """Reconnecting after any event replays the rest: nothing is lost, nothing is repeated."""
     session = client.frames[0]["content"]["session_id"]
     client.say(QUESTION)
     seen: list[Frame] = []
@@ -35,7 +35,7 @@ def test_cut_off_after_every_single_event(server: Running, client: ChatClient) -
 
 
 def test_cut_off_in_mid_answer(server: Running, model: ModelServer) -> None:
-    """The turn goes on without listeners; who comes back gets the text from its beginning, then the rest."""
+    """A turn goes on without listeners; a client that returns gets the text from its beginning, then the rest."""
     gate, rest = threading.Event(), threading.Event()
     model.script(Reply("one two three four", gate_after=(2, gate)))
     with ChatClient(server.websocket) as first:
@@ -57,7 +57,7 @@ def test_cut_off_in_mid_answer(server: Running, model: ModelServer) -> None:
 
 
 def test_everything_is_replayed_to_a_new_reader(server: Running, client: ChatClient) -> None:
-    """A second device, or a reload: the log from its beginning, without the tokens of long ago."""
+    """A new reader gets the log from its beginning, without the tokens of finished answers."""
     client.ask(QUESTION)
     session = client.frames[0]["content"]["session_id"]
     with ChatClient(server.websocket, session=session) as other:
@@ -69,7 +69,7 @@ def test_everything_is_replayed_to_a_new_reader(server: Running, client: ChatCli
 
 
 def test_a_long_log_is_replayed_in_full(server: Running, client: ChatClient, model: ModelServer) -> None:
-    """Much more than one page of the store and one batch of a cursor."""
+    """A log longer than a page of the store and a batch of a cursor is replayed in full."""
     long = "many words " * 2000
     model.script(*[Reply("short answer")] * 60)
     for number in range(60):
@@ -89,7 +89,7 @@ def test_a_long_log_is_replayed_in_full(server: Running, client: ChatClient, mod
 def test_where_a_cursor_begins(
     server: Running, client: ChatClient, after: str, recovered: bool, first: int | None
 ) -> None:
-    """A place that the log does not have is answered with the whole log, and said so."""
+    """A cursor position that isn't in the log gets the whole log, and the client is told."""
     client.ask(QUESTION)
     session = client.frames[0]["content"]["session_id"]
     with ChatClient(server.websocket, session=session, after=after) as other:
@@ -101,7 +101,7 @@ def test_where_a_cursor_begins(
 
 
 def test_an_unknown_session_becomes_a_new_one(server: Running) -> None:
-    """And the client is told which id it stands for."""
+    """An unknown session id becomes a new session, and the client is told which id it replaces."""
     with ChatClient(server.websocket, session="long-gone", after=5) as client:
         confirmed = client.confirmed()
 
@@ -111,7 +111,7 @@ def test_an_unknown_session_becomes_a_new_one(server: Running) -> None:
 
 
 def test_a_restarted_server_goes_on(fork: Fork, model: ModelServer) -> None:
-    """The agents remember: the next model call is what it would have been without the restart."""
+    """Agents remember across a restart: the next model call is the same as without it."""
     environment = config_list(model)
     with fork(*PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
@@ -137,7 +137,10 @@ def test_a_restarted_server_goes_on(fork: Fork, model: ModelServer) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_server_that_ends_in_mid_answer(fork: Fork, model: ModelServer, how: signal.Signals) -> None:
-    """Killed or told to go: the turn ends interrupted, nothing shown is lost, and the conversation goes on."""
+    """A server that is killed or shut down in mid-answer loses nothing.
+
+    The turn ends interrupted, and the conversation goes on.
+    """
     environment = config_list(model)
     with fork(*PORTS, environment=environment) as first, ChatClient(first.websocket) as client:
         session = client.confirmed()["session_id"]
@@ -172,7 +175,7 @@ def test_a_server_that_ends_in_mid_answer(fork: Fork, model: ModelServer, how: s
 
 
 def test_an_empty_session_can_be_reopened(serve: Serve, model: ModelServer) -> None:
-    """Cut off before a word was said: the id is good all the same."""
+    """A session id remains valid if the connection drops before the first message."""
     server = serve(model=model)
     with ChatClient(server.websocket) as client:
         session = client.confirmed()["session_id"]

@@ -48,7 +48,7 @@ def build(llm_config, chat):
     return user, pattern.prepare_group_chat(max_rounds=8, messages="Hello")[8]
 '''
 
-# What is said only while a speaker is chosen: by these models, and by AG2 to them.
+# Texts used only while a speaker is chosen, by these models and by AG2
 SECRET = "psst"
 TELLTALES = (SECRET, "Read the above conversation", "You didn't choose a speaker", "You provided more than one name")
 
@@ -59,7 +59,7 @@ def agents(tmp_path: Path) -> str:
 
 
 def assert_inside(frames: list[Frame]) -> None:
-    """Nothing of the choice is among what a reader gets."""
+    """Assert that a reader gets nothing of the speaker selection."""
     for frame in frames:
         for telltale in TELLTALES:
             assert telltale not in str(frame), frame
@@ -86,7 +86,7 @@ BAD: dict[str, list[Reply]] = {
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_choice(serve: Serve, agents: str, model: ModelServer, how: str, stream: bool) -> None:
-    """Is asked for again until there is a name; nobody sees a thing of it, however much they want to see."""
+    """A bad choice is repeated until it is a name; readers see none of it, at any level of detail."""
     server = serve("--agents", agents, model=model, stream=stream)
     model.script(*BAD[how], Reply("First we think."), Reply("user"))
     with contextlib.ExitStack() as stack:
@@ -110,7 +110,7 @@ def test_a_bad_choice(serve: Serve, agents: str, model: ModelServer, how: str, s
 
 
 def test_never_a_name(serve: Serve, agents: str, model: ModelServer) -> None:
-    """AG2 gives up and takes the next in the list; after the last round the turn is over."""
+    """If the model never names a speaker, AG2 takes the next in the list; the turn ends after the last round."""
     server = serve("--agents", agents, model=model)
     never = [Reply(f"{SECRET} nobody {n}") for n in range(3)]
     model.script(*never, Reply("A plan."), *never, Reply("Some code."), *never)
@@ -128,7 +128,7 @@ def test_never_a_name(serve: Serve, agents: str, model: ModelServer) -> None:
 
 @pytest.mark.parametrize("what", [Reply(status=400), Reply(html=True), Reply(status=401)])
 def test_a_choice_that_fails(serve: Serve, agents: str, model: ModelServer, what: Reply) -> None:
-    """Is the model's failure, and says so in words about the model; the next message is answered."""
+    """A failing speaker selection is reported as the model's failure; the next message is answered."""
     server = serve("--agents", agents, model=model, max_retries=0)
     model.script(what)
     with ChatClient(server.websocket, agent="team") as client:
@@ -143,7 +143,10 @@ def test_a_choice_that_fails(serve: Serve, agents: str, model: ModelServer, what
 
 
 def test_the_tool_executor_is_chosen(serve: Serve, agents: str, model: ModelServer) -> None:
-    """It is nobody who can speak: the choice is made again, or the turn ends; tools of both kinds run."""
+    """The tool executor can't speak: if it is chosen, the choice is repeated, or the turn ends.
+
+    Both kinds of tools run.
+    """
     server = serve("--agents", agents, model=model)
     calls = Reply(tools=[("look_up", {"word": "moss"}), ("look_far", {"word": "fern"})])
     model.script(
@@ -167,7 +170,7 @@ def test_the_tool_executor_is_chosen(serve: Serve, agents: str, model: ModelServ
 
 
 def test_a_retry_of_a_team(serve: Serve, agents: str, model: ModelServer) -> None:
-    """The turn is answered anew; what was said the first time is not known to the model."""
+    """A retried turn of a team starts over; the model doesn't know the first answer."""
     server = serve("--agents", agents, model=model)
     pieces: list[Piece] = [{"reasoning": "Which one?"}, "coder"]
     model.script(

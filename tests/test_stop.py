@@ -1,4 +1,4 @@
-"""Stopping a turn, wherever it is, and going on afterwards."""
+"""Stopping a turn at any point, and carrying on afterwards."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def build(llm_config, chat):
 
 
 def stop(client: ChatClient) -> None:
-    """Stop the running turn. What it waits for comes later than `client` gives up, or never."""
+    """Stop the running turn, which waits for something that arrives after `client` times out, or never."""
     client.command("stop")
     assert client.until("turn_completed")["content"]["status"] == "stopped"
 
 
 def assert_goes_on(client: ChatClient, model: ModelServer) -> None:
-    """The next turn works, and what the model is sent is a valid history."""
+    """Assert that the next turn works and that the model is sent a valid history."""
     assert contents(client.ask("hello again"), "turn_completed")[0]["status"] == "completed"
     messages = model.requests[-1]["body"]["messages"]
     open_calls: set[str] = set()
@@ -60,7 +60,7 @@ def assert_goes_on(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_in_mid_answer(client: ChatClient, model: ModelServer) -> None:
-    """The partial text stays in the log, the model server sees the connection close, the agent knows."""
+    """A stop in mid-answer keeps the partial text, closes the model's connection and is known to the agent."""
     model.script(Reply("one two three four", gate_after=(2, threading.Event())))
     client.say("count")
     client.until("stream", lambda content: "two" in content["content"])
@@ -76,7 +76,7 @@ def test_in_mid_answer(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_while_the_model_has_not_answered_yet(client: ChatClient, model: ModelServer) -> None:
-    """The wait for the first byte ends at once."""
+    """A stop before the first byte from the model takes effect at once."""
     model.script(Reply("never", gate=threading.Event()))
     client.say("hello?")
     model.wait_for(lambda counts: counts.active == 1)
@@ -87,7 +87,7 @@ def test_while_the_model_has_not_answered_yet(client: ChatClient, model: ModelSe
 
 
 def test_between_two_tries(client: ChatClient, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rate limited model is asked again later; the wait until then ends at once, too."""
+    """A stop while a rate-limited model call waits to be retried takes effect at once."""
     monkeypatch.setattr("agentchat.models.transport.LONGEST_RETRY_AFTER", 600)
     model.script(Reply(status=429, headers={"retry-after": "600"}))
     client.say("hello?")
@@ -99,7 +99,7 @@ def test_between_two_tries(client: ChatClient, model: ModelServer, monkeypatch: 
 
 @pytest.mark.parametrize("tool", ["wait_for", "wait_for_async"])
 def test_while_a_tool_runs(serve: Serve, model: ModelServer, tmp_path: Path, tool: str) -> None:
-    """A tool that blocks does not hold up the stop; its call is answered in the history."""
+    """A blocking tool doesn't delay the stop, and its call is answered in the history."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "waiter.py").write_text(WAITING_AGENT)
     server = serve("--agents", str(tmp_path / "agents"), model=model)
@@ -115,7 +115,7 @@ def test_while_a_tool_runs(serve: Serve, model: ModelServer, tmp_path: Path, too
 
 
 def test_before_a_tool_starts(client: ChatClient, model: ModelServer) -> None:
-    """A tool call that was on its way when the stop came is not carried out."""
+    """A tool call that was pending when the stop came is not carried out."""
     gate = threading.Event()
     model.script(Reply("Let me see.", tools=[("weather_forecast", {"city": "Oslo"})], gate_after=(3, gate)))
     client.say("weather?")
@@ -129,7 +129,7 @@ def test_before_a_tool_starts(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_a_late_stop_does_nothing(client: ChatClient, model: ModelServer) -> None:
-    """A stop names the turn it means, so it cannot end the next one."""
+    """A late stop cannot end the next turn, because it names the turn it means."""
     client.ask("one")
     gate = threading.Event()
     model.script(Reply("the second answer", gate_after=(1, gate)))
@@ -144,7 +144,7 @@ def test_a_late_stop_does_nothing(client: ChatClient, model: ModelServer) -> Non
 
 
 def test_the_next_message_in_the_queue_goes_on(client: ChatClient, model: ModelServer) -> None:
-    """A stop ends one turn, not those that wait."""
+    """A stop ends one turn; queued messages are still answered."""
     model.script(Reply("never", gate=threading.Event()), Reply("here I am"))
     client.say("one")
     client.say("two")
@@ -158,7 +158,7 @@ def test_the_next_message_in_the_queue_goes_on(client: ChatClient, model: ModelS
 def test_from_another_connection(
     client: ChatClient, connect: Callable[..., ChatClient], model: ModelServer, server: Running
 ) -> None:
-    """Whoever is in the session may stop; all see it."""
+    """Any member of the session may stop a turn, and everyone sees it."""
     model.script(Reply("never", gate=threading.Event()))
     client.say("hello?")
     model.wait_for(lambda counts: counts.active == 1)
@@ -183,7 +183,7 @@ def build(llm_config, chat):
 
 
 def test_while_the_agents_are_built(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """They may wait for something, an MCP server for example."""
+    """A stop works while the agents are being built, which may be waiting for an MCP server."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "late.py").write_text(SLOW_TO_BUILD)
     with ChatClient(serve("--agents", str(tmp_path / "agents"), model=model).websocket) as client:

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: plays schedules, prints figures, and ends with 1 when something was wrong."""
+"""`python -m tests.faults`: run schedules, print figures, and exit with 1 if anything was wrong."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from tests.faults.schedule import Schedule
 from tests.faults.servers import Zygote
 
-PROGRESS = 25  # schedules between two lines
+PROGRESS = 25  # schedules between two progress lines
 
 
 def play(zygote: Zygote, seeds: range, jobs: int = 3) -> tuple[dict[int, list[str]], Counter[str]]:
-    """Return what was wrong, by seed, and the figures."""
+    """Run the schedules and return the violations by seed, and the figures."""
     figures: Counter[str] = Counter()
     wrong: dict[int, list[str]] = {}
     began = time.monotonic()
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first schedule; each next one has the next")
     parser.add_argument("--jobs", type=int, default=3, help="schedules at the same time")
     options = parser.parse_args()
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the model writes to servers that were killed
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the model writes to killed servers
     with Zygote() as zygote:
         wrong, figures = play(zygote, range(options.seed, options.seed + options.schedules), options.jobs)
     width = max(map(len, figures))

@@ -1,4 +1,4 @@
-"""What people do: they write, answer, stop, try again, change their minds."""
+"""The actions of people: writing, answering, stopping, retrying, editing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.faults.person import Person
 from tests.faults.talk import Sent, Talk
 
 BUSY = ("enqueue", "enqueue", "enqueue", "interrupt", "rollback", "reject")
-MOST_TURNS = 9  # or changes of mind beget turns, whose events beget changes of mind
-ANSWERS_PER_TURN = 4  # to agents that would ask for ever
+MOST_TURNS = 9  # actions per conversation; turns cause actions, whose events cause more turns
+ANSWERS_PER_TURN = 4  # for agents that never stop asking
 
 
 class Actor:
-    """Does something in a conversation, as chance has it. `tell` hears of each command."""
+    """Acts in a conversation at random; each command is passed to `tell`."""
 
     def __init__(self, chance: random.Random, figures: Counter[str], tell: Callable[[str], None]) -> None:
         self._chance = chance
@@ -28,7 +28,7 @@ class Actor:
         self.passwords: list[str] = []
 
     def go_on(self, talk: Talk, is_settling: bool) -> bool:
-        """The conversation stands still: answer, or say the next thing. False when there is nothing left to do."""
+        """Answer, or send the next message, in an idle conversation; return False if nothing is left to do."""
         members = talk.members
         if talk.questions:
             if members:
@@ -41,7 +41,7 @@ class Actor:
         return False
 
     def interfere(self, talk: Talk) -> None:
-        """While the agents work."""
+        """Do something while the agents work."""
         if not talk.members:
             return
         may_make_turns = len(talk.turns) < MOST_TURNS
@@ -63,7 +63,7 @@ class Actor:
         action(talk, self._chance.choice(talk.members))
 
     def resend(self, talk: Talk, person: Person) -> None:
-        """Back again: what this person has not seen in the log may never have arrived."""
+        """Resend, after reconnecting, what this person has not seen in the log."""
         for id, sent in talk.sent.items():
             if sent.owner is person and sent.state == "pending":
                 self._figures["messages resent"] += 1
@@ -85,7 +85,7 @@ class Actor:
         self._command(sent.owner, "message", text=sent.text, id=id, busy=sent.busy)
 
     def _resend(self, talk: Talk, person: Person) -> None:
-        """For no reason; it was seen, or is on its way."""
+        """Resend a message needlessly: it was seen, or is on its way."""
         id, sent = self._chance.choice(list(talk.sent.items()))
         if sent.state != "refused" and sent.owner.is_here:
             self._post(id, sent)
@@ -95,7 +95,7 @@ class Actor:
         talk.answering[request_id] = person
         self._command(person, "input_response", request_id=request_id, **self._words(talk, asked))
         others = [other for other in talk.members if other is not person]
-        if others and self._chance.random() < 0.2:  # two are asked, two answer
+        if others and self._chance.random() < 0.2:  # two people are asked, and both answer
             other = self._chance.choice(others)
             self._command(other, "input_response", request_id=request_id, **self._words(talk, asked))
 

@@ -1,4 +1,4 @@
-"""The agents of the fault tests: their tools write down each time that they run, and ask."""
+"""The agents of the fault tests; their tools record each run and ask questions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.agent_files import write_agents
 
-RAN = "ran.txt"  # in the data folder: one line "TOOL CALL" for each time that a tool ran
+RAN = "ran.txt"  # in the data folder: one line "TOOL CALL" for each run of a tool
 
-# `call` names one call of a tool: no two of a schedule share it.
+# `call` identifies a tool call; it is unique within a schedule
 CLERK = '''
 """Has tools that ask, tools that fail, and tools that need a yes."""
 import os
@@ -64,10 +64,10 @@ ALWAYS = CLERK.replace(
     'UserProxyAgent("user", human_input_mode="NEVER"', 'UserProxyAgent("user", human_input_mode="ALWAYS"'
 )
 
-ASKING = frozenset({"book", "book_async", "sign"})  # they are called again after a restart
+ASKING = frozenset({"book", "book_async", "sign"})  # these are called again after a restart
 TOOLS = ("look", "fail", "book", "book_async", "sign", "send")
 
 
 def write(folder: Path) -> str:
-    """Returns the folder of the agent files."""
+    """Write the agent files and return their folder."""
     return write_agents(folder, clerk=CLERK, always=ALWAYS)

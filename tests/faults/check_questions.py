@@ -1,4 +1,4 @@
-"""Checks of questions: each is answered at most once, and stays open until it is, or until its turn is stopped."""
+"""Checks of questions: each is answered at most once, and stays open until it is answered or its turn is stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.faults.evidence import Conversation
 
 
 def questions(conversation: Conversation) -> Iterator[str]:
-    """Nothing but an answer or a stop closes a question."""
+    """Check that only an answer or a stop closes a question."""
     log = conversation.log
     status = {f["turn"]: f["content"]["status"] for f in log if f["type"] == "turn_completed"}
     rewound = {turn for f in log if f["type"] == "rewind" for turn in f["content"]["turns"]}
@@ -31,7 +31,7 @@ def questions(conversation: Conversation) -> Iterator[str]:
     for id, request in asked.items():
         if answered.count(id) > 1:
             yield f"question {id} has {answered.count(id)} answers"
-        # A password is kept nowhere, so a turn to which one was told cannot be brought back (docs/protocol.md).
+        # Passwords are never stored, so a turn that was given one can't be resumed (docs/protocol.md).
         told = any(
             r["content"]["password"] and r["turn"] == request["turn"] for r in asked.values() if r is not request
         )

@@ -1,4 +1,4 @@
-"""Checks of tools: what ran, ran once, after it was announced, and after a yes where it needs one."""
+"""Checks of tools: each call runs once, after it was announced, and after approval if it needs one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEEDS_YES = "send"
 
 
 def tools(evidence: Evidence) -> Iterator[str]:
-    """All of it. No two calls of a schedule have the same `call` among their arguments."""
+    """Run all checks of tools; `call` arguments are unique within a schedule."""
     runs = Counter(evidence.ran)
     logs = [conversation.log for conversation in evidence.conversations]
     frames = [frame for log in logs for frame in log]
@@ -41,7 +41,7 @@ def tools(evidence: Evidence) -> Iterator[str]:
 
 
 def _result(frame: Frame, runs: int, frames: list[Frame]) -> Iterator[str]:
-    """A tool that succeeded ran, and was told what people had answered."""
+    """Check that a tool that succeeded ran, and got people's answers."""
     (tool, call), content = _call(frame), frame["content"]
     if content["is_exec_success"] and not runs:
         yield f"{tool} {call} has a result at {frame['seq']}, and never ran"

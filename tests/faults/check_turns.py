@@ -1,4 +1,4 @@
-"""Checks of messages and turns: each message is answered once, in one turn, from beginning to end."""
+"""Checks of messages and turns: each message is answered once, in one complete turn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from tests.clients import Frame
 from tests.faults.evidence import Conversation, Log
 
-OUTSIDE = frozenset({"user_message", "rewind", "session_renamed"})  # may stand before the start, or behind the end
+OUTSIDE = frozenset({"user_message", "rewind", "session_renamed"})  # may come before the start, or after the end
 STATUSES = frozenset({"completed", "stopped", "failed", "interrupted"})
 
 
 def messages(conversation: Conversation) -> Iterator[str]:
-    """What was sent until it was seen stands in the log, in one turn; and nothing that nobody sent."""
+    """Check that each message seen as sent is in the log, in one turn, and that none was made up."""
     turns_of: dict[str, set[int]] = defaultdict(set)
     for place, frame in enumerate(conversation.log):
         if frame["type"] != "user_message":
@@ -34,14 +34,16 @@ def messages(conversation: Conversation) -> Iterator[str]:
 
 
 def _is_made_anew(id: str, before: Frame | None, log: Log) -> bool:
-    """The message that a retry or an edit puts in place of another, or a later version of such a one."""
+    """Return True for a message that replaces another after a retry or an edit, or a later version of one."""
     if any(f["type"] == "user_message" and f["content"]["id"] == id for f in log):
         return True
     return before is not None and before["type"] == "rewind" and before["content"]["reason"] in {"retry", "edit"}
 
 
 def turns(conversation: Conversation) -> Iterator[str]:
-    """Each turn has its message, then perhaps a beginning, then one end; turns begin in order, and never overlap."""
+    """Check that each turn has a message, at most one start, then one end, and that turns start in order and never
+    overlap.
+    """
     by_turn: dict[int, list[Frame]] = defaultdict(list)
     for frame in conversation.log:
         if frame["turn"]:
@@ -88,7 +90,10 @@ def _one(frames: list[Frame]) -> Iterator[str]:
 
 
 def _rewinds(log: Log) -> Iterator[str]:
-    """A turn stops counting once. One that begins after that was about to, and is stopped at once."""
+    """Check that a turn is rewound at most once.
+
+    A turn that starts after its rewind was already due, and is stopped at once.
+    """
     status = {f["turn"]: f["content"]["status"] for f in log if f["type"] == "turn_completed"}
     rewound: dict[int, int] = {}
     for frame in log:

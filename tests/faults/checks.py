@@ -1,4 +1,4 @@
-"""The checks: each takes what is left of a schedule and returns what is wrong with it, in words."""
+"""The checks: each takes the evidence of a schedule and describes what is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Check = Callable[[Conversation], Iterator[str]]
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """All of it."""
+    """Run all checks."""
     found: list[str] = []
     for conversation in evidence.conversations:
         for check in CHECKS:
@@ -26,7 +26,7 @@ def violations(evidence: Evidence) -> list[str]:
 
 
 def numbering(conversation: Conversation) -> Iterator[str]:
-    """1, 2, 3 … without gaps."""
+    """Check that events are numbered 1, 2, 3 … without gaps."""
     for place, frame in enumerate(conversation.log, 1):
         if frame["seq"] != place:
             yield f"event {place} of the log has the seq {frame['seq']}"
@@ -34,7 +34,7 @@ def numbering(conversation: Conversation) -> Iterator[str]:
 
 
 def views(conversation: Conversation) -> Iterator[str]:
-    """Each client saw each event once, in order, as it stands in the log; and at last all of them."""
+    """Check that each client saw each event once, in order, as logged, and in the end all of them."""
     log = conversation.log
     for name, view in conversation.views.items():
         for place, frame in enumerate(view, 1):
@@ -52,7 +52,7 @@ def views(conversation: Conversation) -> Iterator[str]:
 
 
 def confirmations(conversation: Conversation) -> Iterator[str]:
-    """What the first frame says is open or waits is what the log says, at about that place of it."""
+    """Check that the first frame's open questions and queue agree with the log at about that seq."""
     for content in conversation.confirmations:
         last = content["last_seq"]
         near = range(max(last - BEFORE, 0), min(last + BEHIND, len(conversation.log)) + 1)
@@ -67,7 +67,7 @@ def confirmations(conversation: Conversation) -> Iterator[str]:
             yield f"at {last} a first frame had turns {queue or 'none'} in the queue, the log has others"
 
 
-BEFORE, BEHIND = 12, 6  # events by which a first frame may be behind, or ahead: it is made while the agents work
+BEFORE, BEHIND = 12, 6  # events by which a first frame may lag or lead, since it is made while the agents work
 
 
 def _open(log: Log) -> set[str]:
@@ -83,7 +83,7 @@ def _waiting(log: Log) -> set[int]:
 
 
 def memory(conversation: Conversation) -> Iterator[str]:
-    """The agents remember the completed turns that count, in order, and none that does not count."""
+    """Check that the agents remember exactly the completed turns that count, in order."""
     if conversation.reminded is None:
         return
     log = conversation.log

@@ -1,4 +1,4 @@
-"""What is left of a schedule, for the checks."""
+"""The evidence a schedule leaves behind, for the checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Log = Sequence[Frame]
 
 @dataclass(frozen=True)
 class Conversation:
-    """One session: its log as the store has it, and what people saw, sent and asked for."""
+    """One session: its log as stored, and what people saw, sent and requested."""
 
     log: Log
     views: Mapping[str, Log] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is left of a schedule."""
+    """The evidence of one schedule."""
 
     conversations: Sequence[Conversation]
     ran: Sequence[tuple[str, str]] = ()
@@ -45,7 +45,7 @@ class Evidence:
 
 
 def logs(folder: Path) -> dict[str, list[Frame]]:
-    """All logs of a data folder that no server uses."""
+    """Return all logs of a data folder that no server is using."""
     store = SqliteStore(folder)
     with contextlib.closing(store):
         return {found.session.id: _log(store, found.session.id) for found in store.find("", None, 1_000_000)}
@@ -59,12 +59,12 @@ def _log(store: SqliteStore, session: str) -> list[Frame]:
             for event in page
         ]
         if page[-1].seq != len(events):
-            break  # a gap, of which the checks will tell
+            break  # a gap, which the checks report
     return events
 
 
 def damage(folder: Path, passwords: Sequence[str]) -> list[str]:
-    """What is wrong with the file itself, what a server would still find to do, and what must not be in the file."""
+    """Return what is wrong with the database file: damage, unfinished work, and secrets it must not hold."""
     data = b"".join(path.read_bytes() for path in folder.glob("agentchat.db*"))
     found = [f"the password {password} is in the file" for password in passwords if password.encode() in data]
     with contextlib.closing(sqlite3.connect(folder / "agentchat.db")) as db:
@@ -80,7 +80,7 @@ def damage(folder: Path, passwords: Sequence[str]) -> list[str]:
 
 
 def ran(folder: Path) -> list[tuple[str, str]]:
-    """(tool, call) for each time that a tool ran."""
+    """Return (tool, call) for each run of a tool."""
     path = folder / RAN
     lines = path.read_text().splitlines() if path.exists() else []
     return [(tool, call) for tool, call in (line.split(" ") for line in lines)]

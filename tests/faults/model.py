@@ -1,4 +1,4 @@
-"""The model of the fault tests: what it says stands in the message that it answers, so it is the same in every run."""
+"""The model of the fault tests: each message scripts its own answer, so every run gets the same."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LABEL = re.compile(r"<(m[\w.]+)>")
 
 
 def script(label: str, steps: Sequence[Step]) -> str:
-    """A message that says how it is to be answered: fields of `Reply` for each call of the model."""
+    """Return a message that scripts its answers: fields of `Reply` for each model call."""
     return f"<{label}> @@{json.dumps(list(steps))}@@"
 
 
 def labels(request: Body) -> list[str]:
-    """The messages that the model was reminded of."""
+    """Return the labels of the messages in the model's history."""
     said = [words(message) for message in request["messages"] if message["role"] == "user"]
     return [found[1] for text in said if (found := LABEL.match(text))]
 
 
 class ScriptedModel(ModelServer):
-    """It tells of each request, and of each token that it sends."""
+    """A model that reports each request, and each token it sends."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
@@ -68,13 +68,13 @@ def _step(messages: Sequence[Body]) -> Step:
 
 
 def _outline(messages: Sequence[Body]) -> str:
-    """A history for people to read."""
+    """Return a readable outline of a history."""
     calls = [[call["id"] for call in m.get("tool_calls") or ()] or m.get("tool_call_id", "") for m in messages]
     return "\n".join(f"  {m['role']} {c} {words(m)[:90]!r}" for m, c in zip(messages, calls, strict=True))
 
 
 def problems(messages: Sequence[Body]) -> list[str]:
-    """What is wrong with a history: each call of a tool must be answered, right behind it, once."""
+    """Return what is wrong with a history: each tool call must be answered once, right after it."""
     found = []
     open_calls: set[str] = set()
     for message in messages:

@@ -1,4 +1,4 @@
-"""One client over all its connections: what it saw of the log, in the order in which it saw it."""
+"""One client across all its connections: the part of the log it saw, in the order received."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from tests.clients import ChatClient, Frame
 from tests.faults.plan import Part
 
-TORN = b"\x81\xfe\x10\x00\x01\x02\x03\x04half"  # the beginning of a frame of 4096 bytes
+TORN = b"\x81\xfe\x10\x00\x01\x02\x03\x04half"  # the start of a frame of 4096 bytes
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A person received a frame; without one, the connection is gone."""
+    """A person received a frame, or lost the connection if there is none."""
 
     person: Person
     frame: Frame | None
 
 
 class Person:
-    """A client that comes back with the last seq it saw. All but the reading happens in one thread."""
+    """A client that reconnects with the last seq it saw; everything but reading happens in one thread."""
 
     def __init__(self, part: Part, agent: str, tell: Callable[[Seen], None]) -> None:
         self.name = part.name
@@ -43,7 +43,7 @@ class Person:
         self._query = {"agent": agent, "name": part.name, "role": part.role}
         self._tell = tell
         self._client: ChatClient | None = None
-        self._streams: dict[str, str] = {}  # by message, of this connection
+        self._streams: dict[str, str] = {}  # by message, on this connection
 
     @property
     def is_connected(self) -> bool:
@@ -54,7 +54,7 @@ class Person:
         return int(self.seen[-1]["seq"]) if self.seen else 0
 
     def connect(self, address: str) -> None:
-        """Come (back). If the server has died meanwhile, nothing happens."""
+        """Connect or reconnect; if the server has died in the meantime, nothing happens."""
         place: dict[str, Any] = {"session": self.session, "after": self.last} if self.session else {}
         try:
             self._client = ChatClient(address, **self._query, **place)
@@ -64,19 +64,19 @@ class Person:
         threading.Thread(target=self._read, args=(self._client,), name=f"reads-{self.name}", daemon=True).start()
 
     def send(self, type: str, **content: object) -> None:
-        """What does not arrive is lost, as it is for every client."""
+        """Send a frame; it is lost if the connection is, as for any client."""
         assert self._client is not None
-        with contextlib.suppress(ConnectionClosed, OSError):  # the thread that reads tells
+        with contextlib.suppress(ConnectionClosed, OSError):  # the reading thread reports it
             self._client.command(type, **content)
 
     def cut(self) -> None:
-        """Break the connection off with a reset."""
+        """Reset the connection."""
         if self._client is not None:
-            with contextlib.suppress(OSError):  # the server was faster
+            with contextlib.suppress(OSError):  # the server closed it first
                 self._client.cut()
 
     def tear(self) -> None:
-        """Break the connection off in the middle of a frame."""
+        """Cut the connection in the middle of a frame."""
         if self._client is not None:
             try:
                 self._client.socket.socket.sendall(TORN)
@@ -85,19 +85,19 @@ class Person:
             self.cut()
 
     def leave(self) -> None:
-        """Close the connection in order."""
+        """Close the connection properly."""
         if self._client is not None:
             self._client.socket.close()
 
     def gone(self) -> None:
-        """The connection is gone, and all that it received was taken in."""
+        """Note that the connection is gone and all it received was processed."""
         if self._client is not None:
             self._client.socket.close()
         self._client = None
         self.is_here = False
 
     def take(self, frame: Frame) -> None:
-        """A frame arrived."""
+        """Process a frame."""
         if not self.is_here:
             self._confirm(frame)
         elif "seq" in frame:
@@ -130,7 +130,7 @@ class Person:
         self._streams[content["message_id"]] = so_far + content["content"]
 
     def _end_stream(self, frame: Frame) -> None:
-        """A message that was streamed to this connection is repeated whole."""
+        """Expect the whole message after its streamed tokens."""
         streamed = self._streams.pop(frame["content"].get("message_id", ""), None)
         if streamed is not None and streamed != frame["content"]["content"]:
             self.complaints.append(f"{self.name} saw {streamed!r} as a stream, and then {frame}")

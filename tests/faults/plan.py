@@ -1,4 +1,4 @@
-"""What happens in a schedule: all that can be drawn before it begins."""
+"""The plan of a schedule: everything that is drawn before it starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRIGGERS = (
 
 @dataclass
 class Fault:
-    """Something breaks when `trigger` has been seen `count` times."""
+    """Something that breaks once `trigger` has been seen `count` times."""
 
     what: str
     """kill, term: the server; cut, cut all: connections are reset; tear: one is closed in the middle of a frame."""
@@ -29,7 +29,7 @@ class Fault:
 
 @dataclass
 class Life:
-    """One life of the server: the connections that break, and at last its end, in this order."""
+    """One life of the server: the connections that break, and finally its end, in this order."""
 
     faults: deque[Fault] = field(default_factory=deque)
     crash: dict[str, Any] | None = None
@@ -38,7 +38,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Part:
-    """A person in a conversation."""
+    """A person's part in a conversation."""
 
     name: str
     role: str
@@ -62,7 +62,7 @@ class Plan:
 
 
 def draw(chance: random.Random) -> Plan:
-    """Another schedule."""
+    """Draw a schedule."""
     lives = deque(_life(chance) for _ in range(chance.randint(1, 4)))
     return Plan(lives, [_plot(chance, number) for number in range(chance.choice((1, 1, 2)))])
 
@@ -72,7 +72,7 @@ def _life(chance: random.Random) -> Life:
     life = Life(deque(cuts[: chance.randint(0, 2)]))
     ending = chance.choice(ENDINGS)
     if ending == "crash":
-        append = int(2 ** chance.uniform(0, 5.5))  # often among the first ones, of which some belong to the start
+        append = int(2 ** chance.uniform(0, 5.5))  # often one of the first, some of which belong to the start
         life.crash = {"append": append, "when": chance.choice(("before", "after"))}
     else:
         life.faults.append(Fault(ending, *_moment(chance)))
@@ -94,7 +94,7 @@ def _plot(chance: random.Random, number: int) -> Plot:
 
 
 def message(chance: random.Random, label: str) -> str:
-    """What somebody asks, and with it how the model is to answer."""
+    """Return a message together with the script of its answer."""
     kinds = ((), (), ("look",), ("look",), ("book",), ("book",), ("send",), ("send",), ("fail",), ("book_async",))
     more = (("look", "book"), ("send", "look"), ("look", "send"), ("book", "book"), ("sign",))
     steps: list[Step] = [{"tools": list(tools)} for tools in chance.choices(kinds + more, k=2) if tools]

@@ -1,4 +1,4 @@
-"""One schedule: conversations are played, things break as planned, then all is brought to an end and checked."""
+"""One schedule: play conversations, break things as planned, then let everything finish and check it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tests.faults.plan import Fault, Life
 from tests.faults.servers import News, Zygote
 from tests.faults.talk import Talk
 
-PATIENCE = 15  # seconds without any news after which a schedule is stuck; never the time it takes
-LULL = 0.02  # seconds without news after which those who stay away come back
-INTERFERENCE = 0.3  # how likely somebody does something when an event was seen
+PATIENCE = 15  # seconds without news after which a schedule is stuck; not its total time
+LULL = 0.02  # seconds without news after which absent people come back
+INTERFERENCE = 0.3  # probability that somebody acts when an event was seen
 EXPECTED = frozenset({"busy", "closing", "request_closed", "already_answered", "message_unknown", "nothing_to_retry"})
 
 Note = Seen | News | str
@@ -33,11 +33,11 @@ Note = Seen | News | str
 
 
 class Stuck(Exception):
-    """Something that should happen does not."""
+    """Something expected does not happen."""
 
 
 class Schedule:
-    """Everything that happens is a note in one queue, and taken in by one thread."""
+    """Plays a schedule: every occurrence is a note in one queue, processed by one thread."""
 
     def __init__(self, seed: int, zygote: Zygote, folder: Path, figures: Counter[str]) -> None:
         self._chance = random.Random(seed)
@@ -57,7 +57,7 @@ class Schedule:
         self._people = [person for talk in self._talks for person in talk.people]
         self._actor = Actor(self._chance, figures, self._count)
         self._server = 0
-        self._address = ""  # of a server that is there, as far as we know
+        self._address = ""  # of a server that is up, as far as we know
         self._is_up = False
         self._is_settling = False
         self._is_leaving = False
@@ -67,10 +67,10 @@ class Schedule:
         self._complaints: list[str] = []
         self._history: list[str] = []
 
-    # The course of it
+    # Running it
 
     def play(self) -> list[str]:
-        """Returns what is wrong, in words."""
+        """Play the schedule and return what is wrong, in words."""
         self._agents = agents.write(self._folder)
         with self._model:
             try:
@@ -98,7 +98,7 @@ class Schedule:
         return bool(talk.id) and talk.stands_still and not talk.questions and not talk.to_say
 
     def _settle(self) -> None:
-        """Without faults: all questions are answered, all turns end, everybody sees everything."""
+        """Finish without faults: all questions are answered, all turns end, everybody sees everything."""
         self._is_settling = True
         self._life = Life()
         if self._address:
@@ -116,7 +116,7 @@ class Schedule:
         )
 
     def _remind(self) -> list[list[str] | None]:
-        """One more message in each conversation shows what the agents remember."""
+        """Send one more message in each conversation to see what the agents remember."""
         reminded: list[list[str] | None] = []
         for number, talk in enumerate(self._talks):
             before = len(self._model.requests)
@@ -126,12 +126,12 @@ class Schedule:
             self._actor.go_on(talk, is_settling=False)
             self._wait(lambda talk=talk: self._is_settled(talk))
             requests = [labels(request["body"]) for request in self._model.requests[before:]]
-            # A retry that was on its way when all stood still may come first.
+            # A retry already on its way when everything was idle may come first.
             reminded.append(next((found for found in requests if label in found), None))
         return reminded
 
     def _read_all_again(self) -> None:
-        """Everybody comes back once more, and somebody new reads from the beginning."""
+        """Reconnect everybody once more, and let a new client read from the beginning."""
         for person in self._people:
             person.cut()
         self._wait(lambda: all(self._is_settled(talk) for talk in self._talks))
@@ -143,7 +143,7 @@ class Schedule:
         self._wait(lambda: all(self._is_settled(talk) for talk in self._talks))
 
     def _end(self) -> None:
-        """The last server goes in order, if it is there."""
+        """Shut the last server down, if it is running."""
         self._is_leaving = True
         for talk in self._talks:
             for person in talk.people:
@@ -234,7 +234,7 @@ class Schedule:
         talk.refused(error)
 
     def _go_on(self, talk: Talk) -> None:
-        """Somebody must do something, or nothing happens any more; or now is the time for what was to break."""
+        """Act in an idle conversation, or trigger the next planned fault."""
         if self._is_leaving or not talk.id or not talk.stands_still:
             return
         if self._life.faults and talk.questions and self._chance.random() < 0.15:
@@ -278,7 +278,7 @@ class Schedule:
             self._start(self._lives.popleft() if self._lives else Life())
 
     def _come_back(self, person: Person) -> None:
-        """A session's first client makes it; the others wait for its id."""
+        """Reconnect people; a session's first client creates it, and the others wait for its id."""
         person.away = 0
         talk = next(talk for talk in self._talks if person in talk.people)
         is_founder = person is next(p for p in talk.people if p.is_member)
@@ -358,7 +358,7 @@ class Schedule:
                     self._figures[f"{frame['type']}s"] += 1
 
     def _state(self) -> str:
-        """For the account of a schedule that is stuck."""
+        """Describe the state of a schedule that is stuck."""
         lines = [f"server {'up' if self._is_up else 'down'} at {self._address!r}, settling: {self._is_settling}"]
         for talk in self._talks:
             waiting = {id: sent.state for id, sent in talk.sent.items() if sent.state == "pending"}
@@ -381,7 +381,7 @@ def _conversation(talk: Talk, log: list[Frame], reminded: list[str] | None) -> C
 
 
 def _account(conversation: Conversation) -> str:
-    """A log for people to read."""
+    """Return a readable account of a log."""
     lines = []
     for frame in conversation.log:
         content = {

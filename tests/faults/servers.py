@@ -1,4 +1,4 @@
-"""Chat servers as processes, made by a zygote."""
+"""Chat servers as processes, forked by a zygote."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import IO, Any
 
 from tests.processes import ENDS_WITHIN, ROOT
 
-STARTS_WITHIN = 120  # seconds, with all imports
+STARTS_WITHIN = 120  # seconds, including all imports
 
 News = dict[str, Any]
 
 
 class Zygote:
-    """The process that forks the servers (zygote.py); it ends with the context, and they with it."""
+    """The process that forks the servers (zygote.py); both end with the context."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards what follows
+        self._lock = threading.Lock()  # guards the fields below
         self._last = 0
         self._listeners: dict[int, Callable[[News], None]] = {}
         self._ready = threading.Event()
@@ -37,7 +37,7 @@ class Zygote:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is ours; it ends when we do
+            start_new_session=True,  # Ctrl-C is for us; the zygote ends when we do
         )
         threading.Thread(target=self._listen, args=(self._process.stdout,), name="zygote", daemon=True).start()
         if not self._ready.wait(STARTS_WITHIN) or self._process.poll() is not None:
@@ -58,7 +58,10 @@ class Zygote:
         crash: Mapping[str, Any] | None,
         tell: Callable[[News], None],
     ) -> int:
-        """Returns the server's number. `tell` gets {"address", "page"} when it is ready, {"ended"} when it is gone."""
+        """Start a server and return its number.
+
+        `tell` gets {"address", "page"} when it is ready, {"ended"} when it is gone.
+        """
         with self._lock:
             self._last += 1
             number = self._last
@@ -68,7 +71,7 @@ class Zygote:
         return number
 
     def signal(self, server: int, number: int) -> None:
-        """Send a signal to that server, unless it has ended."""
+        """Send a signal to that server unless it has ended."""
         self._order("signal", server, signal=number)
 
     def _order(self, what: str, number: int, **more: object) -> None:
@@ -93,7 +96,7 @@ class Zygote:
 
 
 class ForkedServer:
-    """A chat server with the data folder `folder / "data"`; killed with the context if it has not ended before."""
+    """A chat server with the data folder `folder / "data"`, killed at the end of the context if still running."""
 
     def __init__(self, zygote: Zygote, folder: Path, *arguments: str, environment: Mapping[str, str]) -> None:
         self._zygote = zygote
@@ -117,7 +120,7 @@ class ForkedServer:
         self._zygote.signal(self._number, number)
 
     def end(self) -> int:
-        """Wait for the end; returns the exit status."""
+        """Wait for the end and return the exit status."""
         if self._status is None:
             self._status = self._news.get(timeout=ENDS_WITHIN)["ended"]
         return self._status

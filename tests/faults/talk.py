@@ -1,4 +1,4 @@
-"""What is known of one conversation: the longest part of its log that any client saw, and what was sent to it."""
+"""The known state of a conversation: the longest part of its log seen by any client, and what was sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.person import Person
 
 @dataclass
 class Sent:
-    """A message under an id of ours."""
+    """A message sent under an id of our own."""
 
     owner: Person
     text: str
@@ -45,7 +45,7 @@ class Talk:
         return next((person.session for person in self.people if person.session), "")
 
     def learn(self, frame: Frame) -> bool:
-        """Someone saw this event. Whether it is news."""
+        """Take in an event that someone saw, and return True if it is new."""
         seq = frame["seq"]
         if seq <= len(self.log):
             if self.log[seq - 1] != frame:
@@ -79,23 +79,23 @@ class Talk:
         self.answering.pop(request_id, None)
 
     def refused(self, error: Any) -> None:
-        """The server did not take what was sent."""
+        """Note that the server refused what was sent."""
         self.answering.pop(error.get("request_id", ""), None)
         if error["code"] == "busy" and "id" in error:
             self.sent[error["id"]].state = "refused"
 
     def forget(self, person: Person) -> None:
-        """Its connection is gone, and with it perhaps what it had just sent."""
+        """Note that a connection is gone, perhaps with what was just sent."""
         self.answering = {id: by for id, by in self.answering.items() if by is not person}
 
     @property
     def members(self) -> list[Person]:
-        """Who can do something now, having seen all that anybody saw."""
+        """Return the people who can act now, having seen all that anybody saw."""
         return [p for p in self.people if p.is_member and p.is_here and p.last == len(self.log)]
 
     @property
     def stands_still(self) -> bool:
-        """Nothing happens unless somebody does something."""
+        """Return True if nothing more happens until somebody acts."""
         if any(sent.state == "pending" for sent in self.sent.values()) or self.answering:
             return False
         return bool(self.questions) or self.is_idle
@@ -108,6 +108,6 @@ class Talk:
         return [turn for turn, now in self.turns.items() if now == state]
 
     def messages(self, states: set[str]) -> list[Frame]:
-        """The messages, in each version, of turns that count and are in one of these states."""
+        """Return each version of the messages whose turns count and are in one of these states."""
         asked = [frame for frame in self.log if frame["type"] == "user_message"]
         return [f for f in asked if self.turns[f["turn"]] in states and f["turn"] not in self.rewound]

@@ -1,7 +1,7 @@
-"""A process that has imported all and forks chat servers: each is a process of its own, and is there at once.
+"""A process with all modules imported that forks chat servers, each a process of its own that starts at once.
 
-It takes one JSON object per line on its standard input ({"do": "start", …} or {"do": "signal", …}) and writes one per
-line about each server: it is ready, it has ended. When its standard input is closed it kills what still runs, and ends.
+It reads one JSON object per line from standard input ({"do": "start", …} or {"do": "signal", …}) and writes one when a
+server is ready or has ended. When standard input is closed, it kills the servers still running and exits.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ Order = dict[str, Any]
 
 
 class Zygote:
-    """The parent of the servers. It has one thread: a fork copies no other."""
+    """The parent of the servers; it has one thread, because a fork copies only one."""
 
     def __init__(self) -> None:
-        self._servers: dict[int, int] = {}  # process ids, by the numbers they go by
-        self._lifeline = os.pipe()  # the servers read from it, and end when nobody is left who could write
+        self._servers: dict[int, int] = {}  # process ids by number
+        self._lifeline = os.pipe()  # servers read from it, and end when no writer is left
         self._child_died = os.pipe()
         os.set_blocking(self._child_died[1], False)
         signal.set_wakeup_fd(self._child_died[1])
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the servers, too, until they wait for it
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # ignored in the servers too, until they wait for it
 
     def run(self) -> None:
-        """Take orders until there are no more."""
+        """Carry out orders until there are none left."""
         received = b""
         while True:
             ready, _, _ = select.select([0, self._child_died[0]], [], [])
@@ -64,7 +64,7 @@ class Zygote:
     def _obey(self, order: Order) -> None:
         number = order["number"]
         if order["do"] == "signal":
-            if number in self._servers:  # else it has ended meanwhile
+            if number in self._servers:  # otherwise it has already ended
                 os.kill(self._servers[number], order["signal"])
             return
         pid = os.fork()
@@ -80,7 +80,7 @@ class Zygote:
                 _tell(OUT, number=number, ended=os.waitstatus_to_exitcode(status))
 
     def _become_server(self, order: Order) -> None:
-        """Never returns."""
+        """Turn this process into a server; never return."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -102,7 +102,7 @@ class Zygote:
 
 
 def _serve(order: Order) -> None:
-    """What main.main does, with a log file in place of a terminal."""
+    """Do what main.main does, with a log file instead of a terminal."""
     out = os.dup(OUT)
     log = os.open(Path(order["folder"]) / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -120,7 +120,7 @@ def _serve(order: Order) -> None:
 
 
 class FragileStore(SqliteStore):
-    """Kills its own process right before or right after one of its appends."""
+    """A store that kills its own process right before or after one of its appends."""
 
     def __init__(self, folder: Path, append: int, when: str) -> None:
         super().__init__(folder)
@@ -141,7 +141,7 @@ class FragileStore(SqliteStore):
 
 
 def _tell(out: int, **news: object) -> None:
-    os.write(out, json.dumps(news).encode() + b"\n")  # short enough for a pipe to keep it in one piece
+    os.write(out, json.dumps(news).encode() + b"\n")  # short enough that a pipe writes it in one piece
 
 
 def run() -> None:
@@ -153,7 +153,7 @@ def run() -> None:
     os.close(silent)
     assert threading.active_count() == 1
     gc.collect()
-    gc.freeze()  # what is never looked at again stays shared with the children
+    gc.freeze()  # keeps untouched pages shared with the children
     _tell(OUT, number=0, address="")
     Zygote().run()
 
