@@ -15,7 +15,7 @@ from benchmarks.table import Row, at_most
 
 RATE = 20  # tokens a second in each conversation
 SPACING = 0.01  # seconds between the starts of two streams
-GRACE = 10.0  # seconds that a server may lag behind the model server before it is cut off
+GRACE = 10.0  # seconds a server may lag behind the model server before it is cut off
 MAX_P99 = 100.0  # ms, with 300 conversations
 QUESTION = "What is the weather in Oslo?"
 AT_ONCE_ANSWER = '@@{"n": 3}@@'

@@ -32,7 +32,7 @@ class Process:
 
     def __init__(self, name: str, arguments: Sequence[str], ready: str, env: dict[str, str] | None = None) -> None:
         self.name = name
-        self.model: Process | None = None  # the one it talks to
+        self.model: Process | None = None  # the process it talks to
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -103,7 +103,7 @@ class Kind:
     name: str
     command: Callable[[str], list[str]]  # from the folder for its data
     path: str  # of the WebSocket
-    greets: bool  # it sends a first frame when the connection is ready
+    greets: bool  # it sends a first frame once the connection is ready
     last_event: str  # type of the event that ends a turn …
     last_sender: str | None  # … and its sender, if that matters
 
@@ -203,6 +203,6 @@ def free_port() -> int:
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the limit on open files, for this process and those that it starts."""
+    """Raise the limit on open files for this process and its children."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

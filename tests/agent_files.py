@@ -1,4 +1,4 @@
-"""Agent files for tests: each asks people for something."""
+"""Agent files for tests; each asks people something."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def build(llm_config, chat):
 
 
 def write_agents(folder: Path, **sources: str) -> str:
-    """Agent files, by their names. Returns the folder."""
+    """Write the agent files and return their folder."""
     agents = folder / "agents"
     agents.mkdir(exist_ok=True)
     for name, source in sources.items():

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of the page."""
+"""A real Chromium for the page tests."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One person's browser: tabs share what it keeps."""
+    """One person's browser; its tabs share storage."""
     with new_context(browser) as context:
         yield context
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab. Whatever goes wrong in it, or is refused by the page's policy, fails the test."""
+    """A tab; any error in it, or request blocked by the page's policy, fails the test."""
     with new_page(context) as page:
         yield page
 
 
 @pytest.fixture
 def somebody(browser: Browser) -> Iterator[Somebody]:
-    """Opens a tab in a browser of its own, for a person of that name."""
+    """Open a tab in a separate browser for a person of that name."""
     with contextlib.ExitStack() as stack:
 
         def open_page(name: str) -> Page:

@@ -1,4 +1,4 @@
-"""A WebSocket client for tests: it collects what it sees and waits for what it names."""
+"""A WebSocket client for tests that collects frames and waits for the ones a test names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 Frame = dict[str, Any]
 
-PATIENCE = 60  # seconds until a test that waits gives up; never the time it takes
+PATIENCE = 60  # seconds until a waiting test gives up; never reached when it passes
 
 
 class ChatClient:
@@ -41,20 +41,20 @@ class ChatClient:
         return frame
 
     def until(self, type: str, where: Callable[[Any], bool] = lambda content: True, turn: int | None = None) -> Frame:
-        """The next frame of that type, and whose content is such, and of that turn."""
+        """Return the next frame with this type, content and turn."""
         while True:
             frame = self.receive()
             if frame["type"] == type and where(frame["content"]) and turn in {None, frame.get("turn")}:
                 return frame
 
     def confirmed(self) -> Any:
-        """The content of the first frame, which must be connection_confirmed."""
+        """Return the content of the first frame, which must be connection_confirmed."""
         first = self.receive()
         assert first["type"] == "connection_confirmed"
         return first["content"]
 
     def say(self, text: str) -> None:
-        """A plain text frame, as from wscat."""
+        """Send a plain text frame, as wscat does."""
         self.socket.send(text)
 
     def command(self, type: str, **content: object) -> None:
@@ -68,13 +68,13 @@ class ChatClient:
         return self.frames[start:]
 
     def cut(self) -> None:
-        """Break the connection off with a TCP reset, as a network does."""
+        """Reset the TCP connection, as a broken network does."""
         self.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.socket.shutdown(socket.SHUT_RD)  # wakes the thread that reads, which then closes: a reset
+        self.socket.socket.shutdown(socket.SHUT_RD)  # wakes the reading thread, which then closes: a reset
         self.socket.recv_events_thread.join(PATIENCE)
 
     def close_code(self) -> int | None:
-        """Receive until the server closes the connection, and say with which code."""
+        """Receive until the server closes the connection and return the close code."""
         try:
             while True:
                 self.receive()
@@ -83,7 +83,7 @@ class ChatClient:
 
     @property
     def log(self) -> list[Frame]:
-        """What it has seen of the log."""
+        """Return the frames received so far that are in the log."""
         return [frame for frame in self.frames if "seq" in frame]
 
     @property
@@ -92,7 +92,7 @@ class ChatClient:
 
 
 def types(frames: list[Frame]) -> list[str]:
-    """Their types, those of a message that streams only once."""
+    """Return the types of those frames, counting the chunks of a stream once."""
     names = [frame["type"] for frame in frames]
     return [name for place, name in enumerate(names) if name != "stream" or names[place - 1] != "stream"]
 
@@ -102,7 +102,7 @@ def contents(frames: list[Frame], type: str) -> list[Any]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """For what no event tells: that threads and descriptors are gone."""
+    """Wait for something that no event announces, such as closed threads and descriptors."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "still not"

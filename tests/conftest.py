@@ -1,4 +1,4 @@
-"""Real servers for the tests: the chat server in this process, and a model server that does as it is told."""
+"""Real servers for the tests: the chat server in this process, and a scripted model server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Fork = Callable[..., ForkedServer]
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting, key or file of the person who runs the tests gets into them."""
+    """Keep the settings, keys and files of the person running the tests out of them."""
     monkeypatch.chdir(tmp_path)
     for name in ("OAI_CONFIG_LIST", "OPENAI_API_KEY", "OPENAI_MODEL", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -43,7 +43,7 @@ def shared_model() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def model(shared_model: ModelServer) -> ModelServer:
-    """The model server, as if it had just been started."""
+    """Return the model server, reset to its initial state."""
     shared_model.reset()
     return shared_model
 
@@ -57,7 +57,7 @@ def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedS
 
 @pytest.fixture(scope="session")
 def two_agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all tests: a process imports and tries an unchanged agent file once."""
+    """Return one folder with two agents for all tests; a process imports and tries an unchanged agent file once."""
     folder = tmp_path_factory.mktemp("shipped")
     for name in ("travel", "weather"):
         shutil.copy(AGENTS / f"{name}.py", folder)
@@ -66,7 +66,7 @@ def two_agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def agents_folder(two_agents: Path, request: pytest.FixtureRequest) -> Path:
-    """Two of our agents, for a server with all of them takes much longer to start; all with the mark `all_agents`."""
+    """Return a folder with two of our agents; with the mark `all_agents`, one with all, which is slower to start."""
     return AGENTS if request.node.get_closest_marker("all_agents") else two_agents
 
 
@@ -78,11 +78,11 @@ def serve(
     shared_servers: SharedServers,
     request: pytest.FixtureRequest,
 ) -> Iterator[Serve]:
-    """Starts chat servers with the data folder `tmp_path / "data"`.
+    """Start chat servers with the data folder `tmp_path / "data"`.
 
-    The first one is shared with the other tests that ask for the same agents and settings, and is empty. A test gets
-    servers of its own with the mark `own_server`, when it has filled the data folder, or when its settings name files.
-    All further servers of a test are its own, so that restarts are real.
+    A test's first server is shared with other tests that use the same agents and settings, and is empty. The test gets
+    its own with the mark `own_server`, if it has filled the data folder, or if its settings name files. Any further
+    servers are its own, so that restarts are real.
     """
     data = tmp_path / "data"
     is_own = request.node.get_closest_marker("own_server") is not None
@@ -105,7 +105,7 @@ def serve(
 
 
 def options(arguments: Sequence[str], agents_folder: Path) -> tuple[Path, list[str]]:
-    """The agents folder, and the other arguments."""
+    """Return the agents folder and the other arguments."""
     others = list(arguments)
     if "--agents" in others:
         place = others.index("--agents")
@@ -122,7 +122,7 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture
 def fork(zygote: Zygote, tmp_path: Path, agents_folder: Path) -> Fork:
-    """Starts chat servers as processes of their own, in a tenth of the time that `python main.py` takes."""
+    """Start chat servers as separate processes, in a tenth of the time that `python main.py` takes."""
 
     def begin(*arguments: str, environment: dict[str, str]) -> ForkedServer:
         agents, others = options(arguments, agents_folder)
@@ -132,14 +132,14 @@ def fork(zygote: Zygote, tmp_path: Path, agents_folder: Path) -> Fork:
 
 
 def config_list(model: ModelServer, **entry: Any) -> dict[str, str]:
-    """An environment whose OAI_CONFIG_LIST points to that model server."""
+    """Return an environment whose OAI_CONFIG_LIST points to that model server."""
     entry = {"model": "scripted", "api_key": KEY, "base_url": model.base_url} | entry
     return {"OAI_CONFIG_LIST": json.dumps([entry])}
 
 
 @pytest.fixture
 def server(serve: Serve, model: ModelServer) -> Running:
-    """A chat server with the scripted model."""
+    """Start a chat server with the scripted model."""
     return serve(model=model)
 
 
@@ -152,7 +152,7 @@ def client(server: Running) -> Iterator[ChatClient]:
 
 @pytest.fixture
 def connect(server: Running) -> Iterator[Callable[..., ChatClient]]:
-    """Opens further connections; they end with the test."""
+    """Open further connections, which close at the end of the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **query: stack.enter_context(ChatClient(server.websocket, **query))
 
@@ -169,7 +169,7 @@ def session(rest: RestClient) -> Conversation:
 
 @pytest.fixture
 def concierge(rest: RestClient) -> Conversation:
-    """A session whose agents can ask for a human."""
+    """Create a session whose agents can ask for a human."""
     return rest.new_session(agent="concierge")
 
 

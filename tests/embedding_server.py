@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server of embeddings that knows a few synonyms: real HTTP, the same vectors every time."""
+"""An OpenAI-compatible embedding server that knows a few synonyms; real HTTP, deterministic vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYNONYMS = {"automobile": "car", "vehicle": "car", "physician": "doctor", "begin
 
 
 def embedded(text: str) -> list[float]:
-    """A bag of words, each in a place that its letters decide."""
+    """Return a bag of words as a vector, each word at a position given by its letters."""
     vector = [0.0] * DIMENSIONS
     for word in re.findall(r"\w+", text.lower()):
         vector[zlib.crc32(SYNONYMS.get(word, word).encode()) % DIMENSIONS] += 1
@@ -27,9 +27,9 @@ def completion(message: dict[str, Any]) -> dict[str, Any]:
 
 
 class EmbeddingServer:
-    """The server, with its thread. `requests` has the bodies that came; `odd` is answered instead, if it is set.
+    """The server and its thread; `requests` holds the received bodies, and `odd`, if set, replaces the response.
 
-    As a chat model it says what is in `said`, one message after the other, without streaming.
+    As a chat model it answers with the messages in `said`, one after another, without streaming.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class EmbeddingServer:
                 self.close_connection = True
 
             def log_message(self, *args: object) -> None:
-                """Nothing is said."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -74,7 +74,7 @@ class EmbeddingServer:
 
     @property
     def texts(self) -> list[str]:
-        """All that it was asked to embed."""
+        """Return all texts it was asked to embed."""
         return [text for request in self.requests for text in request["input"]]
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:

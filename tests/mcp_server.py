@@ -1,9 +1,9 @@
-"""An MCP server for tests, with the server side of the package `mcp`.
+"""An MCP server for tests, built with the `mcp` package.
 
 `python tests/mcp_server.py NOTES` speaks over standard input and output, `… NOTES http PORT` over streamable HTTP,
 `… NOTES sse PORT` over the older event streams. Over streamable HTTP, `… NOTES stuck PORT` never confirms the end of
-a session, and `… NOTES mute PORT` answers nothing once there is a session. It appends what happens to the file NOTES,
-line by line.
+a session, and `… NOTES mute PORT` answers nothing once there is a session. It logs what happens to the file NOTES, line
+by line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Unit(str, Enum):
 
 
 class Size(BaseModel):
-    """How large."""
+    """A size."""
 
     height: float = Field(description="From the ground.", gt=0)
     unit: Unit = Unit.metres

@@ -1,4 +1,4 @@
-"""A store in memory: the reference for real ones, and the fast one for tests."""
+"""A store in memory: the reference for the others, and fast for tests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MemoryStore:
     """Keeps logs as long as it lives."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards what follows
+        self._lock = threading.Lock()  # guards the fields below
         self._logs: dict[str, _Log] = {}
         self._notes: dict[str, dict[str, Note]] = {}  # by user and key
 
@@ -168,7 +168,7 @@ class MemoryStore:
             self._logs = {id: log for id, log in self._logs.items() if log.events or log.record.created >= before}
 
     def close(self) -> None:
-        """Do nothing: it holds nothing."""
+        """Do nothing: there is nothing to close."""
 
 
 def _has(text: str, wanted: Sequence[str]) -> bool:

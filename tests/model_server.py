@@ -1,15 +1,15 @@
-"""An OpenAI-compatible model server that does as it is told: real HTTP, standard library only.
+"""An OpenAI-compatible model server that follows a script; real HTTP, standard library only.
 
-In a test, in a thread of its own:
+In a test, in its own thread:
 
     with ModelServer() as server:               # server.base_url: http://127.0.0.1:PORT/v1
         server.script(Reply("Hello"), Reply(status=429, headers={"retry-after": "0"}))
 
 As a process: `python tests/model_server.py` prints its base URL and ends when its standard input is closed.
 
-What a request gets, first that fits: the next scripted `Reply`; the directive `@@{"n": 40, "delay": 0.05}@@`
-(fields of `Reply`) in the last user message; a call of `weather_forecast`, when that is offered and a city is
-asked about; what a tool has just returned, quoted; an echo.
+A request is answered by the first that applies: the next scripted `Reply`; the directive `@@{"n": 40, "delay": 0.05}@@`
+(fields of `Reply`) in the last user message; a call of `weather_forecast`, if it is offered and a
+city is asked about; a quote of the last tool result; an echo.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from http.client import responses
 from typing import Any
 
-Pause = float | threading.Event | None  # so many seconds, or until the event is set
+Pause = float | threading.Event | None  # a number of seconds, or until the event is set
 Body = dict[str, Any]
 Piece = str | Mapping[str, Any]  # text, or a delta of another kind: {"reasoning": "Hm."}, {"images": […]}
 
@@ -40,16 +40,16 @@ SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-enco
 
 @dataclass
 class Reply:
-    """One answer of the model and all that goes wrong in it. A place is a number of tokens sent before."""
+    """One answer of the model, with its faults; a place is the number of tokens sent before."""
 
     text: str = ""
-    tokens: Sequence[Piece] | None = None  # the pieces to stream, when words will not do
-    n: int = 0  # so many numbered tokens
+    tokens: Sequence[Piece] | None = None  # the pieces to stream instead of `text`
+    n: int = 0  # number of numbered tokens
     stamp: str = ""  # each of the n tokens is "STAMP:index:monotonic_ns ", with the moment it was sent
-    tools: Sequence[tuple[str, Mapping[str, Any] | str]] = ()  # (name, arguments); a str goes out as it is
+    tools: Sequence[tuple[str, Mapping[str, Any] | str]] = ()  # (name, arguments); a str is sent as is
     split_arguments: int = 5  # characters of a tool call's arguments per piece, 0: all in one
-    ids: Sequence[str] = ()  # of the tool calls, when their own will not do
-    usage: bool | tuple[int, int] = True  # prompt and completion tokens, counted or given; False: never told
+    ids: Sequence[str] = ()  # of the tool calls, instead of generated ones
+    usage: bool | tuple[int, int] = True  # prompt and completion tokens, counted or given; False: not sent
     delay: float = 0  # seconds before each token
     gate: Pause = None  # before the first byte
     gate_after: tuple[int, Pause] | None = None  # (place, pause) in mid-stream
@@ -59,13 +59,13 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)  # with status, error, raw, html
     error: Any = None  # the JSON body that goes with status
-    raw: bytes | None = None  # a body of nonsense instead
+    raw: bytes | None = None  # an invalid body instead
     content_type: str = "application/json"  # of raw
     html: bool = False  # a proxy's page instead of an answer
     then: Mapping[str, Any] | None = None  # directive only: fields of the reply after its tools have run
 
     def pieces(self) -> Sequence[Piece]:
-        """The tokens as they are streamed; a stamped one still lacks its time."""
+        """Return the tokens to stream; stamped ones still lack their time."""
         if self.tokens is not None:
             return self.tokens
         if self.n:
@@ -73,7 +73,7 @@ class Reply:
         return re.findall(r"\S+\s*|\s+", self.text)
 
     def odd_body(self) -> tuple[bytes, str] | None:
-        """Body and content type, when this is not an answer in the model's own format."""
+        """Return body and content type of a response that isn't in the model's own format, else None."""
         if self.raw is not None:
             return self.raw, self.content_type
         if self.html:
@@ -85,19 +85,19 @@ class Reply:
 
 @dataclass
 class Counts:
-    """What the server has seen so far."""
+    """Counters of the server's connections, requests and tokens."""
 
     connections: int = 0  # accepted
     open: int = 0  # connections open now
     requests: int = 0
-    active: int = 0  # replies under way now
+    active: int = 0  # replies in progress
     completed: int = 0  # replies sent to the end
-    aborted: int = 0  # replies whose client hung up before the end
+    aborted: int = 0  # replies whose client disconnected before the end
     tokens: int = 0  # streamed
 
 
 class ModelServer:
-    """The server, with its thread and its script."""
+    """The server, its thread and its script."""
 
     def __init__(self, port: int = 0, keep: int = 1000, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
@@ -128,7 +128,7 @@ class ModelServer:
 
     @property
     def requests(self) -> list[Body]:
-        """The newest requests, `{"path", "headers", "body"}`, oldest first."""
+        """Return the newest requests, `{"path", "headers", "body"}`, oldest first."""
         return list(self._requests)
 
     @property
@@ -137,7 +137,10 @@ class ModelServer:
             return replace(self._counts)
 
     def script(self, *replies: Reply) -> None:
-        """The next requests get these, in this order. The openai client asks three times when one fails."""
+        """Answer the next requests with these replies, in order.
+
+        The openai client asks three times when a request fails.
+        """
         self._script.extend(replies)
 
     def reset(self) -> None:
@@ -189,14 +192,14 @@ class ModelServer:
         while len(asyncio.all_tasks()) > 1:  # asyncio forgets a connection whose listener closes while it is accepted
             await asyncio.sleep(0)
         listener.close()
-        await asyncio.sleep(0)  # now the last one has been made known
+        await asyncio.sleep(0)  # now the last connection is known
         await self._hang_up()
 
     async def _hang_up(self) -> None:
         while self.connections:
             for connection in self.connections:
                 connection.transport.abort()
-            await asyncio.sleep(0)  # now each is told that it was lost
+            await asyncio.sleep(0)  # now each connection is told that it was lost
 
 
 class Connection(asyncio.Protocol):
@@ -210,8 +213,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: ModelServer, loop: asyncio.AbstractEventLoop) -> None:
         self._server, self._loop = server, loop
         self._received = bytearray()
-        self._reply: Iterator[Pause] | None = None  # the one under way
-        self._done = False  # the client misses nothing that is still to come
+        self._reply: Iterator[Pause] | None = None  # the one in progress
+        self._done = False  # the client has not missed anything yet
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._keep_alive = True
@@ -253,7 +256,7 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """The reply goes on after a wait of unknown length."""
+        """Continue the reply after a wait of unknown length."""
         self._due = self._loop.time()
         self._step()
 
@@ -274,7 +277,7 @@ class Connection(asyncio.Protocol):
 
     def _watch(self, gate: threading.Event) -> None:
         gate.wait()
-        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the server has closed by now
             self._loop.call_soon_threadsafe(self._go_on)
 
     def _finish(self) -> None:
@@ -316,7 +319,7 @@ class Connection(asyncio.Protocol):
             if reply.gate_after is not None and reply.gate_after[0] == place:
                 yield reply.gate_after[1]
             if reply.drop_after == place:
-                self._done = True  # it is not the client who hangs up
+                self._done = True  # the client did not hang up
                 self.transport.close()
                 yield 60.0
             if reply.error_after == place:
@@ -340,7 +343,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(b"0\r\n\r\n")
 
     def _write(self, data: bytes) -> None:
-        """One server-sent event as one chunk, which leaves at once."""
+        """Write one server-sent event as one chunk, without buffering."""
         self.transport.write(b"%x\r\ndata: %b\n\n\r\n" % (len(data) + 8, data))
 
     def _send(
@@ -356,7 +359,7 @@ class Connection(asyncio.Protocol):
 
 
 def answer(asked: Body) -> Reply:
-    """The reply to a request for which nothing is scripted."""
+    """Return the reply to a request for which nothing is scripted."""
     messages = asked["messages"]
     said = next((words(message) for message in reversed(messages) if message["role"] == "user"), "")
     result = words(messages[-1]) if messages[-1]["role"] == "tool" else None
@@ -389,7 +392,7 @@ def envelope(asked: Body, kind: str) -> Body:
 
 
 def completion(reply: Reply, asked: Body) -> Body:
-    """The answer to a request that does not stream."""
+    """Return the response to a request that doesn't stream."""
     message: Body = {"role": "assistant", "content": None}
     for piece in reply.pieces():
         for name, value in (piece if isinstance(piece, Mapping) else {"content": piece}).items():
@@ -408,13 +411,13 @@ def stamp() -> str:
 def tool_call(reply: Reply, asked: Body, place: int) -> Body:
     name, arguments = reply.tools[place]
     given = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    # No two calls of one conversation share it, if the script does not say so.
+    # Unique within a conversation unless the script says otherwise.
     call_id = reply.ids[place] if reply.ids else f"call_{len(asked['messages'])}_{place}"
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": given}}
 
 
 def tool_deltas(reply: Reply, asked: Body) -> Iterator[Body]:
-    """The tool calls in pieces, as a model streams them."""
+    """Yield the tool calls in pieces, as a model streams them."""
     for place, (name, _) in enumerate(reply.tools):
         call = tool_call(reply, asked, place)
         given = call["function"]["arguments"]

@@ -1,4 +1,4 @@
-"""Humans in the agents' place, for tests: what people and operators do, the desk as a stream, who takes part."""
+"""Helpers for handovers: people, operators, and the desk as an event stream."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WANTED = (Reply(tools=[("hand_to_human", {"reason": "is upset"})]), Reply("Someb
 
 
 def desk(rest: RestClient) -> list[dict[str, Any]]:
-    """What waits, without the times."""
+    """Return the waiting conversations, without times."""
     conversations: list[dict[str, Any]] = rest.get(DESK).json["conversations"]
     assert all(conversation.pop("since") for conversation in conversations)
     return conversations
 
 
 def wanted(session: Conversation, model: ModelServer, text: str = "A human!", name: str = "Ada") -> Any:
-    """The agent asks for a human; the turn in which it did."""
+    """Let the agent ask for a human and return the turn."""
     model.script(*WANTED)
     return session.ask(text, name=name)
 
@@ -58,7 +58,7 @@ def held(session: Conversation) -> tuple[str, str] | None:
 
 
 def asked(model: ModelServer) -> list[str]:
-    """What the model was sent last, without the system message."""
+    """Return the last messages the model was sent, without the system message."""
     return [str(message["content"]) for message in model.requests[-1]["body"]["messages"][1:]]
 
 
@@ -72,7 +72,7 @@ def written(client: ChatClient, text: str) -> None:
 
 
 def said(session: Conversation) -> list[tuple[str, str]]:
-    """Who said what, as a reader of the log sees it."""
+    """Return who said what, as a reader of the log sees it."""
     found = []
     for event in session.log:
         content = event["content"]
@@ -91,7 +91,7 @@ class Seat:
         self.response = response
 
     def until(self, condition: Callable[[Any], bool]) -> Any:
-        """The next desk that is such."""
+        """Return the next state of the desk that fits."""
         for event in self._events:
             assert event.event == "desk"
             if condition(desk := json.loads(event.data)):
@@ -110,6 +110,6 @@ def seat(server: Running, name: str) -> Iterator[Seat]:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """What the server keeps, as another process may reach it."""
+    """Return the server's stored data, read as another process would."""
     with contextlib.closing(sqlite3.connect(folder / "data" / "agentchat.db")) as db, db:
         yield db

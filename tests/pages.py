@@ -1,4 +1,4 @@
-"""What a person does on the page, and sees there."""
+"""A person's actions on the page, and what the page shows."""
 
 from __future__ import annotations
 

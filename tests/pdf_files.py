@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-WIDTH = 80  # characters in a line
+WIDTH = 80  # characters per line
 
 
 def pdf(pages: Sequence[str], title: str = "") -> bytes:

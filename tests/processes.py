@@ -1,4 +1,4 @@
-"""The chat server as a process of its own, as people start it."""
+"""The chat server as a separate process, started as people start it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENDS_WITHIN = 120  # seconds until a test gives up; never the time it takes
+ENDS_WITHIN = 120  # seconds until a test gives up; never reached when it passes
 
 
 class ServerProcess:
-    """`python main.py …`; ends with the context if it has not before."""
+    """`python main.py …`, stopped at the end of the context if still running."""
 
     def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] = {}) -> None:
         command = [sys.executable, str(ROOT / "main.py"), "--data-dir", str(folder / "data"), *arguments]
@@ -61,6 +61,6 @@ class ServerProcess:
         self.process.send_signal(number)
 
     def end(self) -> int:
-        """Wait for the end; returns the exit status."""
+        """Wait for the end and return the exit status."""
         _, self.errors = self.process.communicate(timeout=ENDS_WITHIN)
         return self.process.returncode

@@ -1,4 +1,4 @@
-"""What is remembered of people, for tests: who says what, what the model is told of them, what REST tells them."""
+"""Helpers for memory: send as a person, and read notes as the model and REST see them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def named(who: Who) -> dict[str, str]:
 
 
 def say(session: Conversation, text: str, who: Who) -> Any:
-    """Said by that person; the turn that answers it."""
+    """Send a message as that person and return the turn that answers it."""
     body = {"text": text, **named(who)}
     answer = session.client.ask("POST", f"{session.path}/messages?wait={PATIENCE}", body, headers(who))
     assert answer.status == 200
@@ -38,12 +38,12 @@ def remember(session: Conversation, model: ModelServer, who: Who, key: str, valu
 
 
 def told(turn: Any) -> list[str]:
-    """The results of its tools."""
+    """Return the results of the turn's tools."""
     return [event["content"]["content"] for event in turn["events"] if event["type"] == "executed_function"]
 
 
 def known(model: ModelServer, place: int = -1) -> str:
-    """What the agent is told of the person, in a request to the model."""
+    """Return the notes about the person in a request to the model."""
     system = str(model.requests[place]["body"]["messages"][0]["content"])
     return system.rpartition("What you know of the person: ")[2]
 

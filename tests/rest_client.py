@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The error's code. Asserts that the error has the usual shape."""
+        """Return the error's code and assert that the error has the usual shape."""
         assert set(self.json) == {"error"}
         assert set(self.json["error"]) == {"code", "message"}
         return str(self.json["error"]["code"])

@@ -1,4 +1,4 @@
-"""Sessions without sockets or AG2: logs in memory, and agents that do what a test tells them, step by step."""
+"""Sessions without sockets or AG2: logs in memory, and agents that a test drives step by step."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FailingStore(MemoryStore):
 
 
 class ScriptedTurn:
-    """A running turn. Its steps run in the turn's own thread, when the test says so."""
+    """A running turn, whose steps run in the turn's own thread when the test says so."""
 
     def __init__(self, text: str, turn: Turn, token: StopToken, history: str | None) -> None:
         self.text = text
@@ -62,7 +62,7 @@ class ScriptedTurn:
             return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)
 
     def start(self, step: Callable[[], Any]) -> Future[Any]:
-        """Have a step run, and return its result to come. Stopped ends the turn as it would end AG2."""
+        """Start a step and return a future of its result; a stop ends the turn as it would end AG2."""
         result: Future[Any] = Future()
 
         def run() -> None:
@@ -83,7 +83,7 @@ class ScriptedTurn:
         self.start(lambda: self.turn.append("text", {**content, **more}, history)).result(PATIENCE)
 
     def ask(self, prompt: str = "Really?", history: str = JOURNAL, **more: Any) -> tuple[str, Future[Answer]]:
-        """Ask the people, and return the question's id and the answer to come."""
+        """Ask the people, and return the question's id and a future of the answer."""
         request = Request("agent", prompt, **more)
         return request.id, self.start(lambda: self.turn.ask(request, history))
 
@@ -96,7 +96,7 @@ class ScriptedAgents:
 
     def __init__(self) -> None:
         self.built: list[list[str]] = []
-        """What the agents that were built remember."""
+        """The histories that agents were built from."""
         self.building: Callable[[], object] = lambda: None
         """Called in the turn's thread while agents are being built."""
         self._turns: queue.SimpleQueue[ScriptedTurn] = queue.SimpleQueue()
@@ -165,7 +165,7 @@ def statuses(session: Session) -> dict[int, str]:
 
 
 def until(session: Session, type: str, turn: int | None = None) -> Event:
-    """Wait for an event of that type, and of that turn."""
+    """Wait for an event of that type and turn."""
     woken = threading.Event()
     session.log.follow(woken.set)
     try:

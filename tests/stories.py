@@ -1,4 +1,4 @@
-"""Conversations that are already in the store when a server starts: for what the page shows of a log."""
+"""Recorded conversations, stored before a server starts, to test how the page shows a log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DIFF = """--- notes.md
 
 
 def write_story(folder: Path, happenings: Sequence[Happening], agent: str = "weather") -> str:
-    """A session in the store of that folder, which no server may use at the time. Returns its id."""
+    """Write a session into the store of that folder, which no server may be using, and return its id."""
     store = SqliteStore(folder)
     session = uuid4().hex
     store.create(SessionRecord(session, agent, now()))
@@ -43,7 +43,7 @@ def write_story(folder: Path, happenings: Sequence[Happening], agent: str = "wea
 
 
 def a_turn(number: int, text: str, *within: tuple[str, Mapping[str, Any]], **end: Any) -> Iterator[Happening]:
-    """A whole turn: the question, what happens about it, its end."""
+    """Return the events of a whole turn: the question, what happens, and the end."""
     message = f"m{number}"
     yield number, "user_message", {"id": message, "text": text, "name": "user", "context": {}, "user": "u1"}
     yield number, "turn_started", {"message_id": message, "agent": end.pop("agent", "weather")}
@@ -62,7 +62,7 @@ def said(sender: str, content: Any, **more: Any) -> tuple[str, Mapping[str, Any]
 
 
 def called(sender: str, *calls: tuple[str, str, Mapping[str, Any]], **more: Any) -> tuple[str, Mapping[str, Any]]:
-    """`calls` are (id, tool, arguments)."""
+    """Return the event of the `calls`, each (id, tool, arguments)."""
     tools = [
         {"id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
         for id, name, given in calls

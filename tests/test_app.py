@@ -1,4 +1,4 @@
-"""Starting the server: what is answered before AG2 is loaded, and what waits until it is."""
+"""Starting the server: what works before AG2 is loaded, and what waits for it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run_without_ag2(folder: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_command_line_is_answered_without_ag2(
     tmp_path: Path, arguments: list[str], status: int, answer: str
 ) -> None:
-    """Help, the version and a wrong option take no seconds of importing."""
+    """The command line answers help, version and wrong options without spending seconds on importing AG2."""
     ended = run_without_ag2(tmp_path, *arguments)
 
     assert ended.returncode == status
@@ -58,7 +58,7 @@ def test_the_command_line_is_answered_without_ag2(
 
 @pytest.mark.parametrize(("option", "other"), [("--port", "--ws-port"), ("--ws-port", "--port")])
 def test_a_taken_port_is_noticed_without_ag2(tmp_path: Path, option: str, other: str) -> None:
-    """The sentence comes before anything slow is loaded."""
+    """A port in use is reported before anything slow is loaded."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = run_without_ag2(tmp_path, option, port, other, "0")
@@ -69,7 +69,7 @@ def test_a_taken_port_is_noticed_without_ag2(tmp_path: Path, option: str, other:
 
 
 def test_clients_that_come_early_are_served(tmp_path: Path, agents_folder: Path) -> None:
-    """They connect while the server is still loading, and get their answer once it is ready."""
+    """Clients that connect while the server is loading are answered once it is ready."""
     folders = ["--data-dir", str(tmp_path / "data"), "--agents", str(agents_folder)]
     chosen = settings.load(["demo", "--port", "0", "--ws-port", "0", *folders], {})
     with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
@@ -86,7 +86,7 @@ def test_clients_that_come_early_are_served(tmp_path: Path, agents_folder: Path)
 
 
 def test_ports_are_given_back(tmp_path: Path) -> None:
-    """A second port that is taken leaves the first one free."""
+    """If the second port is taken, the first is released."""
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as chosen:
         free, port = chosen.getsockname()[1], taken.getsockname()[1]
         chosen.close()

@@ -1,4 +1,4 @@
-"""Tools that need a person's yes."""
+"""Tools that need a person's approval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEND = Reply(tools=[("send", {"to": "Ada", "times": 2})])
 
 
 class Clerk:
-    """A conversation with the agent whose tool `send` is marked; `ran` are the tools that did run."""
+    """A conversation with the agent whose tool `send` needs approval; `ran` lists the tools that ran."""
 
     def __init__(self, client: ChatClient, folder: Path) -> None:
         self.client = client
@@ -40,7 +40,7 @@ def clerk(serve: Serve, model: ModelServer, tmp_path: Path, request: pytest.Fixt
 
 
 def test_a_tool_that_is_approved(clerk: Clerk, model: ModelServer) -> None:
-    """People see what is to run and with what; it runs after the yes, and not before."""
+    """People see the tool and its arguments, and it runs only after approval."""
     model.script(SEND, Reply("Sent."))
     request = clerk.request()
     assert request["tool"] == {"name": "send", "arguments": {"to": "Ada", "times": 2}, "call_id": "call_2_0"}
@@ -58,7 +58,7 @@ def test_a_tool_that_is_approved(clerk: Clerk, model: ModelServer) -> None:
     [("deny", ""), ("no", ""), ("Deny, too often", ": too often"), ("deny: wrong Ada", ": wrong Ada")],
 )
 def test_a_tool_that_is_denied(clerk: Clerk, model: ModelServer, said: str, why: str) -> None:
-    """It does not run; the agent is told, with the reason if there is one, and goes on."""
+    """A denied tool does not run; the agent is told, with the reason if any, and goes on."""
     model.script(SEND, Reply("Then not."))
     clerk.request()
     clerk.client.say(said)
@@ -73,7 +73,7 @@ def test_a_tool_that_is_denied(clerk: Clerk, model: ModelServer, said: str, why:
 
 @pytest.mark.parametrize("how", ["command", "plain"])
 def test_arguments_that_are_edited(clerk: Clerk, model: ModelServer, how: str) -> None:
-    """The tool runs with those of the person, and the agent knows it."""
+    """A tool runs with the arguments a person edited, and the agent knows it."""
     model.script(SEND, Reply("Sent."))
     request = clerk.request()
     if how == "command":
@@ -90,7 +90,7 @@ def test_arguments_that_are_edited(clerk: Clerk, model: ModelServer, how: str) -
 
 
 def test_arguments_that_are_broken_text(clerk: Clerk, model: ModelServer) -> None:
-    """A lone surrogate would make every later model call fail."""
+    """Broken text in edited arguments is repaired: a lone surrogate would make all later model calls fail."""
     model.script(SEND, Reply("Sent."))
     request = clerk.request()
     broken = {"to": "\ud800", "times": 1}
@@ -101,7 +101,7 @@ def test_arguments_that_are_broken_text(clerk: Clerk, model: ModelServer) -> Non
 
 
 def test_arguments_that_do_not_fit(clerk: Clerk, model: ModelServer) -> None:
-    """The tool says so, as it would to the agent itself."""
+    """Edited arguments that don't fit the tool are reported by the tool, as they are to the agent itself."""
     model.script(SEND, Reply("Oh."))
     request = clerk.request()
     clerk.client.command("input_response", request_id=request["request_id"], text="edit", arguments={"who": "Bob"})
@@ -125,7 +125,7 @@ def test_arguments_that_do_not_fit(clerk: Clerk, model: ModelServer) -> None:
     ],
 )
 def test_what_is_neither_yes_nor_no(clerk: Clerk, model: ModelServer, answer: dict[str, Any]) -> None:
-    """Is refused; the question stays open."""
+    """An answer that neither approves nor denies is refused; the question stays open."""
     model.script(SEND, Reply("Sent."))
     request = clerk.request()["request_id"]
     clerk.client.command("input_response", request_id=request, **answer)
@@ -139,7 +139,7 @@ def test_what_is_neither_yes_nor_no(clerk: Clerk, model: ModelServer, answer: di
 
 
 def test_several_calls_at_once(clerk: Clerk, model: ModelServer) -> None:
-    """Each that is marked is asked about on its own."""
+    """Of several calls at once, each one that needs approval is asked about separately."""
     model.script(
         Reply(tools=[("send", {"to": "Ada"}), ("look", {"what": "up"}), ("send", {"to": "Bob"})]), Reply("Ok.")
     )
@@ -155,7 +155,7 @@ def test_several_calls_at_once(clerk: Clerk, model: ModelServer) -> None:
 
 @pytest.mark.parametrize("clerk", [("--approve", "none")], indirect=True)
 def test_nothing_waits_when_nothing_needs_a_yes(clerk: Clerk, model: ModelServer) -> None:
-    """AGENTCHAT_APPROVE=none."""
+    """With AGENTCHAT_APPROVE=none, even a marked tool runs without approval."""
     model.script(SEND, Reply("Sent."))
 
     assert "input_request" not in types(clerk.client.ask("Do it"))
@@ -164,14 +164,14 @@ def test_nothing_waits_when_nothing_needs_a_yes(clerk: Clerk, model: ModelServer
 
 @pytest.mark.parametrize("clerk", [("--approve", "all")], indirect=True)
 def test_every_tool_needs_a_yes(clerk: Clerk, model: ModelServer) -> None:
-    """AGENTCHAT_APPROVE=all."""
+    """With AGENTCHAT_APPROVE=all, every tool needs approval."""
     model.script(Reply(tools=[("look", {"what": "up"})]), Reply("Seen."))
 
     assert clerk.request()["tool"]["name"] == "look"
 
 
 def test_stopped_while_it_waits(clerk: Clerk, model: ModelServer) -> None:
-    """The tool does not run, now or later."""
+    """A tool stopped while waiting for approval does not run, now or later."""
     model.script(SEND)
     request = clerk.request()["request_id"]
     clerk.client.command("stop")
@@ -183,7 +183,7 @@ def test_stopped_while_it_waits(clerk: Clerk, model: ModelServer) -> None:
 
 
 def test_the_mark_survives_other_decorators(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Above or below it, as long as they keep what they wrap known."""
+    """The mark works above or below other decorators that keep `__wrapped__`."""
     agents = write_agents(tmp_path, wrapped=WRAPPED)
     server = serve("--agents", agents, model=model)
     model.script(Reply(tools=[("above", {"n": 1}), ("below", {"n": 2}), ("coroutine", {"n": 3})]), Reply("Done."))

@@ -1,4 +1,4 @@
-"""Agent files: found, built, explained when they do not work, looked at again when they change."""
+"""Agent files are found and built, their failures explained, and their changes noticed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def demo(serve: Serve, folder: Path) -> Served:
 
 
 def test_a_file_with_a_build_is_an_agent(demo: Running) -> None:
-    """Its name, its description and its suggestions come from the file."""
+    """A file with a build function is an agent, whose name, description and suggestions come from the file."""
     [parrot] = demo.catalogue.agents()
 
     assert (parrot.name, parrot.description, parrot.suggestions) == ("parrot", "Repeats what you say.", ["Say it."])
@@ -54,7 +54,7 @@ def test_a_file_with_a_build_is_an_agent(demo: Running) -> None:
 
 
 def test_a_file_without_a_build_is_not(demo: Running, folder: Path) -> None:
-    """Agent files may share modules."""
+    """A file without a build function is not an agent; agent files may share modules."""
     (folder / "shared.py").write_text("WORD = 'hello'")
     (folder / "_private.py").write_text("def build(): ...")
     (folder / "my-agent.py").write_text(GOOD)
@@ -76,7 +76,7 @@ def test_a_file_without_a_build_is_not(demo: Running, folder: Path) -> None:
 def test_one_that_does_not_work_is_listed_with_the_reason(
     demo: Running, folder: Path, source: str, reason: str
 ) -> None:
-    """And the others work."""
+    """A broken agent is listed with the reason, and the others work."""
     (folder / "broken.py").write_text(source)
 
     parrot, broken = demo.catalogue.agents()
@@ -91,7 +91,7 @@ def test_one_that_does_not_work_is_listed_with_the_reason(
 
 
 def test_a_new_file_is_seen_while_the_server_runs(demo: Running, folder: Path) -> None:
-    """Dropped in, it can be talked to."""
+    """An agent dropped in while the server runs can be used."""
     (folder / "second.py").write_text(GOOD.replace("Repeats", "Also repeats"))
 
     assert [info.name for info in demo.catalogue.agents()] == ["parrot", "second"]
@@ -101,7 +101,7 @@ def test_a_new_file_is_seen_while_the_server_runs(demo: Running, folder: Path) -
 
 
 def test_a_changed_file_counts_from_the_next_conversation_on(demo: Running, folder: Path) -> None:
-    """A mended one becomes available; one that was taken away is gone."""
+    """A changed agent file takes effect in the next conversation: repaired agents appear, removed ones disappear."""
     path = folder / "second.py"
     path.write_text("def build(:")
     assert not demo.catalogue.agents()[1].available
@@ -112,7 +112,7 @@ def test_a_changed_file_counts_from_the_next_conversation_on(demo: Running, fold
 
 
 def test_an_unchanged_file_is_imported_once(serve: Serve, folder: Path) -> None:
-    """However many servers a process starts; one that failed is tried again."""
+    """An unchanged file is imported once per process, however many servers it starts; a failed one is tried again."""
     count = "import pathlib\nwith open(pathlib.Path(__file__).with_suffix('.txt'), 'a') as file: file.write('x')\n"
     (folder / "counted.py").write_text(GOOD + count)
     (folder / "broken.py").write_text(count + "1 / 0")
@@ -124,11 +124,11 @@ def test_an_unchanged_file_is_imported_once(serve: Serve, folder: Path) -> None:
 
 
 def test_a_session_whose_agent_is_gone_can_still_be_read(serve: Serve, demo: Served, folder: Path) -> None:
-    """Its log is replayed; a message gets an error that says which agent is missing."""
+    """A session whose agent is gone is still replayed; a message gets an error that names the missing agent."""
     with ChatClient(demo.websocket, agent="parrot") as client:
         session = client.confirmed()["session_id"]
         client.ask("hello")
-    demo.close()  # else its agents may still be in memory
+    demo.close()  # otherwise its agents might still be in memory
     os.remove(folder / "parrot.py")
     server = serve("demo", "--agents", str(folder))
     with ChatClient(server.websocket, session=session) as client:
@@ -140,7 +140,7 @@ def test_a_session_whose_agent_is_gone_can_still_be_read(serve: Serve, demo: Ser
 
 
 def test_an_agent_that_fails_in_a_turn(serve: Serve, folder: Path, model: ModelServer) -> None:
-    """The person is told which error it was, the log has the rest, and the session goes on."""
+    """When an agent fails, the person gets the error in short, the log has the details, and the session goes on."""
     failing = GOOD.replace(
         "    return User",
         "    agent.register_reply([object], lambda *a, **k: 1 / 0, position=0)\n    return User",
@@ -156,13 +156,13 @@ def test_an_agent_that_fails_in_a_turn(serve: Serve, folder: Path, model: ModelS
 
 
 def test_a_folder_that_is_not_there(serve: Serve, tmp_path: Path) -> None:
-    """The server does not start."""
+    """The server doesn't start if the agents folder is missing."""
     with pytest.raises(SettingsError, match="does not exist"):
         serve("demo", "--agents", str(tmp_path / "nowhere"))
 
 
 def test_a_folder_without_agents(serve: Serve, tmp_path: Path) -> None:
-    """The server starts, for files can be dropped in; whoever connects meanwhile is told."""
+    """The server starts with an empty agents folder, since files can be dropped in later; clients are told."""
     (tmp_path / "empty").mkdir()
     server = serve("demo", "--agents", str(tmp_path / "empty"))
     with ChatClient(server.websocket) as client:
@@ -170,7 +170,7 @@ def test_a_folder_without_agents(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_the_readme_example_works(serve: Serve, tmp_path: Path) -> None:
-    """The agent that README shows, as it stands there, is at most fifteen lines long and answers."""
+    """The agent in the README has at most fifteen lines and works as printed."""
     source = (ROOT / "README.md").read_text().split("```python\n# agents/", 1)[1]
     name, _, code = source.partition("\n")
     code = code.partition("```")[0].strip()
@@ -188,7 +188,7 @@ def test_the_readme_example_works(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_the_workspace_is_a_folder_of_its_own(tmp_path: Path) -> None:
-    """Made when it is asked for."""
+    """The workspace is a folder of its own, created on first use."""
     chat = Chat("abc", services=AgentServices(tmp_path))
 
     assert not (tmp_path / "workspaces").exists()
@@ -197,14 +197,17 @@ def test_the_workspace_is_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 def test_building_an_unknown_agent(demo: Running) -> None:
-    """Is an error with the names that there are."""
+    """Building an unknown agent fails with the names of the known ones."""
     catalogue: Catalogue = demo.catalogue
     with pytest.raises(ChatError, match="There are: parrot"):
         catalogue.build("perrot", Chat("s"))
 
 
 def test_dropping_a_file_in_does_not_change_the_default(serve: Serve, folder: Path) -> None:
-    """It is the one that a setting names, or the first by name while that is missing."""
+    """A new file doesn't change the default agent.
+
+    It is the one a setting names, or the first by name while that is missing.
+    """
     server = serve("demo", "--agents", str(folder), "--default-agent", "zebra")
     assert server.catalogue.default == "parrot"
     (folder / "zebra.py").write_text(GOOD)
@@ -213,7 +216,7 @@ def test_dropping_a_file_in_does_not_change_the_default(serve: Serve, folder: Pa
 
 
 def test_a_file_that_is_slow_to_import_holds_up_nobody_else(demo: Running, folder: Path, tmp_path: Path) -> None:
-    """Whoever asks meanwhile gets what is known."""
+    """A slow import delays nobody else, who get the agents known so far."""
     (folder / "slow.py").write_text(
         f"import pathlib, time\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
         f"while not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.01)\n" + GOOD
@@ -233,7 +236,7 @@ def test_a_file_that_is_slow_to_import_holds_up_nobody_else(demo: Running, folde
     "failure", ["sys.exit('bye')", "raise asyncio.CancelledError", "raise KeyboardInterrupt", "1 / 0"]
 )
 def test_a_tool_may_raise_anything(serve: Serve, folder: Path, model: ModelServer, failure: str) -> None:
-    """It becomes the tool's result; the model is told, and the turn goes on."""
+    """Whatever a tool raises becomes its result; the model is told, and the turn goes on."""
     tool = f"import asyncio, sys\nfrom autogen import register_function\ndef leave() -> str:\n    {failure}\n"
     registered = (
         GOOD.replace("    return User", "    user = User")

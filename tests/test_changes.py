@@ -26,7 +26,7 @@ def originals(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def turn(files: Workspace, originals: Path) -> Changes:
-    """A turn that has just begun."""
+    """Return a turn that has just begun."""
     for path in ("kept.txt", "gone.txt", "back.txt"):
         files.write(path, f"{path}\n")
     turn = Changes(files, originals)
@@ -35,7 +35,7 @@ def turn(files: Workspace, originals: Path) -> Changes:
 
 
 def test_the_net_effect_counts(turn: Changes, files: Workspace, originals: Path) -> None:
-    """Created, modified and deleted files, with diffs; a file that is the same as before does not count."""
+    """Only net changes count: created, modified and deleted files, with diffs; restored files are left out."""
     files.write("new/a.py", "print(1)\n")
     files.write("new/a.py", "print(2)\n")
     files.write("brief.txt", "x")
@@ -67,7 +67,7 @@ def test_the_net_effect_counts(turn: Changes, files: Workspace, originals: Path)
 
 
 def test_a_file_may_become_a_folder(turn: Changes, files: Workspace) -> None:
-    """And the reverse."""
+    """A file may be replaced by a folder, and a folder by a file."""
     files.delete("gone.txt")
     files.write("gone.txt/a", "x\n")
     files.delete("gone.txt/a")
@@ -79,7 +79,7 @@ def test_a_file_may_become_a_folder(turn: Changes, files: Workspace) -> None:
 def test_binary_and_large_files_have_no_diff(
     turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But their changes are noticed, and originals of large files take no space."""
+    """Changes of binary and large files are noticed but have no diff; large originals are not copied."""
     monkeypatch.setattr(changes, "MAX_DIFF", 1000)
     monkeypatch.setattr(changes, "MAX_DIFFS", 300)
     for path, content in (("binary", b"\0\xff"), ("large", b"x" * 5000), ("same", b"y" * 5000)):
@@ -118,7 +118,7 @@ def test_a_restart_in_the_middle_of_a_turn(turn: Changes, files: Workspace, orig
 
 
 def test_changes_of_a_program_count(turn: Changes, files: Workspace) -> None:
-    """Also if it replaced a file by a link."""
+    """Changes made by a program count, even if it replaces a file by a link."""
     with files.watched():
         (files.path / "made.txt").write_text("x\n")
         (files.path / "kept.txt").write_text("changed\n")
@@ -135,7 +135,7 @@ def test_changes_of_a_program_count(turn: Changes, files: Workspace) -> None:
 
 
 def test_changes_of_a_program_that_still_runs_count(turn: Changes, files: Workspace) -> None:
-    """The turn is stopped before the program's changes are reported."""
+    """The changes of a program still running count: the turn stops it before reporting."""
     with files.folder("part").watched() as part:
         (part / "made.txt").write_text("x\n")
         (files.path / "elsewhere.txt").write_text("x\n")
@@ -145,7 +145,7 @@ def test_changes_of_a_program_that_still_runs_count(turn: Changes, files: Worksp
 
 
 def test_changes_of_two_programs_count(turn: Changes, files: Workspace) -> None:
-    """A file made by the first is created in this turn, although the second finds it."""
+    """A file made by one program counts as created, though a second program in the turn finds it there."""
     with files.watched() as folder:
         (folder / "made.txt").write_text("x\n")
     with files.watched():
@@ -155,7 +155,7 @@ def test_changes_of_two_programs_count(turn: Changes, files: Workspace) -> None:
 
 
 def test_programs_that_start_together(turn: Changes, files: Workspace) -> None:
-    """Keep the originals without getting in each other's way."""
+    """Programs started at the same time keep the originals without getting in each other's way."""
     start, failures = threading.Barrier(4), []
 
     def work() -> None:
@@ -199,7 +199,7 @@ def test_originals_are_written_atomically(
 def test_a_damaged_original_is_left_out(
     turn: Changes, files: Workspace, originals: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And logged; the other changes are returned."""
+    """A damaged original is logged and left out; the other changes are returned."""
     with files.watched() as folder:
         (folder / "kept.txt").write_text("changed\n")
         (folder / "made.txt").write_text("x\n")
@@ -211,7 +211,7 @@ def test_a_damaged_original_is_left_out(
 
 
 def test_originals_that_cannot_be_removed(turn: Changes, originals: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The next turn fails at its start, because its changes would be wrong."""
+    """If old originals can't be removed, the next turn fails at its start, because its changes would be wrong."""
     originals.parent.mkdir(parents=True)
     originals.write_text("no folder")
 

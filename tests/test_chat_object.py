@@ -1,4 +1,4 @@
-"""What an agent's tools may do with the conversation: ask, get a yes, show how far they are; and only in their turn."""
+"""The `chat` object of an agent's tools: asking, approval and progress, during their own turn only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.memory_store import MemoryStore
 from tests.model_server import ModelServer, Reply
 
 left: dict[str, Any] = {}
-"""What tools that were left behind have done, and what they wait for."""
+"""The actions of tools left running, and the events they wait for."""
 
 CLERK = '''
 """Has tools that reach into the conversation."""
@@ -131,14 +131,14 @@ def use(tool: str, prompt: str = "Which?") -> Reply:
 
 
 def answer(client: ChatClient, text: str) -> Any:
-    """Answer the next question, and return it."""
+    """Answer the next question and return it."""
     request = client.until("input_request")["content"]
     client.command("input_response", request_id=request["request_id"], text=text)
     return request
 
 
 def result(client: ChatClient) -> str:
-    """What the tool has returned, at the end of the turn."""
+    """Return the tool's result at the end of the turn."""
     done = client.until("executed_function")["content"]
     client.until("turn_completed")
     return str(done["content"])
@@ -146,7 +146,7 @@ def result(client: ChatClient) -> str:
 
 @pytest.mark.parametrize("tool", ["ask", "ask_async", "ask_thread", "choose"])
 def test_a_question(client: ChatClient, model: ModelServer, tool: str) -> None:
-    """Reaches the people from wherever a tool asks; choices are offered, and other answers are possible."""
+    """A tool's question reaches people from any thread or task; choices are offered, and other answers allowed."""
     model.script(use(tool))
     client.say("Do it")
     request = answer(client, "green")
@@ -157,7 +157,7 @@ def test_a_question(client: ChatClient, model: ModelServer, tool: str) -> None:
 
 
 def test_a_password(client: ChatClient, model: ModelServer) -> None:
-    """Reaches the tool, and nothing that is kept or sent."""
+    """A password reaches the tool, but is never stored or sent anywhere."""
     model.script(use("secret"))
     client.say("Do it")
     request = answer(client, "hunter22")
@@ -173,7 +173,7 @@ def test_a_password(client: ChatClient, model: ModelServer) -> None:
     + [(text, False) for text in ("deny", "no", "", "ok, but wait", "yesterday", "aye", "approve not", "yes?", "1")],
 )
 def test_a_yes(client: ChatClient, model: ModelServer, text: str, allowed: bool) -> None:
-    """Is a yes and nothing else; the details are there to read."""
+    """A confirmation asks for yes or no, and shows its details."""
     model.script(use("approve", "Buy it"))
     client.say("Do it")
     request = answer(client, text)
@@ -184,7 +184,7 @@ def test_a_yes(client: ChatClient, model: ModelServer, text: str, allowed: bool)
 
 @pytest.mark.parametrize("approve", ["none", "marked", "all"])
 def test_a_tool_that_never_runs_without_a_yes(serve: Serve, agents: str, model: ModelServer, approve: str) -> None:
-    """Whatever AGENTCHAT_APPROVE says."""
+    """A tool that always needs approval asks whatever AGENTCHAT_APPROVE says."""
     with ChatClient(serve("--agents", agents, "--approve", approve, model=model).websocket) as client:
         client.confirmed()
         for text, expected in (("deny", False), ("approve", True)):
@@ -195,8 +195,10 @@ def test_a_tool_that_never_runs_without_a_yes(serve: Serve, agents: str, model: 
 
 
 def test_progress(server: Running, client: ChatClient, model: ModelServer) -> None:
-    """Thousands of steps are a few frames, in order, the last one among them; who comes later is told where it is;
-    it is gone with the tool."""
+    """Thousands of progress steps become a few frames in order, including the last.
+
+    A client that joins later gets the current state, which disappears with the tool.
+    """
     model.script(use("count", "Counting"))
     client.say("Do it")
     client.until("progress", lambda content: content["done"] == 10_000)
@@ -224,7 +226,7 @@ def test_progress(server: Running, client: ChatClient, model: ModelServer) -> No
 
 
 def test_progress_without_an_end(client: ChatClient, model: ModelServer) -> None:
-    """The newest is shown, also when it came too soon after the one before and nothing followed."""
+    """Progress without a total shows the newest report, even one that came too soon and was the last."""
     model.script(use("endless", "Still at it"))
     client.say("Do it")
     bar = client.until("progress", lambda content: content["done"] == 2)["content"]
@@ -236,7 +238,7 @@ def test_progress_without_an_end(client: ChatClient, model: ModelServer) -> None
 
 
 def test_a_tool_that_was_left_behind(server: Running, client: ChatClient, model: ModelServer) -> None:
-    """Can do nothing any more: neither in its own turn nor in the next one."""
+    """A tool left running can do nothing any more, neither in its own turn nor in the next one."""
     model.script(use("leave"))
     client.say("Do it")
     client.until("progress")
@@ -258,7 +260,7 @@ def test_a_tool_that_was_left_behind(server: Running, client: ChatClient, model:
 
 
 def test_a_thread_that_outlives_its_turn(client: ChatClient, model: ModelServer) -> None:
-    """Shows no bar after the end, though nobody stopped the turn."""
+    """A thread that outlives its turn shows no progress after the end, even without a stop."""
     model.script(use("leave_thread"))
     client.ask("Do it")
     left["stop"].set()
@@ -271,7 +273,7 @@ def test_a_thread_that_outlives_its_turn(client: ChatClient, model: ModelServer)
 
 @pytest.mark.parametrize(("tool", "text"), [("ask", "blue"), ("choose", "red"), ("approve", "yes"), ("ask_async", "x")])
 def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServer, tool: str, text: str) -> None:
-    """The next server takes the answer, and the turn goes on."""
+    """A tool's question survives a restart: the next server takes the answer, and the turn goes on."""
     first = serve("--agents", agents, model=model)
     model.script(use(tool), Reply("Done."))
     with ChatClient(first.websocket) as client:
@@ -301,7 +303,7 @@ def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServ
     lambda chat: chat.files.write("note.md", "tea"),
 ])  # fmt: skip
 def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
-    """There is nobody to talk to, and the error says so."""
+    """Outside a turn, using `chat` raises an error that explains why."""
     with pytest.raises(ChatError, match="only while it answers a message"):
         use_it(Chat("none", AgentServices(tmp_path / "data", Notes(MemoryStore()))))
     assert not list(tmp_path.rglob("note.md"))

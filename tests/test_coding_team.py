@@ -1,4 +1,4 @@
-"""The coding team: who does what is seen as it happens, it keeps to its project, and it always comes to an end."""
+"""The coding team: its work is visible as it happens, stays in its project, and always ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIFF = "--- /dev/null\n+++ b/project/hello.py\n@@ -0,0 +1 @@\n+print('hello')\n"
 
 
 class Team:
-    """A conversation with the team, and the folder of its project."""
+    """A conversation with the team, and its project folder."""
 
     def __init__(self, server: Served, client: ChatClient, folder: Path, model: ModelServer) -> None:
         self.server = server
@@ -33,7 +33,7 @@ class Team:
         self.model = model
 
     def ask(self, *replies: Reply, text: str = "Build it.", **context: object) -> list[Frame]:
-        """The frames of a turn in which the model answers like this."""
+        """Return the frames of a turn in which the model gives these answers."""
         self.model.script(*replies)
         start = len(self.client.frames)
         self.client.command("message", text=text, context=context)
@@ -41,11 +41,11 @@ class Team:
         return self.client.frames[start:]
 
     def offered(self, request: int) -> list[str]:
-        """The tools that the model was offered."""
+        """Return the tools that the model was offered."""
         return [tool["function"]["name"] for tool in self.model.requests[request]["body"]["tools"]]
 
     def wait_for_run(self) -> Any:
-        """The question whether the code may run."""
+        """Wait for the question that asks to run code."""
         return self.client.until("input_request")["content"]
 
     def answer(self, request: Any, text: str) -> None:
@@ -57,7 +57,7 @@ Start = Callable[..., Team]
 
 @pytest.fixture
 def start(serve: Serve, model: ModelServer, tmp_path: Path) -> Iterator[Start]:
-    """Starts a server with these arguments, and a conversation with the team or one that there was."""
+    """Start a server with these arguments, and a new or existing conversation with the team."""
     with contextlib.ExitStack() as stack:
 
         def begin(*arguments: str, session: str = "", model: ModelServer = model) -> Team:
@@ -75,7 +75,7 @@ def team(start: Start) -> Team:
 
 
 def steps(frames: list[Frame]) -> list[tuple[str, str, str]]:
-    """What was said and done, by whom."""
+    """Return messages and tool calls with their authors."""
     found = []
     for frame in frames:
         content = frame["content"]
@@ -94,7 +94,7 @@ def results(frames: list[Frame]) -> list[tuple[bool, str]]:
 
 
 def test_a_planner_and_a_coder_at_work(team: Team) -> None:
-    """Thoughts, calls and results with their authors, in order; the turn's end says what changed."""
+    """Thoughts, calls and results are shown in order with their authors, and the turn's end lists the changes."""
     frames = team.ask(
         Reply(tools=[("list_files", {})]),
         Reply("Write hello.py."),
@@ -128,11 +128,14 @@ def test_a_planner_and_a_coder_at_work(team: Team) -> None:
     end = contents(frames, "turn_completed")[0]
     assert (end["status"], end["summary"]) == ("completed", "You have a program that says hello.")
     assert end["code_changes"] == [{"path": "project/hello.py", "kind": "created", "diff": DIFF}]
-    assert len(team.model.requests) == 6  # nobody asks a model who is next
+    assert len(team.model.requests) == 6  # no model is asked who speaks next
 
 
 def test_each_has_the_tools_for_its_part(team: Team) -> None:
-    """The Planner only looks; nobody runs code unless that is switched on; the language comes with the message."""
+    """Each agent has its own tools: the Planner only reads, and code runs only if enabled.
+
+    The language comes with the message.
+    """
     team.ask(Reply("Do it."), Reply(tools=[("run_code", {"code": "1"})]), Reply("No."), language="COBOL")
 
     assert team.offered(0) == ["list_files", "read_file", "search_files"]
@@ -142,7 +145,7 @@ def test_each_has_the_tools_for_its_part(team: Team) -> None:
 
 
 def test_a_question_is_answered_by_the_planner(team: Team) -> None:
-    """Alone."""
+    """The Planner answers a question alone."""
     frames = team.ask(Reply("It is a program. TERMINATE"))
 
     assert steps(frames)[1:] == [("says", "Planner", "It is a program.")]
@@ -151,7 +154,7 @@ def test_a_question_is_answered_by_the_planner(team: Team) -> None:
 
 @pytest.mark.parametrize("planner", [Reply("Go."), Reply(""), Reply("terminate?")])
 def test_it_ends_when_nothing_is_left_to_do(team: Team, planner: Reply) -> None:
-    """A Coder that only looks and talks ends the turn, although the Planner never does."""
+    """The turn ends when the Coder only reads and talks, even if the Planner never ends it."""
     frames = team.ask(planner, Reply(tools=[("list_files", {})]), Reply("Nothing to do."))
 
     assert steps(frames)[-1] == ("says", "Coder", "Nothing to do.")
@@ -168,9 +171,9 @@ STUBBORN = {
 
 @pytest.mark.parametrize("replies", STUBBORN.values(), ids=STUBBORN)
 def test_a_model_that_never_stops(start: Start, replies: list[Reply]) -> None:
-    """Is stopped before the limit of model calls makes the turn fail, and every call has its result.
+    """A model that never stops is stopped before the limit of model calls fails the turn; every call has its result.
 
-    After a restart another model goes on with all that was said.
+    After a restart, another model goes on with all that was said.
     """
     team = start()
     frames = team.ask(*replies)
@@ -191,7 +194,7 @@ def test_a_model_that_never_stops(start: Start, replies: list[Reply]) -> None:
 
 
 def test_nothing_leads_out_of_the_project(team: Team, tmp_path: Path) -> None:
-    """Neither to other files of the conversation nor to others; several calls at once each have their result."""
+    """No path leads out of the project, even to the conversation's other files; parallel calls each get a result."""
     (tmp_path / "secret.txt").write_text("top secret")
     team.project.mkdir(parents=True)
     (team.workspace / "upload.txt").write_text("not of the project")
@@ -232,7 +235,7 @@ RUN = Reply(tools=[("run_code", {"code": "print(6 * 7)\nopen('out.txt', 'w').wri
 
 @pytest.mark.parametrize("approve", ["marked", "none"])
 def test_code_runs_after_a_yes(start: Start, approve: str) -> None:
-    """Each time, whatever AGENTCHAT_APPROVE says; what the code wrote is told like other changes."""
+    """Each run of code needs approval, whatever AGENTCHAT_APPROVE says; files it writes are reported as changes."""
     team = start("--run-code", "--approve", approve)
     team.model.script(Reply("Run it."), RUN, RUN, Reply("42."), Reply("It is 42. TERMINATE"))
     team.client.say("What is 6 * 7?")
@@ -252,7 +255,7 @@ def test_code_runs_after_a_yes(start: Start, approve: str) -> None:
 
 
 def test_a_restart_while_the_code_waits_for_its_yes(start: Start) -> None:
-    """What was written before is not written again, and belongs to what the turn changed."""
+    """A restart while code waits for approval repeats no earlier writes, which still count as changes of the turn."""
     team = start("--run-code")
     team.model.script(Reply("Write and run it."), Reply(tools=[WRITE]), RUN)
     team.client.say("What is 6 * 7?")
@@ -272,7 +275,7 @@ def test_a_restart_while_the_code_waits_for_its_yes(start: Start) -> None:
 
 
 def test_code_ends_with_a_stop(start: Start) -> None:
-    """At once, and what it had written by then belongs to the turn."""
+    """A stop ends running code at once; what it had written counts as changes of the turn."""
     team = start("--run-code")
     code = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nos.rename('pid', 'there')\ntime.sleep(600)"
     team.model.script(Reply("Run it."), Reply(tools=[("run_code", {"code": code})]))

@@ -1,4 +1,4 @@
-"""The concierge finds the right specialist, or a human; what has been handed over is in the log."""
+"""The concierge hands over to the right specialist or to a human, and the log records it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def client(serve: Serve, model: ModelServer) -> Iterator[ChatClient]:
 
 
 def test_the_right_specialist_answers(client: ChatClient, model: ModelServer) -> None:
-    """With its own tools and in its own name; the hand-over says from whom to whom, and why."""
+    """The right specialist answers in its own name with its own tools; the hand-off says from whom, to whom and why."""
     forecast = Reply(tools=[("weather_forecast", {"city": "Oslo"})])
     model.script(hand_over("weather", "wants a forecast"), forecast, Reply("It is sunny."))
     frames = client.ask("What is the weather in Oslo?")
@@ -40,7 +40,7 @@ def test_the_right_specialist_answers(client: ChatClient, model: ModelServer) ->
 
 
 def test_the_specialist_goes_on(client: ChatClient, model: ModelServer) -> None:
-    """With the next message nobody has to be asked who it is for."""
+    """The specialist answers the next message too, without another choice."""
     model.script(hand_over("weather"), Reply("Sunny."), Reply("Windy."))
     client.ask("Weather in Oslo?")
     frames = client.ask("And in Bergen?")
@@ -50,7 +50,7 @@ def test_the_specialist_goes_on(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_the_specialist_goes_on_after_a_restart(serve: Serve, model: ModelServer) -> None:
-    """AG2's own patterns would begin with the concierge again."""
+    """The specialist goes on after a restart, where AG2's own patterns would start with the concierge."""
     first = serve(model=model)
     model.script(hand_over("weather"), Reply("Sunny."), Reply("Windy."))
     with ChatClient(first.websocket, agent="concierge") as client:
@@ -65,7 +65,7 @@ def test_the_specialist_goes_on_after_a_restart(serve: Serve, model: ModelServer
 
 
 def test_a_circle_of_hand_overs_ends(client: ChatClient, model: ModelServer) -> None:
-    """With a sentence that says so, long before the money is gone; the next message is answered."""
+    """Circular hand-offs end early with an explanation, and the next message is answered."""
     model.script(*[hand_over("weather"), hand_over("travel")] * 5)
     frames = client.ask("What is the weather in Oslo?")
 
@@ -76,7 +76,7 @@ def test_a_circle_of_hand_overs_ends(client: ChatClient, model: ModelServer) -> 
 
 
 def test_nobody_of_that_name(client: ChatClient, model: ModelServer) -> None:
-    """Is told to the model, which can choose again."""
+    """A hand-off to an unknown name is reported to the model, which can choose again."""
     model.script(hand_over("gardener"), Reply("I cannot help with that."))
     frames = client.ask("My roses are ill.")
 
@@ -85,7 +85,7 @@ def test_nobody_of_that_name(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_a_human_is_asked_for(client: ChatClient, model: ModelServer) -> None:
-    """The model learns that nobody is there, and says so; from then on the agents are silent."""
+    """When a human is asked for, the model learns that nobody is there and says so; then the agents are silent."""
     model.script(Reply(tools=[("hand_to_human", {"reason": "is upset"})]), Reply("Nobody is there yet."))
     frames = client.ask("I want to talk to a human!")
     told = model.requests[1]["body"]["messages"][-1]["content"]
@@ -104,7 +104,7 @@ def test_a_human_is_asked_for(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_a_question_behind_a_hand_over_survives_a_restart(serve: Serve, model: ModelServer) -> None:
-    """The specialist waits for its answer, and goes on with it."""
+    """A question after a hand-off survives a restart: the specialist gets the answer and goes on."""
     first = serve(model=model)
     model.script(hand_over("travel"), Reply(tools=[("book_train", {"city": "Lisbon"})]), Reply("Booked."))
     with ChatClient(first.websocket, agent="concierge") as client:

@@ -1,4 +1,4 @@
-"""A conversation over the WebSocket, with a real AG2 agent and a real model server."""
+"""A conversation by WebSocket with a real AG2 agent and a real model server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TURN_WITH_TOOL = [
 
 
 def test_a_question_is_answered_with_the_help_of_a_tool(client: ChatClient) -> None:
-    """The events of a turn, in order, each with its fields."""
+    """A turn with a tool call has its events in order, each with its fields."""
     frames = client.ask(QUESTION)
 
     assert types(frames) == TURN_WITH_TOOL
@@ -42,7 +42,7 @@ def test_a_question_is_answered_with_the_help_of_a_tool(client: ChatClient) -> N
 
 
 def test_the_streamed_text_is_the_final_text(client: ChatClient) -> None:
-    """Chunks and final event are one message: same id, same author, same text."""
+    """The chunks and the final event are one message: same id, same author, same text."""
     frames = client.ask("Hello there, how are you today?")
 
     answer = contents(frames, "text")[-1]
@@ -56,7 +56,7 @@ def test_the_streamed_text_is_the_final_text(client: ChatClient) -> None:
 
 
 def test_tokens_are_on_the_wire_before_the_answer_is_complete(client: ChatClient, model: ModelServer) -> None:
-    """The first words arrive while the model still writes."""
+    """The first tokens arrive while the model is still writing."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(1, gate)))
     client.say("count")
@@ -67,7 +67,7 @@ def test_tokens_are_on_the_wire_before_the_answer_is_complete(client: ChatClient
 
 
 def test_the_agent_remembers_the_turns_before(client: ChatClient, model: ModelServer) -> None:
-    """The model is sent the whole conversation, tool calls included."""
+    """The model is sent the whole conversation, including tool calls."""
     client.ask(QUESTION)
     client.ask("And what did I ask?")
 
@@ -77,7 +77,7 @@ def test_the_agent_remembers_the_turns_before(client: ChatClient, model: ModelSe
 
 
 def test_usage_counts_the_turn_alone(client: ChatClient, model: ModelServer) -> None:
-    """Each turn has its own tokens, over all its model calls; without a price there is no cost."""
+    """Each turn counts only its own tokens, over all its model calls; without a price there is no cost."""
     model.script(Reply("one", usage=(10, 1)), Reply("two", usage=(20, 2)))
     first = contents(client.ask("a"), "turn_completed")[0]["usage"]
     second = contents(client.ask("b"), "turn_completed")[0]["usage"]
@@ -89,7 +89,7 @@ def test_usage_counts_the_turn_alone(client: ChatClient, model: ModelServer) -> 
 
 
 def test_cost_is_told_where_the_price_is_known(serve: Serve, model: ModelServer) -> None:
-    """AG2's `price` is dollars for 1,000 tokens in and out."""
+    """A cost is reported if AG2's `price`, in dollars per 1,000 tokens in and out, is known."""
     server = serve(model=model, price=[1.0, 10.0])
     model.script(Reply("one", usage=(10, 2)))
     with ChatClient(server.websocket) as client:
@@ -100,8 +100,8 @@ def test_cost_is_told_where_the_price_is_known(serve: Serve, model: ModelServer)
 
 @pytest.mark.parametrize("text", ["All done. TERMINATE", "All done.\n\nTERMINATE.", "TERMINATE", "All done. TERM"])
 def test_terminate_is_not_shown(client: ChatClient, model: ModelServer, text: str) -> None:
-    """The word that ends AG2's chats is neither streamed nor in the text, and ends nothing but the turn."""
-    model.script(Reply(tokens=list(text)))  # letter by letter, the hardest way
+    """TERMINATE, which ends AG2's chats, is neither streamed nor shown, and ends only the turn."""
+    model.script(Reply(tokens=list(text)))  # letter by letter, the hardest case
     frames = client.ask("hello")
 
     answer = contents(frames, "text")[-1]["content"]
@@ -111,14 +111,16 @@ def test_terminate_is_not_shown(client: ChatClient, model: ModelServer, text: st
 
 
 def test_one_question_costs_one_model_call(client: ChatClient, model: ModelServer) -> None:
-    """AG2 would send an empty message back to a model that does not say TERMINATE."""
+    """One question costs one model call, although AG2 would send an empty message to a model that doesn't say
+    TERMINATE.
+    """
     client.ask("hello")
 
     assert len(model.requests) == 1
 
 
 def test_an_entry_may_turn_streaming_off(serve: Serve, model: ModelServer) -> None:
-    """Then the answer comes as one text, with an id and an author all the same."""
+    """Without streaming, the answer comes in one piece, still with an id and an author."""
     server = serve(model=model, stream=False)
     with ChatClient(server.websocket) as client:
         frames = client.ask("hello")
@@ -129,7 +131,7 @@ def test_an_entry_may_turn_streaming_off(serve: Serve, model: ModelServer) -> No
 
 
 def test_messages_sent_meanwhile_wait_in_order(client: ChatClient, model: ModelServer) -> None:
-    """Each gets a turn of its own, one after the other."""
+    """Messages sent during a turn each get a turn of their own, in order."""
     gate = threading.Event()
     model.script(Reply("first", gate=gate), Reply("second"), Reply("third"))
     for text in ("a", "b", "c"):
@@ -145,7 +147,7 @@ def test_messages_sent_meanwhile_wait_in_order(client: ChatClient, model: ModelS
 
 
 def test_a_message_sent_twice_counts_once(client: ChatClient, model: ModelServer) -> None:
-    """A client may resend whatever it has not seen confirmed."""
+    """A message sent twice counts once, so clients may resend whatever was not confirmed."""
     for _ in range(5):
         client.command("message", text="hello", id="one")
     client.command("message", text="bye", id="two")
@@ -156,14 +158,14 @@ def test_a_message_sent_twice_counts_once(client: ChatClient, model: ModelServer
 
 
 def test_context_travels_with_the_message(client: ChatClient) -> None:
-    """What a client sends along is in the log."""
+    """The context that a client sends with a message is in the log."""
     client.command("message", text="hello", context={"unit": "celsius"})
 
     assert client.until("user_message")["content"]["context"] == {"unit": "celsius"}
 
 
 def test_two_connections_see_the_same_events(client: ChatClient, connect: Callable[..., ChatClient]) -> None:
-    """A session is a log: everybody reads the same, and who wrote what."""
+    """Two connections see the same events, including who wrote what."""
     session = client.frames[0]["content"]["session_id"]
     other = connect(session=session, name="Ada")
     other.confirmed()
@@ -176,7 +178,7 @@ def test_two_connections_see_the_same_events(client: ChatClient, connect: Callab
 
 
 def test_conversations_do_not_mix(server: Running) -> None:
-    """A hundred at once; no word of one turns up in another."""
+    """A hundred parallel conversations never mix."""
     clients = [ChatClient(server.websocket) for _ in range(100)]
     for number, client in enumerate(clients):
         client.confirmed()

@@ -1,4 +1,4 @@
-"""A reader's place in a log: what it is sent, in which order, and how it catches up."""
+"""A reader's cursor in a log: what it is sent, in which order, and how it catches up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def log() -> Log:
 
 
 def say(log: Log, text: str = "", completes: StreamingMessage | None = None, **more: object) -> None:
-    """An agent's answer."""
+    """Return an agent's answer."""
     content = {"content": text, "message_id": "m", **more}
     log.append([Draft("text", encode(content), 1)], completes=completes)
 
@@ -37,7 +37,7 @@ def streaming(log: Log, *texts: str, id: str = "m") -> StreamingMessage:
 
 
 def shown(frames: list[Frame]) -> list[Any]:
-    """What a client makes of them: numbers for the log, (offset, text) for streams, types for the rest."""
+    """Summarize frames: seq for the log, (offset, text) for streams, the type for the rest."""
     found: list[Any] = []
     for frame in frames:
         content = json.loads(frame.text)
@@ -53,7 +53,7 @@ def shown(frames: list[Frame]) -> list[Any]:
                                      (-1, False, [1, 2, 3])],
 )  # fmt: skip
 def test_where_a_cursor_begins(log: Log, after: int, recovered: bool, seqs: list[int]) -> None:
-    """Behind an event of the log; from the beginning for a place that the log has not."""
+    """A cursor starts after an event of the log, or at the beginning if its position isn't in the log."""
     for _ in range(3):
         say(log)
     cursor = Cursor(log, after)
@@ -61,7 +61,7 @@ def test_where_a_cursor_begins(log: Log, after: int, recovered: bool, seqs: list
 
 
 def test_tokens_between_two_looks_are_one_frame(log: Log) -> None:
-    """The offset counts characters, and the event comes after the rest of its text."""
+    """Tokens between two reads form one frame. Offsets count characters, and the event follows the rest of its text."""
     cursor = Cursor(log, 0)
     message = streaming(log, "one ", "🌦 ")
     assert shown(cursor.advance()) == [(0, "one 🌦 ")]
@@ -71,7 +71,7 @@ def test_tokens_between_two_looks_are_one_frame(log: Log) -> None:
 
 
 def test_messages_that_alternate(log: Log) -> None:
-    """Each has an offset of its own; one that begins again starts at 0."""
+    """Alternating messages have separate offsets; one that restarts begins at 0."""
     cursor = Cursor(log, 0)
     thought, answer = streaming(log, "hm", id="t"), streaming(log, "a", id="a")
     assert shown(cursor.advance()) == [(0, "hm"), (0, "a")]
@@ -84,7 +84,7 @@ def test_messages_that_alternate(log: Log) -> None:
 
 
 def test_who_joins_in_mid_message_sees_it_from_its_beginning(log: Log) -> None:
-    """And one who comes after its end sees the event alone."""
+    """A reader who joins in mid-message gets it from its beginning; one who joins after its end gets only the event."""
     message = streaming(log, "one ", "two")
     early = Cursor(log, 0)
     assert shown(early.advance()) == [(0, "one two")]
@@ -93,7 +93,7 @@ def test_who_joins_in_mid_message_sees_it_from_its_beginning(log: Log) -> None:
 
 
 def test_a_cursor_that_lags_catches_up_in_batches(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is lost, and nothing of what is live comes before it has caught up."""
+    """A lagging cursor catches up in batches, loses nothing, and gets live states only afterwards."""
     monkeypatch.setattr(cursors, "BATCH_BYTES", 1)
     monkeypatch.setattr(logs, "TAIL", 2)
     cursor = Cursor(log, 0)
@@ -110,7 +110,7 @@ def test_a_cursor_that_lags_catches_up_in_batches(log: Log, monkeypatch: pytest.
 
 
 def test_live_states_are_told_once(log: Log) -> None:
-    """Only the newest, and not to the one who caused it; those from before are in the first frame already."""
+    """Live states are sent once, newest only, not to their author. Older ones are in the first frame."""
     log.set_state("queue", "queue", {"n": 0})
     ada, bob = object(), object()
     readers = [Cursor(log, 0, owner) for owner in (ada, bob)]
@@ -122,7 +122,7 @@ def test_live_states_are_told_once(log: Log) -> None:
 
 
 def test_who_sees_what(log: Log) -> None:
-    """`final` sees no streams and no progress, `agents` no progress."""
+    """`final` gets no streams and no progress, `agents` no progress."""
     readers = {show: Cursor(log, 0, show=show) for show in ("final", "agents", "tools", "all")}
     streaming(log, "live")
     log.set_state("progress:1", "progress", {})
@@ -132,7 +132,7 @@ def test_who_sees_what(log: Log) -> None:
 
 
 def test_words_on_their_way_to_the_agent_are_not_said(log: Log) -> None:
-    """Even when they quote the name of the field that makes the difference."""
+    """A message on its way to the agent isn't shown as an answer, even if it quotes the field that marks it."""
     quoting = encode({"content": 'a "message_id" of mine', "sender": "user"})
     log.append([Draft("text", quoting, 1)])
     say(log, "an answer")
@@ -142,7 +142,7 @@ def test_words_on_their_way_to_the_agent_are_not_said(log: Log) -> None:
 
 
 def test_the_last_answer_is_known_at_the_end(log: Log) -> None:
-    """`final` waits with an answer, and with what follows it, until it is the last one of its turn."""
+    """`final` holds back an answer, and what follows it, until it is known to be the turn's last."""
     cursor = Cursor(log, 0, show="final")
     say(log, "a thought")
     log.append([Draft("file_changed", "{}", 0)])
@@ -156,7 +156,7 @@ def test_the_last_answer_is_known_at_the_end(log: Log) -> None:
 
 
 def test_a_log_that_is_deleted(log: Log) -> None:
-    """A reader is told, and what it has not read yet is gone."""
+    """When a log is deleted, its readers are told, and unread events are gone."""
     cursor = Cursor(log, 0)
     say(log)
     log.delete()

@@ -1,4 +1,4 @@
-"""The offline demo model, over the same road as a real one."""
+"""The offline demo model, reached in the same way as a real one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SUM = {
     ],
 )
 def test_it_calls_a_tool_that_fits(text: str, city: str) -> None:
-    """With what the question is about as its argument."""
+    """The demo model calls a fitting tool, with the subject of the question as its argument."""
     said, call = demo_rules.answer([{"role": "user", "content": text}], [SUM, WEATHER])
 
     assert said == ""
@@ -47,7 +47,7 @@ def test_it_calls_a_tool_that_fits(text: str, city: str) -> None:
 
 
 def test_arguments_have_the_types_the_tool_wants() -> None:
-    """Numbers are taken from the question, in order."""
+    """Arguments have the types the tool expects; numbers are taken from the question in order."""
     _, call = demo_rules.answer([{"role": "user", "content": "add the numbers 2 and 3.5"}], [SUM, WEATHER])
 
     assert call is not None
@@ -56,7 +56,7 @@ def test_arguments_have_the_types_the_tool_wants() -> None:
 
 @pytest.mark.parametrize("text", ["hello", "", "🌦", "what can you do?"])
 def test_it_says_what_it_is(text: str) -> None:
-    """Nobody should take it for a language model."""
+    """It says that it is a demo, so that nobody takes it for a language model."""
     said, call = demo_rules.answer([{"role": "user", "content": text}], [WEATHER])
 
     assert call is None
@@ -64,7 +64,7 @@ def test_it_says_what_it_is(text: str) -> None:
 
 
 def test_a_conversation_with_it(serve: Serve) -> None:
-    """It calls the tool, streams, counts tokens and remembers."""
+    """In a conversation, it calls the tool, streams, counts tokens and remembers."""
     server = serve("demo")
     with ChatClient(server.websocket) as client:
         client.confirmed()
@@ -77,7 +77,7 @@ def test_a_conversation_with_it(serve: Serve) -> None:
 
 @pytest.mark.own_server  # its model is changed
 def test_it_answers_without_streaming(serve: Serve) -> None:
-    """Agents may switch streaming off for a call of their own."""
+    """It also answers without streaming, which agents may switch off for a call."""
     server = serve("demo")
     config = server.models.llm_config
     config.config_list[0].stream = False
@@ -87,7 +87,7 @@ def test_it_answers_without_streaming(serve: Serve) -> None:
 
 
 def test_the_agent_that_asks(serve: Serve) -> None:
-    """What a new user can try without a key: a question, and a tool that waits for a yes."""
+    """A new user without a key can try a question and a tool that waits for approval."""
     server = serve("demo")
     with ChatClient(server.websocket, agent="travel") as client:
         client.say("Book a train to Lisbon")
@@ -138,12 +138,12 @@ def called(text: str, *tools: Tool) -> tuple[str, dict[str, Any]] | None:
     ],
 )
 def test_what_it_does_when_asked(text: str, name: str, arguments: dict[str, Any]) -> None:
-    """The tool goes by what is to be done, the arguments by their names; what is optional is left out."""
+    """The tool is chosen by the task, its arguments by their names; optional ones are left out."""
     assert called(text) == (name, arguments)
 
 
 def test_it_names_what_it_writes() -> None:
-    """After what was asked for, and it says who wrote it."""
+    """A document is named after the request, and says who wrote it."""
     written = called("Write a note about Lisbon")
     assert written is not None
     assert (written[0], written[1]["path"]) == ("write_document", "note-lisbon.md")
@@ -155,7 +155,7 @@ def test_it_names_what_it_writes() -> None:
 
 
 def test_arguments_of_any_schema() -> None:
-    """Nested objects, references, choices and lists, as MCP servers have them."""
+    """Arguments fit any schema: nested objects, references, enums and lists, as MCP servers use them."""
     plant = tool(
         "plant",
         "Plant trees.",
@@ -179,14 +179,14 @@ def test_arguments_of_any_schema() -> None:
 
 @pytest.mark.parametrize(("last", "next"), [("Planner", "Coder"), ("Coder", "Planner"), ("user", "Planner")])
 def test_who_speaks_next(last: str, next: str) -> None:
-    """A group that asks gets a valid name, and not the last one's."""
+    """Asked for the next speaker, it gives a valid name other than the last one's."""
     rules = "The following roles are available: …\nThen select the next role from ['Planner', 'Coder'] to play."
     messages = [{"role": "system", "content": rules}, {"role": "user", "name": last, "content": "Hello"}]
     assert demo_rules.answer(messages, []) == (next, None)
 
 
 def test_it_does_not_go_on_for_ever() -> None:
-    """Whatever tools say."""
+    """It never loops, whatever tools return."""
     create = tool("create_task", "Create a task.", ["title"], title=TEXT)
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Plan a party"}]
     for _ in range(20):
@@ -207,7 +207,7 @@ def summary(frames: list[Frame]) -> str:
 
 
 def test_the_agent_that_plans(serve: Serve) -> None:
-    """Several tasks that build on one another, and one of them done."""
+    """The planning agent creates several dependent tasks and completes one."""
     with ChatClient(serve("demo").websocket, agent="tasks") as client:
         frames = client.ask("Plan a birthday party for ten people")
         assert [task["depends_on"] for task in contents(frames, "task_created")] == [[], [1], [1], [2, 3]]
@@ -217,7 +217,7 @@ def test_the_agent_that_plans(serve: Serve) -> None:
 
 
 def test_the_agent_that_writes(serve: Serve) -> None:
-    """A document is written, and read before it is revised."""
+    """The writing agent writes a document, and reads it before revising it."""
     with ChatClient(serve("demo").websocket, agent="documents") as client:
         written = client.ask("Write welcome.md, a short letter to new colleagues")
         assert [(file["path"], file["kind"]) for file in contents(written, "file_changed")] == [
@@ -229,7 +229,7 @@ def test_the_agent_that_writes(serve: Serve) -> None:
 
 
 def test_the_team_that_writes_code(serve: Serve) -> None:
-    """One plans, the other writes, and the turn ends."""
+    """In the coding team, one agent plans, the other writes, and the turn ends."""
     with ChatClient(serve("demo").websocket, agent="coding_team") as client:
         frames = client.ask("Write hello.py, which greets whoever is named")
         assert [text["sender"] for text in contents(frames, "text")] == ["user", "Planner", "Coder", "Planner"]
@@ -238,7 +238,7 @@ def test_the_team_that_writes_code(serve: Serve) -> None:
 
 
 def test_the_agent_that_hands_over(serve: Serve) -> None:
-    """To who knows, back to who remembers, and to a human, once each."""
+    """The concierge hands over to a specialist, to one who remembers, and to a human, once each."""
     with ChatClient(serve("demo").websocket, agent="concierge") as client:
         frames = client.ask("What is the weather in Oslo?")
         assert calls(frames) == ["hand_over", "weather_forecast"]
@@ -248,7 +248,7 @@ def test_the_agent_that_hands_over(serve: Serve) -> None:
 
 
 def test_the_agent_that_looks_things_up(serve: Serve) -> None:
-    """The whole question is what is looked for, the answer what was found."""
+    """The knowledge agent searches for the whole question and answers with what it found."""
     with ChatClient(serve("demo").websocket, agent="knowledge") as client:
         frames = client.ask("How does a program resume a conversation?")
         assert calls(frames) == ["search_knowledge"]

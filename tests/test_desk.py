@@ -1,4 +1,4 @@
-"""The desk: who waits there for a human, who is there, and what becomes of a conversation that is held."""
+"""The desk: which conversations wait for a human, who is there, and how held conversations end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.all_agents
 
 
 def test_who_waits_is_at_the_desk(concierge: Conversation, rest: RestClient, model: ModelServer) -> None:
-    """With what an operator needs to choose; from the moment the agent asks until it has the conversation again."""
+    """A waiting conversation is at the desk, with what an operator needs to choose, until the agent has it again."""
     assert rest.get(DESK).json == {"operators": [], "conversations": []}
     wanted(concierge, model)
     row = {"id": concierge.id, "title": "A human!", "agent": "concierge", "person": "Ada", "last": "A human!"}
@@ -49,7 +49,7 @@ def test_who_waits_is_at_the_desk(concierge: Conversation, rest: RestClient, mod
 
 
 def test_who_waits_longest_comes_first(rest: RestClient, model: ModelServer) -> None:
-    """Those that somebody has already come behind them."""
+    """The longest-waiting conversation comes first; those already taken come last."""
     sessions = [rest.new_session(agent="concierge") for _ in range(4)]
     for session in sessions:
         wanted(session, model)
@@ -61,7 +61,7 @@ def test_who_waits_longest_comes_first(rest: RestClient, model: ModelServer) -> 
 def test_the_person_is_known_however_much_the_agents_did(
     concierge: Conversation, rest: RestClient, model: ModelServer
 ) -> None:
-    """The person's last words stand at the desk even when much was said and done since."""
+    """The person's last message is shown at the desk, however much was said and done since."""
     calls = [("weather_forecast", {"city": "Oslo"})] * 15
     hand_over = Reply(tools=[("hand_over", {"to": "weather", "reason": "asked"})])
     model.script(hand_over, Reply(tools=calls), *WANTED)
@@ -76,7 +76,7 @@ def test_the_person_is_known_however_much_the_agents_did(
 def test_the_desk_is_told_of_what_changes(
     concierge: Conversation, server: Running, rest: RestClient, model: ModelServer
 ) -> None:
-    """At once, over an event stream; who keeps it open sits at the desk, in the order in which they came."""
+    """The desk's event stream reports changes at once; operators are listed in order of arrival."""
     with seat(server, " Ann\t"), seat(server, "Bob") as bob:
         bob.until(lambda desk: desk == {"operators": ["Ann", "Bob"], "conversations": []})
         wanted(concierge, model)
@@ -93,7 +93,7 @@ def test_the_desk_is_told_of_what_changes(
 
 
 def test_who_is_gone_is_not_there(server: Running, rest: RestClient) -> None:
-    """Whether the stream was closed or cut; one who has two open is there until the last is gone."""
+    """An operator leaves when their last stream ends, whether closed or cut."""
     with seat(server, "Bob") as bob:
         with seat(server, "Ann"), EventStream(rest.netloc, f"{DESK}?name=Ann") as second:
             bob.until(lambda desk: desk["operators"] == ["Bob", "Ann"])
@@ -108,7 +108,7 @@ def test_who_is_gone_is_not_there(server: Running, rest: RestClient) -> None:
 
 
 def test_a_desk_ends_with_the_server(serve: Serve, model: ModelServer) -> None:
-    """Its stream ends, rather than hang."""
+    """The desk's stream ends with the server instead of hanging."""
     server = serve(model=model)
     with seat(server, "Ann") as ann:
         ann.until(lambda desk: desk["operators"] == ["Ann"])
@@ -120,7 +120,7 @@ def test_a_desk_ends_with_the_server(serve: Serve, model: ModelServer) -> None:
 def test_the_person_sees_whether_somebody_is_there(
     concierge: Conversation, person: ChatClient, server: Running, model: ModelServer
 ) -> None:
-    """With the wish, and whenever somebody comes or goes; the agent is told as well."""
+    """The person is told whether operators are there, when asking and at each change; the agent is told, too."""
     with seat(server, "Ann") as ann:
         ann.until(lambda desk: desk["operators"])
         model.script(*WANTED)
@@ -142,7 +142,7 @@ def test_the_person_sees_whether_somebody_is_there(
 def test_nobody_is_told_of_others(
     concierge: Conversation, person: ChatClient, rest: RestClient, model: ModelServer
 ) -> None:
-    """How many operators there are is said when a conversation begins to wait, not whenever another one does."""
+    """The number of operators is sent to a conversation when it starts to wait, not whenever another one does."""
     for _ in range(2):
         wanted(concierge, model)
         person.until("operators")
@@ -158,13 +158,13 @@ def test_nobody_is_told_of_others(
     assert len(contents(person.frames, "operators")) == 2
 
 
-# What becomes of it
+# Ends of held conversations
 
 
 def test_a_deleted_conversation_leaves_the_desk(
     concierge: Conversation, operator: ChatClient, server: Running, rest: RestClient, model: ModelServer
 ) -> None:
-    """Everybody at the desk sees it, and who has it is told."""
+    """A deleted conversation leaves the desk; all operators see it, and its holder is told."""
     wanted(concierge, model)
     with seat(server, "Bob") as bob:
         bob.until(lambda desk: desk["conversations"])
@@ -176,7 +176,7 @@ def test_a_deleted_conversation_leaves_the_desk(
 
 
 def test_an_expired_conversation_leaves_the_desk(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """What can no longer be opened is not offered."""
+    """An expired conversation leaves the desk, since it can't be opened any more."""
     rest = RestClient(serve("--session-ttl-hours", "1", model=model))
     sessions = [rest.new_session(agent="concierge") for _ in range(2)]
     for session in sessions:
@@ -190,7 +190,9 @@ def test_an_expired_conversation_leaves_the_desk(serve: Serve, model: ModelServe
 
 @pytest.mark.parametrize("restarts", [True, False])
 def test_restarts_change_nothing(serve: Serve, model: ModelServer, restarts: bool) -> None:
-    """In each state: who waits still waits, who has it still has it, and the agents know all of it at the end."""
+    """A restart keeps each state: waiting conversations wait, held ones stay held, and the agents know everything at
+    the end.
+    """
     server = serve(model=model)
     session = RestClient(server).new_session(agent="concierge")
 
@@ -229,7 +231,7 @@ def test_restarts_change_nothing(serve: Serve, model: ModelServer, restarts: boo
 
 
 def test_a_message_is_kept_when_the_server_is_killed(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Between the start and the end of a turn that no agent runs: the agents know it all the same."""
+    """An operator's message survives a kill between the start and end of its turn; the agents know it afterwards."""
     first = serve(model=model)
     session = RestClient(first).new_session(agent="concierge")
     take(session)

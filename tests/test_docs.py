@@ -1,4 +1,4 @@
-"""The documents say what the code does."""
+"""The documents match the code."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from tests.processes import ROOT
 
 
 def test_every_setting_is_documented() -> None:
-    """The table in the docs is the table in the code."""
+    """The documented settings are those in the code."""
     assert settings.table() in (ROOT / "docs" / "settings.md").read_text()
 
 
 def test_every_error_is_documented() -> None:
-    """With its code, its status, its close code and its sentence."""
+    """Every error is documented with its code, status, close code and sentence."""
     page = (ROOT / "docs" / "protocol.md").read_text()
     for code, row in ERRORS.items():
         assert f"| `{code}` | {row.status} | {row.close or ''} | {row.sentence} |" in page
 
 
 def named(page: str, header: str) -> list[list[str]]:
-    """What stands in code signs in the first column of the table with that header, row by row."""
+    """Return the names in code font in the first column of the table with that header, row by row."""
     lines = (ROOT / "docs" / page).read_text().partition(f"{header}\n|---")[2].splitlines()[1:]
     rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
     return [re.findall("`([^`]+)`", row.split("|")[1]) for row in rows]
 
 
 def test_every_folder_is_in_the_architecture() -> None:
-    """Each package and each module beside them has one row, and every row names something that exists."""
+    """Each package and top-level module has one row in the architecture, and each row names one that exists."""
     package = ROOT / "agentchat"
     found = {path.name for path in package.glob("*.py")} - {"__init__.py"}
     found |= {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
@@ -41,18 +41,18 @@ def test_every_folder_is_in_the_architecture() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """And what is documented is a command."""
+    """The documented commands are those in the code."""
     rows = named("protocol.md", "| type | content | effect |")
     assert sorted(itertools.chain(*rows)) == sorted(COMMANDS)
 
 
-# Those of ours that are no classes in session_events.py.
+# Our events without a class in session_events.py.
 OTHERS = {"stream", "reasoning", "input_request", "input_response", "handoff", "task_created", "task_updated"}
 OTHERS |= {"file_changed", "presence", "typing", "progress", "operators", "queue", "error"}
 
 
 def test_every_event_of_ours_is_documented() -> None:
-    """And what is documented is an event of ours."""
+    """The documented events are those in the code."""
     classes = [
         each for each in vars(session_events).values() if getattr(each, "__module__", "") == session_events.__name__
     ]
@@ -62,14 +62,14 @@ def test_every_event_of_ours_is_documented() -> None:
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
-    """Relative ones, to files that are there."""
+    """Relative links in the documents lead to existing files."""
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_prose_in_the_documents_is_wrapped() -> None:
-    """At 100 characters; tables, code and pictures may be longer."""
+    """Prose is wrapped at 100 characters; tables, code and pictures may be longer."""
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
         prose = [line for line in text.splitlines() if not line.startswith(("|", "    ", "![", "#"))]

@@ -80,7 +80,7 @@ def test_a_document_is_written_and_revised(writer: Writer) -> None:
 
 
 def test_an_uploaded_document_is_read(writer: Writer) -> None:
-    """A file that is not text is refused; of a long one the model gets the beginning."""
+    """Uploaded documents are read: of a long one the model gets the beginning, and binary files are refused."""
     files = f"/api/agent-chat/sessions/{writer.session}/files"
     for name, content in (("notes.txt", "Größe".encode()), ("photo.png", b"\x89PNG\0"), ("long.txt", b"x" * 60_000)):
         assert writer.rest.ask("PUT", f"{files}/{name}", content).status == 201
@@ -94,7 +94,7 @@ def test_an_uploaded_document_is_read(writer: Writer) -> None:
 
 
 def test_nothing_leads_out_of_the_workspace(writer: Writer, tmp_path: Path) -> None:
-    """Each attempt gives the model a result that explains the problem, and the turn goes on."""
+    """Each path out of the workspace is refused with an explanation to the model, and the turn goes on."""
     secret = tmp_path / "secret.txt"
     secret.write_text("top secret")
     writer.folder.mkdir(parents=True)
@@ -131,7 +131,7 @@ def test_calls_that_make_no_sense(writer: Writer) -> None:
 
 
 def test_format_and_style_come_with_the_message(writer: Writer) -> None:
-    """They apply to that message only."""
+    """Format and style come with a message, and apply to that message only."""
     writer.ask(("list_documents", {}), format="html", style="like a {pirate}")
     writer.ask(("list_documents", {}), style=["short", "sharp"])
 
@@ -141,7 +141,7 @@ def test_format_and_style_come_with_the_message(writer: Writer) -> None:
 
 
 def test_nothing_is_on_disk_before_something_is_written(writer: Writer) -> None:
-    """A conversation without documents has no folder."""
+    """A conversation without documents has no folder on disk."""
     frames = writer.ask(("list_documents", {}), ("read_document", {"path": "a.md"}))
 
     assert results(frames) == [(True, "There are no documents yet."), (False, "Error: There is no file 'a.md'.")]

@@ -1,4 +1,4 @@
-"""Search by meaning: vectors from a model server's /v1/embeddings, kept, and fused with what words find."""
+"""Semantic search: vectors from a model server's /v1/embeddings are kept and combined with word search."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(tmp_path: Path, folder: Path, embeddings: EmbeddingServer) -> Iterator[Open]:
-    """Opens a knowledge that searches by meaning; closed with the test."""
+    """Open a knowledge with semantic search, closed at the end of the test."""
     environment = {"OAI_CONFIG_LIST": json.dumps([entry(embeddings.base_url)])}
     chosen = config.load(environment, tmp_path, timeout=10)
     all_opened: list[Knowledge] = []
@@ -57,7 +57,7 @@ def entry(base_url: str) -> dict[str, object]:
 
 
 def test_what_means_the_same_is_found(opened: Open) -> None:
-    """Though no word is the same."""
+    """A passage with the same meaning is found without sharing a word."""
     knowledge = opened()
 
     assert knowledge.search("automobile", 1)[0].source == "docs/garage.txt"
@@ -66,17 +66,20 @@ def test_what_means_the_same_is_found(opened: Open) -> None:
 
 
 def test_words_count_as_well(opened: Open) -> None:
-    """A document that both rankings have comes first."""
+    """A document that ranks high in both searches comes first."""
     assert opened().search("Monday", 1)[0].source == "docs/health.txt"
 
 
 def test_only_documents_that_the_filter_lets_through(opened: Open) -> None:
-    """Meaning knows the filter, too."""
+    """The filter applies to semantic search, too."""
     assert [passage.source for passage in opened().search("automobile", 5, "health")] == ["docs/health.txt"]
 
 
 def test_what_has_not_changed_is_embedded_once(opened: Open, folder: Path, embeddings: EmbeddingServer) -> None:
-    """Not after a change elsewhere, not under another name, not by the next process; but for another model."""
+    """Unchanged passages are embedded once.
+
+    Changes elsewhere, another name or a new process don't matter; another model does.
+    """
     opened().search("automobile")
     assert len(embeddings.texts) == 3
     (folder / "health.txt").write_text("The doctor comes on Tuesday.")
@@ -91,7 +94,7 @@ def test_what_has_not_changed_is_embedded_once(opened: Open, folder: Path, embed
 
 
 def test_many_passages_go_in_batches(opened: Open, folder: Path, embeddings: EmbeddingServer) -> None:
-    """Not each in a request of its own, nor all in one."""
+    """Passages are embedded in batches, neither one by one nor all at once."""
     for number in range(150):
         (folder / f"{number}.txt").write_text(f"Paragraph {number}.")
     opened().search("automobile")
@@ -116,7 +119,7 @@ def test_many_passages_go_in_batches(opened: Open, folder: Path, embeddings: Emb
 def test_a_server_that_fails(
     opened: Open, embeddings: EmbeddingServer, odd: tuple[int, bytes], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Words alone answer, and that is said; when the server works again, so does meaning."""
+    """If the embedding server fails, word search answers alone and says so; later, semantic search works again."""
     knowledge = opened()
     embeddings.odd = odd
     found = knowledge.search("Monday")
@@ -131,7 +134,7 @@ def test_a_server_that_fails(
 
 
 def test_a_server_that_is_gone(opened: Open, embeddings: EmbeddingServer, folder: Path, tmp_path: Path) -> None:
-    """Is told from one that refuses."""
+    """An unreachable server is reported differently from one that refuses."""
     with EmbeddingServer() as gone:
         base_url = gone.base_url
     chosen = config.load({"OAI_CONFIG_LIST": json.dumps([entry(base_url)])}, tmp_path, timeout=10)
@@ -145,14 +148,14 @@ def test_a_server_that_is_gone(opened: Open, embeddings: EmbeddingServer, folder
 
 
 def test_the_demo_model_has_none(serve: Serve, folder: Path, embeddings: EmbeddingServer) -> None:
-    """The documents are there all the same."""
+    """The demo model has no embeddings, but the documents can be searched."""
     server = serve("demo", "--knowledge", str(folder), "--embedding-model", "words-1")
     assert len(RestClient(server).get("/api/agent-chat/knowledge").json["sources"]) == 2
     assert embeddings.requests == []
 
 
 def test_no_server_for_it(tmp_path: Path) -> None:
-    """Is said at the start, with what to do."""
+    """A missing embedding server is reported at the start, with what to do."""
     entries = [{"model": "m", "api_type": "azure", "api_key": KEY, "base_url": "https://x.invalid", "api_version": "1"}]
     chosen = config.load({"OAI_CONFIG_LIST": json.dumps(entries)}, tmp_path, timeout=10)
 

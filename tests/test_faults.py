@@ -1,4 +1,4 @@
-"""A short form of the fault test, and proof that its checks can fail. In full: `make faults`."""
+"""A short version of the fault test, and proof that its checks can fail; the full one is `make faults`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Log = list[Frame]
 
 
 def test_nothing_is_lost_when_things_break(zygote: Zygote) -> None:
-    """Servers that are killed, connections that are cut, at moments drawn by lot."""
+    """Nothing is lost when servers are killed and connections cut at random moments."""
     wrong, figures = play(zygote, SHORT)
 
     assert wrong == {}
@@ -30,7 +30,7 @@ def test_nothing_is_lost_when_things_break(zygote: Zygote) -> None:
 
 
 def log() -> Log:
-    """Two turns: a tool that needs a yes, and one that asks; then a message that was withdrawn."""
+    """Return the log of two turns, one with a tool that needs approval and one that asks, and a withdrawn message."""
     call, book = {"call": "c1"}, {"call": "c2"}
     content: list[tuple[int, str, dict[str, Any]]] = [
         (1, "user_message", {"id": "a", "text": "<m1> one"}),
@@ -81,7 +81,7 @@ def test_a_good_log_passes() -> None:
 
 
 def without(*seqs: int) -> Callable[[Log], Log]:
-    """Those events are lost; the others move up."""
+    """Return the log without those events, renumbered."""
     return lambda events: numbered([event for event in events if event["seq"] not in seqs])
 
 
@@ -90,7 +90,7 @@ def numbered(events: Log) -> Log:
 
 
 def again(seq: int, at: int | None = None) -> Callable[[Log], Log]:
-    """That event stands twice."""
+    """Return the log with that event repeated."""
     return lambda events: numbered([*events[: at or seq], events[seq - 1], *events[at or seq :]])
 
 
@@ -103,7 +103,7 @@ def changed(seq: int, **content: Any) -> Callable[[Log], Log]:
 
 
 def with_event(at: int, turn: int, type: str, **content: Any) -> Callable[[Log], Log]:
-    """One event more, behind `at`."""
+    """Return the log with another event inserted after `at`."""
     event = {"seq": 0, "ts": "", "turn": turn, "type": type, "content": content}
     return lambda events: numbered([*events[:at], event, *events[at:]])
 
@@ -141,7 +141,7 @@ def with_event(at: int, turn: int, type: str, **content: Any) -> Callable[[Log],
     ],
 )
 def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) -> None:
-    """Each check can fail."""
+    """Each check finds a bad log."""
     assert any(complaint in found for found in judged(damage(log()))), judged(damage(log()))
 
 
@@ -166,12 +166,12 @@ def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) ->
     ],
 )
 def test_what_people_saw_is_compared(evidence: dict[str, Any], complaint: str) -> None:
-    """With the log, and with what tools and the model were told."""
+    """What people saw is compared with the log, and with what tools and the model were told."""
     assert any(complaint in found for found in judged(log(), **evidence)), judged(log(), **evidence)
 
 
 def test_a_history_that_no_model_accepts() -> None:
-    """Calls without results, and results without calls."""
+    """Calls without results, and results without calls, are reported."""
     call = {"role": "assistant", "tool_calls": [{"id": "c"}]}
     result = {"role": "tool", "tool_call_id": "c"}
     user = {"role": "user", "content": "hello"}

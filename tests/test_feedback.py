@@ -1,4 +1,4 @@
-"""Feedback on answers, over real sockets: who may give it, who sees it, and that it is there to stay."""
+"""Feedback on answers: who may give it, who sees it, and that it is stored."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Connect = Callable[..., ChatClient]
 
 @pytest.fixture
 def answer(client: ChatClient) -> dict[str, Any]:
-    """An agent's answer."""
+    """Return an agent's answer."""
     return next(frame for frame in client.ask("hello") if frame["type"] == "text" and "message_id" in frame["content"])
 
 
 def test_everybody_sees_it(client: ChatClient, connect: Connect, answer: dict[str, Any], model: ModelServer) -> None:
-    """Live and afterwards, however little they want to see; it belongs to no turn, and no agent is told."""
+    """Everybody sees feedback, live and later, at any level of detail; it belongs to no turn, and no agent is told."""
     session = client.frames[0]["content"]["session_id"]
     live = {show: connect(session=session, show=show) for show in SHOWS}
     client.command("feedback", seq=answer["seq"], score=1, comment="Just right.")
@@ -44,7 +44,7 @@ def test_everybody_sees_it(client: ChatClient, connect: Connect, answer: dict[st
 
 
 def test_the_newest_counts(client: ChatClient, connect: Connect, answer: dict[str, Any]) -> None:
-    """Each is in the log; members and operators give it, viewers do not."""
+    """The newest feedback counts, and all of it is logged; members and operators may give it, viewers may not."""
     session = client.frames[0]["content"]["session_id"]
     operator = connect(session=session, role="operator", name="Ann")
     viewer = connect(session=session, role="viewer")
@@ -62,7 +62,7 @@ def test_the_newest_counts(client: ChatClient, connect: Connect, answer: dict[st
 
 @pytest.mark.parametrize("place", ["message", "proxy", "end", "nowhere"])
 def test_only_answers_can_be_rated(client: ChatClient, answer: dict[str, Any], place: str) -> None:
-    """No other event, and none that is not there."""
+    """Only answers that exist can be rated, not other events."""
     seqs = {"message": 1, "proxy": 3, "end": client.log[-1]["seq"], "nowhere": 99}
     client.command("feedback", seq=seqs[place], score=1)
     assert client.until("error")["content"]["code"] == "answer_unknown"

@@ -1,4 +1,4 @@
-"""Humans in the agents' place: a conversation is wanted, taken, answered in and handed back, and nothing is lost."""
+"""Humans in the agents' place: asking, taking, answering and handing back, without loss."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ from tests.rest_client import Conversation, RestClient
 
 pytestmark = pytest.mark.all_agents
 
-# A conversation from the wish to the end
+# A conversation from the request to the end
 
 
 def test_a_human_comes_and_goes(
     concierge: Conversation, person: ChatClient, operator: ChatClient, model: ModelServer
 ) -> None:
-    """All that is said reaches all who read, in one order; and afterwards the team knows all of it."""
+    """A human takes a conversation and hands it back.
+
+    Everything reaches all readers in one order, and the team knows it afterwards.
+    """
     with concierge.stream() as stream:
         wanted(concierge, model)
         operator.command("take")
@@ -83,7 +86,7 @@ def test_a_human_comes_and_goes(
 
 
 def test_a_pair_of_agents_knows_what_was_said(session: Conversation, model: ModelServer) -> None:
-    """An operator may come unasked; the model gets a history in which nothing is missing, twice."""
+    """A pair of agents gets the operator's messages in every later turn; the operator may step in unasked."""
     session.ask("Hello")
     take(session)
     session.ask("Who is there?")
@@ -101,7 +104,7 @@ def test_a_pair_of_agents_knows_what_was_said(session: Conversation, model: Mode
 
 @pytest.mark.parametrize("agent", ["weather", "concierge"])
 def test_a_human_may_come_before_any_agent(rest: RestClient, model: ModelServer, agent: str) -> None:
-    """Into an empty conversation; afterwards the agents begin as if it were theirs."""
+    """An operator may take an empty conversation; afterwards the agents start as if it were theirs."""
     session = rest.new_session(agent=agent)
     take(session)
     session.ask("Hello")
@@ -120,7 +123,7 @@ def test_a_human_may_come_before_any_agent(rest: RestClient, model: ModelServer,
 def test_a_team_that_was_stopped_before_anybody_spoke(
     concierge: Conversation, person: ChatClient, model: ModelServer
 ) -> None:
-    """Begins with its first agent."""
+    """A team that was stopped before anybody spoke begins with its first agent."""
     gate = threading.Event()
     model.script(Reply("Late", gate=gate), Reply("In time"))
     person.say("Hello")
@@ -134,7 +137,7 @@ def test_a_team_that_was_stopped_before_anybody_spoke(
 
 
 def test_several_humans_one_after_another(concierge: Conversation, model: ModelServer) -> None:
-    """Each hands back what the next one may take; the agents know who said what."""
+    """One operator hands back, the next one takes over, and the agents know who said what."""
     for name in ("Ann", "Bob"):
         wanted(concierge, model)
         take(concierge, name)
@@ -149,7 +152,7 @@ def test_several_humans_one_after_another(concierge: Conversation, model: ModelS
 
 
 def test_the_person_waits_no_longer(concierge: Conversation, person: ChatClient, model: ModelServer) -> None:
-    """Who asked for a human may go on with the agents, which know that nobody came."""
+    """A person who asked for a human may go back to the agents, which know that nobody came."""
     wanted(concierge, model)
     concierge.ask("Is nobody there?")
     person.command("hand_back")
@@ -162,11 +165,11 @@ def test_the_person_waits_no_longer(concierge: Conversation, person: ChatClient,
     assert asked(model)[-3:] == ["Is nobody there?", "[Nobody came. You answer again.]", "Then you"]
 
 
-# While something else goes on
+# While something else is happening
 
 
 def test_messages_that_waited(concierge: Conversation, person: ChatClient, model: ModelServer) -> None:
-    """When an agent asks for a human, what people had written meanwhile is the human's to answer."""
+    """When an agent asks for a human, queued messages are left for the human to answer."""
     gate = threading.Event()
     model.script(Reply(tools=WANTED[0].tools, gate=gate), WANTED[1])
     person.say("A human!")
@@ -189,7 +192,7 @@ def test_messages_that_waited(concierge: Conversation, person: ChatClient, model
 def test_taken_while_the_agents_speak(
     concierge: Conversation, person: ChatClient, operator: ChatClient, model: ModelServer
 ) -> None:
-    """They fall silent at once, what they had said stays, and what waits is the operator's."""
+    """Taking a conversation silences the agents at once; what they said stays, and the queue is the operator's."""
     gate = threading.Event()
     model.script(Reply("I shall tell you a long story", gate_after=(2, gate)))
     person.say("Hello")
@@ -215,7 +218,7 @@ def test_taken_while_the_agents_speak(
 
 
 def test_taken_while_an_agent_asks(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """The question is closed: what the person says now is said to the operator."""
+    """Taking a conversation closes an agent's question; the person now talks to the operator."""
     server = serve("--agents", write_all(tmp_path), model=model)
     model.script(Reply(tools=[("book", {"city": "Oslo"})]))
     session = RestClient(server).new_session(agent="tools")
@@ -235,7 +238,7 @@ def test_taken_while_an_agent_asks(serve: Serve, model: ModelServer, tmp_path: P
 
 
 def test_taken_after_a_restart_while_an_agent_asks(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """The question does not come back."""
+    """A question closed by taking the conversation does not return after a restart."""
     agents = write_all(tmp_path)
     first = serve("--agents", agents, model=model)
     model.script(Reply(tools=[("book", {"city": "Oslo"})]))
@@ -256,7 +259,7 @@ def test_taken_after_a_restart_while_an_agent_asks(serve: Serve, model: ModelSer
 
 
 def test_a_note_is_not_lost_behind_what_waited(concierge: Conversation, person: ChatClient, model: ModelServer) -> None:
-    """Handed back while the turn that asked still runs, and a message waits: the agents know it all in the end."""
+    """A note is never lost: handed back while the asking turn runs and a message waits, the agents still get it all."""
     gate = threading.Event()
     model.script(WANTED[0], Reply("Somebody will come.", gate=gate), Reply("Two"), Reply("Three"))
     person.say("A human!")
@@ -276,7 +279,7 @@ def test_a_note_is_not_lost_behind_what_waited(concierge: Conversation, person: 
 
 
 def test_stop_does_nothing_meanwhile(concierge: Conversation, operator: ChatClient, model: ModelServer) -> None:
-    """There is no turn to stop, and nobody loses the conversation."""
+    """Stopping does nothing while a human has the conversation, since no turn runs, and the operator keeps it."""
     wanted(concierge, model)
     assert concierge.post("stop", {}).json == {"turn": None}
     operator.command("take")
@@ -290,7 +293,7 @@ def test_stop_does_nothing_meanwhile(concierge: Conversation, operator: ChatClie
 
 
 def test_who_writes_need_not_wait(concierge: Conversation, model: ModelServer) -> None:
-    """`?wait=` returns at once with a turn that nobody answers; so does the one-answer dialect."""
+    """`?wait=` returns at once with a turn that no agent answers, and so does the one-answer dialect."""
     wanted(concierge, model)
     for number in range(2):
         if number == 1:
@@ -305,7 +308,9 @@ def test_who_writes_need_not_wait(concierge: Conversation, model: ModelServer) -
 
 
 def test_a_full_conversation(serve: Serve, model: ModelServer) -> None:
-    """An operator's words count as messages; the operator can say all the same why it ends, and hand back."""
+    """Operators' messages count towards the limit, but in a full conversation the operator can still explain and hand
+    back.
+    """
     session = RestClient(serve("--max-messages-per-session", "3", model=model)).new_session(agent="concierge")
     wanted(session, model)
     take(session)
@@ -320,7 +325,7 @@ def test_a_full_conversation(serve: Serve, model: ModelServer) -> None:
 
 
 def test_an_exported_conversation_has_all_voices(concierge: Conversation, model: ModelServer) -> None:
-    """In every format: the operator's words stand where they were said."""
+    """Every export format has the operator's messages in their place."""
     wanted(concierge, model)
     take(concierge)
     reply(concierge, "I am a human")

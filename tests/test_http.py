@@ -45,7 +45,7 @@ def speak(server: Running, *pieces: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         for piece in pieces:
             connection.sendall(piece)
-        with contextlib.suppress(OSError):  # it was refused already
+        with contextlib.suppress(OSError):  # it was already refused
             connection.shutdown(socket.SHUT_WR)
         answer = b""
         while data := connection.recv(65536):
@@ -194,7 +194,7 @@ def test_refused_bodies_are_never_taken_for_requests(server: Running) -> None:
 
 
 def test_unexpected_bodies_are_never_taken_for_requests(server: Running) -> None:
-    """Neither are bodies of requests that take none, or that fail."""
+    """Bodies of requests that take none, or that fail, are not taken for requests either."""
     session = RestClient(server).new_session()
     smuggled = request(f"DELETE {session.path} HTTP/1.1")
     for head in ("GET /healthz HTTP/1.1", "POST / HTTP/1.1", "POST /nothing HTTP/1.1", f"GET {session.path} HTTP/1.1"):

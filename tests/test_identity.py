@@ -1,4 +1,4 @@
-"""The cookie by which a browser is known, among those of others."""
+"""The cookie that identifies a browser, among other cookies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def concierge(rest: RestClient) -> Callable[[], Conversation]:
 
 @pytest.mark.parametrize("path", ["/", "/desk"])
 def test_a_browser_gets_a_cookie(rest: RestClient, path: str) -> None:
-    """Once, each another, out of reach of scripts and of other sites; none where one is there already."""
+    """Each browser gets one cookie, its own, that scripts and other sites can't read, unless it already has one."""
     first, second = rest.get(path), rest.get(path)
     [cookie] = first.headers.get_all("Set-Cookie", [])
     parsed = SimpleCookie(cookie)["agentchat_browser"]
@@ -48,7 +48,7 @@ def test_a_browser_gets_a_cookie(rest: RestClient, path: str) -> None:
 
 
 def test_what_is_no_page_sets_no_cookie(rest: RestClient, session: Conversation) -> None:
-    """Programs get none, and parts of the page neither."""
+    """Only pages set the cookie; API responses and parts of the page don't."""
     for path in (session.path, MEMORY + "?name=Ann", "/static/js/chat.js", "/healthz", "/nothing"):
         assert rest.get(path).headers.get_all("Set-Cookie") is None
 
@@ -69,7 +69,7 @@ def test_what_is_no_page_sets_no_cookie(rest: RestClient, session: Conversation)
 def test_what_other_cookies_hold_does_no_harm(
     rest: RestClient, server: Running, concierge: Callable[[], Conversation], model: ModelServer, stranger: str
 ) -> None:
-    """Other servers on this machine set cookies as well: ours is found among them."""
+    """Our cookie is found among those that other servers on this machine set."""
     remember(concierge(), model, {"name": "Ann", "cookie": ONE}, "likes", "cats")
     header = (stranger + ONE).encode().decode("latin-1")
 
@@ -84,7 +84,7 @@ def test_what_other_cookies_hold_does_no_harm(
 
 
 def test_cookies_in_two_headers(server: Running, concierge: Callable[[], Conversation], model: ModelServer) -> None:
-    """As proxies may send them on: they count as one."""
+    """Cookies split into two headers, as proxies may do, are read as one."""
     remember(concierge(), model, {"name": "Ann", "cookie": ONE}, "likes", "cats")
     headers = [("Cookie", "theme=dark"), ("Cookie", ONE)]
     address = f"{server.websocket}?agent=concierge&name=Ann"
@@ -97,7 +97,7 @@ def test_cookies_in_two_headers(server: Running, concierge: Callable[[], Convers
 
 
 def test_a_cookie_of_nonsense(rest: RestClient, server: Running) -> None:
-    """Counts as none: the page is served with a new one, and whoever connects is whom the name says."""
+    """An invalid cookie is ignored: the page sets a new one, and connections are identified by name."""
     for cookie in ("agentchat_browser", "agentchat_browser=", "other=agentchat_browser", "=" * 1000):
         answer = rest.ask("GET", "/", headers={"Cookie": cookie})
         assert (answer.status, len(answer.headers.get_all("Set-Cookie", []))) == (200, 1)

@@ -1,4 +1,4 @@
-"""A tool that has agents of its own: what they say is the tool's business."""
+"""A tool with agents of its own keeps their conversation to itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(llm_config, chat):
 
 
 def test_agents_of_a_tool(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """They are part of the tool, whose answer is what people see; what they cost is counted."""
+    """Agents inside a tool are invisible: people see the tool's result. Their cost is counted."""
     server = serve("--agents", write_agents(tmp_path, boss=BOSS), model=model)
     for tool in ("think", "reply"):
         model.script(
@@ -56,7 +56,7 @@ def test_agents_of_a_tool(serve: Serve, model: ModelServer, tmp_path: Path) -> N
 
 
 def test_a_stop_in_an_inner_answer(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Ends the turn at once; the next one goes on."""
+    """A stop during an inner agent's answer ends the turn at once; the next turn works."""
     server = serve("--agents", write_agents(tmp_path, boss=BOSS), model=model)
     gate = threading.Event()
     model.script(Reply(tools=[("think", {"about": "moss"})]), Reply("An inner thought.", gate_after=(1, gate)))

@@ -1,4 +1,4 @@
-"""Searching in folders of documents, and keeping the index up to date with them."""
+"""Searching folders of documents, and keeping their index up to date."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(tmp_path: Path, folder: Path) -> Iterator[Open]:
-    """Returns a function that opens a Knowledge of the folder, or of the given sources, until the test ends."""
+    """Return a function that opens a Knowledge of the folder, or of the given sources, until the test ends."""
     all_opened: list[Knowledge] = []
 
     def open(*sources: Path) -> Knowledge:
@@ -49,7 +49,7 @@ def ids(knowledge: Knowledge) -> list[str]:
 
 
 def test_a_passage_says_where_it_stands(opened: Open) -> None:
-    """By document, headings and line, with a link."""
+    """A passage names its document, headings and line, with a link."""
     [first, *_] = opened().search("How hot should green tea be?")
 
     assert (first.source, first.title, first.headings) == ("docs/tea.md", "Tea", ("Tea", "Green"))
@@ -58,7 +58,7 @@ def test_a_passage_says_where_it_stands(opened: Open) -> None:
 
 
 def test_the_best_come_first_and_no_more_than_asked_for(opened: Open, folder: Path) -> None:
-    """With descending scores."""
+    """The best passages come first, with descending scores, and no more than requested."""
     for number in range(60):
         (folder / f"{number}.txt").write_text(f"Water is wet, says text {number}.")
     knowledge = opened()
@@ -84,7 +84,7 @@ def test_the_best_come_first_and_no_more_than_asked_for(opened: Open, folder: Pa
     ],
 )
 def test_a_filter_selects_documents(opened: Open, source_filter: str, sources: set[str]) -> None:
-    """By id, part of an id, or pattern."""
+    """A filter selects documents by id, part of an id, or pattern."""
     found = opened().search("brew brewing", 10, source_filter)
 
     assert {passage.source for passage in found} == sources
@@ -99,7 +99,7 @@ def test_a_filter_selects_documents(opened: Open, source_filter: str, sources: s
     ],
 )  # fmt: skip
 def test_anything_can_be_asked(opened: Open, query: str) -> None:
-    """Nothing in a query is syntax for the database."""
+    """Any query is allowed: nothing in it is syntax for the database."""
     knowledge = opened()
     found = knowledge.search(query)
 
@@ -130,7 +130,7 @@ def test_anything_can_be_asked(opened: Open, query: str) -> None:
     ],
 )
 def test_other_languages_and_wrong_spellings(opened: Open, folder: Path, query: str, says: str) -> None:
-    """Compounds, endings, accents, scripts without spaces, and missing letters."""
+    """Compounds, endings, accents, scripts without spaces, and missing letters are found."""
     texts = {
         "german": "Die Rechnungsnummer steht oben rechts. Die Größe wird gemessen.",
         "chinese": "服务器启动时读取配置文件，可以更改端口号。请喝水。",
@@ -150,12 +150,15 @@ def test_other_languages_and_wrong_spellings(opened: Open, folder: Path, query: 
 
 
 def test_no_passage_is_found_for_an_unrelated_query(opened: Open) -> None:
-    """Rather than whichever comes closest."""
+    """An unrelated query finds no passage, rather than whichever comes closest."""
     assert opened().search("quantum chromodynamics") == []
 
 
 def test_passages_are_cited_as_markdown(opened: Open, folder: Path) -> None:
-    """Numbered, linked and quoted; the document's own relative links, which would not work here, are dropped."""
+    """Passages are cited as numbered, linked Markdown quotes.
+
+    Relative links inside a passage are dropped because they wouldn't work.
+    """
     (folder / "a [b].md").write_text("# Kettle [new]\n\nSee [tea](tea.md) and [the web](https://example.com/kettle).\n")
     text = cited(opened().search("kettle", 1))
 
@@ -169,7 +172,7 @@ def test_passages_are_cited_as_markdown(opened: Open, folder: Path) -> None:
 
 
 def test_ids_are_readable_and_tell_folders_apart(opened: Open, tmp_path: Path) -> None:
-    """Folders with the same name get more of their path; a single file gets its name."""
+    """Ids are readable: folders with the same name get more of their path, and a single file gets its name."""
     for name in ("one/docs", "two/docs", "other"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "x.txt").write_text(name)
@@ -182,7 +185,7 @@ def test_ids_are_readable_and_tell_folders_apart(opened: Open, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["with space.md", "quo'te\".md", "100% #1?.md", "ü — 図.md", "semi;colon&.md", "-.md"])
 def test_names_of_files(opened: Open, folder: Path, name: str) -> None:
-    """With any characters."""
+    """File names may contain any characters."""
     (folder / name).write_text("Kettles whistle.")
     knowledge = opened()
 
@@ -192,14 +195,14 @@ def test_names_of_files(opened: Open, folder: Path, name: str) -> None:
 
 
 def test_a_name_that_is_not_utf8(opened: Open, folder: Path) -> None:
-    """The bytes are written out."""
+    """In a name that isn't UTF-8, the bytes are written out."""
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Kettles whistle.")
 
     assert opened().search("kettles", 1)[0].source == r"docs/caf\xe9.md"
 
 
 def test_other_files_are_ignored(opened: Open, folder: Path) -> None:
-    """Other types, hidden files, pipes, and folders named like documents."""
+    """Other types, hidden files, pipes, and folders named like documents are ignored."""
     (folder / "picture.png").write_bytes(b"\x89PNG")
     (folder / ".hidden.md").write_text("secret")
     (folder / ".git").mkdir()
@@ -212,7 +215,10 @@ def test_other_files_are_ignored(opened: Open, folder: Path) -> None:
 
 
 def test_nothing_outside_is_read(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """Links that lead out are ignored, those that stay inside add nothing, and loops do no harm."""
+    """Nothing outside the folder is read.
+
+    Links that lead out are ignored, those that stay inside add nothing, and loops do no harm.
+    """
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key.md").write_text("The passphrase is swordfish.")
@@ -240,7 +246,7 @@ def test_nothing_outside_is_read(opened: Open, folder: Path, tmp_path: Path) -> 
 
 
 def test_a_file_that_becomes_a_link_out_is_gone(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """And its passages are no longer found."""
+    """A file replaced by a link that leads out is gone, with its passages."""
     knowledge = opened()
     assert knowledge.search("boiling water")
     (tmp_path / "key.md").write_text("boiling secret")
@@ -253,7 +259,7 @@ def test_a_file_that_becomes_a_link_out_is_gone(opened: Open, folder: Path, tmp_
 
 
 def test_a_chosen_folder_may_be_a_link(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """The folder that it points to is used."""
+    """If a chosen folder is a link, the folder it points to is used."""
     (tmp_path / "current").symlink_to(folder)
 
     assert ids(opened(tmp_path / "current")) == ["current/coffee.md", "current/tea.md"]
@@ -262,7 +268,7 @@ def test_a_chosen_folder_may_be_a_link(opened: Open, folder: Path, tmp_path: Pat
 def test_an_unreadable_document_is_listed_with_the_reason(
     opened: Open, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged once, and the others can be searched."""
+    """An unreadable document is listed with the reason and logged once; the others can be searched."""
     (folder / "empty.md").write_bytes(b"")
     (folder / "blank.txt").write_text(" \n\n ")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 and then nothing")
@@ -281,7 +287,7 @@ def test_an_unreadable_document_is_listed_with_the_reason(
 
 
 def test_a_huge_file_is_left_out(opened: Open, folder: Path) -> None:
-    """Without reading all of it."""
+    """A huge file is left out without being read in full."""
     with open(folder / "huge.txt", "wb") as file:
         file.truncate(2**33)
     knowledge = opened()
@@ -309,7 +315,7 @@ def test_changes_count_at_once(opened: Open, folder: Path) -> None:
 
 
 def test_a_change_that_leaves_size_and_time_as_they_were(opened: Open, folder: Path) -> None:
-    """Is noticed as well."""
+    """A change that keeps size and time is noticed as well."""
     knowledge = opened()
     path = folder / "coffee.md"
     before = path.stat()
@@ -322,7 +328,7 @@ def test_a_change_that_leaves_size_and_time_as_they_were(opened: Open, folder: P
 
 
 def test_a_moved_file_is_known_by_its_new_name(opened: Open, folder: Path) -> None:
-    """And a repaired one is no longer listed with a problem."""
+    """A moved file is found under its new name, and a repaired one is no longer listed as broken."""
     (folder / "notes.txt").write_bytes(bytes(range(256)) * 50)
     knowledge = opened()
     assert [source.id for source in knowledge.sources() if source.problem] == ["docs/notes.txt"]
@@ -334,7 +340,7 @@ def test_a_moved_file_is_known_by_its_new_name(opened: Open, folder: Path) -> No
 
 
 def test_the_index_outlives_the_process(opened: Open, folder: Path, tmp_path: Path) -> None:
-    """Files that changed in between are read again."""
+    """The index outlives the process; files that changed in between are read again."""
     opened().search("tea")
     (folder / "coffee.md").write_text("Buy it ground.")
     again = opened()
@@ -349,7 +355,7 @@ def test_the_index_outlives_the_process(opened: Open, folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [b"this is no database" * 1000, b""])
 def test_a_broken_index_is_built_again(opened: Open, tmp_path: Path, damage: bytes) -> None:
-    """From the documents."""
+    """A corrupt index is rebuilt from the documents."""
     knowledge = opened()
     knowledge.search("tea")
     knowledge.close()
@@ -359,7 +365,7 @@ def test_a_broken_index_is_built_again(opened: Open, tmp_path: Path, damage: byt
 
 
 def test_an_index_of_another_version_is_built_again(opened: Open, tmp_path: Path) -> None:
-    """Older or newer."""
+    """An index of an older or newer version is rebuilt."""
     (tmp_path / "index").mkdir()
     with contextlib.closing(sqlite3.connect(tmp_path / "index" / "knowledge.db")) as db, db:
         db.execute("CREATE TABLE sources (other)")
@@ -369,7 +375,7 @@ def test_an_index_of_another_version_is_built_again(opened: Open, tmp_path: Path
 
 
 def test_an_index_that_cannot_be_used(opened: Open, tmp_path: Path) -> None:
-    """Is reported at the start."""
+    """An unusable index is reported at the start."""
     (tmp_path / "index").write_text("a file where the folder should be")
 
     with pytest.raises(SettingsError, match="cannot be used"):
@@ -377,7 +383,7 @@ def test_an_index_that_cannot_be_used(opened: Open, tmp_path: Path) -> None:
 
 
 def test_concurrent_searches_while_documents_change(opened: Open, folder: Path) -> None:
-    """Each sees the documents as they were when it began; in the end the index has every passage once."""
+    """Each concurrent search sees the documents as of its start; in the end the index has every passage once."""
     for number in range(100):
         (folder / f"{number}.md").write_text(f"# Part {number}\n\nThe kettle number k{number} whistles.\n")
     knowledge = opened()

@@ -53,7 +53,7 @@ def searched(
 
 
 def test_the_model_gets_passages_with_links(server: Running, model: ModelServer) -> None:
-    """Five, unless it asks for another number."""
+    """The model gets five passages with links, unless it asks for another number."""
     said = searched(server, model, {"query": "How much does the kettle boil?"})
 
     assert "**1.** [Kettle " in said
@@ -76,7 +76,7 @@ def test_the_model_gets_passages_with_links(server: Running, model: ModelServer)
 def test_the_message_sets_the_defaults(
     server: Running, model: ModelServer, context: dict[str, object], count: int
 ) -> None:
-    """In its context, where a number may be written as text."""
+    """The message's context sets the defaults; a number may be written as text."""
     said = searched(server, model, {"query": "kettle"}, context)
 
     assert said.count("litres") == count
@@ -88,7 +88,7 @@ ODD = [("many", "'many'", 5), ("", "''", 5), (-1, "-1", 5), (2.5, "2.5", 2), (Tr
 
 
 def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServer) -> None:
-    """Together with the number that was used instead, whoever sent it."""
+    """An invalid number is reported together with the number used instead, whoever sent it."""
     for odd, shown, count in [*ODD, (1000, "1000", 50)]:
         said = searched(server, model, {"query": "kettle"}, {"match_count": odd})
         assert f"match_count {shown} is not a whole number from 1 to 50, so {count} was used." in said
@@ -100,7 +100,7 @@ def test_a_number_that_makes_no_sense_is_named(server: Running, model: ModelServ
 
 @pytest.mark.parametrize("odd", ["all", 2.5])
 def test_a_value_that_is_not_a_number_goes_back_to_the_model(server: Running, model: ModelServer, odd: object) -> None:
-    """With the reason, so that it can call again; a number written as text is accepted."""
+    """A value that isn't a number goes back to the model with the reason; a number written as text is accepted."""
     said = searched(server, model, {"query": "kettle", "match_count": odd}, is_success=False)
     assert "match_count" in said
     assert "valid integer" in said
@@ -108,7 +108,7 @@ def test_a_value_that_is_not_a_number_goes_back_to_the_model(server: Running, mo
 
 
 def test_the_model_wins_over_the_message(server: Running, model: ModelServer) -> None:
-    """Even if it asks for the default number."""
+    """The model's number beats the message's, even if it is the default."""
     said = searched(server, model, {"query": "kettle", "match_count": 2, "source_filter": "*"}, {"match_count": 3})
 
     assert said.count("litres") == 2
@@ -116,7 +116,7 @@ def test_the_model_wins_over_the_message(server: Running, model: ModelServer) ->
 
 
 def test_the_model_knows_the_default(server: Running, model: ModelServer) -> None:
-    """From the tool's description, since the number is optional."""
+    """The tool's description tells the model the default, since the number is optional."""
     searched(server, model, {"query": "kettle"})
 
     [tool] = model.requests[0]["body"]["tools"]
@@ -126,7 +126,7 @@ def test_the_model_knows_the_default(server: Running, model: ModelServer) -> Non
 
 
 def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:
-    """If the setting names an embedding model; the tool's result reports a failure."""
+    """If the setting names an embedding model, search is semantic, too; the tool's result reports a failure."""
     function = {"name": "search_knowledge", "arguments": '{"query": "launch", "match_count": 1}'}
     call = {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
     (folder / "start.txt").write_text("How to start.")
@@ -155,7 +155,7 @@ def test_meaning_is_searched_too(tmp_path: Path, folder: Path) -> None:
 
 
 def test_documents_are_listed_and_shown(server: Running) -> None:
-    """As text or PDF, never as pages of this server."""
+    """Documents are served as text or PDF, never as pages of this server."""
     rest = RestClient(server)
     sources = {source["id"]: source for source in rest.get(KNOWLEDGE).json["sources"]}
 
@@ -177,12 +177,12 @@ def test_documents_are_listed_and_shown(server: Running) -> None:
     "id", ["nothing.md", "my%20docs%2F..%2Fdata%2Fagentchat.db", "%2Fetc%2Fpasswd", "%ff", "my%20docs"]
 )
 def test_nothing_else_is_shown(server: Running, id: str) -> None:
-    """Only what is listed."""
+    """Only listed documents are served."""
     assert RestClient(server).get(f"{KNOWLEDGE}/{id}").code == "not_found"
 
 
 def test_out_of_the_box_it_knows_this_product(serve: Serve) -> None:
-    """With the demo model, too: each suggestion gets passages of the documentation."""
+    """Out of the box, with the demo model, each suggestion finds passages of the documentation."""
     server = serve("demo")
     [info] = [info for info in server.catalogue.agents() if info.name == "knowledge"]
     ids = {source["id"] for source in RestClient(server).get(KNOWLEDGE).json["sources"]}

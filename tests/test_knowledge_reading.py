@@ -34,18 +34,18 @@ from tests.pdf_files import pdf
     ],
 )
 def test_encodings(text: str, encoding: str) -> None:
-    """Recognized by a byte order mark, by trial, or by guessing."""
+    """Encodings are recognized by a byte order mark, by trial, or by guessing."""
     assert decode(text.encode(encoding)) == text
 
 
 def test_a_truncated_text() -> None:
-    """One invalid byte does not spoil the rest."""
+    """One invalid byte doesn't spoil the rest of a text."""
     assert "Anfang" in decode("Anfang und Größe".encode()[:-3])
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 20, b"\x7fELF" + b"\x00\x01\x02\x03" * 100])
 def test_binary_data(data: bytes) -> None:
-    """Is refused."""
+    """Binary data is refused."""
     with pytest.raises(Unreadable, match="it is not text"):
         decode(data)
 
@@ -55,7 +55,7 @@ def test_binary_data(data: bytes) -> None:
     [("a.md", MARKDOWN), ("A.MD", MARKDOWN), ("a.b.html", HTML), ("x.PDF", PDF), ("n.txt", TEXT), ("md", None)],
 )  # fmt: skip
 def test_types_follow_the_extension(name: str, type: str | None) -> None:
-    """In upper or lower case."""
+    """The extension decides the type, in upper or lower case."""
     assert type_of(name) == type
 
 
@@ -88,7 +88,7 @@ Text of three.
 
 
 def test_markdown_is_split_at_its_headings() -> None:
-    """Both kinds of headings count, but not inside code; sections keep their path of headings and their line."""
+    """Markdown is split at both kinds of headings, but not inside code; chunks keep their heading path and line."""
     document = read(MARKDOWN, PAGE.encode(), "x.md")
 
     assert document.title == "The manual"
@@ -106,14 +106,14 @@ def test_markdown_is_split_at_its_headings() -> None:
     "text", ["", "#", "# ", "---\n---\n", "---", "```\n# never closed", "===\n---\n", "\n" * 1000, "#" * 99]
 )
 def test_odd_markdown(text: str) -> None:
-    """Is read without an error."""
+    """Odd Markdown is read without an error."""
     document = read(MARKDOWN, text.encode(), "name.md")
 
     assert document.title == "name.md"
 
 
 def test_html_is_reduced_to_visible_text() -> None:
-    """Without scripts, styles, comments and menus; tables, lists, entities and code keep their look."""
+    """HTML is reduced to visible text without menus; tables, lists, entities and code keep their look."""
     page = """<!DOCTYPE html><html><head><title>The &quot;page&quot;</title><style>p {}</style></head><body>
     <nav>Menu</nav><!-- hidden --><h1>First</h1><p>One<br>two &amp; three<script>var x = "</p>";</script>
     <ul><li>a<li>b</ul><h2>Second <em>part</em></h2><table><tr><th>k<th>v<tr><td>1<td>2</table>
@@ -136,21 +136,21 @@ def test_html_is_reduced_to_visible_text() -> None:
      "<li>words<p", "<svg><g></svg>words", "</svg>words", "<pre>words", "&#xZZ;words", "<a href='>words"],
 )  # fmt: skip
 def test_broken_html(page: str) -> None:
-    """The words are found all the same."""
+    """Text in broken HTML is still found."""
     document = read(HTML, page.encode(), "x.html")
 
     assert "words" in str(document)
 
 
 def test_html_names_its_encoding() -> None:
-    """In its head."""
+    """HTML can name its encoding in its head."""
     page = '<meta charset="iso-8859-5"><p>Сервер запускается.'
 
     assert "Сервер" in read(HTML, page.encode("iso-8859-5"), "x").sections[0].text
 
 
 def test_pdf_has_its_pages() -> None:
-    """And its title; words hyphenated at the end of a line are joined."""
+    """A PDF has its pages and title, and words hyphenated at line ends are joined."""
     document = read(PDF, pdf(["First page.", "", "Second (page) with Größe and a divi-\nded word."], "Manual"), "x.pdf")
 
     assert document.title == "Manual"
@@ -171,13 +171,13 @@ def test_pdf_has_its_pages() -> None:
     ],
 )
 def test_pdf_that_cannot_be_read(data: bytes, reason: str) -> None:
-    """The reason is given."""
+    """An unreadable PDF is refused with the reason."""
     with pytest.raises(Unreadable, match=reason):
         read(PDF, data, "x.pdf")
 
 
 def test_pdf_with_a_password() -> None:
-    """Cannot be read."""
+    """A PDF with a password can't be read."""
     writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf(["Secret"]))))
     writer.encrypt("swordfish", algorithm="RC4-128")
     locked = BytesIO()
@@ -192,7 +192,7 @@ def split(text: str, limit: int = MAX_CHARS) -> list[Chunk]:
 
 
 def test_a_heading_without_text_is_a_passage() -> None:
-    """Unless it has subheadings, whose chunks name it."""
+    """A heading without text is a passage unless it has subheadings, whose chunks name it."""
     found = list(chunks(read(MARKDOWN, b"# Rules\n## No smoking\n## Quiet\nHush.\n", "x.md")))
 
     assert [(chunk.headings, chunk.text) for chunk in found] == [
@@ -202,7 +202,7 @@ def test_a_heading_without_text_is_a_passage() -> None:
 
 
 def test_short_paragraphs_stay_together() -> None:
-    """As many as fit into a chunk."""
+    """Short paragraphs are combined as long as they fit into a chunk."""
     assert [(chunk.text, chunk.line) for chunk in split("one\n\ntwo\n\n\nthree three", 10)] == [
         ("one\n\ntwo", 1),
         ("three", 6),
@@ -211,7 +211,7 @@ def test_short_paragraphs_stay_together() -> None:
 
 
 def test_nothing_is_lost_and_nothing_is_too_long() -> None:
-    """In text with paragraphs, lines, sentences and words, and in text without any break."""
+    """No text is lost and no chunk too long, with paragraphs, lines, sentences and words or without any break."""
     text = "\n\n".join([f"Sentence {n} is here. " * (n % 40) for n in range(200)] + ["x" * 5000, "字" * 3000 + "。"])
     pieces = [chunk.text for chunk in split(text)]
 
@@ -220,14 +220,14 @@ def test_nothing_is_lost_and_nothing_is_too_long() -> None:
 
 
 def test_code_stays_whole_with_its_empty_lines() -> None:
-    """If it fits into a chunk."""
+    """Code that fits into a chunk stays whole, with its empty lines."""
     code = "```python\na = 1\n\nb = 2\n```"
 
     assert [chunk.text for chunk in split(f"{'before ' * 8}\n\n{code}\n\nafter", 60)][1] == f"{code}\n\nafter"
 
 
 def test_a_long_table_repeats_its_head() -> None:
-    """In every chunk, which has the line of its first row."""
+    """A long table repeats its head in every chunk, which has the line of its first row."""
     head, rows = "| name | meaning |\n|---|---|", [f"| row {n} | means {n} |" for n in range(30)]
     pieces = split("\n".join([head, *rows]), 200)
 

@@ -38,7 +38,7 @@ def knowledge(tmp_path: Path, folder: Path) -> Iterator[Knowledge]:
 
 
 def test_vectors_of_removed_passages_leave_memory(knowledge: Knowledge, folder: Path) -> None:
-    """However often the documents change."""
+    """Vectors of removed passages leave memory, however often the documents change."""
     file, memory = folder / "news.txt", []
     tracemalloc.start()
     try:
@@ -53,7 +53,7 @@ def test_vectors_of_removed_passages_leave_memory(knowledge: Knowledge, folder: 
 
 
 def test_vectors_of_other_passages_stay(knowledge: Knowledge, folder: Path) -> None:
-    """When a document is removed."""
+    """Removing a document keeps the vectors of the others."""
     (folder / "stays.txt").write_text("Leave your car on deck three.")
     (folder / "goes.txt").write_text("The doctor comes on Monday.")
     assert knowledge.search("automobile")[0].source == "docs/stays.txt"
@@ -65,7 +65,7 @@ def test_vectors_of_other_passages_stay(knowledge: Knowledge, folder: Path) -> N
 def test_passages_without_a_vector_are_counted(
     knowledge: Knowledge, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the time is up; passages with the same text count each."""
+    """Passages without a vector when the time is up are counted, also those with the same text."""
     for number in range(5):
         (folder / f"{number}.txt").write_text(f"Paragraph {number}.")
     (folder / "again.txt").write_text("Paragraph 4.")

@@ -1,4 +1,4 @@
-"""A session's log: what is appended is stored first, then shown to whoever follows."""
+"""A session's log: events are stored first, then shown to followers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def log(store: FailingStore) -> Log:
 
 
 def test_an_event_is_stored_before_it_is_shown(log: Log, store: FailingStore) -> None:
-    """A follower finds it in the store and in the view."""
+    """An event is stored before it is shown: a follower finds it in the store and in the view."""
     seen: list[tuple[int, int]] = []
     log.follow(lambda: seen.append((log.view.last_seq, len(store.read("s")))))
     log.append([draft(), draft()])
@@ -45,7 +45,7 @@ def test_an_event_is_stored_before_it_is_shown(log: Log, store: FailingStore) ->
 
 
 def test_what_fails_shows_nothing(log: Log, store: FailingStore) -> None:
-    """Neither a store that fails, nor a duplicate, nor a check."""
+    """Nothing is shown if the store fails, the key is a duplicate, or a check fails."""
     log.append([draft(key="k")])
     woken: list[None] = []
     log.follow(lambda: woken.append(None))
@@ -64,7 +64,7 @@ def test_what_fails_shows_nothing(log: Log, store: FailingStore) -> None:
 
 
 def test_followers_come_and_go(log: Log) -> None:
-    """Each is called once for each news, for as long as it follows."""
+    """Each follower is called once per change for as long as it follows."""
     calls: list[str] = []
 
     def one() -> None:
@@ -82,7 +82,7 @@ def test_followers_come_and_go(log: Log) -> None:
 
 
 def test_reading_from_memory_and_from_the_store(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest events are in memory; the same events come from either."""
+    """The newest events are read from memory, older ones from the store, with the same result."""
     monkeypatch.setattr(logs, "TAIL", 3)
     for _ in range(5):
         log.append([draft()])
@@ -95,7 +95,7 @@ def test_reading_from_memory_and_from_the_store(log: Log, monkeypatch: pytest.Mo
 
 
 def test_an_event_completes_what_was_streamed(log: Log) -> None:
-    """It is no longer being written from the very moment in which the event is there."""
+    """An event ends its stream in the same moment in which it appears."""
     one, two = StreamingMessage("1", "agent", {}), StreamingMessage("2", "agent", {})
     log.set_streaming([one, two])
     log.append([draft()], completes=one)
@@ -104,7 +104,7 @@ def test_an_event_completes_what_was_streamed(log: Log) -> None:
 
 
 def test_live_states(log: Log) -> None:
-    """The newest of each subject, numbered in their order."""
+    """Live states are the newest of each subject, numbered in order."""
     for number in (1, 2):
         log.set_state("queue", "queue", {"number": number})
     log.set_state("presence", "presence", {})
@@ -116,7 +116,7 @@ def test_live_states(log: Log) -> None:
 
 
 def test_secrets_are_taken_out(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and passwords, however JSON spells them; passwords of a few characters would take out too much."""
+    """Keys and passwords are redacted however JSON escapes them; very short passwords would redact too much."""
     log.hide('hunter"2é')
     log.hide("abc")
     assert log.redact('sk-secret abc hunter"2é') == "[key] abc [password]"
@@ -124,7 +124,7 @@ def test_secrets_are_taken_out(log: Log, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_handover_is_known_at_once(log: Log, store: FailingStore) -> None:
-    """Also to whoever opens the session later."""
+    """A handover is known at once, also when the session is opened later."""
     changed: list[str | None] = []
     log._held_changed = lambda: changed.append(log.held.state if log.held else None)
     hand: dict[str, Any] = {"from": "agent", "to": "human", "reason": "upset"}
@@ -140,7 +140,7 @@ def test_a_handover_is_known_at_once(log: Log, store: FailingStore) -> None:
 
 
 def test_nothing_is_appended_to_a_deleted_log(log: Log) -> None:
-    """Its readers are told."""
+    """Nothing is appended to a deleted log, and its readers are told."""
     woken: list[bool] = []
     log.follow(lambda: woken.append(log.is_deleted))
     log.delete()
@@ -150,7 +150,7 @@ def test_nothing_is_appended_to_a_deleted_log(log: Log) -> None:
 
 
 def test_one_turn(log: Log) -> None:
-    """Its message as it was edited last, its start and its end."""
+    """Reading one turn returns its message as last edited, its start and its end."""
     message: dict[str, Any] = {"name": "Ada", "context": {}, "id": "m"}
     log.append([draft("user_message", text="one", **message), draft("user_message", text="two", **message)])
     assert (log.message(1).text, log.message(1).user, log.message(1).seq) == ("two", "", 2)

@@ -1,4 +1,4 @@
-"""MCP servers, as real processes and HTTP servers: their tools, their failures, their end."""
+"""MCP servers, as real processes and HTTP servers: tools, failures, shutdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.own_server  # its configuration stands in the working directory
+pytestmark = pytest.mark.own_server  # its configuration is in the working directory
 
 SERVER = str(ROOT / "tests" / "mcp_server.py")
 SILENT = """
@@ -56,7 +56,7 @@ def build(llm_config, chat):
 
 
 class HttpServer:
-    """tests/mcp_server.py as a process that listens on a port of its own."""
+    """tests/mcp_server.py as a process listening on its own port."""
 
     def __init__(self, notes: Path, kind: str = "http") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -81,7 +81,7 @@ class HttpServer:
 
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that work are waited for, however busy the machine is."""
+    """Wait for working servers, however busy the machine is."""
     monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", 60.0)
 
 
@@ -94,7 +94,7 @@ def notes(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def _patience() -> Iterator[None]:
-    """Connections may take as long to be made as they like."""
+    """Allow any time for connecting."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", PATIENCE)
         yield
@@ -102,14 +102,14 @@ def _patience() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tool]]:
-    """The tools of a process that tests share."""
+    """Return the tools of a process that tests share."""
     with contextlib.closing(McpServers([stdio(tmp_path_factory.mktemp("mcp") / "notes.txt")])) as servers:
         yield by_name(servers.tools())
 
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., McpServers]]:
-    """Returns a function that creates McpServers; they are closed after the test."""
+    """Return a function that creates McpServers, which are closed after the test."""
     with contextlib.ExitStack() as stack:
 
         def connect(*entries: ServerConfig, **limits: Any) -> McpServers:
@@ -131,7 +131,7 @@ def stdio(notes: Path, name: str = "trees", **fields: Any) -> ServerConfig:
 
 
 def silent(notes: Path) -> ServerConfig:
-    """A process that never answers."""
+    """Return the entry of a process that never answers."""
     return ServerConfig("silent", sys.executable, ("-c", SILENT, str(notes)))
 
 
@@ -161,7 +161,7 @@ def is_alive(process: int) -> bool:
 
 @pytest.mark.parametrize("kind", ["stdio", "http", "sse"])
 def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, kind: str) -> None:
-    """A process, streamable HTTP, and the older event streams."""
+    """Tools work over each transport: a process, streamable HTTP, and the older event streams."""
     with contextlib.ExitStack() as stack:
         entry = stdio(notes)
         if kind != "stdio":
@@ -187,19 +187,19 @@ def test_over_each_transport(connect: Callable[..., McpServers], notes: Path, ki
     ],
 )
 def test_results_are_text(tools: dict[str, Tool], tool: str, result: str) -> None:
-    """Also results of several parts, pictures, and structured results."""
+    """Results are text, including results of several parts, pictures, and structured results."""
     arguments = {"a": 2, "b": 3} if tool == "add" else {}
     assert tools[tool](**arguments) == result
 
 
 def test_structured_results_are_json(tools: dict[str, Tool]) -> None:
-    """In a text part, as servers send them."""
+    """Structured results are JSON in a text part, as servers send them."""
     result = tools["structured"]()
     assert json.loads(result) == {"kind": "oak", "size": {"height": 20.0, "unit": "m"}}
 
 
 def test_a_tool_that_fails(tools: dict[str, Tool]) -> None:
-    """Raises its error, which AG2 makes the result; so do arguments that do not fit."""
+    """A failing tool raises its error, which AG2 makes the result; so do arguments that don't fit."""
     with pytest.raises(ValueError, match="it fails: no rain"):
         tools["fail"](why="no rain")
     with pytest.raises(ValueError, match="valid integer"):
@@ -209,7 +209,7 @@ def test_a_tool_that_fails(tools: dict[str, Tool]) -> None:
 def test_a_process_gets_what_the_entry_says_and_no_more(
     connect: Callable[..., McpServers], notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment of the chat server is not passed on."""
+    """A process gets the environment of its entry, and not that of the chat server."""
     monkeypatch.setenv("SECRET", "ours")
     servers = connect(stdio(notes, "one"), stdio(notes, "two", env={"SECRET": "its own"}))
     tools = by_name(servers.tools())
@@ -221,7 +221,10 @@ def test_a_process_gets_what_the_entry_says_and_no_more(
 
 
 def test_names_that_two_servers_have(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Are prefixed with the server's name, in characters that models accept; a server on its own needs no prefix."""
+    """Names used by two servers are prefixed with the server's name, in characters that models accept.
+
+    A single server needs no prefix.
+    """
     servers = connect(stdio(notes, "the oaks"), stdio(notes, "elms"))
     assert {"the_oaks_add", "elms_add"} <= set(by_name(servers.tools()))
     assert "add" in by_name(servers.tools("elms"))
@@ -229,7 +232,7 @@ def test_names_that_two_servers_have(connect: Callable[..., McpServers], notes: 
 
 
 def test_a_server_that_nobody_configured(connect: Callable[..., McpServers], notes: Path) -> None:
-    """The error names those that are configured. Without any there are no tools."""
+    """Asking for an unknown server is an error that names the configured ones; without any there are no tools."""
     with pytest.raises(SettingsError, match=r"There is no MCP server 'oaks' in mcp.json; configured are: trees\."):
         connect(stdio(notes)).tools("oaks")
     assert connect().tools() == []
@@ -242,7 +245,7 @@ def test_a_server_that_nobody_configured(connect: Callable[..., McpServers], not
 def test_servers_that_cannot_be_reached(
     connect: Callable[..., McpServers], notes: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Are logged by name, with the reason; the others work."""
+    """Unreachable servers are logged by name with the reason; the others work."""
     servers = connect(
         ServerConfig("absent", "no-such-command"),
         ServerConfig("broken", sys.executable, ("-c", "import no_such_module")),
@@ -258,7 +261,7 @@ def test_servers_that_cannot_be_reached(
 
 
 def test_a_server_that_does_not_answer(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """Is given up after a time limit, and not tried again immediately."""
+    """A server that doesn't answer is given up after a time limit, and not tried again immediately."""
     servers = connect(silent(notes), connect_timeout=0.5)
     assert servers.tools() == []
     assert "The MCP server silent cannot be used: no answer within 0.5 seconds." in caplog.text
@@ -267,14 +270,14 @@ def test_a_server_that_does_not_answer(connect: Callable[..., McpServers], notes
 
 
 def test_a_server_that_refuses_us(connect: Callable[..., McpServers], model: ModelServer, caplog: Any) -> None:
-    """The log has its answer, but not its address, which may contain a key."""
+    """The log has a refusing server's answer, but not its address, which may contain a key."""
     connect(ServerConfig("closed", url=f"{model.base_url}/mcp?key=secret")).tools()
     assert "The MCP server closed cannot be used" in caplog.text
     assert "secret" not in caplog.text
 
 
 def test_a_process_that_dies(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """All calls in progress fail and say so; the next one starts it again."""
+    """When a process dies, all calls in progress fail and say so; the next call starts it again."""
     tools = by_name(connect(stdio(notes)).tools())
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(tools["hang"])
@@ -289,7 +292,7 @@ def test_a_process_that_dies(connect: Callable[..., McpServers], notes: Path, ca
 
 
 def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServers], notes: Path, caplog: Any) -> None:
-    """Is started again before the next call."""
+    """A process that died between calls is restarted before the next one."""
     tools = by_name(connect(stdio(notes)).tools())
     os.kill(starts(notes)[0], 9)
     wait_until(lambda: "the connection was lost" in caplog.text)
@@ -297,7 +300,7 @@ def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServe
 
 
 def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http: HttpServer, notes: Path) -> None:
-    """Calls fail immediately while it is away; the first one after its return works."""
+    """While an HTTP server is away, calls fail immediately; the first call after its return works."""
     servers = connect(ServerConfig("trees", url=http.url))
     tools = by_name(servers.tools())
     http.stop()
@@ -315,7 +318,7 @@ def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http
 def test_an_http_server_that_dies_in_a_call(
     connect: Callable[..., McpServers], http: HttpServer, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call fails without waiting for its time limit."""
+    """A call fails without waiting for its time limit if the HTTP server dies."""
     monkeypatch.setattr("agentchat.mcp.connection.PING_INTERVAL", 0.1)
     tools = by_name(connect(ServerConfig("trees", url=http.url)).tools())
     with ThreadPoolExecutor() as pool:
@@ -327,7 +330,7 @@ def test_an_http_server_that_dies_in_a_call(
 
 
 def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: Path) -> None:
-    """Is cancelled; the connection is kept."""
+    """A call that takes too long is cancelled, and the connection kept."""
     tools = by_name(connect(stdio(notes), call_timeout=0.5).tools())
     with pytest.raises(McpUnavailable, match=r"no answer within 0\.5 seconds"):
         tools["hang"]()
@@ -341,7 +344,7 @@ def test_a_call_that_takes_too_long(connect: Callable[..., McpServers], notes: P
 
 @pytest.mark.parametrize("kind", ["stdio", "http"])
 def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpServer, notes: Path, kind: str) -> None:
-    """On the server as well; other calls still work."""
+    """A stop cancels the call, on the server as well; other calls still work."""
     tools = by_name(connect(stdio(notes) if kind == "stdio" else ServerConfig("trees", url=http.url)).tools())
     token = StopToken()
     context = cancellation.current.set(token)
@@ -363,7 +366,7 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
 
 
 def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
-    """Processes, threads and sockets, also in the middle of a call or of connecting."""
+    """Closing releases processes, threads and sockets, even in the middle of a call or of connecting."""
     before, threads = len(os.listdir("/proc/self/fd")), mcp_threads()
     servers = McpServers([stdio(notes), ServerConfig("far", url=http.url), silent(notes)], connect_timeout=600)
     tools = by_name(servers.tools("trees") + servers.tools("far"))
@@ -394,7 +397,7 @@ def configured(tmp_path: Path, notes: Path) -> list[str]:
 
 
 def test_the_model_gets_names_and_schemas_unchanged(serve: Serve, model: ModelServer, configured: list[str]) -> None:
-    """Nested objects, enums, defaults, limits and required fields."""
+    """The model gets names and schemas unchanged: nested objects, enums, defaults, limits and required fields."""
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.ask("hello")
     offered = {tool["function"]["name"]: tool["function"] for tool in model.requests[0]["body"]["tools"]}
@@ -410,7 +413,7 @@ def test_the_model_gets_names_and_schemas_unchanged(serve: Serve, model: ModelSe
 
 
 def test_a_conversation_with_its_tools(serve: Serve, model: ModelServer, configured: list[str]) -> None:
-    """The result reaches the log and the model, and so does an error."""
+    """A tool's result or error reaches the log and the model."""
     trees = [{"kind": "oak", "size": {"height": 2, "unit": "ft"}}]
     model.script(Reply(tools=[("plant", {"trees": trees, "by": "Ann"})]), Reply("Done."))
     model.script(Reply(tools=[("fail", {"why": "no rain"})]), Reply("I am sorry."))
@@ -425,7 +428,7 @@ def test_a_conversation_with_its_tools(serve: Serve, model: ModelServer, configu
 
 
 def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: list[str]) -> None:
-    """Is marked like any other tool."""
+    """An MCP tool can be marked for approval like any other tool."""
     model.script(Reply(tools=[("process", {})]), Reply("Done."))
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.say("which process?")
@@ -435,7 +438,7 @@ def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: l
 
 
 def test_a_turn_that_waits_is_stopped(serve: Serve, model: ModelServer, configured: list[str], notes: Path) -> None:
-    """The call, which would never return, is cancelled on the server."""
+    """Stopping a turn cancels its call on the server, which would never return."""
     model.script(Reply(tools=[("hang", {})]), Reply("Here I am."))
     with ChatClient(serve(*configured, model=model).websocket) as client:
         client.say("hang")
@@ -448,7 +451,7 @@ def test_a_turn_that_waits_is_stopped(serve: Serve, model: ModelServer, configur
 
 
 def test_twenty_conversations_at_once(serve: Serve, model: ModelServer, configured: list[str], notes: Path) -> None:
-    """Their calls run side by side over one connection, and each gets its own result."""
+    """Twenty conversations share one connection; their calls run in parallel, and each gets its own result."""
     server = serve(*configured, model=model)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(ChatClient(server.websocket)) for _ in range(20)]
@@ -463,7 +466,7 @@ def test_twenty_conversations_at_once(serve: Serve, model: ModelServer, configur
 
 
 def test_the_server_starts_without_its_mcp_servers(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Agents work without those tools."""
+    """The server starts without its MCP servers, and agents work without those tools."""
     (tmp_path / "mcp.json").write_text('{"mcpServers": {"absent": {"command": "no-such-command"}}}')
     server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
     with ChatClient(server.websocket) as client:

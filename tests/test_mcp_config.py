@@ -36,7 +36,7 @@ from tests.processes import ROOT
     ],
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -> None:
-    """The error says what is wrong, in one sentence."""
+    """An unusable file is an error of one sentence that says what is wrong."""
     (tmp_path / "mcp.json").write_text(text)
     with pytest.raises(SettingsError) as error:
         mcp.load(Path("mcp.json"))
@@ -44,14 +44,17 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) ->
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """Means no servers by default, and is an error if it was named."""
+    """A missing file means no servers by default, and is an error if it was named."""
     assert mcp.load(Path("mcp.json")).tools() == []
     with pytest.raises(SettingsError, match=r"The file my\.json named by --mcp does not exist\."):
         mcp.load(Path("my.json"))
 
 
 def test_without_the_package(tmp_path: Path) -> None:
-    """The module can be imported and used without servers; with servers, the error says what to install."""
+    """Without the `mcp` package, the module works as long as no servers are listed.
+
+    Otherwise the error says what to install.
+    """
     (tmp_path / "servers.json").write_text('{"mcpServers": {"a": {"command": "x"}}}')
     program = """
 import sys

@@ -1,4 +1,4 @@
-"""MCP servers that never become usable: nobody waits long for them, and nobody waits twice."""
+"""MCP servers that never become usable: nobody waits long for them, or twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.test_mcp import AGENT, SILENT, HttpServer, by_name, notes, silent, st
 
 __all__ = ["notes"]  # a fixture
 
-pytestmark = pytest.mark.own_server  # its configuration stands in the working directory
+pytestmark = pytest.mark.own_server  # its configuration is in the working directory
 
 NEVER = 600.0  # seconds, longer than any test waits
 UNREACHED = "The MCP server silent cannot be used: no answer within"
@@ -39,7 +39,7 @@ Connect = Callable[..., McpServers]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Returns a function that creates McpServers; they are closed after the test."""
+    """Return a function that creates McpServers, which are closed after the test."""
     with contextlib.ExitStack() as stack:
 
         def connect(*entries: ServerConfig, connect_timeout: float = NEVER) -> McpServers:
@@ -59,7 +59,7 @@ def mcp_file(folder: Path, notes: Path, program: str) -> Path:
 def test_the_chat_server_starts_and_talks_meanwhile(
     serve: Serve, model: ModelServer, tmp_path: Path, notes: Path, caplog: pytest.LogCaptureFixture, program: str
 ) -> None:
-    """Two conversations end before the server that never answers is given up."""
+    """The chat server starts and answers two conversations before the silent MCP server is given up."""
     mcp_file(tmp_path, notes, program)
     server = serve("--agents", write_agents(tmp_path, clerk=AGENT), model=model)
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_the_chat_server_starts_and_talks_meanwhile(
 
 
 def test_servers_are_connected_before_anyone_asks(tmp_path: Path, notes: Path) -> None:
-    """As soon as the configuration is read."""
+    """Servers are connected as soon as the configuration is read."""
     with contextlib.closing(mcp.load(mcp_file(tmp_path, notes, SILENT))):
         wait_until(lambda: len(starts(notes)) == 1)
 
@@ -79,7 +79,7 @@ def test_servers_are_connected_before_anyone_asks(tmp_path: Path, notes: Path) -
 def test_only_the_first_waits(
     connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Later requests for tools do not wait again for the same connection; other servers' tools are there."""
+    """Only the first request for tools waits for a connection; later ones get the other servers' tools at once."""
     waits: list[float | None] = []  # seconds granted to the silent server
     original = McpConnection._unless_ended
 
@@ -103,7 +103,7 @@ def test_only_the_first_waits(
 def test_a_server_that_failed_is_left_alone_for_a_while(
     connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Requests for tools do not try it again before that; each attempt is logged once."""
+    """A failed server is not tried again for a while when tools are requested; each attempt is logged once."""
     servers = connect(silent(notes), connect_timeout=0.5)
     assert [servers.tools(), servers.tools()] == [[], []]
     assert caplog.text.count(UNREACHED) == 1
@@ -113,7 +113,7 @@ def test_a_server_that_failed_is_left_alone_for_a_while(
 
 
 def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
-    """A known tool works as soon as its server is back."""
+    """Calling a known tool tries to connect at once, so it works as soon as its server is back."""
     server = HttpServer(notes)
     try:
         servers = connect(ServerConfig("trees", url=server.url))
@@ -129,7 +129,7 @@ def test_a_call_tries_at_once(connect: Connect, notes: Path) -> None:
 
 
 def test_a_stop_ends_the_wait(connect: Connect, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tools; the attempt to connect goes on, for others."""
+    """A stop ends the wait for tools; the attempt to connect goes on for others."""
     monkeypatch.setattr("agentchat.mcp.servers.TOOLS_TIMEOUT", NEVER)
     servers = connect(silent(notes))
     token = StopToken()

@@ -1,4 +1,4 @@
-"""Closing connections to MCP servers that do not answer: it takes a while, but not forever."""
+"""Closing connections to unresponsive MCP servers takes a while, but not forever."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def notes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listening(notes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
-    """Returns a function that starts an HTTP server of a kind; connections have little time to close."""
+    """Return a function that starts an HTTP server of a kind; connections have little time to close."""
     monkeypatch.setattr("agentchat.mcp.connection.HTTP_CLOSE_TIMEOUT", 0.3)
     with contextlib.ExitStack() as stack:
 
@@ -60,7 +60,7 @@ def has_thread() -> bool:
 
 
 def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is asked to end the session; without an answer everything is released all the same."""
+    """A server that doesn't confirm the end of the session is left, and everything is released."""
     entry = listening("stuck")
     before = descriptors()
     servers = McpServers([entry])
@@ -73,7 +73,7 @@ def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, cap
 
 
 def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that was given up is released while the chat server goes on."""
+    """The connection to a server that falls silent is given up and released while the chat server goes on."""
     servers = McpServers([listening("mute")], connect_timeout=3.0)
     before = descriptors()
     assert servers.tools() == []
@@ -87,7 +87,7 @@ def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: p
 def test_there_is_a_last_limit(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The chat server waits no longer than that for all connections, and logs that it left some."""
+    """Closing all connections has a time limit, after which the chat server logs that it left some."""
     monkeypatch.setattr("agentchat.mcp.servers.CLOSE_TIMEOUT", 0.01)
     servers = McpServers([listening("stuck")])
     assert servers.tools()

@@ -1,4 +1,4 @@
-"""A model that fails, in all the ways a model server can: the person is told in words, and the session goes on."""
+"""Model failures of every kind: the person gets an explanation, and the session goes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = {"retry-after": "0"}
 
 
 def failed_turn(client: ChatClient) -> Any:
-    """Ask something that fails; returns the content of the turn's one error event."""
+    """Ask something that fails and return the content of the turn's only error event."""
     frames = client.ask("hello")
     assert contents(frames, "turn_completed")[0]["status"] == "failed"
     [error] = contents(frames, "error")
@@ -48,7 +48,7 @@ def failed_turn(client: ChatClient) -> Any:
     ],
 )
 def test_the_person_is_told(client: ChatClient, model: ModelServer, reply: Reply, tries: int, code: str) -> None:
-    """One error event with a code and a sentence, a failed turn, and a session that goes on."""
+    """A model failure is one error event with a code and a sentence, and a failed turn; the session goes on."""
     model.script(*[reply] * tries)
     error = failed_turn(client)
 
@@ -59,7 +59,7 @@ def test_the_person_is_told(client: ChatClient, model: ModelServer, reply: Reply
 
 
 def test_what_was_streamed_before_the_failure_is_kept(client: ChatClient, model: ModelServer) -> None:
-    """Half an answer is half an answer."""
+    """The part of an answer streamed before the failure is kept."""
     model.script(Reply("one two three", drop_after=2))
     failed_turn(client)
 
@@ -68,7 +68,7 @@ def test_what_was_streamed_before_the_failure_is_kept(client: ChatClient, model:
 
 
 def test_a_failure_that_passes_is_not_seen(client: ChatClient, model: ModelServer) -> None:
-    """Two refusals, then an answer: the person sees the answer."""
+    """A temporary failure is not shown: after two refusals, the person sees the answer."""
     model.script(Reply(status=503, headers=AT_ONCE), Reply(status=429, headers=AT_ONCE), Reply("there"))
 
     frames = client.ask("hello")
@@ -77,9 +77,9 @@ def test_a_failure_that_passes_is_not_seen(client: ChatClient, model: ModelServe
 
 
 def test_a_model_server_that_is_not_there(serve: Serve, model: ModelServer) -> None:
-    """Nothing listens at the base_url; the sentence names the place."""
+    """If nothing listens at the base_url, the error names that address."""
     with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        silent.bind(("127.0.0.1", 0))  # no one else gets the port, and no one listens
         port = silent.getsockname()[1]
         server = serve(model=model, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
         with ChatClient(server.websocket) as client:
@@ -92,7 +92,7 @@ def test_a_model_server_that_is_not_there(serve: Serve, model: ModelServer) -> N
 
 @pytest.mark.parametrize("reply", [Reply(gate=threading.Event()), Reply("a b", gate_after=(1, threading.Event()))])
 def test_a_model_that_hangs(serve: Serve, model: ModelServer, reply: Reply) -> None:
-    """Before its first byte or in mid-answer: the wait has a limit."""
+    """Waiting for a hanging model is limited, before its first byte and in mid-answer."""
     server = serve("--model-timeout", "0.2", model=model)
     model.script(reply)
     with ChatClient(server.websocket) as client:
@@ -100,7 +100,7 @@ def test_a_model_that_hangs(serve: Serve, model: ModelServer, reply: Reply) -> N
 
 
 def test_a_model_that_calls_tools_for_ever(client: ChatClient, model: ModelServer) -> None:
-    """The calls of one turn are limited, whatever the model does."""
+    """The number of model calls in a turn is limited, even if a model calls tools forever."""
     model.script(*[Reply(tools=[("weather_forecast", {"city": "Oslo"})])] * 40)
     error = failed_turn(client)
 
@@ -113,7 +113,7 @@ def test_a_model_that_calls_tools_for_ever(client: ChatClient, model: ModelServe
     [("weather_forecast", "{not json"), ("no_such_tool", "{}"), ("weather_forecast", '{"town": "Oslo"}')],
 )
 def test_a_tool_call_that_makes_no_sense(client: ChatClient, model: ModelServer, tool: str, arguments: str) -> None:
-    """The model is told, and answers; the person sees that it failed."""
+    """An invalid tool call is reported to the model, which answers, and shown to the person as failed."""
     model.script(Reply(tools=[(tool, arguments)]), Reply("I am sorry."))
     frames = client.ask("weather?")
 
@@ -122,7 +122,7 @@ def test_a_tool_call_that_makes_no_sense(client: ChatClient, model: ModelServer,
 
 
 def test_another_entry_takes_over(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """When the first entry fails in mid-answer, the text of the second replaces what was streamed."""
+    """When the first entry fails in mid-answer, the second entry's text replaces what was streamed."""
     server = serve(model=model)
     config = server.models.llm_config
     config.config_list.append(config.config_list[0])
@@ -137,7 +137,7 @@ def test_another_entry_takes_over(serve: Serve, model: ModelServer, tmp_path: Pa
 
 
 def test_a_lone_surrogate_harms_nobody(client: ChatClient, model: ModelServer) -> None:
-    """Half a character, from the model or the person, is replaced; later turns work."""
+    """A lone surrogate from the model or the person is replaced, and later turns work."""
     model.script(Reply(tokens=["half \ud83d", " of it"]))
     assert contents(client.ask("hi"), "turn_completed")[0]["summary"] == "half � of it"
     client.command("message", text="half \udc00")
@@ -147,7 +147,7 @@ def test_a_lone_surrogate_harms_nobody(client: ChatClient, model: ModelServer) -
 
 
 def test_connections_to_the_model_are_used_again(client: ChatClient, model: ModelServer) -> None:
-    """Ten turns, streamed, over one connection."""
+    """Ten streamed turns reuse one connection to the model."""
     for _ in range(10):
         client.ask("hello")
 
@@ -155,10 +155,13 @@ def test_connections_to_the_model_are_used_again(client: ChatClient, model: Mode
 
 
 def test_an_answer_left_unread_is_closed_with_its_turn(client: ChatClient, model: ModelServer) -> None:
-    """Not when the garbage happens to be collected: that once met a thread that held the connection pool's lock."""
-    gc.disable()  # nobody tidies up behind us
+    """An unread answer is closed with its turn, not by the garbage collector.
+
+    The collector once ran in a thread that held the connection pool's lock.
+    """
+    gc.disable()  # no garbage collection behind us
     try:
-        endless = {"content-length": "9999"}  # more is announced than ever comes
+        endless = {"content-length": "9999"}  # announces more than is ever sent
         model.script(Reply(raw=NONSENSE, content_type="text/event-stream", headers=endless))
         failed_turn(client)
         model.wait_for(lambda counts: counts.open == 0)

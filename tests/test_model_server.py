@@ -1,4 +1,4 @@
-"""The model server does what its script says: every other test leans on it."""
+"""The scripted model server, on which all other tests rely, follows its script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def connect(server: ModelServer) -> http.client.HTTPConnection:
 
 
 def ask(client: http.client.HTTPConnection, *messages: dict[str, Any] | str, **fields: Any) -> http.client.HTTPResponse:
-    """Sends a request; a str is a user message."""
+    """Send a request and return the response; a str is a user message."""
     asked = [{"role": "user", "content": item} if isinstance(item, str) else item for item in messages]
     body = {
         "model": "m",
@@ -54,7 +54,7 @@ def ask(client: http.client.HTTPConnection, *messages: dict[str, Any] | str, **f
 
 
 def events(response: http.client.HTTPResponse) -> list[dict[str, Any]]:
-    """The stream's chunks; a whole stream ends with [DONE]."""
+    """Return the stream's chunks and check that it ends with [DONE]."""
     lines = [line for line in response.read().decode().split("\n\n") if line]
     assert lines.pop() == "data: [DONE]"
     return [json.loads(line.removeprefix("data: ")) for line in lines]

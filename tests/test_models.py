@@ -1,4 +1,4 @@
-"""Reaching a model: what AG2 is given, and what is sent."""
+"""The model connection: the clients AG2 is given, and the requests they send."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.model_server import ModelServer, Reply
 
 
 def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
-    """All agents share one connection pool, however many tools were registered with them."""
+    """All agents share one connection pool, however many tools they have registered."""
     _, agent = server.catalogue.build("weather", Chat("s"))
     _, other = server.catalogue.build("weather", Chat("t"))
 
@@ -32,7 +32,7 @@ def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
 
 
 def test_the_shared_client_is_never_copied() -> None:
-    """AG2 copies configurations deeply."""
+    """The shared client is never copied, although AG2 deep-copies configurations."""
     loaded = config.load({}, Path("."), timeout=1)
     entry = loaded.llm_config.config_list[0]
 
@@ -43,7 +43,7 @@ def test_the_shared_client_is_never_copied() -> None:
 
 
 def test_what_the_model_is_sent(client: ChatClient, model: ModelServer) -> None:
-    """The server gets all messages and tools, though the openai package saw only the first of each."""
+    """The server gets all messages and tools, although the openai package saw only the first of each."""
     model.script(Reply("one"), Reply("two"))
     client.ask("first")
     client.ask("second")
@@ -58,7 +58,7 @@ def test_what_the_model_is_sent(client: ChatClient, model: ModelServer) -> None:
 
 @pytest.fixture
 def tls_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelServer]:
-    """A model server over TLS, with a certificate that this process trusts."""
+    """Start a model server over TLS, with a certificate that this process trusts."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -69,7 +69,10 @@ def tls_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Model
 
 
 def test_over_tls(serve: Serve, tls_model: ModelServer) -> None:
-    """Tokens come one by one, long answers in full; a stop works at once, and one connection serves all other calls."""
+    """Over TLS, tokens arrive one by one and long answers in full.
+
+    A stop works at once, and one connection serves all other calls.
+    """
     server = serve(model=tls_model)
     gate = threading.Event()
     long = "many words " * 20_000  # far more than a TLS record or a socket's buffer
@@ -91,7 +94,7 @@ def test_over_tls(serve: Serve, tls_model: ModelServer) -> None:
 
 
 def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call fails and nothing is sent."""
+    """With an untrusted certificate, the call fails and nothing is sent."""
     monkeypatch.delenv("SSL_CERT_FILE")
     server = serve(model=tls_model, max_retries=0)
     with ChatClient(server.websocket) as client:
@@ -100,7 +103,7 @@ def test_a_certificate_nobody_trusts(serve: Serve, tls_model: ModelServer, monke
 
 
 def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:
-    """Retries are left to our transport, where a stop can end the wait."""
+    """Entries stream by default and don't retry; our transport retries, where a stop can end the wait."""
     loaded = config.load(config_list(model), Path("."), timeout=1)
     silent = config.load(config_list(model, stream=False), Path("."), timeout=1)
 
@@ -112,5 +115,5 @@ def test_entries_stream_unless_they_say_otherwise(model: ModelServer) -> None:
 
 
 def test_a_server_is_named_without_its_credentials() -> None:
-    """People see the name in errors."""
+    """A server is named without its credentials, since people see the name in errors."""
     assert server_name("https://user:secret@example.com:8443/v1") == "example.com:8443"

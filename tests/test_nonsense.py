@@ -1,4 +1,4 @@
-"""Models that send nonsense where tools are called."""
+"""Models that call tools with invalid data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def build(llm_config, chat):
 
 @pytest.mark.parametrize("arguments", ['{"folder": "reports', "{not json", '{"folder":"a"}{"folder":"b"}', "[]", '"s"'])
 def test_broken_arguments_run_nothing(serve: Serve, model: ModelServer, tmp_path: Path, arguments: str) -> None:
-    """Least of all with the defaults of the tool; the model is told, and its next call is carried out."""
+    """Broken arguments never run the tool, least of all with its defaults.
+
+    The model is told, and its next call is carried out.
+    """
     server = serve("--agents", write_agents(tmp_path, deleter=DELETER), model=model)
     model.script(
         Reply(tools=[("delete_all", arguments)]), Reply(tools=[("delete_all", {"folder": "this"})]), Reply("Done.")
@@ -42,14 +45,14 @@ def test_broken_arguments_run_nothing(serve: Serve, model: ModelServer, tmp_path
     assert [call["arguments"] for call in contents(frames, "execute_function")] == [{"folder": "this"}]
     assert (tmp_path / "data" / "ran.txt").read_text() == "this"
     assert "Error" in contents(frames, "tool_response")[0]["content"]
-    for request in model.requests:  # a strict model server takes every history that we send
+    for request in model.requests:  # a strict model server accepts every history we send
         for message in request["body"]["messages"]:
             for call in message.get("tool_calls", []):
                 assert isinstance(json.loads(call["function"]["arguments"]), dict)
 
 
 def test_a_call_with_an_enormous_number(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """AG2 would make a list of a thousand million places."""
+    """A tool call with a huge index works, although AG2 would make a list of a thousand million places."""
     server = serve("--agents", write_agents(tmp_path, deleter=DELETER), model=model)
     calls = [
         {"index": number, "id": f"c{number}", "type": "function", "function": {"name": "delete_all", "arguments": "{}"}}
@@ -64,7 +67,7 @@ def test_a_call_with_an_enormous_number(serve: Serve, model: ModelServer, tmp_pa
 
 
 def test_a_refusal_is_an_answer(serve: Serve, model: ModelServer) -> None:
-    """Some models have a field of its own for it."""
+    """A refusal, which some models send in a separate field, is shown as the answer."""
     model.script(Reply(tokens=[{"refusal": "I cannot "}, {"refusal": "help."}]))
     with ChatClient(serve(model=model).websocket) as client:
         frames = client.ask("Do evil")

@@ -1,4 +1,4 @@
-"""The one place that changes AG2, and that nothing else does."""
+"""The only module that changes AG2, and only when it is told to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print([key for key in changed if not key[-1].startswith("__pydantic")])  # pydan
 
 
 def test_importing_agentchat_changes_nothing_in_ag2_or_openai() -> None:
-    """Only `install` makes changes, when a server starts."""
+    """Importing agentchat changes nothing in AG2 or openai; only `install` does, when a server starts."""
     run = subprocess.run(
         [sys.executable, "-c", CHANGED_BY_IMPORTS], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -47,7 +47,7 @@ def test_importing_agentchat_changes_nothing_in_ag2_or_openai() -> None:
 
 
 def test_installing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process may start any number of servers."""
+    """Installing twice is harmless, since a process may start any number of servers."""
     openai_client.install()
     openai_client.install()
 
@@ -56,7 +56,7 @@ def test_installing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_names_of_client_arguments_are_ag2s_own() -> None:
-    """They are looked up once per wrapper, which must not change them."""
+    """The names of client arguments are AG2's own; they are looked up once per wrapper, which must not change them."""
     wrapper = ModelWrapper(model="any", api_key="none", base_url="http://nowhere.invalid")
 
     assert wrapper.openai_kwargs == ModelWrapper.__base__.openai_kwargs.fget(wrapper)

@@ -31,7 +31,7 @@ def documented(page: str) -> set[tuple[str, str]]:
 
 
 def test_docs_and_description_agree(description: Any) -> None:
-    """The pages for people list the same requests."""
+    """The pages for people and the OpenAPI document list the same requests."""
     there = {(method.upper(), path) for path, methods in description["paths"].items() for method in methods}
     in_pages = documented("rest.md") | ({("GET", "/api/config"), ("GET", "/healthz")} & documented("protocol.md"))
 
@@ -53,7 +53,7 @@ def test_operations(description: Any) -> None:
 
 
 def test_responses_match_their_schemas(rest: RestClient, description: Any) -> None:
-    """Real responses of every kind are valid against the schemas."""
+    """Real responses of every kind match their schemas."""
     session = rest.new_session(title="Weather")
     one, chat = session.path, "/api/v1/chat/{session_id}"
     turn = f"{one}/messages?wait={PATIENCE}"

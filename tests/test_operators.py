@@ -1,4 +1,4 @@
-"""What operators and people may do while a human has a conversation, and what they may not."""
+"""The rights of operators and people while a human has the conversation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.all_agents
 
 
 def test_a_second_operator(concierge: Conversation, operator: ChatClient, connect: Callable[..., ChatClient]) -> None:
-    """Learns who has it, by WebSocket and REST, and can neither speak nor hand back."""
+    """A second operator learns by WebSocket and REST who has the conversation, and can neither speak nor hand back."""
     operator.command("take")
     operator.until("handoff")
     bob = connect(session=concierge.id, name="Bob", role="operator")
@@ -51,7 +51,9 @@ def test_a_second_operator(concierge: Conversation, operator: ChatClient, connec
 def test_who_has_not_taken_it(
     concierge: Conversation, operator: ChatClient, person: ChatClient, model: ModelServer
 ) -> None:
-    """Cannot speak in the agents' place: neither before, nor while it waits, nor after it was handed back."""
+    """An operator can't speak without having taken the conversation: not before, while it waits, or after handing it
+    back.
+    """
     for prepare in (
         list,
         lambda: wanted(concierge, model),
@@ -73,7 +75,7 @@ def test_who_has_not_taken_it(
 
 
 def test_who_only_reads(concierge: Conversation, connect: Callable[..., ChatClient], model: ModelServer) -> None:
-    """Can do none of it, and sees all of it."""
+    """A viewer sees everything but can't ask for a human, take or hand back."""
     wanted(concierge, model)
     viewer = connect(session=concierge.id, role="viewer", name="Ann")
     assert viewer.confirmed()["held"]["state"] == "waiting"
@@ -89,7 +91,10 @@ def test_who_only_reads(concierge: Conversation, connect: Callable[..., ChatClie
 
 
 def test_only_an_operator_takes(concierge: Conversation, person: ChatClient, operator: ChatClient) -> None:
-    """A person's connection cannot, nor hand back what an operator has; and what it says stays a person's word."""
+    """Only an operator can take a conversation.
+
+    A person's connection can neither take it nor hand it back, and its messages stay a person's.
+    """
     person.command("take")
     assert code(person) == "bad_frame"
     operator.command("take")
@@ -103,7 +108,7 @@ def test_only_an_operator_takes(concierge: Conversation, person: ChatClient, ope
 
 
 def test_what_operators_cannot_send(concierge: Conversation, operator: ChatClient) -> None:
-    """Refused as from anybody else; nothing is written."""
+    """Invalid input is refused from operators as from anybody else; nothing is written."""
     operator.command("take")
     operator.until("handoff")
     for content in ({"text": " "}, {"text": "x" * 200_001}, {"text": 5}, {}, {"text": "x", "id": ""}):
@@ -125,7 +130,7 @@ def test_what_operators_cannot_send(concierge: Conversation, operator: ChatClien
 
 
 def test_what_a_person_cannot_do_meanwhile(concierge: Conversation, person: ChatClient, model: ModelServer) -> None:
-    """Answers are tried again and messages edited only once the agents have the conversation."""
+    """Retries and edits have to wait until the agents have the conversation again."""
     seq = wanted(concierge, model)["seq"]
     for is_taken in (False, True):
         if is_taken:
@@ -146,7 +151,10 @@ def test_what_a_person_cannot_do_meanwhile(concierge: Conversation, person: Chat
 
 
 def test_the_ids_of_people_and_operators(concierge: Conversation, person: ChatClient, operator: ChatClient) -> None:
-    """Are theirs alone: an operator's word is not swallowed because a person's message has the same id."""
+    """Message ids of people and operators are separate.
+
+    An operator's message is kept even if a person used the same id.
+    """
     operator.command("take")
     person.until("handoff")
     person.command("message", text="one", id="1")
@@ -158,7 +166,7 @@ def test_the_ids_of_people_and_operators(concierge: Conversation, person: ChatCl
 
 
 def test_one_of_many_wins(concierge: Conversation) -> None:
-    """Twenty operators at once: one has the conversation, and all others learn who."""
+    """Of twenty operators at once, one gets the conversation, and all others learn who."""
     start = threading.Barrier(20)
 
     def try_it(number: int) -> Any:

@@ -1,4 +1,4 @@
-"""Questions that wait for an answer: found again after a restart, answered once, closed with their turn."""
+"""Pending questions: found again after a restart, answered once, closed with their turn."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ask(questions: PendingQuestions, turn: int = 1, **more: Any) -> Question:
 
 
 def test_the_oldest_question_that_was_seen(questions: PendingQuestions) -> None:
-    """A reader answers nothing that it was not shown."""
+    """A plain answer goes to the oldest open question that the reader was shown."""
     first, second = ask(questions), ask(questions)
     assert [questions.oldest_seen(seq) for seq in (0, 1, 2)] == [None, first.id, first.id]
     questions.answer(first.id, "yes", "Ada", None)
@@ -52,7 +52,7 @@ def test_the_oldest_question_that_was_seen(questions: PendingQuestions) -> None:
 
 
 def test_questions_close_with_their_turn(questions: PendingQuestions) -> None:
-    """Those of other turns stay open."""
+    """The questions of a turn close with it; those of other turns stay open."""
     first, second = ask(questions, turn=1), ask(questions, turn=2)
     questions.close(1)
     assert (questions.is_waiting(1), questions.is_waiting(2)) == (False, True)
@@ -63,7 +63,7 @@ def test_questions_close_with_their_turn(questions: PendingQuestions) -> None:
 
 
 def test_an_answer_that_is_not_kept_is_none(questions: PendingQuestions, store: FailingStore) -> None:
-    """The question stays open."""
+    """If an answer can't be stored, the question stays open."""
     question = ask(questions)
     store.failures = 1
     with pytest.raises(ChatError):
@@ -80,7 +80,7 @@ def test_an_answer_that_is_not_kept_is_none(questions: PendingQuestions, store: 
 def test_what_does_not_answer(
     questions: PendingQuestions, tool: Any, text: str, arguments: dict[str, Any] | None
 ) -> None:
-    """The question stays open."""
+    """Anything that doesn't answer a question leaves it open."""
     question = ask(questions, tool=tool)
     with pytest.raises(ChatError) as unusable:
         questions.answer(question.id, text, "Ada", arguments)
@@ -89,7 +89,7 @@ def test_what_does_not_answer(
 
 
 def test_after_a_restart(log: Log, questions: PendingQuestions) -> None:
-    """Open questions are open again; answers are known, except passwords, which were kept nowhere."""
+    """After a restart, open questions are open and answers are known, except passwords, which are never stored."""
     edited, password, still_open, other = (
         ask(questions, tool=TOOL), ask(questions, password=True), ask(questions), ask(questions, turn=2),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Progress reports: the newest of each tool, and not too often. No test waits for a clock."""
+"""Progress reports: each tool's newest, at a limited rate. No test waits for a clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.memory_store import MemoryStore
 
 
 class Timer:
-    """A timer that goes off when the test says so."""
+    """A timer that fires when the test says so."""
 
     started: list[Timer]
 
@@ -50,7 +50,7 @@ def shown(log: Log) -> dict[str, str]:
 
 
 def test_the_first_report_is_shown_at_once_and_the_next_ones_together(log: Log, timers: list[Timer]) -> None:
-    """One timer for all that comes meanwhile; of each tool the newest report."""
+    """The first report is shown at once; one timer collects later ones, the newest of each tool."""
     reports = ProgressReports(log)
     for done in (1, 2, 3):
         reports.set("a", {"done": done})
@@ -63,7 +63,7 @@ def test_the_first_report_is_shown_at_once_and_the_next_ones_together(log: Log, 
 
 
 def test_a_tool_that_is_done_is_shown_no_more(log: Log, timers: list[Timer]) -> None:
-    """Not even when the timer goes off after its end."""
+    """A finished tool's progress is not shown, even if the timer fires after its end."""
     reports = ProgressReports(log)
     reports.set("a", {"done": 1})
     reports.set("a", {"done": 2})
@@ -74,7 +74,7 @@ def test_a_tool_that_is_done_is_shown_no_more(log: Log, timers: list[Timer]) -> 
 
 
 def test_nothing_is_reported_after_the_turn(log: Log, timers: list[Timer]) -> None:
-    """A tool that was left behind is told so."""
+    """A tool left running can't report after its turn, and is told so."""
     reports = ProgressReports(log)
     reports.set("a", {"done": 1})
     reports.set("b", {"done": 1})

@@ -1,4 +1,4 @@
-"""Agents ask people: who asks what, who may answer, and what becomes of the answer."""
+"""Agents ask people: who asks, who may answer, and what happens to the answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Talk = Callable[..., ChatClient]
 
 @pytest.fixture
 def server(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
-    """A chat server whose agents ask."""
+    """Start a chat server whose agents ask."""
     return serve("--agents", write_all(tmp_path), model=model)
 
 
@@ -42,7 +42,9 @@ def session_of(client: ChatClient) -> str:
 
 
 def test_a_proxy_that_always_asks(talk: Talk) -> None:
-    """An empty answer runs the tool that the agent proposed; words are said to the agent; `exit` ends the turn."""
+    """A proxy that always asks: an empty answer runs the proposed tool, text is sent to the agent, `exit` ends the
+    turn.
+    """
     client = talk("always")
     client.say(QUESTION)
     first = client.until("input_request")["content"]
@@ -66,7 +68,7 @@ def test_a_proxy_that_always_asks(talk: Talk) -> None:
 
 
 def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
-    """TERMINATE: only where AG2 would stop; what is answered goes on."""
+    """A proxy with TERMINATE asks only where AG2 would stop; an answer continues the conversation."""
     model.script(Reply("TERMINATE"), Reply("More done."))
     client = talk("terminate")
     client.say("Do it")
@@ -80,7 +82,7 @@ def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
 
 
 def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
-    """`exit` leaves no call without a result behind: models refuse such a history."""
+    """`exit` at a tool call leaves no call without a result, since models refuse such a history."""
     client = talk("always")
     client.say(QUESTION)
     client.until("input_request")
@@ -97,7 +99,7 @@ def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
 
 @pytest.mark.parametrize("tool", ["book", "book_async"])
 def test_a_tool_whose_question_nobody_answers(serve: Serve, model: ModelServer, tmp_path: Path, tool: str) -> None:
-    """It ends the turn, not only the tool: the agent is not to go on as if it had an answer."""
+    """An unanswered question of a tool ends the whole turn, so that the agent doesn't go on as if it were answered."""
     server = serve("--agents", write_all(tmp_path), "--input-timeout", "0.2", model=model)
     model.script(Reply(tools=[(tool, {"city": "Oslo"})]))
     with ChatClient(server.websocket, agent="tools") as client:
@@ -110,7 +112,7 @@ def test_a_tool_whose_question_nobody_answers(serve: Serve, model: ModelServer, 
 
 @pytest.mark.parametrize("tool", ["book", "book_async"])
 def test_a_tool_that_asks(talk: Talk, model: ModelServer, tool: str) -> None:
-    """As often as it likes, sync or async; the agent that called it is the one that asks."""
+    """A tool, sync or async, can ask several times, in the name of the agent that called it."""
     model.script(Reply(tools=[(tool, {"city": "Oslo"})]))
     client = talk("tools")
     client.say("Book")
@@ -126,7 +128,7 @@ def test_a_tool_that_asks(talk: Talk, model: ModelServer, tool: str) -> None:
 
 
 def test_a_group_that_asks(talk: Talk, model: ModelServer) -> None:
-    """Who is to speak next is a choice among names; a member that is a person is asked for what to say."""
+    """A group can ask a person to choose the next speaker, and a human member what to say."""
     model.script(Reply("A plan."))
     client = talk("group")
     client.say("Plan it")
@@ -145,7 +147,7 @@ def test_a_group_that_asks(talk: Talk, model: ModelServer) -> None:
 
 
 def test_agents_of_coroutines(talk: Talk, model: ModelServer) -> None:
-    """Replies, questions and tools that are async take the same road."""
+    """Async replies, questions and tools work like sync ones."""
     client = talk("coroutines")
     client.say(QUESTION)
     client.until("input_request")
@@ -164,7 +166,7 @@ def test_agents_of_coroutines(talk: Talk, model: ModelServer) -> None:
 
 
 def test_agents_of_coroutines_are_stopped(talk: Talk, model: ModelServer) -> None:
-    """While they ask, and while their model answers."""
+    """Async agents can be stopped while they ask, and while their model answers."""
     client = talk("coroutines")
     for waits_for in ("input_request", "stream"):
         model.script(Reply(n=1000, delay=0.05) if waits_for == "stream" else Reply("hm"))
@@ -176,7 +178,7 @@ def test_agents_of_coroutines_are_stopped(talk: Talk, model: ModelServer) -> Non
 
 
 def test_the_first_answer_counts(talk: Talk) -> None:
-    """Whoever comes later is told who was first."""
+    """The first answer counts; a later one gets an error naming who was first."""
     ada = talk("always", name="Ada")
     bob = talk(session=session_of(ada), name="Bob")
     ada.say(QUESTION)
@@ -192,7 +194,7 @@ def test_the_first_answer_counts(talk: Talk) -> None:
 
 
 def test_what_is_typed_meanwhile_is_no_answer(talk: Talk, model: ModelServer) -> None:
-    """A `message`, and a plain frame of one who was not shown the question, wait for turns of their own."""
+    """A `message`, or a plain frame from a client that wasn't shown the question, is queued instead of answering it."""
     client = talk("always")
     model.script(Reply("What do you think?"))
     client.say("hello")
@@ -208,7 +210,7 @@ def test_what_is_typed_meanwhile_is_no_answer(talk: Talk, model: ModelServer) ->
 
 
 def test_an_answer_too_late(talk: Talk) -> None:
-    """A question ends with its turn."""
+    """A question ends with its turn; a later answer is refused."""
     client = talk("always")
     client.say(QUESTION)
     request = client.until("input_request")["content"]["request_id"]
@@ -222,7 +224,7 @@ def test_an_answer_too_late(talk: Talk) -> None:
 
 
 def test_whoever_comes_later_finds_the_question(talk: Talk) -> None:
-    """A reload, another tab: it is in the log and among the open requests."""
+    """A client that joins later finds the question in the log and among the open requests."""
     first = talk("always")
     first.say(QUESTION)
     request = first.until("input_request")["content"]
@@ -240,7 +242,7 @@ def test_whoever_comes_later_finds_the_question(talk: Talk) -> None:
 
 
 def test_a_question_waits_only_so_long(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """With a limit the turn says that nobody answered; the conversation goes on."""
+    """After the time limit, the turn says that nobody answered; the conversation goes on."""
     server = serve("--agents", write_all(tmp_path), "--input-timeout", "0.2", model=model)
     with ChatClient(server.websocket, agent="always") as client:
         client.confirmed()
@@ -258,7 +260,7 @@ def test_a_question_waits_only_so_long(serve: Serve, model: ModelServer, tmp_pat
 
 
 def test_a_password_is_kept_nowhere(model: ModelServer, tmp_path: Path) -> None:
-    """In no frame, no file, no log, even where the tool repeats it and everything is logged."""
+    """A password is in no frame, file or log, even if the tool repeats it and everything is logged."""
     pins = ["4711-xyz", 'quo"te\\d ø']
     options = ("--port", "0", "--ws-port", "0", "--log-level", "DEBUG", "--agents", write_all(tmp_path))
     with ServerProcess(tmp_path, *options, environment=config_list(model)) as server:

@@ -1,4 +1,4 @@
-"""Connections to model servers, over a pair of sockets: which thread reads what."""
+"""Connections to model servers, tested on a socket pair: which thread reads which data."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def http_chunk(part: bytes) -> bytes:
 def test_text_is_shown_while_the_turn_sleeps(
     peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
 ) -> None:
-    """The turn's thread is woken when something other than text comes."""
+    """Text is shown while the turn sleeps; anything else wakes the turn's thread."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD)
@@ -82,7 +82,7 @@ def test_text_is_shown_while_the_turn_sleeps(
 def test_an_answer_that_has_ended_is_not_read_again(
     peer_and_connection: tuple[socket.socket, ModelConnection], reader: Reader, shown: list[str]
 ) -> None:
-    """Otherwise the reader would take the head of the next one from the turn's thread."""
+    """After the end of an answer, the reader leaves the next one's head to the turn's thread."""
     peer, connection = peer_and_connection
     for _ in range(2):
         connection.write(b"request")
@@ -99,12 +99,12 @@ def test_an_answer_that_has_ended_is_not_read_again(
 
 
 def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]) -> None:
-    """A closed connection is the end of the data, as for any socket."""
+    """A connection closed by the server is the end of the data, as for any socket."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD + http_chunk(ANSWER[1]))
     connection.read(65536, PATIENCE)
-    peer.recv(65536)  # closing with unread data would be a reset
+    peer.recv(65536)  # closing with unread data would reset the connection
     peer.close()
 
     assert connection.read(65536, PATIENCE) == b""
@@ -113,7 +113,7 @@ def test_a_server_that_hangs_up(peer_and_connection: tuple[socket.socket, ModelC
 def test_a_server_that_goes_silent(
     peer_and_connection: tuple[socket.socket, ModelConnection], shown: list[str]
 ) -> None:
-    """Silence ends the wait after the timeout."""
+    """A silent server ends the wait after the timeout."""
     peer, connection = peer_and_connection
     connection.write(b"request")
     peer.sendall(HEAD)

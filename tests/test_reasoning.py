@@ -1,4 +1,4 @@
-"""What a model thinks before it answers, and the pictures it answers with: shown, and never told to the model again."""
+"""Models' thoughts and the images in their answers are shown, but never sent back to the model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def thought(text: str) -> Mapping[str, str]:
 
 
 def assert_valid(messages: Sequence[Mapping[str, Any]]) -> None:
-    """A model server would take it: every call is answered, once, and what agents and tools say is text."""
+    """Assert that a model server would accept the history: every call answered once, and all contents text."""
     waiting: list[str] = []
     for message in messages:
         assert not {"reasoning", "reasoning_content", "images"} & set(message)
@@ -48,14 +48,14 @@ def assert_valid(messages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def said(frames: list[Frame]) -> list[tuple[str, str]]:
-    """Thoughts and answers in their order, by type."""
+    """Return thoughts and answers in order, by type."""
     names = {"reasoning", "text", "tool_call"}
     mine = [f for f in frames if f["type"] in names and f["content"]["sender"] != "user"]
     return [(frame["type"], frame["content"]["content"]) for frame in mine]
 
 
 def streamed(frames: list[Frame]) -> dict[str, str]:
-    """The text of every streamed message, put together as a client does: by its id and offset."""
+    """Return the text of each streamed message, assembled by id and offset as a client does."""
     texts: dict[str, str] = {}
     for chunk in contents(frames, "stream"):
         text = texts.get(chunk["message_id"], "")
@@ -87,7 +87,7 @@ STREAMS: dict[str, tuple[Sequence[Piece], list[tuple[str, str]]]] = {
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("how", STREAMS)
 def test_thoughts(serve: Serve, model: ModelServer, how: str, stream: bool) -> None:
-    """They come before the answer, as what they are; streamed pieces and events say the same."""
+    """Thoughts come before the answer and are marked; the streamed pieces and the events agree."""
     pieces, expected = STREAMS[how]
     model.script(Reply(tokens=pieces))
     server = serve(model=model, stream=stream)
@@ -109,7 +109,7 @@ def test_thoughts(serve: Serve, model: ModelServer, how: str, stream: bool) -> N
 
 
 def test_thoughts_before_a_tool_call_and_after(client: ChatClient, model: ModelServer) -> None:
-    """In every call of the turn, each with an id of its own."""
+    """Each call of a turn has its own thoughts, with an id of their own."""
     model.script(Reply(tokens=[thought("A tool. ")], tools=[OSLO]), Reply(tokens=[thought("Aha."), "Sunny."]))
     frames = client.ask("What is the weather?")
 
@@ -122,7 +122,7 @@ def test_thoughts_before_a_tool_call_and_after(client: ChatClient, model: ModelS
 
 
 def test_thoughts_are_not_found(server: Running, client: ChatClient, model: ModelServer) -> None:
-    """A search looks at what was said."""
+    """Search finds messages, not thoughts."""
     model.script(Reply(tokens=[thought("xylophone"), "marimba"]))
     client.ask("Hello")
     rest = RestClient(server)
@@ -133,7 +133,7 @@ def test_thoughts_are_not_found(server: Running, client: ChatClient, model: Mode
 
 @pytest.mark.parametrize("has_text", [False, True])
 def test_a_stop_in_mid_thought(client: ChatClient, model: ModelServer, has_text: bool) -> None:
-    """What was thought so far is kept, marked as a part; the next turn goes on."""
+    """A stop in mid-thought keeps the thought so far, marked as partial; the next turn goes on."""
     text = ["It "] if has_text else []
     model.script(
         Reply(tokens=[thought("Let me "), thought("see"), *text, "is"], gate_after=(2 + has_text, threading.Event()))
@@ -158,7 +158,7 @@ def test_a_stop_in_mid_thought(client: ChatClient, model: ModelServer, has_text:
 
 @pytest.mark.parametrize("place", [2, 3])
 def test_a_reconnect_in_mid_thought(server: Running, client: ChatClient, model: ModelServer, place: int) -> None:
-    """Who comes while a model thinks, or has begun to answer, sees all of both, once."""
+    """Reconnecting while a model thinks or answers shows the thoughts and the answer, once each."""
     gate = threading.Event()
     model.script(Reply(tokens=[thought("Let me "), thought("see."), "It is ", "sunny."], gate_after=(place, gate)))
     client.say("Hello")
@@ -175,7 +175,7 @@ def test_a_reconnect_in_mid_thought(server: Running, client: ChatClient, model: 
 
 
 def test_another_model_takes_over(model: ModelServer) -> None:
-    """What the first one thought before it failed does not count."""
+    """When another model takes over, the failed one's thoughts don't count."""
     with ModelServer() as second:
         entries = [
             {"model": "scripted", "api_key": "none", "base_url": m.base_url, "max_retries": 0} for m in (model, second)
@@ -201,7 +201,7 @@ PICTURES: dict[str, list[Piece]] = {
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("how", PICTURES)
 def test_a_picture_in_an_answer(serve: Serve, model: ModelServer, how: str, stream: bool) -> None:
-    """Is shown; the model is not told it in its own words, which no model could read, and the next turn works."""
+    """An image in an answer is shown but not sent back to the model, which couldn't read it; the next turn works."""
     model.script(Reply(tokens=PICTURES[how]))
     with ChatClient(serve(model=model, stream=stream).websocket) as client:
         client.confirmed()
@@ -301,7 +301,7 @@ CALLS: dict[str, Reply] = {
 @pytest.mark.parametrize("agent", ["pair", "pattern", "team"])
 @pytest.mark.parametrize("how", CALLS)
 def test_calls(painters: Running, model: ModelServer, how: str, agent: str) -> None:
-    """Whatever tools a model calls: each has a result, the turn ends, and the next one works."""
+    """Every kind of tool call gets a result, the turn ends, and the next one works."""
     model.script(CALLS[how], Reply("Done."))
     with ChatClient(painters.websocket, agent=agent) as client:
         client.confirmed()

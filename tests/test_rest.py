@@ -93,7 +93,7 @@ def test_pages_of_sessions(rest: RestClient) -> None:
 
 
 def test_search(rest: RestClient, model: ModelServer) -> None:
-    """Words are found in titles, messages and answers, with their places."""
+    """Search finds words in titles, messages and answers, with their positions."""
     model.script(Reply("A zeppelin is an airship."))
     first, second = rest.new_session(), rest.new_session(title="About zeppelins")
     first.ask("What is that?")

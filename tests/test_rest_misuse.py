@@ -1,4 +1,4 @@
-"""Invalid requests over REST: each is refused with a sentence and changes nothing."""
+"""Invalid REST requests are refused with an explanation and change nothing."""
 
 from __future__ import annotations
 

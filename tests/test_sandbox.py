@@ -14,7 +14,7 @@ from tests.clients import PATIENCE, wait_until
 
 
 def test_code_runs_in_its_folder(tmp_path: Path) -> None:
-    """It can import modules from there and write files; output and errors come back in order."""
+    """Code runs in its folder, where it can import modules and write files; output and errors come back in order."""
     (tmp_path / "greeting.py").write_text("WORDS = 'good day'\n")
     code = "import greeting, sys\nprint(greeting.WORDS)\nopen('out.txt', 'w').write('x')\nsys.exit('no more')"
     result = sandbox.run(code, tmp_path)
@@ -24,7 +24,7 @@ def test_code_runs_in_its_folder(tmp_path: Path) -> None:
 
 
 def test_code_gets_no_keys_and_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the server's environment nor its standard input."""
+    """Code gets neither the server's environment nor its standard input."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     result = sandbox.run("import os, sys\nprint(sorted(os.environ), repr(sys.stdin.read()))", tmp_path)
 
@@ -41,7 +41,7 @@ def test_code_gets_no_keys_and_no_input(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_code_has_limits(tmp_path: Path, code: str, error: str) -> None:
-    """On memory, the size of a file, and open files."""
+    """Memory, file size and the number of open files are limited."""
     result = sandbox.run(code, tmp_path)
 
     assert error in result.output
@@ -50,7 +50,7 @@ def test_code_has_limits(tmp_path: Path, code: str, error: str) -> None:
 
 
 def test_time_is_limited(tmp_path: Path) -> None:
-    """An endless program is killed; its output so far is kept."""
+    """Time is limited: an endless program is killed, and its output so far is kept."""
     result = sandbox.run("print('on and on')\nwhile True: pass", tmp_path, seconds=0.5)
 
     assert result.output == "on and on\n"
@@ -59,7 +59,7 @@ def test_time_is_limited(tmp_path: Path) -> None:
 
 
 def test_long_output_is_cut_in_the_middle(tmp_path: Path) -> None:
-    """The beginning and the end are kept."""
+    """Long output is cut in the middle, keeping the beginning and the end."""
     result = sandbox.run("print('first')\nprint('x' * 10**7)\nprint('last')", tmp_path)
 
     assert result.is_cut
@@ -86,7 +86,7 @@ def is_running(process: int) -> bool:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="without /proc, processes that leave their group are not found")
 @pytest.mark.parametrize(("end", "seconds"), [("", PATIENCE), ("time.sleep(600)", 5)])
 def test_no_process_is_left(tmp_path: Path, end: str, seconds: float) -> None:
-    """Neither a child, nor one that left the process group; also when the time is up."""
+    """No process is left, neither a child nor one that left the process group, even after a timeout."""
     result = sandbox.run(CHILDREN + end, tmp_path, seconds=seconds)
 
     children = [int(number) for number in result.output.split()]
@@ -116,13 +116,13 @@ def test_code_ends_with_the_turn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", ["print(1)\0", "#" * (sandbox.CODE_BYTES + 1)])
 def test_code_that_cannot_be_run(tmp_path: Path, code: str) -> None:
-    """Is refused with the reason."""
+    """Code that can't be run is refused with the reason."""
     with pytest.raises(ValueError, match="The code must have"):
         sandbox.run(code, tmp_path)
 
 
 def test_threads_are_limited(tmp_path: Path) -> None:
-    """A program that starts too many of them gets an error."""
+    """A program that starts too many threads gets an error."""
     code = """
 import threading
 gate = threading.Event()

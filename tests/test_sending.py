@@ -1,4 +1,4 @@
-"""Sending to clients over real socket pairs: nobody is waited for, nothing is lost, silent clients are dropped."""
+"""Sending to clients over real socket pairs: no client delays another, nothing is lost, silent clients are dropped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Connect = Callable[[], tuple[Client, Peer]]
 
 
 class OpenServer:
-    """As much of a server as a handshake asks for."""
+    """The parts of a server that a handshake needs."""
 
     socket_closed = threading.Event()
 
@@ -48,7 +48,7 @@ def deliverer() -> Iterator[Deliverer]:
 
 @pytest.fixture
 def connect(deliverer: Deliverer) -> Iterator[Connect]:
-    """Connects clients; they hang up with the test."""
+    """Connect clients, which hang up at the end of the test."""
     with contextlib.ExitStack() as stack:
 
         def connect() -> tuple[Client, Peer]:
@@ -86,7 +86,7 @@ def receive(peer: Peer) -> Any:
 
 
 def close_code(peer: Peer) -> int:
-    """Receive until the server closes the connection."""
+    """Receive until the server closes the connection and return the close code."""
     with contextlib.suppress(ConnectionClosed):
         while True:
             peer.recv(timeout=PATIENCE)
@@ -95,7 +95,7 @@ def close_code(peer: Peer) -> int:
 
 
 def test_news_are_sent_to_all_who_follow(log: Log, connect: Connect) -> None:
-    """In the thread that makes them; what is for one alone is sent to it alone, and in order."""
+    """Events are sent to all followers in the thread that makes them; replies go to one client, in order."""
     (ada, ada_peer), (bob, bob_peer) = connect(), connect()
     ada.tell('{"type":"hello"}')
     for client in (ada, bob):
@@ -109,7 +109,7 @@ def test_news_are_sent_to_all_who_follow(log: Log, connect: Connect) -> None:
 
 
 def test_news_that_come_while_news_are_sent(log: Log, connect: Connect) -> None:
-    """From another thread, which does not wait: whoever is sending sends them, too."""
+    """A thread with news doesn't wait for one that is sending; the sender sends its news, too."""
     client, peer = connect()
     follow(client, log)
     assert client.cursor is not None
@@ -130,7 +130,7 @@ def test_news_that_come_while_news_are_sent(log: Log, connect: Connect) -> None:
 
 
 def test_a_client_that_does_not_read_delays_nobody(log: Log, connect: Connect) -> None:
-    """The other one has everything before the first one reads; then that one gets everything as well."""
+    """A client that doesn't read delays nobody, and gets everything later."""
     (slow, slow_peer), (quick, quick_peer) = connect(), connect()
     for client in (slow, quick):
         follow(client, log)
@@ -144,7 +144,7 @@ def test_a_client_that_does_not_read_delays_nobody(log: Log, connect: Connect) -
 def test_a_client_that_lags_is_left_to_the_deliverer(
     log: Log, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody who writes reads the store for it."""
+    """A lagging client is left to the deliverer, so that no writer reads the store for it."""
     for _ in range(200):
         write(log)
     client, peer = connect()
@@ -162,7 +162,7 @@ def test_a_client_that_lags_is_left_to_the_deliverer(
 
 
 def test_a_deleted_session_ends_the_connection(log: Log, connect: Connect) -> None:
-    """With a reason."""
+    """Deleting a session closes its connections with a reason."""
     client, peer = connect()
     follow(client, log)
     log.delete()
@@ -171,7 +171,7 @@ def test_a_deleted_session_ends_the_connection(log: Log, connect: Connect) -> No
 
 
 def test_a_log_that_cannot_be_read_ends_the_connection(log: Log, connect: Connect) -> None:
-    """The client may reconnect; whoever wrote is not harmed."""
+    """A log that can't be read closes the connection, without harm to the writer; the client may reconnect."""
     client, peer = connect()
     follow(client, log)
 
@@ -184,7 +184,7 @@ def test_a_log_that_cannot_be_read_ends_the_connection(log: Log, connect: Connec
 
 
 def test_a_client_that_has_gone(log: Log, connect: Connect) -> None:
-    """Nothing is sent to it, and nobody is harmed."""
+    """Nothing is sent to a client that is gone, and no one else is affected."""
     client, peer = connect()
     follow(client, log)
     peer.close_socket()
@@ -194,22 +194,22 @@ def test_a_client_that_has_gone(log: Log, connect: Connect) -> None:
 
 
 def test_goodbye(connect: Connect) -> None:
-    """The server goes away, and does not wait for anybody."""
+    """The server says goodbye without waiting for anybody."""
     client, peer = connect()
     client.connection.leave()
     assert close_code(peer) == 1001
 
 
 class TestSilence:
-    """The time is whatever the test says it is."""
+    """Silent clients, with a clock set by the test."""
 
     def test_a_silent_client_is_pinged_and_dropped(self, connect: Connect) -> None:
-        """Once it has had its time to answer."""
+        """A silent client is pinged, then dropped after its time to answer."""
         client, peer = connect()
         heard = client.connection.last_heard
         client.check(heard + sending.PING_INTERVAL - 1)
         assert client._pinged is None
-        now = heard + sending.PING_INTERVAL + 1000  # what it answers really comes long before
+        now = heard + sending.PING_INTERVAL + 1000  # its real answer would come long before
         client.check(now)
         assert client._pinged == now
         client.check(now + sending.PING_TIMEOUT - 1)
@@ -217,7 +217,7 @@ class TestSilence:
         assert close_code(peer) == 1011
 
     def test_a_client_that_answers_stays(self, connect: Connect) -> None:
-        """Whatever it says is an answer."""
+        """Any frame counts as an answer to a ping."""
         client, _ = connect()
         now = client.connection.last_heard + sending.PING_INTERVAL + 1
         client.check(now)
@@ -226,7 +226,7 @@ class TestSilence:
         assert client.connection.write()
 
     def test_a_client_that_does_not_read_is_dropped(self, log: Log, connect: Connect) -> None:
-        """After a while."""
+        """A client that doesn't read is dropped after a while."""
         client, _ = connect()
         follow(client, log)
         write(log, "x" * 1_000_000)

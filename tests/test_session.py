@@ -1,4 +1,4 @@
-"""What people do in a session, without sockets: each race is driven step by step."""
+"""A session without sockets; each race is driven step by step."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def session(server: ScriptedServer) -> Session:
 
 @pytest.fixture
 def running(server: ScriptedServer, session: Session) -> ScriptedTurn:
-    """The turn of a first message, while it runs."""
+    """Return the running turn of a first message."""
     session.post("first", "Ada", id="first")
     return server.agents.turn()
 
 
 def code(act: Callable[..., object], *arguments: Any) -> str:
-    """The code of the error that this raises."""
+    """Return the code of the error that this raises."""
     with pytest.raises(ChatError) as raised:
         act(*arguments)
     return raised.value.code
@@ -48,10 +48,10 @@ def finish(session: Session, turn: ScriptedTurn, **how: Any) -> None:
 
 
 class TestMessages:
-    """Each is answered in a turn of its own, in order."""
+    """Messages are answered in turns of their own, in order."""
 
     def test_one_message_is_one_turn(self, session: Session, running: ScriptedTurn) -> None:
-        """From the message to the end of its turn; then the session is idle and its thread is gone."""
+        """One message is one turn, after which the session is idle and its thread is gone."""
         assert (session.status, session.turn_status(1)) == ("running", "running")
         running.say("hello")
         finish(session, running)
@@ -64,7 +64,7 @@ class TestMessages:
     def test_messages_wait_for_each_other(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """In the order in which they came."""
+        """Messages wait for each other, in the order in which they came."""
         for text in ("second", "third"):
             session.post(text, "Ada")
         assert [entry["text"] for entry in session.about()["queue"]] == ["second", "third"]
@@ -79,7 +79,7 @@ class TestMessages:
         assert session.about()["queue"] == []
 
     def test_the_same_id_counts_once(self, session: Session, running: ScriptedTurn) -> None:
-        """It is neither refused nor does it stop a turn, whatever its policy."""
+        """A resent message counts once: whatever its policy, it is neither refused nor stops a turn."""
         for busy in ("enqueue", "reject", "interrupt", "rollback"):
             assert session.post("first again", "Ada", id="first", busy=busy).seq == 1
         assert session.turns.snapshot().waiting == ()
@@ -88,7 +88,7 @@ class TestMessages:
         assert statuses(session) == {1: "completed"}
 
     def test_a_busy_session_can_refuse(self, session: Session, running: ScriptedTurn) -> None:
-        """The message is not in the log."""
+        """A message refused by a busy session is not in the log."""
         assert code(lambda: session.post("second", "Ada", busy="reject")) == "busy"
         assert types(session) == ["user_message", "turn_started"]
 
@@ -96,7 +96,7 @@ class TestMessages:
     def test_a_message_can_take_the_place_of_a_turn(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn, busy: str, rewound: set[int]
     ) -> None:
-        """The running turn ends before the next begins, and counts or not."""
+        """A message can replace the running turn, which ends before the next begins, and counts or not."""
         session.post("second", "Ada", busy=busy)
         finish(session, server.agents.turn())
 
@@ -104,14 +104,14 @@ class TestMessages:
         assert session.turns.snapshot().rewound == rewound
 
     def test_a_turn_is_rolled_back_once(self, session: Session, running: ScriptedTurn) -> None:
-        """A second rollback before the turn has ended finds that it no longer counts."""
+        """A turn is rolled back once; a second rollback before its end finds that it no longer counts."""
         with session.turns.hold():  # the turn cannot end between the two
             session.post("second", "Ada", busy="rollback")
             session.post("third", "Ada", busy="rollback")
         assert [event.content["turns"] for event in log(session) if event.type == "rewind"] == [[1]]
 
     def test_a_full_session(self) -> None:
-        """One more message is refused, the last one sent again is not."""
+        """A full session refuses another message, but not one sent again."""
         server = ScriptedServer(max_messages=1)
         session = server.create()
         session.post("first", "Ada", id="first")
@@ -126,23 +126,23 @@ class TestMessages:
          ({"text": "x", "context": {"n": float("inf")}}, "bad_frame")],
     )  # fmt: skip
     def test_a_message_that_cannot_be_used(self, session: Session, message: dict[str, Any], error: str) -> None:
-        """Nothing of it is in the log."""
+        """An unusable message leaves no trace in the log."""
         assert code(lambda: session.post(name="Ada", **message)) == error
         assert log(session) == []
 
 
 class TestStop:
-    """Of the running turn, of one that waits, and of none."""
+    """Stopping the running turn, a queued one, or none."""
 
     def test_the_running_turn(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
-        """The next one runs as if nothing had been."""
+        """After stopping the running turn, the next one runs normally."""
         session.post("second", "Ada")
         assert session.stop() == 1
         finish(session, server.agents.turn())
         assert statuses(session) == {1: "stopped", 2: "completed"}
 
     def test_while_queued(self, session: Session, running: ScriptedTurn) -> None:
-        """It never runs, and ends in exactly one turn_completed."""
+        """A turn stopped while queued never runs, and ends in exactly one turn_completed."""
         session.post("second", "Ada")
         assert session.stop(2) == 2
         assert session.stop(2) is None
@@ -152,26 +152,26 @@ class TestStop:
         assert [event.turn for event in log(session) if event.type == "turn_started"] == [1]
 
     def test_too_late(self, session: Session, running: ScriptedTurn) -> None:
-        """Nothing happens, also to a turn that comes later."""
+        """A stop that comes too late changes nothing, even for a later turn."""
         finish(session, running)
         assert session.stop() is None
         assert session.stop(1) is None
         assert session.stop(7) is None
 
     def test_while_the_agents_are_built(self, server: ScriptedServer, session: Session) -> None:
-        """The turn ends at the agents' first step."""
+        """A turn stopped while its agents are built ends at their first step."""
         server.agents.building = session.stop
         session.post("first", "Ada")
         assert until(session, "turn_completed").content["status"] == "stopped"
 
 
 class TestRewinds:
-    """Turns that no longer count."""
+    """Rewinding turns, so that they no longer count."""
 
     def test_a_waiting_message_is_edited_in_place(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """It keeps its id, its turn and its place, and nothing is rewound."""
+        """A queued message is edited in place: it keeps its id, turn and position, and nothing is rewound."""
         waiting = session.post("second", "Ada", id="second")
         session.post("third", "Ada")
         edited = session.edit(waiting.seq, "another", "Bob")
@@ -182,7 +182,7 @@ class TestRewinds:
         assert "rewind" not in types(session)
 
     def test_what_holds_cannot_begin(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
-        """A turn that ends meanwhile, and the next one that would begin, wait for whoever decides."""
+        """While turns are held, none ends or begins: they wait for the holder's decision."""
         waiting = session.post("second", "Ada")
         with session.turns.hold() as now:
             running.end()
@@ -195,7 +195,7 @@ class TestRewinds:
     def test_the_message_being_answered_is_edited(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """Its turn is stopped and no longer counts; those that wait go on waiting."""
+        """Editing the message being answered stops its turn, which no longer counts; queued ones keep waiting."""
         session.post("second", "Ada")
         written = session.edit(1, "another", "Ada")
         assert written.turn == 3
@@ -208,7 +208,7 @@ class TestRewinds:
     def test_an_earlier_message_cannot_be_edited_while_a_later_turn_runs(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """Nor while one waits."""
+        """An earlier message can't be edited while a later turn runs or waits."""
         finish(session, running)
         session.post("second", "Ada")
         second = server.agents.turn()
@@ -218,14 +218,14 @@ class TestRewinds:
         assert session.turns.snapshot().rewound == {1, 2}
 
     def test_only_messages_that_count_are_edited(self, session: Session, running: ScriptedTurn) -> None:
-        """Other events, and places that the log has not, are not messages."""
+        """Only messages that count can be edited, not other events or positions outside the log."""
         finish(session, running)
         session.edit(1, "another", "Ada")
         for seq in (-1, 0, 1, 2, 99):
             assert code(session.edit, seq, "x", "Ada") == "message_unknown"
 
     def test_the_agents_forget(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
-        """They are built again from the turns that count."""
+        """After a rewind, the agents are rebuilt from the turns that count."""
         finish(session, running, history="one")
         session.post("second", "Ada")
         finish(session, server.agents.turn(), history="two")
@@ -235,7 +235,7 @@ class TestRewinds:
         finish(session, third)
 
     def test_a_rewind_while_the_agents_are_built(self, server: ScriptedServer, session: Session) -> None:
-        """The agents being built belong to a turn that no longer counts, and are not used for the next one."""
+        """Agents being built for a rewound turn are not used for the next one."""
         server.agents.building = lambda: server.agents.built[1:] or session.edit(1, "another", "Ada")
         session.post("first", "Ada")
         assert server.agents.turn().text == "first"  # which is stopped before its first step
@@ -244,7 +244,7 @@ class TestRewinds:
         finish(session, second)
 
     def test_retry_while_running(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
-        """The running turn is the last one; once it is rewound there is nothing more to retry until it has ended."""
+        """A running turn is the last one; once rewound, it can't be retried again until it has ended."""
         with session.turns.hold():
             assert session.retry().turn == 2
             assert code(session.retry) == "busy"
@@ -252,11 +252,11 @@ class TestRewinds:
         assert statuses(session) == {1: "stopped", 2: "completed"}
 
     def test_nothing_to_retry(self, session: Session) -> None:
-        """Before the first answer."""
+        """Before the first answer, there is nothing to retry."""
         assert code(session.retry) == "nothing_to_retry"
 
     def test_only_who_holds_can_submit(self, session: Session) -> None:
-        """What was decided on has to be true still."""
+        """Submitting requires holding the turns, so that the decision is still valid."""
         message = session._message(session.turns.snapshot(), "text", "Ada", "", None, None)
         with pytest.raises(AssertionError):
             session.turns.submit(message)
@@ -265,10 +265,10 @@ class TestRewinds:
 
 
 class TestQuestions:
-    """A turn that asks waits for the first answer."""
+    """Questions, for whose first answer the turn waits."""
 
     def test_an_answer(self, session: Session, running: ScriptedTurn) -> None:
-        """The first one counts; afterwards the question is closed, and says who was first."""
+        """The first answer counts; then the question is closed and says who was first."""
         request_id, answer = running.ask()
         until(session, "input_request")
         assert (session.status, session.turn_status(1)) == ("waiting", "waiting")
@@ -278,7 +278,7 @@ class TestQuestions:
         assert session.status == "running"
 
     def test_no_question(self, session: Session, running: ScriptedTurn) -> None:
-        """One that never was, and one whose turn has ended."""
+        """Answering fails if the question never existed or its turn has ended."""
         request_id, _ = running.ask()
         until(session, "input_request")
         session.stop()
@@ -287,7 +287,7 @@ class TestQuestions:
         assert code(session.answer, "another", "yes", "Ada") == "request_unknown"
 
     def test_nobody_answers(self) -> None:
-        """The turn ends."""
+        """If nobody answers, the turn ends."""
         server = ScriptedServer(input_timeout=0.001)
         session = server.create()
         session.post("first", "Ada")
@@ -296,7 +296,7 @@ class TestQuestions:
         assert until(session, "error").content["code"] == "input_timeout"
 
     def test_an_answer_in_the_last_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """After the time is up, and before the question is closed: it counts."""
+        """An answer after the time limit, but before the question is closed, counts."""
         server = ScriptedServer(input_timeout=0.001)
         session = server.create()
         close = PendingQuestions.close
@@ -312,7 +312,7 @@ class TestQuestions:
         assert answer.result(PATIENCE).text == "just in time"
 
     def test_a_password_is_kept_nowhere(self, session: Session, running: ScriptedTurn) -> None:
-        """Not in the answer's event, nor in what the agents say afterwards."""
+        """A password is neither in the answer's event nor in what the agents say afterwards."""
         request_id, answer = running.ask(password=True)
         until(session, "input_request")
         session.answer(request_id, "hunter2", "Ada")
@@ -322,12 +322,12 @@ class TestQuestions:
 
 
 class TestFailures:
-    """The store fails, the session is deleted, the server ends."""
+    """Failing stores, deleted sessions, server shutdown."""
 
     def test_a_store_that_recovers(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The turn waits for it, and everything is in the log once."""
+        """The turn waits for a failing store to recover, and everything is logged once."""
         monkeypatch.setattr(turns, "STORE_RETRY", 0)
         server.store.failures = 2
         running.say("hello")
@@ -338,7 +338,7 @@ class TestFailures:
     def test_a_stop_while_the_store_fails(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The turn does not wait for the store to recover."""
+        """A stopped turn doesn't wait for the store to recover."""
         monkeypatch.setattr(turns, "STORE_RETRY", 3600)
         server.store.failures = 1
         running.start(lambda: running.turn.append("text", {"content": "hello"}))
@@ -349,7 +349,7 @@ class TestFailures:
     def test_an_end_that_cannot_be_saved(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """When the server ends before the store recovers, the next one marks the turn interrupted."""
+        """If the server ends before the store recovers, the next server marks the turn interrupted."""
         monkeypatch.setattr(turns, "STORE_RETRY", 3600)
         server.store.failures = 1
         running.end()
@@ -358,7 +358,7 @@ class TestFailures:
         assert statuses(second) == {1: "interrupted"}
 
     def test_a_message_that_cannot_be_saved(self, server: ScriptedServer, session: Session) -> None:
-        """It is refused and waits for nothing; the next one is turn 1."""
+        """A message that can't be stored is refused without delay; the next one is turn 1."""
         server.store.failures = 1
         assert code(session.post, "first", "Ada") == "store_failed"
         assert session.turns.snapshot().is_idle
@@ -366,7 +366,7 @@ class TestFailures:
         finish(session, server.agents.turn())
 
     def test_agents_that_fail_in_every_way(self, server: ScriptedServer, session: Session) -> None:
-        """Whatever is raised while they are built ends the turn, and the session goes on."""
+        """Anything raised while agents are built ends the turn, and the session goes on."""
 
         def fail() -> None:
             if len(server.agents.built) == 1:
@@ -384,7 +384,7 @@ class TestFailures:
     def test_a_deletion_while_a_turn_runs(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """The turn ends, nothing is written any more, and files go last."""
+        """Deleting a session during a turn ends the turn; nothing more is written, and files go last."""
         session.post("second", "Ada")
         server.sessions.delete(session.id)
         session.turns.join(PATIENCE)
@@ -398,7 +398,7 @@ class TestFailures:
     def test_a_running_turn_is_interrupted_by_the_end(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """What waits is answered by the next server; nothing new is accepted."""
+        """Shutdown interrupts the running turn and refuses new messages; the next server answers queued ones."""
         session.post("second", "Ada")
         following = server.restarted()
         assert code(session.post, "third", "Ada") == "closing"
@@ -409,7 +409,9 @@ class TestFailures:
     def test_a_question_outlives_the_server(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """Its turn has no end, and goes on with the next server from its journal; an answer may come before that."""
+        """A question outlives the server: its turn resumes from the journal at the next one, and may be answered
+        before.
+        """
         request_id, _ = running.ask()
         until(session, "input_request")
         following = server.restarted()
@@ -427,7 +429,7 @@ class TestFailures:
     def test_a_session_leaves_memory_once_it_rests(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """A running turn keeps it there when its people have gone."""
+        """An idle session without people leaves memory; a running turn keeps it there."""
         server.sessions.release(session)
         assert server.open(session.id) is session
         server.sessions.release(session)
@@ -440,7 +442,7 @@ class TestTakeover:
     """Operators in the agents' place."""
 
     def test_from_taking_to_handing_back(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
-        """The running turn is stopped; no agent runs meanwhile; afterwards the agents know what was said."""
+        """Taking a session stops its turn; no agent runs until it is handed back, and then they know what was said."""
         session.takeover.take("Ann")
         until(session, "turn_completed", 1)
         session.post("Hello?", "Ada")
@@ -457,7 +459,7 @@ class TestTakeover:
         finish(session, last)
 
     def test_what_only_the_operator_may(self, session: Session) -> None:
-        """One has it at a time, by name."""
+        """One operator has a session at a time, by name, and only that one can act."""
         assert code(session.takeover.reply, "Hello", "Ann") == "not_held"
         assert code(session.takeover.hand_back, "", "Ann") == "not_held"
         session.takeover.take("Ann")
@@ -469,8 +471,11 @@ class TestTakeover:
     def test_lists_never_wait_for_turns_while_they_hold_all_sessions(
         self, server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Taking a session tells the desk of it, which needs all sessions, while its turns are held: the other order
-        would end in a deadlock."""
+        """Lists never wait for turns while they hold the lock of all sessions.
+
+        Taking a session tells the desk, which needs all sessions, while its turns are held; the other order would
+        deadlock.
+        """
         snapshot = session.turns.snapshot
 
         def checked() -> Snapshot:
@@ -483,10 +488,13 @@ class TestTakeover:
 
 
 class TestFeedback:
-    """People rate answers."""
+    """Feedback on answers."""
 
     def test_an_answer_is_rated(self, session: Session, running: ScriptedTurn) -> None:
-        """As often as one likes, also while the turn still runs. It belongs to no turn, and no agent is told."""
+        """An answer can be rated repeatedly, even during its turn.
+
+        Feedback belongs to no turn, and no agent is told.
+        """
         running.say("hello", history="one")
         first = session.feedback(3, 1, "", "Ada")
         second = session.feedback(3, -1, "Too short. \ud800", "Ada")
@@ -500,7 +508,7 @@ class TestFeedback:
         assert session.log.store.histories(session.id) == {1: "one"}
 
     def test_only_answers_that_count_are_rated(self, session: Session, running: ScriptedTurn) -> None:
-        """Not messages, words on their way to the agent, operators' words, and what was rewound."""
+        """Messages, texts passed to the agent, operators' messages and rewound answers can't be rated."""
         running.start(lambda: running.turn.append("text", {"content": "first", "sender": "user"})).result(PATIENCE)
         running.say("hello")
         finish(session, running)
@@ -515,6 +523,6 @@ class TestFeedback:
 
     @pytest.mark.parametrize(("score", "comment"), [(2, ""), (-2, ""), (1, "x" * 2001)])
     def test_what_is_not_feedback(self, session: Session, running: ScriptedTurn, score: int, comment: str) -> None:
-        """Scores that there are not, and a comment that is too long."""
+        """Unknown scores and comments that are too long are refused."""
         running.say("hello")
         assert code(session.feedback, 3, score, comment, "Ada") == "bad_frame"

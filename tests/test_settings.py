@@ -1,4 +1,4 @@
-"""Settings: where they come from, what they may be, and their help."""
+"""Settings: their sources, their values and their help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentchat.settings import Paths, Settings
 
 
 def test_the_command_line_wins_over_the_environment() -> None:
-    """The environment wins over the defaults."""
+    """The command line beats the environment, which beats the defaults."""
     environment = {"AGENTCHAT_PORT": "1", "AGENTCHAT_WS_PORT": "2", "AGENTCHAT_OPEN": "yes"}
     chosen = settings.load(["--port", "3"], environment)
 
@@ -21,7 +21,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
 
 
 def test_values_are_converted() -> None:
-    """Each to the type of its field."""
+    """Each value is converted to the type of its field."""
     chosen = settings.load(["--knowledge", "a, b/c.md,", "--origins", "https://a.example/, ,http://b", "demo"], {})
 
     assert chosen.knowledge == Paths([Path("a"), Path("b/c.md")])
@@ -46,7 +46,7 @@ def test_values_are_converted() -> None:
     ],
 )
 def test_values_that_cannot_be_used(option: str, value: str, problem: str) -> None:
-    """The error names the option or the variable, whichever was set."""
+    """An invalid value is an error that names the option or the variable, whichever was set."""
     with pytest.raises(SettingsError) as error:
         settings.load([f"{option}={value}"], {})
     assert str(error.value) == f"{option} {problem}"
@@ -58,7 +58,7 @@ def test_values_that_cannot_be_used(option: str, value: str, problem: str) -> No
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """With its option and its environment variable."""
+    """The help lists each setting with its option and its environment variable."""
     with pytest.raises(SystemExit):
         settings.load(["--help"], {})
     shown = capsys.readouterr().out

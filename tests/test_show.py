@@ -1,4 +1,4 @@
-"""How much of a session a reader wants to see: each level, live and afterwards, by WebSocket and as an event stream."""
+"""The levels of detail a reader can choose, live and afterwards, by WebSocket and event stream."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def build(llm_config, chat):
 
 
 class Readers:
-    """A client that speaks, and one reader for each level."""
+    """A client that sends messages, and a reader for each level."""
 
     def __init__(self, server: Running, agent: str, stack: contextlib.ExitStack) -> None:
         self.client = stack.enter_context(ChatClient(server.websocket, agent=agent))
@@ -60,7 +60,7 @@ class Readers:
         return self._stack.enter_context(ChatClient(self.server.websocket, session=self.id, show=show, after=after))
 
     def seen(self, turns: int = 1) -> dict[str, list[Frame]]:
-        """What every reader has seen of the log, which is the same live, afterwards, and as an event stream."""
+        """Return what each reader saw of the log, checking that live, later and streamed views agree."""
         found: dict[str, list[Frame]] = {}
         for show, live in self._live.items():
             late = self.read(show)
@@ -82,7 +82,7 @@ class Readers:
         return found
 
     def _check_the_middle(self, found: dict[str, list[Frame]]) -> None:
-        """Who comes back sees what came after the last that it saw."""
+        """Check that a reader who reconnects gets what came after the last event it saw."""
         for show, log in found.items():
             for place in {1, len(log) // 2, len(log) - 1}:
                 late = self.read(show, after=log[place - 1]["seq"])
@@ -104,12 +104,12 @@ def readers(serve: Serve, model: ModelServer, tmp_path: Path) -> Iterator[Callab
 
 
 def answers(log: list[Frame]) -> list[tuple[str, str]]:
-    """Texts of agents; the person's own are said again on the way to the agent, without an id."""
+    """Return the agents' texts, without the person's as passed on to the agent, which have no id."""
     return [(t["sender"], t["content"]) for t in contents(log, "text") if "message_id" in t]
 
 
 def test_an_agent_with_tools(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Calls and results from `tools` on."""
+    """Calls and results are shown from level `tools` on."""
     these = readers("weather")
     model.script(Reply("Let me see.", tools=[OSLO]), Reply(tokens=[{"reasoning": "Hm."}, "Sunny."]))
     these.client.ask("What is the weather?")
@@ -121,7 +121,7 @@ def test_an_agent_with_tools(readers: Callable[[str], Readers], model: ModelServ
 
 
 def test_a_team(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Everybody speaks; the last one has the answer."""
+    """In a team, everybody speaks, and the last one gives the answer."""
     these = readers("team")
     model.script(Reply("planner"), Reply("A plan."), Reply("coder"), Reply("Some code."), Reply("user"))
     these.client.ask("Build it.")
@@ -132,7 +132,7 @@ def test_a_team(readers: Callable[[str], Readers], model: ModelServer) -> None:
 
 
 def test_the_last_word_is_no_word(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Then the one before it is the answer."""
+    """If the last message has no text, the one before it is the answer."""
     these = readers("team")
     model.script(Reply("planner"), Reply("A plan."), Reply("coder"), Reply("TERMINATE"), Reply("user"))
     these.client.ask("Build it.")
@@ -142,7 +142,7 @@ def test_the_last_word_is_no_word(readers: Callable[[str], Readers], model: Mode
 
 
 def test_a_nested_chat(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Is seen from `agents` on."""
+    """A nested chat is shown from level `agents` on."""
     these = readers("deep")
     model.script(Reply("It is right."))
     these.client.ask("Write it.")
@@ -154,7 +154,7 @@ def test_a_nested_chat(readers: Callable[[str], Readers], model: ModelServer) ->
 
 
 def test_a_question_after_each_answer(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """With the answer that it is about."""
+    """A question after each answer is shown with that answer."""
     these = readers("always")
     model.script(Reply("Sunny."), Reply("Windy."))
     these.client.say("Oslo?")
@@ -172,7 +172,7 @@ def test_a_question_after_each_answer(readers: Callable[[str], Readers], model: 
 
 
 def test_a_turn_that_was_stopped(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """What there is of the answer is the answer."""
+    """The partial text of a stopped turn is the answer."""
     these = readers("weather")
     model.script(Reply("It is sunny.", gate_after=(2, threading.Event())))
     these.client.say("Oslo?")
@@ -184,7 +184,7 @@ def test_a_turn_that_was_stopped(readers: Callable[[str], Readers], model: Model
 
 
 def test_files_between_the_words(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Everything comes in the order of the log, messages of people who do not wait for the end among it."""
+    """Everything comes in the order of the log, including the messages of people who don't wait for the end."""
     these = readers("writer")
     gate = threading.Event()
     model.script(
@@ -209,7 +209,7 @@ def test_files_between_the_words(readers: Callable[[str], Readers], model: Model
 
 
 def test_a_message_behind_what_may_be_the_last_word(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """It waits until that is known, so that the order holds."""
+    """A message after a possible last answer is held back until that is known, to keep the order."""
     these = readers("team")
     gate = threading.Event()
     model.script(
@@ -229,7 +229,7 @@ def test_a_message_behind_what_may_be_the_last_word(readers: Callable[[str], Rea
 
 
 def test_hand_offs_and_operators(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Hand-offs of both kinds and an operator's words are for everybody."""
+    """Hand-offs of both kinds, and operators' messages, are shown at every level."""
     these = readers("concierge")
     forecast = Reply(tools=[("weather_forecast", {"city": "Oslo"})])
     hand_over = Reply(tools=[("hand_over", {"to": "weather", "reason": "asks"})])
@@ -251,7 +251,7 @@ def test_hand_offs_and_operators(readers: Callable[[str], Readers], model: Model
 
 
 def test_a_question_within(readers: Callable[[str], Readers], model: ModelServer) -> None:
-    """Reaches everybody, though what is said there does not."""
+    """A nested question is shown at every level, although the chat around it isn't."""
     these = readers("inner")
     model.script(Reply(tools=[("send", {"to": "Ada"})]), Reply("It is sent."))
     these.client.say("Send it.")
@@ -267,7 +267,7 @@ def test_a_question_within(readers: Callable[[str], Readers], model: ModelServer
 
 @pytest.mark.parametrize("show", ["everything", "FINAL", "final,all", "0"])
 def test_a_level_that_there_is_not(server: Running, show: str) -> None:
-    """Is refused, with a sentence that names those that there are."""
+    """An unknown level is refused with a sentence that names the known ones."""
     session = RestClient(server).new_session()
     with ChatClient(server.websocket, session=session.id, show=show) as client:
         assert client.close_code() == 1008

@@ -1,4 +1,4 @@
-"""Starting and ending the server as people do."""
+"""Starting and stopping the server from the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PORTS = ("--port", "0", "--ws-port", "0")
 
 
 def refusal(*arguments: str) -> str:
-    """Start a server in this process with settings that cannot be used, and return the error's sentence."""
+    """Start a server in this process with unusable settings, and return the error's sentence."""
     chosen = settings.load(["demo", *PORTS, *arguments], {})
     with pytest.raises(SettingsError) as error, app.serving(chosen, {}):
         pass
@@ -32,7 +32,7 @@ def refusal(*arguments: str) -> str:
 
 
 def test_the_start_up_says_where_everything_is(tmp_path: Path) -> None:
-    """The page, the WebSocket, the model in use and the agents found."""
+    """The start-up message shows the page, the WebSocket, the model in use and the agents found."""
     with ServerProcess(tmp_path, "demo", *PORTS) as server:
         assert "model      demo" in server.greeting
         assert "agent      weather" in server.greeting
@@ -43,7 +43,7 @@ def test_the_start_up_says_where_everything_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, model: ModelServer, how: signal.Signals) -> None:
-    """While a turn runs and rude clients hang on: 1001 to all, exit status 0."""
+    """A signal ends the server cleanly during a turn with rude clients: close code 1001 to all, exit status 0."""
     environment = config_list(model)
     with ServerProcess(tmp_path, *PORTS, environment=environment) as server:
         clients = [ChatClient(server.websocket) for _ in range(5)]
@@ -63,7 +63,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, model: ModelServer, how: signa
 
 @pytest.mark.parametrize("option", ["--port", "--ws-port"])
 def test_a_port_that_is_taken(option: str) -> None:
-    """The error says which one."""
+    """A port in use is an error that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} is in use" in refusal(option, port)
@@ -80,7 +80,7 @@ def test_a_port_that_is_taken(option: str) -> None:
     ],
 )
 def test_settings_that_cannot_be_used(arguments: tuple[str, str], sentence: str) -> None:
-    """Problems that only show when the server is assembled."""
+    """Unusable settings that are only noticed when the server is assembled are errors, too."""
     assert sentence in refusal(*arguments)
 
 
@@ -92,7 +92,7 @@ def test_settings_that_cannot_be_used(arguments: tuple[str, str], sentence: str)
     ],
 )
 def test_a_start_that_fails(tmp_path: Path, arguments: tuple[str, ...], model_list: str, sentence: str) -> None:
-    """Exit status 2 and one sentence on standard error: no traceback, no key."""
+    """A failed start exits with status 2 and one sentence on standard error, without traceback or key."""
     command = [sys.executable, str(ROOT / "main.py"), *PORTS, *arguments]
     environment = {"PATH": "", "OAI_CONFIG_LIST": model_list}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
@@ -120,7 +120,7 @@ def test_a_start_that_fails(tmp_path: Path, arguments: tuple[str, ...], model_li
     ],
 )
 def test_a_broken_model_configuration(tmp_path: Path, value: str, sentence: str) -> None:
-    """The error says what is wrong, in one line and without the key."""
+    """A broken model configuration is an error of one line that says what is wrong, without the key."""
     with pytest.raises(SettingsError) as error:
         models.load({"OAI_CONFIG_LIST": value.replace("%s", KEY)}, tmp_path, timeout=1)
 
@@ -131,7 +131,7 @@ def test_a_broken_model_configuration(tmp_path: Path, value: str, sentence: str)
 
 
 def test_a_configuration_file(tmp_path: Path, model: ModelServer) -> None:
-    """OAI_CONFIG_LIST in the folder where the server is started, and settings from .env."""
+    """OAI_CONFIG_LIST is read from the working directory, and settings from .env."""
     (tmp_path / "OAI_CONFIG_LIST").write_text(config_list(model)["OAI_CONFIG_LIST"])
     (tmp_path / ".env").write_text("AGENTCHAT_PORT=0\nAGENTCHAT_WS_PORT=0\n")
     with ServerProcess(tmp_path) as server, ChatClient(server.websocket) as client:
@@ -141,7 +141,7 @@ def test_a_configuration_file(tmp_path: Path, model: ModelServer) -> None:
 
 
 def test_an_openai_key_alone(tmp_path: Path, model: ModelServer) -> None:
-    """OPENAI_API_KEY, as everybody has it."""
+    """OPENAI_API_KEY alone is enough to configure a model."""
     environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.base_url, "OAI_CONFIG_LIST": ""}
     with ServerProcess(tmp_path, *PORTS, environment=environment) as server, ChatClient(server.websocket) as client:
         assert client.confirmed()["model"]["name"] == "gpt-5-mini"
@@ -149,7 +149,7 @@ def test_an_openai_key_alone(tmp_path: Path, model: ModelServer) -> None:
 
 
 def test_demo_wins_over_a_configuration(tmp_path: Path, model: ModelServer) -> None:
-    """`python main.py demo` asks no model server."""
+    """`python main.py demo` ignores a configuration file and asks no model server."""
     with (
         ServerProcess(tmp_path, "demo", *PORTS, environment=config_list(model)) as server,
         ChatClient(server.websocket) as client,
@@ -160,7 +160,7 @@ def test_demo_wins_over_a_configuration(tmp_path: Path, model: ModelServer) -> N
 
 
 def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
-    """Neither on the wire nor into the log, whatever a model server or a tool says."""
+    """No key reaches the wire or the log, whatever a model server or a tool says."""
     model.script(
         Reply(status=401, error={"error": {"message": f"Incorrect API key provided: {KEY}"}}),
         Reply(tools=[("weather_forecast", {"city": KEY})]),

@@ -1,4 +1,4 @@
-"""The store in memory: the reference."""
+"""The in-memory store, the reference for the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.store_contract import StoreContract
 
 
 class TestMemoryStore(StoreContract):
-    """Answers the contract."""
+    """The in-memory store fulfils the contract."""
 
     @pytest.fixture
     def store(self) -> Store:

@@ -1,4 +1,4 @@
-"""The store in SQLite: the contract, and what only a file can go through."""
+"""The SQLite store: the contract, and what only happens to files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ while True:
 
 
 class TestSqliteStore(StoreContract):
-    """Answers the contract."""
+    """The SQLite store fulfils the contract."""
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
@@ -48,7 +48,7 @@ def open_store(folder: Path) -> SqliteStore:
 
 
 def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Closed and opened again: the same events."""
+    """Events are the same after closing and reopening the store."""
     first = open_store(tmp_path)
     first.create(SessionRecord("s", "weather", CREATED))
     appended = first.append("s", [draft("input_response", key="k")], history="m")
@@ -61,7 +61,7 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_an_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
-    """A process that writes is killed, again and again: what it was told is kept is kept, without gaps."""
+    """Killing the writing process again and again loses no acknowledged event and leaves no gaps."""
     store = open_store(tmp_path)
     store.create(SessionRecord("s", "weather", CREATED))
     store.close()
@@ -85,7 +85,7 @@ def test_an_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
 
 
 def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    """Two writers would each number events on their own."""
+    """A second server on the same folder is refused, since two writers would each number events on their own."""
     store = open_store(tmp_path)
     with pytest.raises(SettingsError, match="Another server uses the data folder"):
         open_store(tmp_path)
@@ -94,7 +94,7 @@ def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """It may hold what this version cannot read."""
+    """A folder of a newer version is refused, since this version may be unable to read it."""
     open_store(tmp_path).close()
     db = sqlite3.connect(tmp_path / "agentchat.db")
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
@@ -104,14 +104,14 @@ def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
-    """One sentence that names it."""
+    """An unusable folder is an error of one sentence that names it."""
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot be used"):
         open_store(tmp_path / "file" / "data")
 
 
 def test_a_store_that_fails_loses_no_event(tmp_path: Path) -> None:
-    """While the file cannot grow, appends are refused as a whole; afterwards they go on where they were."""
+    """While the file cannot grow, appends are refused as a whole; afterwards, numbering continues without loss."""
     store = open_store(tmp_path)
     store.create(SessionRecord("s", "weather", CREATED))
     store.append("s", [draft()])
@@ -126,7 +126,7 @@ def test_a_store_that_fails_loses_no_event(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    """What was written before there were titles and a search is listed and found."""
+    """A folder of the first version is upgraded: sessions from before titles and search are listed and found."""
     with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db:
         db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1")
         for number, id in enumerate("ba"):
@@ -150,7 +150,7 @@ def test_a_folder_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
 
 
 def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    """What was written before there were hand-offs and notes is there, nobody holds it, and it can be taken."""
+    """A folder of the second version is upgraded: its sessions are held by nobody and can be taken."""
     first = open_store(tmp_path)
     first.create(SessionRecord("s", "weather", CREATED))
     first.append("s", [said("Oslo", turn=1), draft("rewind", turn=2), draft("text", content="Rain", message_id="m")])
@@ -183,7 +183,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
 
 
 def test_nothing_reads_a_whole_log(tmp_path: Path) -> None:
-    """Turns, hand-offs, tasks and what else is rare are found by an index, however long the log is."""
+    """No query reads a whole log: turns, hand-offs, tasks and other rare events are found by an index."""
     store = open_store(tmp_path)
     store.create(SessionRecord("s", "weather", CREATED))
     queries: list[str] = []
@@ -209,7 +209,7 @@ def test_nothing_reads_a_whole_log(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_written_harms_no_other(tmp_path: Path) -> None:
-    """Appends share a commit; what is wrong with one of them is its own error, and the others are on disk."""
+    """An append that fails harms no other: appends share a commit, but each has its own error."""
     store = open_store(tmp_path)
     store.create(SessionRecord("s", "weather", CREATED))
     start = threading.Barrier(8)

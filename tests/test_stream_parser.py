@@ -1,4 +1,4 @@
-"""The text is taken out of a streamed answer wherever its bytes are cut."""
+"""Text is extracted from a streamed answer, wherever its bytes are cut."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def collect(shown: list[str]) -> OnText:
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) -> None:
-    """The stream may be cut in the middle of a character or a line end."""
+    """Text is shown as it arrives and passed on in one piece, even if cut within a character or a line end."""
     for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
         shown: list[str] = []
         parser = EventStreamParser(collect(shown))
@@ -74,7 +74,7 @@ def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) ->
 
 
 def test_a_whole_response() -> None:
-    """Head, chunks and end may be cut anywhere; the output is a complete response again."""
+    """A whole response can be cut anywhere, and the output is a complete response again."""
     for pieces in cuts(HEAD + chunked(ANSWER)):
         shown: list[str] = []
         parser = ResponseParser(collect(shown))
@@ -88,7 +88,7 @@ def test_a_whole_response() -> None:
 
 
 def test_text_alone_passes_on_at_the_end() -> None:
-    """The layers above sleep until there is something for them to do."""
+    """An answer of text alone is passed on at its end; until then the layers above sleep."""
     parser = ResponseParser(lambda text, is_reasoning: None)
     assert parser.feed(HEAD) == HEAD
     for part in ANSWER[:3]:
@@ -107,7 +107,7 @@ def test_text_alone_passes_on_at_the_end() -> None:
     ],
 )
 def test_other_responses_pass_untouched(response: bytes) -> None:
-    """They pass byte for byte, however they are cut."""
+    """Other responses pass byte for byte, however they are cut."""
     for pieces in cuts(response):
         parser = ResponseParser(lambda text, is_reasoning: None)
 
@@ -128,7 +128,7 @@ def test_other_responses_pass_untouched(response: bytes) -> None:
     ],
 )
 def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
-    """They keep their place, after the text that came before them."""
+    """Events without text are unchanged and stay after the text that preceded them."""
     shown: list[str] = []
     parser = EventStreamParser(collect(shown))
     output = parser.feed(ANSWER[1] + event + b"\n\n")
@@ -139,7 +139,7 @@ def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
 
 
 def test_chunks_with_extensions_and_trailers() -> None:
-    """RFC 9112 allows both."""
+    """Chunks may have extensions and trailers (RFC 9112)."""
     body = ChunkedDecoder()
 
     assert body.feed(b"5;name=value\r\nhello\r\n1\r\n!\r\n0\r\ntrailer: x\r\n\r\nmore") == b"hello!"
@@ -147,14 +147,14 @@ def test_chunks_with_extensions_and_trailers() -> None:
 
 
 def test_what_is_not_chunked_is_an_error() -> None:
-    """An error is better than a wrong answer."""
+    """A body that isn't chunked is an error, which is better than a wrong answer."""
     with pytest.raises(ValueError, match="invalid literal"):
         ChunkedDecoder().feed(b"hello\r\n")
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_reasoning_is_reported_as_such(name: str) -> None:
-    """Reasoning does not become part of the answer."""
+    """Reasoning is reported as such, and does not become part of the answer."""
     shown: list[str] = []
     parser = EventStreamParser(collect(shown))
     reasoning = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
@@ -165,7 +165,7 @@ def test_reasoning_is_reported_as_such(name: str) -> None:
 
 
 def test_pictures_become_markdown() -> None:
-    """Servers put pictures among the parts of the text or beside it."""
+    """Images become Markdown, whether servers put them in the text or beside it."""
     url = {"image_url": {"url": "data:image/png;base64,AA=="}}
     parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", **url}]
     shown: list[str] = []

@@ -1,4 +1,4 @@
-"""A group chat fits the same pair: attributed, stoppable, remembered; what models say to themselves stays inside."""
+"""A group chat is attributed, stoppable and remembered, and its speaker selection stays hidden."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def folder(tmp_path: Path) -> str:
 
 
 def choose(name: str) -> Reply:
-    """What the model answers when it is asked who speaks next."""
+    """Return the model's answer when asked who speaks next."""
     return Reply(name)
 
 
 def test_every_answer_has_its_author_from_the_first_token(serve: Serve, folder: str, model: ModelServer) -> None:
-    """And the choice of the next speaker, a model call as well, is seen by nobody."""
+    """Every answer has its author from the first token; the choice of speaker, also a model call, is hidden."""
     server = serve("--agents", folder, model=model)
     model.script(choose("planner"), Reply("First we think."), choose("coder"), Reply("Then we code."), choose("user"))
     with ChatClient(server.websocket) as client:
@@ -57,7 +57,7 @@ def test_every_answer_has_its_author_from_the_first_token(serve: Serve, folder: 
 
 
 def test_a_team_remembers_after_a_stop_and_a_restart(serve: Serve, folder: str, model: ModelServer) -> None:
-    """Who said what, tool calls included, and that the person stopped them."""
+    """After a stop and a restart, a team knows who said what, the tool calls, and that the person stopped it."""
     first = serve("--agents", folder, "--data-dir", "first", model=model)
     model.script(
         choose("coder"),

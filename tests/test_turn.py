@@ -1,4 +1,4 @@
-"""One turn, as its agents write into it: streams, events, progress, and nothing after its end."""
+"""One turn, as its agents write to it: streams, events, progress, and nothing after its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDED = [Draft("turn_completed", "{}", 1)]
 
 
 class Host:
-    """A session of which only the turn is there."""
+    """A session that consists of the turn only."""
 
     def __init__(self, store: FailingStore) -> None:
         record = SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
@@ -34,7 +34,7 @@ class Host:
         self.log.append(drafts, history)
 
     def wait_unless_closing(self, seconds: float) -> None:
-        """Nothing is closing."""
+        """Return at once: nothing is closing."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def streaming(host: Host) -> dict[str, str]:
 
 
 def test_streams_end_with_their_events(turn: Turn, host: Host) -> None:
-    """Each with its own; one that begins again has lost what it had."""
+    """Each stream ends with its event; one that restarts loses its earlier text."""
     turn.stream("a", "agent", "one ")
     turn.stream("b", "agent", "thought", {"kind": "reasoning"})
     turn.stream("a", "agent", "two")
@@ -71,7 +71,7 @@ def test_streams_end_with_their_events(turn: Turn, host: Host) -> None:
 
 
 def test_no_key_gets_out(turn: Turn, host: Host, store: FailingStore) -> None:
-    """Not in events, streams, progress, nor in what the agents remember."""
+    """No key appears in events, streams, progress or the agents' memory."""
     turn.stream("a", "agent", "sk-secret")
     turn.progress("c", "tool", 1, None, "sk-secret")
     turn.append("text", {"content": "sk-secret"}, '["sk-secret"]')
@@ -82,7 +82,7 @@ def test_no_key_gets_out(turn: Turn, host: Host, store: FailingStore) -> None:
 
 
 def test_progress_ends_with_the_tool(turn: Turn, host: Host) -> None:
-    """And with the turn."""
+    """Progress ends with its tool and with the turn."""
     for call in ("c", "d"):
         turn.progress(call, "tool", 1, 2, "")
     turn.append("executed_function", {"call_id": "c"})
@@ -100,7 +100,7 @@ def test_progress_ends_with_the_tool(turn: Turn, host: Host) -> None:
     ],
 )
 def test_nothing_comes_after_the_end(turn: Turn, store: FailingStore, act: Callable[[Turn], object]) -> None:
-    """Of a tool that was left behind."""
+    """A tool left running can't write anything after the turn's end."""
     turn.close()
     turn.end(ENDED, None)
     with pytest.raises(Stopped):
@@ -109,7 +109,7 @@ def test_nothing_comes_after_the_end(turn: Turn, store: FailingStore, act: Calla
 
 
 def test_an_end_waits_for_the_store(turn: Turn, store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the turn was stopped: the stop ends its waits, not its end."""
+    """The end of a turn waits for the store, even in a stopped turn, whose other waits are cut short."""
     monkeypatch.setattr(turns, "STORE_RETRY", 0)
     turn.token.stop("stopped")
     store.failures = 2
@@ -119,7 +119,7 @@ def test_an_end_waits_for_the_store(turn: Turn, store: FailingStore, monkeypatch
 
 
 def test_whoever_sees_a_question_can_answer_it(turn: Turn, host: Host) -> None:
-    """Even while its event is still being appended."""
+    """A question can be answered as soon as it is seen, even while its event is being appended."""
     request = Request("agent", "Really?")
 
     def answer() -> None:

@@ -1,4 +1,4 @@
-"""Whoever reads AG2's IOWebsockets today can read this server: the same events, field by field."""
+"""A client of AG2's IOWebsockets can read this server: the events are the same, field by field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADDED = {"message_id", "sender", "offset"}  # to AG2's content, in docs/protocol
 
 
 def tutorial_frames(model: ModelServer) -> list[Frame]:
-    """What AG2's own server sends for one question, the way its guide builds one."""
+    """Return the frames AG2's own server sends for one question, built as in its guide."""
 
     def on_connect(stream: IOWebsockets) -> None:
         config = LLMConfig({"model": "scripted", "api_key": KEY, "base_url": model.base_url, "stream": True})
@@ -64,7 +64,7 @@ def without_chance(content: Any) -> Any:
 
 
 def merged(frames: list[Frame]) -> list[tuple[str, Any]]:
-    """(type, content) of each event; chunks of one stream as one text, for how many there are is nobody's promise."""
+    """Return (type, content) of each event, with the chunks of a stream merged, whose number is not guaranteed."""
     events: list[tuple[str, Any]] = []
     for frame in frames:
         content = without_chance(frame["content"]) if frame["type"] == "stream" else frame["content"]
@@ -77,7 +77,7 @@ def merged(frames: list[Frame]) -> list[tuple[str, Any]]:
 
 
 def test_the_same_events_with_the_same_fields(client: ChatClient, model: ModelServer) -> None:
-    """In the same order; we add fields and events, and change none."""
+    """Events have the same fields and order as AG2's; we add fields and events, and change none."""
     script(model)
     theirs = tutorial_frames(model)
     script(model)

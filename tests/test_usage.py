@@ -24,7 +24,7 @@ def usage_of(client: ChatClient, text: str = "Hello") -> Any:
 
 
 def test_several_calls_of_one_agent(client: ChatClient, model: ModelServer) -> None:
-    """Calls add up within a turn; each turn starts from zero."""
+    """Calls of one agent add up within a turn; each turn starts from zero."""
     model.script(Reply(tools=[OSLO], usage=(10, 1)), Reply("Sunny.", usage=(20, 2)), Reply("Yes.", usage=(5, 3)))
     first, second = usage_of(client), usage_of(client)
 
@@ -35,7 +35,7 @@ def test_several_calls_of_one_agent(client: ChatClient, model: ModelServer) -> N
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_price(serve: Serve, model: ModelServer, stream: bool) -> None:
-    """The entry gives the price per thousand tokens."""
+    """The price per thousand tokens comes from the model's entry."""
     model.script(Reply("Hello.", usage=(1000, 100)))
     with ChatClient(serve(model=model, price=[0.5, 2.0], stream=stream).websocket) as client:
         client.confirmed()
@@ -45,7 +45,7 @@ def test_a_price(serve: Serve, model: ModelServer, stream: bool) -> None:
 
 
 def test_one_of_two_models_has_no_price(model: ModelServer) -> None:
-    """A sum that leaves out calls would be wrong, so there is none."""
+    """If one of two models has no price there is no total, since a sum that omits calls would be wrong."""
     [priced] = json.loads(config_list(model, price=[1, 1])["OAI_CONFIG_LIST"])
     [free] = json.loads(config_list(model)["OAI_CONFIG_LIST"])
     environment = {"OAI_CONFIG_LIST": json.dumps([priced, free | {"model": "other"}])}
@@ -60,7 +60,7 @@ def test_one_of_two_models_has_no_price(model: ModelServer) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_server_that_tells_no_usage(serve: Serve, model: ModelServer, stream: bool) -> None:
-    """The turn completes."""
+    """A turn completes even if the server reports no usage."""
     model.script(Reply("Hello.", usage=False))
     with ChatClient(serve(model=model, stream=stream).websocket) as client:
         client.confirmed()
@@ -70,7 +70,7 @@ def test_a_server_that_tells_no_usage(serve: Serve, model: ModelServer, stream: 
 
 
 def test_a_call_that_is_tried_again(serve: Serve, model: ModelServer) -> None:
-    """Only the attempt with an answer counts."""
+    """A retried call counts once: only the attempt with an answer."""
     model.script(Reply(status=500, headers={"retry-after": "0"}), Reply("Hello.", usage=(10, 1)))
     with ChatClient(serve(model=model).websocket) as client:
         client.confirmed()
@@ -78,7 +78,7 @@ def test_a_call_that_is_tried_again(serve: Serve, model: ModelServer) -> None:
 
 
 def test_a_stop(client: ChatClient, model: ModelServer) -> None:
-    """Earlier calls count; the server doesn't report the cost of the answer that broke off."""
+    """After a stop, earlier calls count; the server doesn't report the cost of the interrupted answer."""
     gate = threading.Event()
     model.script(Reply(tools=[OSLO], usage=(10, 1)), Reply("It is sunny.", gate_after=(1, gate)))
     client.say("Hello")
@@ -91,7 +91,7 @@ def test_a_stop(client: ChatClient, model: ModelServer) -> None:
 
 
 def test_a_restart(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Earlier calls count once: the model is not called again."""
+    """After a restart, earlier calls count once, since the model is not called again."""
     agents = write_all(tmp_path)
     model.script(Reply(tools=[("book", {"city": "Oslo"})], usage=(10, 1)), Reply("Booked.", usage=(20, 2)))
     first = serve("--agents", agents, model=model)

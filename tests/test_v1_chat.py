@@ -1,4 +1,4 @@
-"""The dialect of /api/v1/chat: an answer per request, or a stream of interactions."""
+"""The dialect of /api/v1/chat: one answer per request, or a stream of interactions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def items(stream: EventStream) -> list[Any]:
 
 
 def test_stream(session: Conversation) -> None:
-    """A turn is told as start, interactions and complete, and nothing else."""
+    """A stream consists of start, interactions and complete, and nothing else."""
     with chat(session.client, session.id, message=QUESTION, context={"page": 7}) as stream:
         assert stream.response.headers["Content-Type"] == "text/event-stream"
         start, call, result, complete = items(stream)
@@ -78,7 +78,7 @@ def test_single_response(session: Conversation) -> None:
 
 
 def test_unknown_sessions_are_replaced(rest: RestClient) -> None:
-    """The client learns which id the new session replaces, and can go on with it."""
+    """An unknown session is replaced by a new one, whose id the client learns and can use."""
     with chat(rest, "long gone?".replace(" ", "%20").replace("?", "%3F"), message="hello") as stream:
         start, *_ = items(stream)
     assert start["data"]["replaced"] == "long gone?"

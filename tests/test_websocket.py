@@ -1,4 +1,4 @@
-"""What a client may send and may not, and who may connect at all."""
+"""The frames a client may and may not send, and who may connect at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.model_server import ModelServer, Reply
 
 
 def test_connection_confirmed_comes_first(server: Running) -> None:
-    """With all that a client needs to begin."""
+    """The first frame, connection_confirmed, has all that a client needs to begin."""
     with ChatClient(server.websocket, agent="weather") as client:
         confirmed = client.confirmed()
 
@@ -34,7 +34,7 @@ def test_connection_confirmed_comes_first(server: Running) -> None:
 
 
 def test_a_message_frame_and_a_plain_one_say_the_same(client: ChatClient) -> None:
-    """The envelope is for programs, plain text for people."""
+    """A message frame and a plain one are equivalent: the envelope is for programs, plain text for people."""
     client.ask("hello")
     client.command("message", text="hello")
     client.until("turn_completed", turn=2)
@@ -47,7 +47,7 @@ def test_a_message_frame_and_a_plain_one_say_the_same(client: ChatClient) -> Non
     "text", ['{"type": "object", "properties": {}}', "{}", "[1, 2]", "{half a frame", '"quoted"', "  spaced  "]
 )
 def test_a_text_frame_that_is_no_command_is_a_message(client: ChatClient, text: str) -> None:
-    """Verbatim: people paste JSON, too."""
+    """A text frame that isn't a command is a verbatim message, since people paste JSON, too."""
     client.say(text)
 
     assert client.until("user_message")["content"]["text"] == text
@@ -87,7 +87,7 @@ def test_a_text_frame_that_is_no_command_is_a_message(client: ChatClient, text: 
     ],
 )
 def test_a_bad_frame_gets_an_error_and_harms_nothing(client: ChatClient, frame: Any, code: str) -> None:
-    """On this connection alone, not in the log; the next message is answered."""
+    """A bad frame gets an error on its own connection, not in the log; the next message is answered."""
     client.socket.send(json.dumps(frame) if isinstance(frame, dict) else frame)
     error = client.until("error")
 
@@ -97,7 +97,7 @@ def test_a_bad_frame_gets_an_error_and_harms_nothing(client: ChatClient, frame: 
 
 
 def test_the_longest_message_is_answered(client: ChatClient) -> None:
-    """200,000 characters of a script that takes four bytes for each."""
+    """The longest message is answered: 200,000 characters of four bytes each."""
     client.command("message", text="🌦" * 200_000)
 
     assert len(client.until("user_message")["content"]["text"]) == 200_000
@@ -105,7 +105,7 @@ def test_the_longest_message_is_answered(client: ChatClient) -> None:
 
 
 def test_a_frame_beyond_all_limits_closes_with_1009(client: ChatClient) -> None:
-    """The session is still there."""
+    """A frame beyond all limits closes the connection with 1009; the session remains."""
     with contextlib.suppress(ConnectionClosed):  # perhaps before all of it is sent
         client.say("x" * 5_000_000)
 
@@ -113,7 +113,7 @@ def test_a_frame_beyond_all_limits_closes_with_1009(client: ChatClient) -> None:
 
 
 def test_an_unknown_agent_is_an_error_and_1008(server: Running) -> None:
-    """The sentence names those that there are."""
+    """An unknown agent is refused with 1008 and an error that lists the agents."""
     with ChatClient(server.websocket, agent="wether") as client:
         error = client.receive()
         assert (error["type"], error["content"]["code"]) == ("error", "agent_unknown")
@@ -123,7 +123,7 @@ def test_an_unknown_agent_is_an_error_and_1008(server: Running) -> None:
 
 
 class TestOrigin:
-    """Any web site could otherwise talk to a server on localhost."""
+    """Checks of Origin, without which any web site could talk to a server on localhost."""
 
     @pytest.mark.parametrize(
         "origin",
@@ -139,7 +139,7 @@ class TestOrigin:
         ],
     )
     def test_a_foreign_page_is_refused(self, server: Running, origin: str) -> None:
-        """With 403 in the handshake."""
+        """A foreign page gets a 403 in the handshake."""
         with pytest.raises(InvalidStatus) as refused:
             ChatClient(server.websocket, origin=origin.format(page=page_port(server)))
 
@@ -147,26 +147,26 @@ class TestOrigin:
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     def test_our_own_page_is_welcome(self, server: Running, host: str) -> None:
-        """By either name of this machine."""
+        """Our own page may connect, by either name of this machine."""
         with ChatClient(server.websocket, origin=f"http://{host}:{page_port(server)}") as client:
             assert client.confirmed()
 
     def test_a_page_that_a_setting_names_is_welcome(self, serve: Serve, model: ModelServer) -> None:
-        """Behind a proxy, say."""
+        """A page named in the settings may connect, for example behind a proxy."""
         server = serve("--origins", "https://chat.example.com/, https://other.example", model=model)
         for origin in ("https://chat.example.com", "https://other.example"):
             with ChatClient(server.websocket, origin=origin) as client:
                 assert client.confirmed()
 
     def test_a_rebound_name_is_refused(self, server: Running) -> None:
-        """A foreign name that points to this machine, in Host and Origin alike."""
+        """DNS rebinding is refused: a foreign name for this machine, in both Host and Origin."""
         page, port = page_port(server), socket_port(server)
         answer = handshake(port, f"Host: evil.example:{port}", f"Origin: http://evil.example:{page}")
 
         assert answer.startswith(b"HTTP/1.1 403")
 
     def test_two_origins_are_refused(self, server: Running) -> None:
-        """Whichever of them one would have believed."""
+        """A handshake with two Origin headers is refused, whichever one would be accepted."""
         page, port = page_port(server), socket_port(server)
         answer = handshake(port, f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{page}", "Origin: http://x.y")
 
@@ -182,7 +182,7 @@ def socket_port(server: Running) -> int:
 
 
 def handshake(port: int, *headers: str) -> bytes:
-    """The answer to a handshake with these headers, sent raw."""
+    """Return the response to a raw handshake with these headers."""
     lines = [
         "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers, "", "",
@@ -194,7 +194,7 @@ def handshake(port: int, *headers: str) -> bytes:
 
 @pytest.fixture
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sockets of the server that are soon full."""
+    """Give the server sockets small buffers that fill up soon."""
     original = sending.ClientConnection.__init__
 
     def narrow(self: sending.ClientConnection, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
@@ -205,7 +205,7 @@ def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_much(reader: ChatClient, model: ModelServer) -> None:
-    """Far more than the buffers of a socket hold."""
+    """Write far more than the buffers of a socket hold."""
     model.script(*[Reply("short")] * 10)
     for number in range(10):
         reader.command("message", text="x" * 100_000, id=str(number))
@@ -214,7 +214,7 @@ def write_much(reader: ChatClient, model: ModelServer) -> None:
 
 @pytest.mark.usefixtures("small_buffers")
 def test_a_slow_reader_delays_nobody(server: Running, model: ModelServer) -> None:
-    """One client stops reading; another on the same session sees everything, and later so does the first."""
+    """A slow reader delays nobody: others on the session see everything at once, and the slow one later."""
     with ChatClient(server.websocket) as reader:
         session = reader.confirmed()["session_id"]
         with stubborn_client(server, session) as stubborn:
@@ -230,7 +230,7 @@ def test_a_slow_reader_delays_nobody(server: Running, model: ModelServer) -> Non
 def test_a_client_that_never_reads_is_dropped(
     server: Running, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while; its session goes on."""
+    """A client that never reads is dropped after a while; its session goes on."""
     monkeypatch.setattr(sending, "STALL_TIMEOUT", 0.2)
     with ChatClient(server.websocket) as reader:
         session = reader.confirmed()["session_id"]
@@ -244,7 +244,7 @@ def test_a_client_that_never_reads_is_dropped(
 
 @contextlib.contextmanager
 def stubborn_client(server: Running, session: str) -> Any:
-    """A client that completes the handshake and then does not read, with small buffers."""
+    """Return a client that completes the handshake and then doesn't read, with small buffers."""
     port = socket_port(server)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -260,7 +260,7 @@ def stubborn_client(server: Running, session: str) -> Any:
 
 
 def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that answers pings stays; one whose network is gone does not."""
+    """A silent client is pinged: it stays if it answers, and is dropped if its network is gone."""
     monkeypatch.setattr(sending, "PING_INTERVAL", 0.1)
     monkeypatch.setattr(sending, "PING_TIMEOUT", 1.5)
     with ChatClient(server.websocket) as alive:
@@ -272,7 +272,7 @@ def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pyte
 
 
 def test_everything_is_given_back(server: Running, tmp_path: Path) -> None:
-    """Clients that come, ask and go, politely or not, leave no thread and no descriptor behind."""
+    """Clients that come, ask and go, politely or not, leave no threads or descriptors behind."""
 
     def visit(rude: bool) -> None:
         with ChatClient(server.websocket) as client:
@@ -293,12 +293,12 @@ def test_everything_is_given_back(server: Running, tmp_path: Path) -> None:
 
 
 def turn_threads() -> set[threading.Thread]:
-    """The threads of turns, of their tools, and of connections being made to model servers."""
+    """Return the threads of turns, of their tools, and of connections being made to model servers."""
     return {thread for thread in threading.enumerate() if thread.name.startswith(("turn-", "tool-", "connect-"))}
 
 
 def connection_threads() -> set[threading.Thread]:
-    """The threads of WebSocket connections, at the server and in clients."""
+    """Return the threads of WebSocket connections, at the server and in clients."""
     functions = ("(recv_events)", "(sock_handler)", "(keepalive)")
     return {thread for thread in threading.enumerate() if thread.name.endswith(functions)}
 

@@ -1,4 +1,4 @@
-"""A workspace stays inside its folder, whatever path it is given, and within its limits."""
+"""A workspace stays inside its folder and its limits, whatever path it is given."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET = "top secret"
 
 @pytest.fixture(params=["openat", "names"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace's folder beside a secret file; on systems with and without `openat`."""
+    """Return a workspace's folder next to a secret file, on systems with and without `openat`."""
     monkeypatch.setattr(safe_fs, "_HAS_DIR_FD", request.param == "openat")
     (tmp_path / "secret.txt").write_text(SECRET)
     return tmp_path / "files"
@@ -51,7 +51,7 @@ def code(path: str, files: Workspace) -> set[str]:
 
 
 def test_files_come_and_go(files: Workspace, folder: Path) -> None:
-    """Their folders come and go with them; nothing is on disk before the first."""
+    """Folders come and go with their files; nothing is on disk before the first file."""
     assert files.list() == []
     assert not folder.exists()
     assert files.write("notes/days/monday.md", "Größe\n") == "created"
@@ -100,13 +100,13 @@ def test_files_come_and_go(files: Workspace, folder: Path) -> None:
     ],
 )
 def test_paths_that_lead_elsewhere_are_refused(files: Workspace, folder: Path, path: str) -> None:
-    """By every method that takes a path, with a sentence and without a trace."""
+    """Every method refuses paths that lead elsewhere, with a sentence and without a trace."""
     assert code(path, files) == {"file_refused"}
     assert not folder.exists()
 
 
 def test_links_are_not_followed(files: Workspace, folder: Path) -> None:
-    """To a file, a folder, nothing, or the workspace itself: none is listed, and their targets stay untouched."""
+    """Links to a file, a folder, nothing or the workspace itself are not listed, and their targets stay untouched."""
     files.write("real/a.txt", "x")
     outside = folder.parent
     (folder / "file").symlink_to(outside / "secret.txt")
@@ -128,7 +128,7 @@ def test_links_are_not_followed(files: Workspace, folder: Path) -> None:
 
 
 def test_a_workspace_that_is_a_link_is_not_followed(files: Workspace, folder: Path) -> None:
-    """A program may have replaced the folder by one."""
+    """A workspace that is a link is not followed, since a program may have replaced the folder."""
     folder.symlink_to(folder.parent)
 
     for act in (
@@ -143,7 +143,7 @@ def test_a_workspace_that_is_a_link_is_not_followed(files: Workspace, folder: Pa
 
 
 def test_only_regular_files_are_opened(files: Workspace, folder: Path) -> None:
-    """Not a FIFO, which would never end, nor a folder, nor anything below a file."""
+    """Only regular files are opened: no FIFO, which would never end, no folder, and nothing below a file."""
     files.write("a/b.txt", "x")
     os.mkfifo(folder / "pipe")
     for path, problem in (("pipe", "not a regular file"), ("a", "it is a folder"), ("a/b.txt/c", "not a folder")):
@@ -158,7 +158,7 @@ def test_only_regular_files_are_opened(files: Workspace, folder: Path) -> None:
 def test_a_file_that_becomes_a_link_meanwhile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A program replaces the file or its folder between the check and the opening."""
+    """A program can't redirect access by replacing a file or its folder by a link between check and opening."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.txt").write_text(SECRET)
     files, look = Workspace(tmp_path / "files"), os.stat
@@ -187,7 +187,7 @@ def test_a_file_that_becomes_a_link_meanwhile_is_refused(
 
 
 def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the size of a file, the number of files and their total; existing files can still be overwritten."""
+    """File size, number of files and total size are limited; existing files can still be overwritten."""
     monkeypatch.setattr(workspace, "MAX_FILE", 10)
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     monkeypatch.setattr(workspace, "MAX_SUM", 25)
@@ -207,7 +207,7 @@ def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_change_is_reported(folder: Path) -> None:
-    """Before it, with the original content, and after it."""
+    """Every change is reported twice: before it, with the original content, and after it."""
     told: list[object] = []
     files = Workspace(folder, lambda *change: told.append(change), lambda *original: told.append(original))
     files.write("a.txt", "one")
@@ -224,7 +224,7 @@ def test_every_change_is_reported(folder: Path) -> None:
 
 
 def test_changes_of_a_program_are_reported(folder: Path) -> None:
-    """As if they had been made here; unchanged files are not mentioned."""
+    """A program's changes are reported as if made here; unchanged files are not mentioned."""
     changes: list[object] = []
     files = Workspace(folder, lambda *change: changes.append(change))
     part = files.folder("part")
@@ -246,7 +246,7 @@ def test_changes_of_a_program_are_reported(folder: Path) -> None:
 
 
 def test_only_deleted_files_are_reported_as_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not those beyond the number of files that are listed."""
+    """Only deleted files are reported as deleted, not those beyond the number of files that are listed."""
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     changes: list[object] = []
     files = Workspace(folder, lambda *change: changes.append(change))
@@ -267,7 +267,10 @@ def test_only_deleted_files_are_reported_as_deleted(folder: Path, monkeypatch: p
 
 
 def test_all_originals_are_reported_before_a_stop_interrupts(folder: Path) -> None:
-    """In a stopped turn the first report raises; the end of the turn still needs every original."""
+    """All originals are reported even in a stopped turn.
+
+    There, the first report raises, but the end of the turn still needs every original.
+    """
     originals: list[str] = []
 
     def changed(path: str, kind: str, size: int) -> None:
@@ -286,7 +289,7 @@ def test_all_originals_are_reported_before_a_stop_interrupts(folder: Path) -> No
 
 
 def test_programs_work_at_once(folder: Path) -> None:
-    """But their changes are reported one after another."""
+    """Programs run at the same time, but their changes are reported one after another."""
     both, is_telling, told = threading.Barrier(2), threading.Lock(), []
 
     def tell(path: str, *about: object) -> None:
@@ -316,7 +319,7 @@ def test_programs_work_at_once(folder: Path) -> None:
 
 
 def test_a_write_that_fails_changes_nothing(files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file stays as it was, and no draft is left."""
+    """A failed write leaves the file as it was, and no draft."""
     files.write("a.txt", "whole")
 
     def fail(*args: object, **kwargs: object) -> None:
@@ -330,7 +333,7 @@ def test_a_write_that_fails_changes_nothing(files: Workspace, folder: Path, monk
 
 
 def test_diff_and_search(files: Workspace) -> None:
-    """Files that are not text are left out."""
+    """Diff and search leave out files that aren't text."""
     files.write("a.py", "one\ntwo\nthree")
     files.write("picture.png", b"\x89PNG\0two")
 
@@ -350,7 +353,7 @@ def test_diff_and_search(files: Workspace) -> None:
 
 @pytest.mark.parametrize("content", [None, 5, {"a": 1}, ["x"]])
 def test_only_text_and_bytes_can_be_written(files: Workspace, folder: Path, content: object) -> None:
-    """Models also send other things."""
+    """Only text and bytes can be written; models also send other things."""
     with pytest.raises(ChatError, match="not text"):
         files.write("a.txt", content)  # type: ignore[arg-type]
     with pytest.raises(ChatError):
@@ -359,7 +362,7 @@ def test_only_text_and_bytes_can_be_written(files: Workspace, folder: Path, cont
 
 
 def test_a_tool_of_a_stopped_turn_writes_nothing(files: Workspace, folder: Path) -> None:
-    """Nor does it delete anything."""
+    """A tool of a stopped turn neither writes nor deletes anything."""
     token = StopToken()
     token.stop("stopped")
     previous = cancellation.current.set(token)
@@ -374,7 +377,7 @@ def test_a_tool_of_a_stopped_turn_writes_nothing(files: Workspace, folder: Path)
 
 
 def test_many_writers_at_once(files: Workspace, folder: Path) -> None:
-    """Readers see one complete text or another."""
+    """With many writers at once, readers always see one complete text or another."""
     texts = {letter * 10_000 for letter in "abcd"}
     files.write("a.txt", "a" * 10_000)
 

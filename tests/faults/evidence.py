@@ -22,7 +22,7 @@ class Conversation:
 
     log: Log
     views: Mapping[str, Log] = field(default_factory=dict)
-    """What each client saw of the log, over all its connections."""
+    """The part of the log that each client saw, over all its connections."""
     accepted: Sequence[str] = ()
     """Ids of messages that were sent until they were seen."""
     refused: Sequence[str] = ()
@@ -41,7 +41,7 @@ class Evidence:
     ran: Sequence[tuple[str, str]] = ()
     """(tool, call) for each time that a tool ran."""
     ends: int = 0
-    """How often the server was ended."""
+    """The number of times the server was ended."""
 
 
 def logs(folder: Path) -> dict[str, list[Frame]]:

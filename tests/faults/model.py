@@ -35,7 +35,7 @@ class ScriptedModel(ModelServer):
         self._tell = tell
         self._calls = 0
         self.complaints: list[str] = []
-        """What it was told that no model accepts."""
+        """Histories it was sent that no model accepts."""
 
     def choose(self, request: Body) -> Reply:
         asked = request["body"]

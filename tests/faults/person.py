@@ -33,13 +33,13 @@ class Person:
         self.is_member = part.role == "member"
         self.session = ""
         self.seen: list[Frame] = []
-        """Of the log, over all connections."""
+        """Events of the log, over all connections."""
         self.confirmations: list[Any] = []
         self.complaints: list[str] = []
         self.is_here = False
         """Connected, and confirmed."""
         self.away = 0
-        """How much is to happen before it comes back."""
+        """The number of events before it comes back."""
         self._query = {"agent": agent, "name": part.name, "role": part.role}
         self._tell = tell
         self._client: ChatClient | None = None

@@ -29,7 +29,7 @@ INTERFERENCE = 0.3  # probability that somebody acts when an event was seen
 EXPECTED = frozenset({"busy", "closing", "request_closed", "already_answered", "message_unknown", "nothing_to_retry"})
 
 Note = Seen | News | str
-"""What a client received; what became of a server; what the model, or somebody, did."""
+"""A frame a client received, a change of a server, or an action of the model or a person."""
 
 
 class Stuck(Exception):
