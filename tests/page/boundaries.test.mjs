@@ -1,4 +1,4 @@
-/** Dependencies between the page's modules point one way, and most modules know no DOM. */
+/** Dependencies between the page's modules point one way, and most modules don't use the DOM. */
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../website_files/static/js", import.meta.url));
 
-/** What the modules in each folder may import, besides their neighbours; "" is for the pages' entry modules. */
+/** Folders that the modules in each folder may import from, besides their own; "" is for the pages' entry modules. */
 const ALLOWED = {
   core: [],
   transport: ["core"],
@@ -18,7 +18,7 @@ const ALLOWED = {
   "": ["core", "transport", "app", "views", "desk"],
 };
 
-/** Globals that modules in a folder must not use: `core` is pure, and models of what is open know no DOM. */
+/** Globals that modules in a folder must not use: `core` is pure, and models don't use the DOM. */
 const DOM = ["document", "window"];
 const BROWSER = ["location", "history", "navigator", "localStorage", "sessionStorage", "fetch", "WebSocket", "EventSource"];
 const FORBIDDEN = { core: [...DOM, ...BROWSER], transport: DOM, app: DOM };
@@ -46,7 +46,7 @@ function wrongWay(modules) {
   });
 }
 
-/** Uses of globals that a module's folder must not know, as `path: global`. */
+/** Uses of globals that are forbidden in a module's folder, as `path: global`. */
 function forbiddenUses(modules) {
   return modules.flatMap(({ path, folder, source }) => {
     const code = source.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*|"(?:[^"\\\n]|\\.)*"/g, "");
@@ -55,12 +55,12 @@ function forbiddenUses(modules) {
   });
 }
 
-test("every module is in a folder that the rules know", () => {
+test("every module is in a folder with rules", () => {
   assert.ok(modules.length > 50);
   assert.deepEqual(modules.filter(({ folder }) => !(folder in ALLOWED)), []);
 });
 
-test("imports name modules that exist", () => {
+test("imported modules exist", () => {
   const paths = new Set(modules.map(({ path }) => path));
   const missing = modules.flatMap((module) => importsOf(module).filter((to) => !paths.has(to)));
   assert.deepEqual(missing, []);
@@ -70,7 +70,7 @@ test("imports point one way", () => {
   assert.deepEqual(wrongWay(modules), []);
 });
 
-test("core is pure, and only views and entry modules know the DOM", () => {
+test("core is pure, and only views and entry modules use the DOM", () => {
   assert.deepEqual(forbiddenUses(modules), []);
 });
 

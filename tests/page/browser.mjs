@@ -1,6 +1,6 @@
-/** What of a browser the page's modules need in Node: storage, and a network of sockets. */
+/** The parts of a browser that the page's modules need in Node: storage and sockets. */
 
-/** Keys are its own properties, as in a browser; its methods are not among them. */
+/** Keys are own properties, as in a browser; methods are not. */
 class FakeStorage {
   getItem(key) {
     return this[key] ?? null;
@@ -24,7 +24,7 @@ export function browserStores() {
   return stores;
 }
 
-/** Stands for `WebSocket`: a test speaks as the server, and reads what was sent. */
+/** Replaces `WebSocket`: the test plays the server and reads what was sent. */
 export class FakeSocket {
   static all = [];
   sent = [];
@@ -48,7 +48,7 @@ export class FakeSocket {
     this.onmessage({ data: JSON.stringify({ type, content, ...log }) });
   }
 
-  /** What was sent of one type. */
+  /** Sent frames of one type. */
   commands(type) {
     return this.sent.filter((frame) => frame.type === type).map((frame) => frame.content);
   }

@@ -1,4 +1,4 @@
-/** The connection: when it dials, waits, gives up; and how long the waits are. */
+/** The connection: when it dials, waits and gives up, and for how long. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { backoff } from "../../website_files/static/js/core/backoff.js";
 import { Connection } from "../../website_files/static/js/transport/connection.js";
 
-/** A network whose time and sockets the test moves. */
+/** A network whose clock and sockets the test controls. */
 class Network {
   now = 0;
   sockets = [];
@@ -76,13 +76,13 @@ function online() {
   return network;
 }
 
-test("waits grow, stay bounded, and differ between pages", () => {
+test("delays grow, are bounded, and differ between pages", () => {
   assert.deepEqual([0, 1, 2, 3].map((tries) => backoff(tries, () => 0.5)), [500, 1000, 2000, 4000]);
   assert.equal(backoff(1000, () => 0.5), 30_000);
   assert.deepEqual([backoff(0, () => 0), backoff(0, () => 0.999)], [250, 749.5]);
 });
 
-test("it is online when the server has confirmed, not before", () => {
+test("it is online once the server has confirmed, not before", () => {
   const network = new Network();
 
   network.connection.open();
@@ -92,7 +92,7 @@ test("it is online when the server has confirmed, not before", () => {
   assert.equal(network.connection.status, "online");
 });
 
-test("a lost connection comes back by itself, after longer and longer waits", () => {
+test("a lost connection reconnects by itself, with growing delays", () => {
   const network = online();
 
   network.hangUp(1001);
@@ -107,7 +107,7 @@ test("a lost connection comes back by itself, after longer and longer waits", ()
   assert.equal(network.sockets.length, 3);
 });
 
-test("a confirmed connection begins to count anew", () => {
+test("a confirmed connection resets the delay", () => {
   const network = online();
   for (let tries = 0; tries < 5; tries += 1) {
     network.hangUp();
@@ -122,7 +122,7 @@ test("a confirmed connection begins to count anew", () => {
   assert.equal(network.sockets.length, before + 1);
 });
 
-test("one that is refused does not dial again until it is told to", () => {
+test("a refused connection does not dial again until told to", () => {
   const network = new Network();
   network.connection.open();
 
@@ -135,7 +135,7 @@ test("one that is refused does not dial again until it is told to", () => {
   assert.equal(network.sockets.length, 2);
 });
 
-test("an error before the confirmation that trying again cannot help is a refusal too", () => {
+test("a permanent error before the confirmation is a refusal too", () => {
   const network = new Network();
   network.connection.open();
 
@@ -146,7 +146,7 @@ test("an error before the confirmation that trying again cannot help is a refusa
   assert.equal(network.frames.length, 1);
 });
 
-test("a dial that nobody answers is tried again", () => {
+test("an unanswered dial is retried", () => {
   const network = new Network();
   network.connection.open();
 
@@ -156,7 +156,7 @@ test("a dial that nobody answers is tried again", () => {
   assert.equal(network.sockets[0].isClosed, true);
 });
 
-test("what a socket says after it was given up is not heard", () => {
+test("frames from an abandoned socket are ignored", () => {
   const network = online();
   const [old] = network.sockets;
 
@@ -168,7 +168,7 @@ test("what a socket says after it was given up is not heard", () => {
   assert.equal(network.connection.status, "connecting");
 });
 
-test("silence after something was sent means that nobody is there", () => {
+test("silence after something was sent means that the server is gone", () => {
   const network = online();
 
   assert.equal(network.connection.send({ type: "message" }), true);
@@ -177,7 +177,7 @@ test("silence after something was sent means that nobody is there", () => {
   assert.equal(network.sockets.length, 2);
 });
 
-test("what needs no answer waits for none", () => {
+test("frames without a response wait for none", () => {
   const network = online();
 
   network.connection.send({ type: "typing" }, { isAnswered: false });
@@ -186,7 +186,7 @@ test("what needs no answer waits for none", () => {
   assert.equal(network.sockets.length, 1);
 });
 
-test("any frame is an answer", () => {
+test("any frame counts as a response", () => {
   const network = online();
 
   network.connection.send({ type: "message" });
@@ -196,7 +196,7 @@ test("any frame is an answer", () => {
   assert.equal(network.sockets.length, 1);
 });
 
-test("nothing is sent while there is no connection", () => {
+test("nothing is sent without a connection", () => {
   const network = new Network();
 
   assert.equal(network.connection.send({ type: "message" }), false);
@@ -214,7 +214,7 @@ test("it reacts to the browser's network", () => {
   assert.equal(network.sockets.length, 2);
 });
 
-test("after the computer slept, the socket is not trusted", () => {
+test("after the computer has slept, the socket is not trusted", () => {
   const network = online();
 
   network.now += 3_600_000;
@@ -223,7 +223,7 @@ test("after the computer slept, the socket is not trusted", () => {
   assert.equal(network.sockets.length, 2);
 });
 
-test("a closed one stays closed", () => {
+test("a closed connection stays closed", () => {
   const network = online();
 
   network.connection.close();
@@ -233,7 +233,7 @@ test("a closed one stays closed", () => {
   assert.equal(network.sockets.length, 1);
 });
 
-test("frames that are no JSON objects with a type are passed over", () => {
+test("frames that are not JSON objects with a type are skipped", () => {
   const network = online();
 
   for (const data of ["", "null", "[]", "{}", "{oops", '"text"']) network.socket.onmessage({ data });

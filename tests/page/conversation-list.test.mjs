@@ -1,4 +1,4 @@
-/** The server's list of conversations: pages, searches, and answers that come too late. */
+/** The server's list of conversations: pages, searches, and late responses. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { ConversationList } from "../../website_files/static/js/app/conversation
 const entry = (id, more = {}) => ({ id, title: `Title of ${id}`, messages: 1, ...more });
 const ids = (list) => list.entries.map((each) => each.id);
 
-/** A server whose answers the test gives when it likes. */
+/** A server that responds when the test says so. */
 function server() {
   const asked = [];
   const fetchPage = (query) => new Promise((resolve, reject) => asked.push({ query, resolve, reject }));
@@ -19,7 +19,7 @@ function server() {
   return { asked, answer, list: new ConversationList(() => {}, fetchPage) };
 }
 
-test("pages follow each other, and what moved meanwhile is there once", async () => {
+test("pages follow each other, and conversations that moved in between are listed once", async () => {
   const { asked, answer, list } = server();
   list.refresh();
   await answer(0, ["c", "b"], "b");
@@ -31,7 +31,7 @@ test("pages follow each other, and what moved meanwhile is there once", async ()
   assert.equal(list.next, null);
 });
 
-test("an answer to what is no longer asked is not shown", async () => {
+test("the response to an outdated query is not shown", async () => {
   const { answer, list } = server();
   list.refresh();
   list.search("oslo");
@@ -41,7 +41,7 @@ test("an answer to what is no longer asked is not shown", async () => {
   assert.deepEqual(ids(list), ["found"]);
 });
 
-test("a refresh keeps what is looked for", async () => {
+test("a refresh keeps the search", async () => {
   const { asked, list } = server();
   list.search(" oslo ");
   list.refresh();
@@ -49,7 +49,7 @@ test("a refresh keeps what is looked for", async () => {
   assert.equal(asked[1].query.q, "oslo");
 });
 
-test("a list that cannot be had leaves the one that is there", async () => {
+test("if the list cannot be loaded, the old one stays", async () => {
   const { asked, answer, list } = server();
   list.refresh();
   await answer(0, ["a"]);
@@ -61,7 +61,7 @@ test("a list that cannot be had leaves the one that is there", async () => {
   assert.equal(list.status, "failed");
 });
 
-test("conversations in which nothing was said are not listed, unless they have a title", async () => {
+test("empty conversations are not listed unless they have a title", async () => {
   const { answer, list } = server();
   list.refresh();
   await answer(0, [entry("a", { messages: 0, title: "" }), entry("b", { messages: 0 }), entry("c", { title: "" })]);
@@ -69,7 +69,7 @@ test("conversations in which nothing was said are not listed, unless they have a
   assert.deepEqual(ids(list), ["b", "c"]);
 });
 
-test("what was renamed or deleted here is so at once", async () => {
+test("renaming and deleting here take effect at once", async () => {
   const { answer, list } = server();
   list.refresh();
   await answer(0, ["a", "b"]);

@@ -1,4 +1,4 @@
-/** One conversation on the wire: what it asks for, sends, sends again, and never keeps. */
+/** One conversation on the wire: its requests, messages and resends, and what it never stores. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -43,7 +43,7 @@ test("the address names the person and the role", (t) => {
   assert.deepEqual(Object.fromEntries(FakeSocket.last.url.searchParams), { session: "s1", agent: "weather", name: "Ada", role: "viewer" });
 });
 
-test("the id is known to the page before the first message is sent, and the message is still kept then", (t) => {
+test("the page knows the id before the first message is sent, while the message is still stored", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   conversation.send("hello");
@@ -55,7 +55,7 @@ test("the id is known to the page before the first message is sent, and the mess
   assert.deepEqual([Object.keys(stores.sessionStorage).length, Object.keys(stores.localStorage).length], [0, 1]);
 });
 
-test("a message that was refused is not sent again by itself, but when the person wants it", (t) => {
+test("a refused message is resent only when the person asks for it", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   conversation.send("hello");
@@ -70,7 +70,7 @@ test("a message that was refused is not sent again by itself, but when the perso
   assert.deepEqual(FakeSocket.last.commands("message").map((content) => content.id), [id]);
 });
 
-test("a viewer sends nothing, whatever another tab has not sent yet", (t) => {
+test("a viewer sends nothing, even if another tab left unsent messages", (t) => {
   const writer = open({ sessionId: "s1" });
   writer.send("hello");
   const viewer = open({ sessionId: "s1", role: "viewer" });
@@ -80,7 +80,7 @@ test("a viewer sends nothing, whatever another tab has not sent yet", (t) => {
   assert.deepEqual(FakeSocket.last.sent, []);
 });
 
-test("what was refused can be taken elsewhere", (t) => {
+test("a refused message can be taken to another conversation", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   conversation.send("one");
@@ -91,7 +91,7 @@ test("what was refused can be taken elsewhere", (t) => {
   assert.doesNotMatch(everything(), /one|two/);
 });
 
-test("an answer is sent again after a reconnect, until its event comes", (t) => {
+test("an answer is resent after reconnecting until its event arrives", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   confirm();
@@ -108,7 +108,7 @@ test("an answer is sent again after a reconnect, until its event comes", (t) => 
   assert.deepEqual(FakeSocket.last.commands("input_response"), []);
 });
 
-test("a password is sent once and kept nowhere", (t) => {
+test("a password is sent once and stored nowhere", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   confirm();
@@ -125,7 +125,7 @@ test("a password is sent once and kept nowhere", (t) => {
   assert.equal(question(conversation).sending, null);
 });
 
-test("nobody is told that one writes while nobody else is here", (t) => {
+test("typing is not announced while nobody else is present", (t) => {
   const conversation = open();
   t.after(() => conversation.close());
   confirm({ participants: [{ name: "user", role: "member", connections: 1 }] });

@@ -1,4 +1,4 @@
-/** The desk's list: what it tells, and how it comes back. */
+/** The desk's list: its updates, and how it reconnects. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -7,7 +7,7 @@ import { browserStores } from "./browser.mjs";
 
 browserStores();
 
-/** Stands for `EventSource`: a test speaks as the server. */
+/** Replaces `EventSource`: the test plays the server. */
 class FakeSource {
   static CLOSED = 2;
   static all = [];
@@ -45,7 +45,7 @@ afterEach(() => {
   FakeSource.all = [];
 });
 
-test("who sits at the desk is told what waits, under their name", () => {
+test("an operator gets the waiting conversations under their name", () => {
   const told = [];
   const feed = new DeskFeed({ changed: () => {}, told: (desk) => told.push(desk) });
   feed.open("Ann & Bob");
@@ -57,7 +57,7 @@ test("who sits at the desk is told what waits, under their name", () => {
   assert.deepEqual(told, [{ operators: ["Ann & Bob"], conversations: [] }]);
 });
 
-test("a lost connection is left to the browser, which tries again by itself", () => {
+test("a lost connection is left to the browser, which reconnects by itself", () => {
   const feed = new DeskFeed({ changed: () => {}, told: () => {} });
   feed.open("Ann");
   FakeSource.last.readyState = 0;
@@ -67,7 +67,7 @@ test("a lost connection is left to the browser, which tries again by itself", ()
   assert.deepEqual([feed.status, FakeSource.all.length], ["offline", 1]);
 });
 
-test("an answer that is no stream is asked for again, until the desk is left", () => {
+test("a response that is not a stream is requested again until the desk is closed", () => {
   const feed = new DeskFeed({ changed: () => {}, told: () => {} });
   feed.open("Ann");
   FakeSource.last.readyState = FakeSource.CLOSED;

@@ -20,7 +20,7 @@ const DIFF = `--- notes.md
 \\ No newline at end of file
 `;
 
-test("lines have the numbers that they have in the old and in the new file", () => {
+test("lines have their numbers in the old and the new file", () => {
   const { added, removed, lines } = readDiff(DIFF);
 
   assert.deepEqual([added, removed], [2, 2]);
@@ -31,7 +31,7 @@ test("lines have the numbers that they have in the old and in the new file", () 
   assert.deepEqual([lines[3].text, lines[6].text], ["--- more", "def later():"]);
 });
 
-test("what is no diff has no lines", () => {
+test("text that is not a diff has no lines", () => {
   assert.deepEqual(readDiff(""), { added: 0, removed: 0, lines: [] });
   assert.deepEqual(readDiff("Binary files differ").lines, []);
 });

@@ -1,4 +1,4 @@
-/** Files: the server's list as it is now, and what is on its way there. */
+/** Files: the server's current list, and uploads in progress. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { MAX_BYTES, UploadQueue } from "../../website_files/static/js/app/files.
 const file = (path, size = 1) => ({ path, size, modified: "2026-11-21T05:09:42.304Z" });
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Requests that wait for the test to answer them. */
+/** Requests waiting for the test to answer them. */
 function server() {
   const asked = [];
   const fetch = (id) =>
@@ -17,7 +17,7 @@ function server() {
   return { asked, fetch };
 }
 
-test("many changes while the list is being read are one more request", async () => {
+test("many changes while the list is loading cause one more request", async () => {
   const { asked, fetch } = server();
   const files = new FileList(() => {}, fetch);
   files.open("s1");
@@ -32,7 +32,7 @@ test("many changes while the list is being read are one more request", async () 
   assert.equal(asked.length, 2);
 });
 
-test("the list of a conversation that was left is not shown", async () => {
+test("the list of a previous conversation is not shown", async () => {
   const { asked, fetch } = server();
   const files = new FileList(() => {}, fetch);
   files.open("s1");
@@ -46,7 +46,7 @@ test("the list of a conversation that was left is not shown", async () => {
   assert.deepEqual(files.entries.map(({ path }) => path), ["of s2"]);
 });
 
-test("a list that cannot be read says why, and keeps what is known", async () => {
+test("a list that cannot be loaded says why, and keeps the known files", async () => {
   const { asked, fetch } = server();
   const files = new FileList(() => {}, fetch);
   files.open("s1");
@@ -59,7 +59,7 @@ test("a list that cannot be read says why, and keeps what is known", async () =>
   assert.deepEqual([files.entries.length, files.problem], [1, "Not now."]);
 });
 
-/** A server that takes files when the test says so. */
+/** A server that accepts files when the test says so. */
 function uploading() {
   const sent = [];
   const uploads = new UploadQueue(() => {}, ({ name }, progressed) => {
@@ -71,7 +71,7 @@ function uploading() {
 const given = (...names) => names.map((name) => ({ name, file: { size: 10 } }));
 const states = ({ entries }) => entries.map(({ state, note }) => [state, note]);
 
-test("files go one after another, and a refused one does not hold up the next", async () => {
+test("files are uploaded one by one, and a refused one does not hold up the next", async () => {
   const { sent, uploads } = uploading();
   uploads.add("s1", given("a", "b"));
   assert.deepEqual(states(uploads), [["running", ""], ["waiting", ""]]);
@@ -85,7 +85,7 @@ test("files go one after another, and a refused one does not hold up the next", 
   assert.deepEqual(states(uploads), [["failed", "No such name."], ["done", "Replaced"]]);
 });
 
-test("what is too large is never sent", () => {
+test("a file that is too large is never sent", () => {
   const { sent, uploads } = uploading();
   uploads.add("s1", [{ name: "a", file: { size: MAX_BYTES + 1 } }]);
 
@@ -93,7 +93,7 @@ test("what is too large is never sent", () => {
   assert.match(uploads.entries[0].note, /Too large/);
 });
 
-test("one that is dismissed is cancelled, and leaves room for the next", async () => {
+test("dismissing an upload cancels it and starts the next", async () => {
   const { sent, uploads } = uploading();
   uploads.add("s1", given("a", "b"));
   uploads.dismiss(uploads.entries[0].key);

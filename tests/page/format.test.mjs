@@ -1,4 +1,4 @@
-/** Values and titles as people read them, and the words that a search found. */
+/** Values and titles formatted for people, and highlighted search words. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -19,7 +19,7 @@ test("a name keeps its colour", () => {
   assert.notEqual(hue("planner"), hue("reviewer"));
 });
 
-test("arguments on one line", () => {
+test("arguments are put on one line", () => {
   assert.equal(compact('{"city": "Oslo", "days": 3}'), "city: Oslo, days: 3");
   assert.equal(compact({ where: { lat: 1 } }), 'where: {"lat":1}');
   assert.equal(compact("no json {"), "no json {");
@@ -34,7 +34,7 @@ test("results are laid out when they are JSON, and left alone when not", () => {
   assert.equal(pretty(null), "");
 });
 
-test("times", () => {
+test("times are readable", () => {
   const now = 1_000_000_000_000;
 
   assert.deepEqual([10, 90, 7_200, 200_000].map((seconds) => ago(now - seconds * 1000, now)), ["now", "1 min", "2 h", "2 d"]);
@@ -49,14 +49,14 @@ test("a title is one line and ends at a word", () => {
 
 const found = (text, query) => highlight(text, query).filter((piece) => piece.isFound).map((piece) => piece.text);
 
-test("the words that were looked for are marked, the last also as a beginning", () => {
+test("search words are marked, the last also as a prefix", () => {
   assert.deepEqual(found("Weather in Oslo, weathered", "oslo weath"), ["Weather", "Oslo", "weathered"]);
   assert.deepEqual(found("Élan and elan", "ELAN"), ["Élan", "elan"]);
   assert.deepEqual(found("anything", " "), []);
   assert.deepEqual(found("a (b) [c]", "(b) ["), ["b"]);
 });
 
-test("marks leave the text as it is", () => {
+test("marks do not change the text", () => {
   for (const text of ["", "<b>Oslo</b> & Oslo", "Oslo", "🌦 Oslo!"]) {
     assert.equal(highlight(text, "oslo").map((piece) => piece.text).join(""), text);
   }

@@ -1,10 +1,10 @@
-/** Frames as the server sends them, short to write: `[type, content, turn]`, without a turn live only. */
+/** Frames as the server sends them, written as `[type, content, turn]`; without a turn they are live only. */
 
 import { EMPTY, reduce } from "../../website_files/static/js/core/session-state.js";
 
 export const STAMP = "2026-11-21T05:09:42.304Z";
 
-/** Numbers logged events as the server does. A turn of 0 is of the log, too. */
+/** Numbers logged events as the server does; events of turn 0 are logged, too. */
 export function fold(frames, state = EMPTY) {
   let seq = state.lastSeq;
   return frames.reduce((each, [type, content, turn]) => {

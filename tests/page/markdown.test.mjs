@@ -1,4 +1,4 @@
-/** Rich text: the blocks and marks it knows, and that nothing breaks it. */
+/** Rich text: its blocks and marks, and that no input breaks it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,13 +8,13 @@ import { inline, parse } from "../../website_files/static/js/core/markdown.js";
 const text = (words) => ({ kind: "text", text: words });
 const kinds = (source) => parse(source).map((block) => block.kind);
 
-/** All the words of a tree, in order: what a reader sees. */
+/** All the text of a tree, in order, as a reader sees it. */
 function words(node) {
   if (Array.isArray(node)) return node.map(words).join("");
   return node.text ?? words(node.parts ?? node.blocks ?? node.items ?? []);
 }
 
-test("an empty line divides paragraphs, a single break stays in one", () => {
+test("an empty line separates paragraphs, a single line break does not", () => {
   assert.deepEqual(parse("one\ntwo\n\nthree").map(words), ["one\ntwo", "three"]);
 });
 
@@ -23,7 +23,7 @@ test("headings have a level and need a space", () => {
   assert.deepEqual(kinds("#hashtag"), ["paragraph"]);
 });
 
-test("a fenced block keeps its text to the letter", () => {
+test("a fenced block keeps its text verbatim", () => {
   const [block] = parse("```python\nif a:\n    **b** = '<c>'\n\n```\nafter");
 
   assert.deepEqual([block.kind, block.language, block.text], ["code", "python", "if a:\n    **b** = '<c>'\n"]);
@@ -33,14 +33,14 @@ test("an open fence reaches to the end, so a block is code while it is streamed"
   assert.deepEqual(kinds("Look:\n```js\nconst a = 1"), ["paragraph", "code"]);
 });
 
-test("a longer fence may hold a shorter one", () => {
+test("a longer fence may contain a shorter one", () => {
   const [block, ...others] = parse("````\n```\ninner\n```\n````");
 
   assert.equal(block.text, "```\ninner\n```");
   assert.deepEqual(others, []);
 });
 
-test("lists nest, keep their start and hold code", () => {
+test("lists nest, keep their start and contain code", () => {
   const [list] = parse("3. one\n   - inner\n4. two\n\n   ```\n   code\n   ```\n5. three");
 
   assert.deepEqual([list.kind, list.ordered, list.start, list.items.length], ["list", true, 3, 3]);
@@ -48,7 +48,7 @@ test("lists nest, keep their start and hold code", () => {
   assert.deepEqual(list.items[1].map((block) => block.kind), ["paragraph", "code"]);
 });
 
-test("a paragraph may run straight into a list", () => {
+test("a list may follow a paragraph without an empty line", () => {
   assert.deepEqual(kinds("Two things:\n- one\n- two"), ["paragraph", "list"]);
 });
 
@@ -67,7 +67,7 @@ test("a table has a head, columns and rows as wide as its head", () => {
 });
 
 for (const source of ["a | b\nc | d", "a | b\n---", "| a | b |\n|---|", "no bar\n---|---"]) {
-  test(`${JSON.stringify(source)} is no table`, () => {
+  test(`${JSON.stringify(source)} is not a table`, () => {
     assert.ok(!kinds(source).includes("table"));
   });
 }
@@ -99,18 +99,18 @@ for (const source of ["2 * 3 * 4", "2*3*4", "snake_case_name", "**open", "a ** b
   });
 }
 
-test("a backslash takes a mark its meaning", () => {
+test("a backslash escapes a mark", () => {
   assert.equal(words(inline(String.raw`\*a\* \`b\``)), "*a* `b`");
 });
 
-test("links to the web are links, bare ones too", () => {
+test("web addresses are links, bare ones too", () => {
   assert.deepEqual(inline("[docs](https://ag2.ai/a_b)"), [{ kind: "link", href: "https://ag2.ai/a_b", parts: [text("docs")] }]);
   assert.deepEqual(inline("See https://ag2.ai/docs."), [
     text("See "), { kind: "link", href: "https://ag2.ai/docs", parts: [text("https://ag2.ai/docs")] }, text("."),
   ]);
 });
 
-test("an address may hold brackets", () => {
+test("an address may contain brackets", () => {
   assert.equal(inline("[wiki](https://en.wikipedia.org/wiki/A_(b))")[0].href, "https://en.wikipedia.org/wiki/A_(b)");
 });
 
@@ -127,11 +127,11 @@ for (const href of ["/api/agent-chat/knowledge/rules", "/api/agent-chat/knowledg
   });
 }
 
-test("a link may have a title, which nobody sees", () => {
+test("a link may have a title, which is not shown", () => {
   assert.deepEqual(inline('[rules](/rules "The rules")'), [{ kind: "link", href: "/rules", parts: [text("rules")] }]);
 });
 
-test("an image that is carried along is one; from elsewhere it is a link, whatever else it is text", () => {
+test("an embedded image is shown, a remote one is a link, anything else is text", () => {
   const url = "data:image/png;base64,iVBORw0KGgo=";
 
   assert.deepEqual(inline(`![a chart](${url})`), [{ kind: "image", url, alt: "a chart" }]);
@@ -145,7 +145,7 @@ test("HTML is text", () => {
   assert.deepEqual(inline(source), [text(source)]);
 });
 
-test("each block knows the text it stands for, so that a finished one can be kept", () => {
+test("each block knows its source text, so that a finished one can be kept", () => {
   const early = parse("# A\n\nfirst\n\nsec");
   const later = parse("# A\n\nfirst\n\nsecond **bo");
 
@@ -153,7 +153,7 @@ test("each block knows the text it stands for, so that a finished one can be kep
   assert.notEqual(early[2].source, later[2].source);
 });
 
-test("every beginning of a text can be read", () => {
+test("every prefix of a text can be parsed", () => {
   const source = "# T\n\n1. **a** `b`\n   - [c](https://d.e/f)\n\n```py\nx = 1\n```\n> q\n\n---\nend *x*";
 
   for (let length = 0; length <= source.length; length += 1) assert.ok(Array.isArray(parse(source.slice(0, length))));
@@ -180,7 +180,7 @@ for (const [name, source] of Object.entries({
   underscores: "_a".repeat(100_000),
   "open fences": "```\n~~~\n".repeat(25_000),
 })) {
-  test(`${name}, very many, are read in a moment`, () => {
+  test(`${name}, very many, are parsed quickly`, () => {
     const begin = process.cpuUsage();
     parse(source);
 

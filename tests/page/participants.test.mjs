@@ -1,4 +1,4 @@
-/** Who is here, who writes, and what a person may do with which turn. */
+/** Participants, typing, and the actions a person may take on each turn. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ const here = (more = {}) => confirmed({ name: "Ada", role: "member", participant
 const wrote = (turn, name = "Ada") => ["user_message", { id: `m${turn}`, text: "Oslo?", name }, turn];
 const types = (name, is_typing = true) => ["typing", { name, is_typing }];
 
-/** The actions of each turn, without those that say how it looks. */
+/** The actions of each turn, without display options. */
 const can = (frames) => {
   const state = fold(frames);
   const actions = turnActions(state, true);
@@ -27,7 +27,7 @@ test("participants are those of the newest frame", () => {
   assert.deepEqual(state.participants, [ADA]);
 });
 
-test("somebody writes until they stop, send, or leave", () => {
+test("somebody is typing until they stop, send, or leave", () => {
   const writing = fold([here(), types("Ben")]);
 
   assert.deepEqual(writing.typing, ["Ben"]);
@@ -37,7 +37,7 @@ test("somebody writes until they stop, send, or leave", () => {
   assert.deepEqual(fold([["presence", { participants: [ADA] }]], writing).typing, []);
 });
 
-test("who writes is said in words", () => {
+test("typing is described in words", () => {
   assert.equal(typingLine([]), "");
   assert.equal(typingLine(["Ada"]), "Ada is writing…");
   assert.equal(typingLine(["Ada", "Ben"]), "Ada and Ben are writing…");
@@ -51,25 +51,25 @@ test("names are shown once there is more than one", () => {
   assert.equal(showsNames(fold([here(), wrote(1, "Ben")])), true);
 });
 
-test("mine is what has my name, or nobody's", () => {
+test("messages with my name, or none, are mine", () => {
   const state = fold([here()]);
 
   assert.deepEqual(["Ada", "user", undefined, "Ben"].map((name) => isMine(state, { name })), [true, true, true, false]);
 });
 
-test("when all is quiet, own messages can be edited and the last answer retried", () => {
+test("in an idle conversation, own messages can be edited and the last answer retried", () => {
   const frames = [here(), wrote(1), started(1), ended(), wrote(2, "Ben"), started(2), ended("failed", 2)];
 
   assert.deepEqual(can(frames), [["edit"], ["retry"]]);
 });
 
-test("while a turn runs, its message and those that wait can be changed, older ones not", () => {
+test("while a turn runs, its message and queued ones can be changed, older ones cannot", () => {
   const frames = [here(), wrote(1), started(1), ended(), wrote(2), started(2), wrote(3), wrote(4), wrote(5, "Ben")];
 
   assert.deepEqual(can(frames), [[], ["edit", "answer"], ["edit", "withdraw", "send-now"], ["edit", "withdraw"], []]);
 });
 
-test("what was withdrawn is over", () => {
+test("a withdrawn message has no actions", () => {
   assert.deepEqual(can([here(), wrote(1), started(1), wrote(2), ended("stopped", 2), ended()]), [["edit"], []]);
 });
 
@@ -77,11 +77,11 @@ test("after a rewind the last turn is the last one that counts", () => {
   assert.deepEqual(can([here(), wrote(1), started(1), ended(), wrote(2), started(2), ended("completed", 2), rewound([2])]), [["edit", "retry"]]);
 });
 
-test("a viewer may do nothing", () => {
+test("a viewer has no actions", () => {
   assert.deepEqual(can([here({ role: "viewer" }), wrote(1), started(1)]), [[]]);
 });
 
-test("a turn is made anew for its view only when it or its actions changed", () => {
+test("a turn's view is rebuilt only when the turn or its actions changed", () => {
   const shown = new ShownTurns();
   const turn = { number: 1 };
 
@@ -91,7 +91,7 @@ test("a turn is made anew for its view only when it or its actions changed", () 
   assert.notEqual(shown.show(turn, []), first);
 });
 
-test("typing is told at most every three seconds, and its end once", () => {
+test("typing is announced at most every three seconds, and its end once", () => {
   let now = 0;
   const said = [];
   const signal = new TypingSignal((isTyping) => said.push([now, isTyping]), () => now);
@@ -104,7 +104,7 @@ test("typing is told at most every three seconds, and its end once", () => {
   assert.deepEqual(said, [[10, true], [3010, true], [3100, false], [3300, true]]);
 });
 
-test("who does not repeat that they write is forgotten", () => {
+test("typing expires if it is not repeated", () => {
   const timers = new Map();
   const forgotten = [];
   const environment = { setTimeout: (run, ms) => (timers.set(run, ms), run), clearTimeout: (run) => timers.delete(run) };

@@ -1,4 +1,4 @@
-/** Questions and approvals: open, answered by whom, closed; and how they are put to a person. */
+/** Questions and approvals: open, answered by whom, closed; and their wording for people. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ const question = (state) => state.turns[0].items.find((item) => item.kind === "q
 const call = (state) => state.turns[0].items.find((item) => item.kind === "tool");
 const approval = (call_id = "c1") => wants("q1", { tool: { name: "forecast", arguments: { city: "Oslo" }, call_id } });
 
-test("a question is open until it is answered, and then says by whom and what", () => {
+test("a question is open until it is answered, then shows who answered what", () => {
   const open = fold([...begun, wants()]);
   const answered = fold([replied("Bergen")], open);
 
@@ -43,7 +43,7 @@ test("a password has no text", () => {
   assert.equal(question(state).answer.text, null);
 });
 
-test("an error that names a question stands at it, and it can be answered again", () => {
+test("an error that names a question is shown there, and it can be answered again", () => {
   const sending = sendAnswer(fold([...begun, wants()]), "q1", { text: "Bergen" });
 
   const state = fold([["error", { code: "answer_unusable", message: "Say more.", request_id: "q1" }]], sending);
@@ -52,25 +52,25 @@ test("an error that names a question stands at it, and it can be answered again"
   assert.deepEqual(state.errors, []);
 });
 
-test("one that names no question that is known stands below", () => {
+test("an error that names an unknown question is shown below", () => {
   assert.equal(fold([...begun, ["error", { code: "already_answered", message: "No.", request_id: "q9" }]]).errors.length, 1);
 });
 
-test("an answer is on its way until its event comes", () => {
+test("an answer is pending until its event arrives", () => {
   const sending = sendAnswer(fold([...begun, wants()]), "q1", { text: "Bergen", arguments: undefined });
 
   assert.deepEqual(unsentAnswers(sending).map((each) => each.sending.text), ["Bergen"]);
   assert.deepEqual(unsentAnswers(fold([replied("Bergen")], sending)), []);
 });
 
-test("a password on its way is forgotten when the connection is another", () => {
+test("a pending password is forgotten on a new connection", () => {
   const sending = sendAnswer(fold([...begun, wants("q1", { password: true })]), "q1", { isSecret: true });
 
   assert.deepEqual(unsentAnswers(sending), []);
   assert.equal(question(fold([confirmed({ last_seq: 3 })], sending)).sending, null);
 });
 
-test("an approval stands right behind its call, which waits for it", () => {
+test("an approval directly follows its call, which waits for it", () => {
   const state = fold([...begun, called("c1"), called("c2"), approval("c1")]);
 
   assert.deepEqual(state.turns[0].items.map((item) => item.callId ?? item.requestId), ["c1", "q1", "c2"]);
@@ -86,7 +86,7 @@ test("an approved call runs, with the arguments that were approved", () => {
   assert.equal(call(fold([runs(), ran("12 °C")], running)).state, "ok");
 });
 
-test("a denied call stays denied, whatever the model is told", () => {
+test("a denied call stays denied, whatever result the model gets", () => {
   const denied = fold([...begun, called(), approval(), replied("deny, too expensive")]);
 
   assert.equal(call(denied).state, "denied");
@@ -94,7 +94,7 @@ test("a denied call stays denied, whatever the model is told", () => {
   assert.deepEqual([told.state, told.result], ["denied", "The person said no."]);
 });
 
-test("an approval of a call that nobody knows is shown as well", () => {
+test("an approval of an unknown call is shown as well", () => {
   assert.equal(question(fold([...begun, approval("c9")])).state, "open");
 });
 
@@ -102,18 +102,18 @@ test("a call whose turn ends while it waits has failed", () => {
   assert.equal(call(fold([...begun, called(), approval(), ended("stopped")])).state, "failed");
 });
 
-test("a question of a turn that no longer counts is gone", () => {
+test("a question of a rewound turn is gone", () => {
   assert.equal(isWaiting(fold([...begun, wants(), rewound([1]), asked(2, "m2")])), false);
 });
 
-test("a verdict has a choice and perhaps a reason", () => {
+test("a verdict has a choice and an optional reason", () => {
   assert.deepEqual(verdict("deny, too expensive"), { choice: "deny", reason: "too expensive" });
   assert.deepEqual(verdict(" Approve "), { choice: "approve", reason: "" });
   assert.deepEqual(verdict("deny: no\nnever"), { choice: "deny", reason: "no\nnever" });
   assert.deepEqual(verdict(null), { choice: "", reason: "" });
 });
 
-test("AG2's prompts for a terminal are put in words for people, all others are left alone", () => {
+test("AG2's terminal prompts are reworded for people, all others are unchanged", () => {
   const prompts = [
     "Replying as user. Provide feedback to weather_agent. Press enter to skip and use auto-reply, or type 'exit' to end the conversation: ",
     "Please give feedback to weather_agent. Press enter to skip and use auto-reply, or type 'exit' to stop the conversation: ",

@@ -37,25 +37,25 @@ test("a message in progress starts again at offset 0 after a reconnect", () => {
   assert.deepEqual(items(state).map((item) => item.text), ["Sunny and warm"]);
 });
 
-test("a late stream frame does not change a message that is done", () => {
+test("a late stream frame does not change a finished message", () => {
   const before = fold([confirmed(), asked(), started(), said("Sunny.")]);
 
   assert.deepEqual(items(fold([stream(0, "Sun")], before)), items(before));
 });
 
-test("the person's own words are not shown again on their way to the agent", () => {
+test("the person's message is not shown again when passed to the agent", () => {
   const state = fold([confirmed(), asked(), started(), ["text", { content: "Oslo?", sender: "user" }, 1]]);
 
   assert.deepEqual(items(state), []);
 });
 
-test("an empty final text takes its message away", () => {
+test("an empty final text removes its message", () => {
   const state = fold([confirmed(), asked(), started(), stream(0, " "), said("")]);
 
   assert.deepEqual(items(state), []);
 });
 
-test("types that are not known are kept for those who want to see all", () => {
+test("unknown types are kept for the highest level of detail", () => {
   const before = fold([confirmed(), asked(), started()]);
 
   const state = fold([["termination", {}, 1], ["constructor", {}, 1], ["using_auto_reply", null, 1]], before);
@@ -66,7 +66,7 @@ test("types that are not known are kept for those who want to see all", () => {
   assert.equal(state.lastSeq, before.lastSeq + 3);
 });
 
-test("types that are not known and belong to no turn change nothing but the place in the log", () => {
+test("unknown types outside a turn only advance the position in the log", () => {
   const before = fold([confirmed(), asked(), started()]);
 
   const state = fold([["budget", {}, 0], ["termination", {}, 7], ["weather_report", {}]], before);
@@ -75,7 +75,7 @@ test("types that are not known and belong to no turn change nothing but the plac
   assert.equal(state.lastSeq, before.lastSeq + 2);
 });
 
-test("an event that was seen before is not folded twice", () => {
+test("an event seen before is not applied twice", () => {
   const before = fold([confirmed(), asked(), started(), called()]);
 
   assert.equal(reduce(before, { seq: 3, ts: STAMP, turn: 1, type: "tool_call", content: called()[1] }), before);
@@ -119,13 +119,13 @@ test("two calls at once keep their own results", () => {
   assert.deepEqual(items(state).map((item) => item.result), ["first", "second"]);
 });
 
-test("a call that no function was run for ends with what the model is told", () => {
+test("a call for which no function ran ends with the result the model gets", () => {
   const state = fold([confirmed(), asked(), started(), called(), responded("Error: Function forecast not found.")]);
 
   assert.equal(items(state)[0].state, "failed");
 });
 
-test("words that come with a tool call stay, and replace what was streamed", () => {
+test("text that comes with a tool call stays, and replaces what was streamed", () => {
   const call = called();
   call[1] = { ...call[1], message_id: "a1", content: "Let me look." };
 
@@ -135,7 +135,7 @@ test("words that come with a tool call stay, and replace what was streamed", () 
 });
 
 for (const status of ["stopped", "failed", "interrupted"]) {
-  test(`a turn that was ${status} keeps what there was, and nothing in it goes on`, () => {
+  test(`a turn that was ${status} keeps its contents, and nothing in it stays active`, () => {
     const state = fold([confirmed(), asked(), started(), called(), stream(0, "Half an ans"), ended(status)]);
 
     assert.equal(state.turns[0].status, status);
@@ -150,7 +150,7 @@ test("the partial text of a stopped turn is marked", () => {
   assert.equal(items(state)[0].state, "partial");
 });
 
-test("an error of a turn stands in the turn, one of the connection outside", () => {
+test("a turn's error is shown in the turn, a connection's error outside", () => {
   const error = { code: "model_unreachable", message: "The server cannot be reached." };
 
   const state = fold([confirmed(), asked(), started(), ["error", error, 1], ["error", { code: "bad_frame", message: "No." }]]);
@@ -160,7 +160,7 @@ test("an error of a turn stands in the turn, one of the connection outside", () 
   assert.deepEqual(dismiss(state, state.errors[0].key).errors, []);
 });
 
-test("the same complaint of a connection is shown once", () => {
+test("repeated connection errors are shown once", () => {
   const error = ["error", { code: "agent_unknown", message: "There is no agent 'x'." }];
 
   assert.equal(fold([error, error]).errors.length, 1);
@@ -184,20 +184,20 @@ test("events of the running turn do not end up in the queued one", () => {
   assert.equal(items(state, 1).length, 0);
 });
 
-test("a message that waits is replaced by its edited text", () => {
+test("a queued message is replaced by its edited text", () => {
   const state = fold([confirmed(), asked(), started(), asked(2, "m2", "Rome?"), asked(2, "m3", "Paris?")]);
 
   const [, { message, status, key }, ...others] = state.turns;
   assert.deepEqual([message.text, message.seq, status, key, others.length], ["Paris?", 4, "queued", "m2", 0]);
 });
 
-test("one that is stopped before it began was withdrawn", () => {
+test("a message stopped before its turn began is withdrawn", () => {
   const state = fold([confirmed(), asked(), started(), asked(2, "m2"), ended("stopped", 2), ended("stopped")]);
 
   assert.deepEqual(state.turns.map((turn) => turn.status), ["stopped", "withdrawn"]);
 });
 
-test("turns that no longer count are gone, with what still comes of them", () => {
+test("rewound turns are gone, with their later events", () => {
   const before = fold([confirmed(), asked(), started(), said("Sunny."), ended(), asked(2, "m2"), started(2, "m2")]);
 
   const state = fold([rewound([1, 2]), asked(3, "m3", "Rome?"), said("Rainy.", 2), ended("stopped", 2), started(3, "m3")], before);
@@ -215,14 +215,14 @@ test("a message counts its earlier versions, but not what a rollback cut off", (
   assert.deepEqual(cut.turns.map((turn) => turn.versions), [2, 0]);
 });
 
-test("a conversation is called as the server says, from the beginning and when it is renamed", () => {
+test("a conversation has the server's title, at first and when renamed", () => {
   const state = fold([confirmed({ title: "Weather" })]);
 
   assert.equal(state.title, "Weather");
   assert.equal(fold([["session_renamed", { title: "Oslo", name: "Ada" }, 0]], state).title, "Oslo");
 });
 
-test("an error that names a message marks only that", () => {
+test("an error that names a message marks only that message", () => {
   const error = { code: "message_too_long", message: "Too long.", id: "m2" };
   const written = ["m1", "m2"].reduce((state, id) => write(state, { id, text: "?" }), fold([confirmed()]));
 
@@ -232,7 +232,7 @@ test("an error that names a message marks only that", () => {
   assert.deepEqual(state.errors, []);
 });
 
-test("a message that is known already is not written again", () => {
+test("a known message is not added again", () => {
   const state = fold([confirmed(), asked()]);
 
   assert.equal(write(state, { id: "m1", text: "Oslo?" }), state);
@@ -251,7 +251,7 @@ for (const [name, more] of [
   ["the place lay beyond the log", { recovered: false }],
   ["the session was replaced", { session_id: "s2", replaced: "s1" }],
 ]) {
-  test(`when ${name}, everything starts over except unsent messages`, () => {
+  test(`when ${name}, everything is reset except unsent messages`, () => {
     const before = write(fold([confirmed(), asked(), started(), said("Sunny.")]), { id: "m2", text: "Rome?" });
 
     const state = fold([confirmed(more)], before);
@@ -263,13 +263,13 @@ for (const [name, more] of [
   });
 }
 
-test("a session that was replaced says so also after the next reconnect", () => {
+test("a replaced session still says so after the next reconnect", () => {
   const state = fold([confirmed({ session_id: "s2", replaced: "s1" }), confirmed({ session_id: "s2" })]);
 
   assert.equal(state.replaced, "s1");
 });
 
-test("what is replayed is not live", () => {
+test("replayed events are not live", () => {
   const state = fold([confirmed({ last_seq: 7 })]);
 
   assert.equal(isLive(state, { seq: 7, type: "text" }), false);
@@ -277,7 +277,7 @@ test("what is replayed is not live", () => {
   assert.equal(isLive(state, { type: "stream" }), true);
 });
 
-test("a turn that is not touched stays the same object", () => {
+test("an unchanged turn stays the same object", () => {
   const before = fold([confirmed(), asked(), started(), said("Sunny."), ended(), asked(2, "m2"), started(2, "m2")]);
 
   const state = fold([stream(0, "Rainy", "a2")], before);
@@ -298,7 +298,7 @@ test("the first message names the conversation, sent or not", () => {
   assert.equal(firstText(fold([confirmed(), asked()])), "Oslo?");
 });
 
-test("frames without a content do no harm", () => {
+test("frames without content do no harm", () => {
   const types = ["connection_confirmed", "user_message", "turn_started", "stream", "text", "tool_call", "error", "turn_completed"];
 
   const state = types.reduce((each, type, index) => reduce(each, { seq: index + 1, turn: 1, type }), EMPTY);
@@ -306,7 +306,7 @@ test("frames without a content do no harm", () => {
   assert.equal(state.lastSeq, types.length);
 });
 
-test("a log of 5000 events is folded in a moment", () => {
+test("a log of 5000 events is reduced quickly", () => {
   const turns = Array.from({ length: 500 }, (_, index) => index + 1);
   const frames = turns.flatMap((turn) => [
     asked(turn, `m${turn}`), started(turn), called("c1", turn), runs("c1", turn), ran("12 °C", true, "c1", turn), responded("", "c1", turn),

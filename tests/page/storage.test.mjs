@@ -1,4 +1,4 @@
-/** What is kept in the browser: unsent messages; also when nothing can be kept. */
+/** Unsent messages in the browser's storage, and a browser without storage. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -14,7 +14,7 @@ beforeEach(() => Object.values(stores).forEach((store) => store.clear()));
 const message = (id, ts = "2026-11-21T05:09:42.304Z") => ({ id, text: `text of ${id}`, ts });
 const ids = (messages) => messages.map((each) => each.id);
 
-test("unsent messages come back in the order they were written, each to its session", () => {
+test("unsent messages return in the order they were written, each to its session", () => {
   outbox.add("s1", message("b", "2026-11-21T05:10:00.000Z"));
   outbox.add("s1", message("a", "2026-11-21T05:09:00.000Z"));
   outbox.add("s2", message("c"));
@@ -23,7 +23,7 @@ test("unsent messages come back in the order they were written, each to its sess
   assert.deepEqual(ids(outbox.load("s2")), ["c"]);
 });
 
-test("a message that arrived is not kept", () => {
+test("a delivered message is not kept", () => {
   outbox.add("s1", message("a"));
 
   outbox.remove("s1", "a");
@@ -40,13 +40,13 @@ test("messages follow their session when it gets its id", () => {
   assert.deepEqual(outbox.load(null), []);
 });
 
-test("what has no session yet belongs to this tab alone", () => {
+test("messages without a session belong to this tab alone", () => {
   outbox.add(null, message("a"));
 
   assert.deepEqual(Object.keys(stores.localStorage), []);
 });
 
-test("where nothing may be kept, nothing breaks", () => {
+test("without storage, nothing breaks", () => {
   Object.defineProperty(globalThis, "forbidden", { get: () => { throw new Error("no"); }, configurable: true });
   const storage = new Storage("forbidden");
 

@@ -1,4 +1,4 @@
-/** What stands between a question and its answer: thoughts, nested chats, hand-overs, files, progress, AG2's events. */
+/** The steps between a question and its answer: thoughts, nested chats, hand-offs, files, progress, AG2's events. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -26,7 +26,7 @@ const operator = (text, turn) => [
   "text", { content: text, sender: "Ann", recipient: "user", message_id: `o${turn}`, operator: true }, turn,
 ];
 
-test("thoughts stream apart from the answer, and are over when it begins", () => {
+test("thoughts stream apart from the answer, and end when it begins", () => {
   const thinking = fold([...begun, thinks(0, "Hm"), thinks(2, "m.")]);
   const speaking = fold([stream(0, "Sunny")], thinking);
 
@@ -34,17 +34,17 @@ test("thoughts stream apart from the answer, and are over when it begins", () =>
   assert.deepEqual(items(speaking).map((item) => item.state), ["done", "streaming"]);
 });
 
-test("the whole thoughts take the place of what was streamed, before the answer", () => {
+test("the complete thoughts replace the streamed ones, before the answer", () => {
   const state = fold([...begun, thinks(0, "Hm"), stream(0, "Sun"), thought("Hmm, yes."), said("Sunny.")]);
 
   assert.deepEqual(items(state).map(({ kind, text }) => [kind, text]), [["reasoning", "Hmm, yes."], ["message", "Sunny."]]);
 });
 
-test("thoughts that were not streamed stand before an answer that was", () => {
+test("unstreamed thoughts come before a streamed answer", () => {
   assert.deepEqual(kinds(fold([...begun, stream(0, "Sun"), thought("Hm."), said("Sunny.")])), ["reasoning", "message"]);
 });
 
-test("empty thoughts are none", () => {
+test("empty thoughts are not shown", () => {
   assert.deepEqual(kinds(fold([...begun, thought(" ")])), []);
 });
 
@@ -52,7 +52,7 @@ test("a turn that ends ends its thoughts", () => {
   assert.equal(items(fold([...begun, thinks(0, "Hm"), ended("stopped")]))[0].state, "partial");
 });
 
-test("a nested chat is one block with all that belongs to it, and the answer stands outside", () => {
+test("a nested chat is one block with all its parts, and the answer is outside", () => {
   const state = fold([
     ...begun,
     inner(["post_carryover_processing", { chat_info: { sender: "writer", recipient: "critic" } }, 1]),
@@ -68,7 +68,7 @@ test("a nested chat is one block with all that belongs to it, and the answer sta
   assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
 });
 
-test("a nested chat is open while it is the newest that happens", () => {
+test("a nested chat is open while it is the newest item", () => {
   const live = fold([...begun, inner(says("writer", "Review this.", "w1"))]);
   const over = fold([says("writer", "Roses.", "w2")], live);
 
@@ -76,7 +76,7 @@ test("a nested chat is open while it is the newest that happens", () => {
   assert.equal(Boolean(visibleItems(over.turns[0], "tools")[1].isLive), false);
 });
 
-test("a hand-over stands in its turn; one that belongs to none stands between turns", () => {
+test("a hand-off is shown in its turn, or between turns if it has none", () => {
   const state = fold([
     ...begun, handoff("agents", "concierge", "weather", "It is about rain."), said("Sunny."), ended(),
     handoff("taken", "human", "Ann", "", 0), operator("Hello!", 2), handoff("returned", "Ann", "weather", "Done.", 3),
@@ -88,7 +88,7 @@ test("a hand-over stands in its turn; one that belongs to none stands between tu
   assert.deepEqual(state.turns.map((turn) => turn.items[0].how ?? turn.items[0].isOperator), ["agents", "taken", true, "returned"]);
 });
 
-test("what stands between turns keeps nobody from trying the last answer again, and cannot be retried itself", () => {
+test("items between turns do not prevent a retry of the last answer, and cannot be retried", () => {
   const retried = (frames) => {
     const state = fold(frames);
     const actions = turnActions(state, true);
@@ -101,14 +101,14 @@ test("what stands between turns keeps nobody from trying the last answer again, 
   assert.deepEqual(retried([...answered, operator("Hello!", 2)]), []);
 });
 
-test("a message that is passed on to a human is not an answer that failed to come", () => {
+test("a message passed on to a human is not a missing answer", () => {
   const toHuman = [asked(), ["turn_started", { message_id: "m1", agent: "human" }, 1], ended()];
 
   assert.deepEqual(shown(fold([confirmed(), ...toHuman]), "tools"), []);
   assert.deepEqual(shown(fold([...begun, ended()]), "tools"), ["empty"]);
 });
 
-test("what becomes of a file is told once; one that is new stays so", () => {
+test("each file is listed once; a new one stays new", () => {
   const state = fold([...begun, file("a.md", "created"), file("a.md", "modified"), file("b.md", "modified"), file("c.md", "deleted")]);
 
   assert.deepEqual(items(state).map(({ path, how }) => [path, how]), [["a.md", "created"], ["b.md", "modified"], ["c.md", "deleted"]]);
@@ -117,14 +117,14 @@ test("what becomes of a file is told once; one that is new stays so", () => {
   assert.deepEqual([deleted.by, deleted.verb, deleted.items.length], ["coder", "deleted", 1]);
 });
 
-test("files whose changes are shown line by line are not listed as well", () => {
+test("files whose changes are shown line by line are not listed again", () => {
   const done = ended();
   done[1] = { ...done[1], code_changes: [{ path: "a.md", kind: "created", diff: "" }] };
 
   assert.deepEqual(shown(fold([...begun, file("a.md", "created"), said("Done."), done]), "final"), ["speaker", "message", "changes"]);
 });
 
-test("progress belongs to the running call, and is over with it", () => {
+test("progress belongs to the running call, and ends with it", () => {
   const running = fold([...begun, called(), runs(), bar(3)]);
 
   assert.deepEqual(items(running)[0].progress, { done: 3, total: 10, text: "Reading" });
@@ -132,26 +132,26 @@ test("progress belongs to the running call, and is over with it", () => {
   assert.equal(items(fold([ended("stopped")], running))[0].progress, null);
 });
 
-test("progress without a call's id is found by the tool's name, and a total may be unknown", () => {
+test("progress without a call id is matched by the tool's name, and its total may be unknown", () => {
   const state = fold([...begun, called(""), bar(3, { id: "", total: null })]);
 
   assert.deepEqual(items(state)[0].progress, { done: 3, total: null, text: "Reading" });
 });
 
-test("progress that is told before the log is replayed waits for its call", () => {
+test("progress that arrives before the replay waits for its call", () => {
   const state = fold([confirmed({ progress: [bar(4)[1]], last_seq: 4 }), asked(), started(), called(), runs()]);
 
   assert.equal(items(state)[0].progress.done, 4);
   assert.deepEqual(state.progress, []);
 });
 
-test("progress after a reconnect finds the call that is there", () => {
+test("progress after a reconnect finds the existing call", () => {
   const before = fold([...begun, called(), runs(), bar(3)]);
 
   assert.equal(items(fold([confirmed({ progress: [bar(7)[1]] })], before))[0].progress.done, 7);
 });
 
-test("parts of a message: text and images that it carries; others are only named", () => {
+test("a message's text and embedded images are shown; other parts are only named", () => {
   const parts = [
     { type: "text", text: "Look:" },
     { type: "image_url", image_url: { url: PICTURE } },
@@ -165,7 +165,7 @@ test("parts of a message: text and images that it carries; others are only named
   assert.match(message.text, /^Look:/);
 });
 
-test("a list of nothing but text is a text, an empty list no message", () => {
+test("a list of text parts is a text, an empty list is not a message", () => {
   const [message] = items(fold([...begun, said([{ type: "text", text: "One" }, { type: "text", text: "Two" }])]));
 
   assert.deepEqual([message.text, message.parts], ["One\n\nTwo", null]);
@@ -184,7 +184,7 @@ for (const [name, result] of [
   });
 }
 
-test("results that are no text are shown as JSON, lists of other things too", () => {
+test("results that are not text are shown as JSON, including other lists", () => {
   const result = (value) => items(fold([...begun, called(), runs(), ran(value)]))[0].result;
 
   assert.equal(result({ a: 1 }), '{"a":1}');
@@ -193,13 +193,13 @@ test("results that are no text are shown as JSON, lists of other things too", ()
   assert.equal(result(null), "");
 });
 
-test("a call of a tool that is not there fails, whatever happens to the others", () => {
+test("a call of an unknown tool fails, whatever happens to the others", () => {
   const state = fold([...begun, called("c1"), called("c2"), runs("c1"), ran("12 °C", true, "c1"), responded("Error: Function forecast not found.", "c2")]);
 
   assert.deepEqual(items(state).map((item) => item.state), ["ok", "failed"]);
 });
 
-test("each level shows what the one before it shows, and more", () => {
+test("each level shows what the previous one shows, and more", () => {
   const state = fold([
     ...begun, thought("Hm."), says("planner", "First I look.", "p1"), called(), runs(), ran("12 °C"),
     handoff("agents", "planner", "forecaster"), ["termination", { termination_reason: "done" }, 1], said("Sunny."), ended(),
@@ -212,7 +212,7 @@ test("each level shows what the one before it shows, and more", () => {
   assert.deepEqual(without("all"), ["reasoning", "message", "tool", "handoff", "event", "message"]);
 });
 
-test("where only final answers are shown, nothing is shown that may not be the last", () => {
+test("the level of final answers shows nothing that may not be the last", () => {
   const running = fold([...begun, says("planner", "First I look.", "p1"), stream(0, "Sun")]);
 
   assert.deepEqual(shown(running, "final"), []);

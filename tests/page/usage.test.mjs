@@ -1,4 +1,4 @@
-/** Tokens and money: of a turn, of each agent, of the whole conversation. */
+/** Tokens and costs of a turn, of each agent, and of the whole conversation. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", duration_ms: 1200, usage }, turn];
 
-test("what a turn took is told as far as it is known", () => {
+test("a turn's usage is shown as far as it is known", () => {
   const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
 
   assert.deepEqual(usageSummary({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
@@ -16,7 +16,7 @@ test("what a turn took is told as far as it is known", () => {
   assert.deepEqual(usageSummary({ durationMs: null, usage: null }), []);
 });
 
-test("who took most comes first", () => {
+test("the agent with the highest usage comes first", () => {
   const agents = {
     planner: { prompt_tokens: 10, completion_tokens: 1, cost: 0.1 },
     coder: { prompt_tokens: 5, completion_tokens: 5, cost: 0.2 },
@@ -27,7 +27,7 @@ test("who took most comes first", () => {
   assert.deepEqual(byAgent({}), []);
 });
 
-test("a conversation costs what all its turns cost, also those that no longer count", () => {
+test("a conversation costs as much as all its turns, including rewound ones", () => {
   const usage = { prompt_tokens: 100, completion_tokens: 50, cost: 0.5 };
   const state = fold([
     confirmed(), asked(), started(), spent(usage), rewound([1], "retry"),
@@ -37,7 +37,7 @@ test("a conversation costs what all its turns cost, also those that no longer co
   assert.deepEqual(totalSummary(state.spent), ["300 tokens", "at least $0.50"]);
 });
 
-test("where nothing is known, nothing is said", () => {
+test("unknown usage is not shown", () => {
   assert.deepEqual(totalSummary(fold([confirmed(), asked(), started(), ["turn_completed", {}, 1]]).spent), []);
   assert.deepEqual(totalSummary(fold([confirmed(), asked(), started(), ended()]).spent), ["3 tokens"]);
 });
