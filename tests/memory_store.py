@@ -44,7 +44,7 @@ class _Log:
 
 
 class MemoryStore:
-    """Keeps logs as long as it lives."""
+    """A store that keeps logs as long as it lives."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the fields below

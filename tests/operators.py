@@ -84,7 +84,7 @@ def said(session: Conversation) -> list[tuple[str, str]]:
 
 
 class Seat:
-    """An event stream of the desk."""
+    """One operator's event stream of the desk."""
 
     def __init__(self, events: Iterator[Any], response: httpx.Response) -> None:
         self._events = events

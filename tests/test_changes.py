@@ -102,7 +102,7 @@ def test_binary_and_large_files_have_no_diff(
 
 
 def test_a_restart_in_the_middle_of_a_turn(turn: Changes, files: Workspace, originals: Path) -> None:
-    """The resumed turn knows its earlier changes; a new turn starts without them."""
+    """A resumed turn knows its earlier changes after a restart; a new turn starts without them."""
     files.write("kept.txt", "first\n")
     resumed = Changes(files, originals)
     resumed.begin(is_resumed=True)
@@ -180,7 +180,7 @@ def test_programs_that_start_together(turn: Changes, files: Workspace) -> None:
 def test_originals_are_written_atomically(
     turn: Changes, files: Workspace, originals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file is synced before it gets its name, so a power cut leaves all of it or nothing."""
+    """An original is synced before it gets its name, so a power cut leaves all of it or nothing."""
     kept, sync, seen = originals / hashlib.sha256(b"kept.txt").hexdigest(), os.fsync, []
 
     def look(descriptor: int) -> None:

@@ -32,7 +32,7 @@ def export(session: Conversation, format: str) -> str:
 
 
 def test_json(session: Conversation) -> None:
-    """The export holds the session and every event, even those that no longer count."""
+    """The JSON export has the session and every event, even rewound ones."""
     session.ask(QUESTION)
     session.post("retry")
     session.ask("and in Bergen?")
@@ -55,7 +55,7 @@ def test_long_log(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_markdown(session: Conversation, model: ModelServer) -> None:
-    """The export shows who said what, and the tools with their arguments and results."""
+    """The Markdown export shows who said what, and the tools with their arguments and results."""
     model.script(Reply(tools=[("weather_forecast", {"city": "Oslo"})]), Reply("It *rains*."))
     session.ask(QUESTION, name="Ada")
     text = export(session, "markdown")
@@ -72,7 +72,7 @@ def test_markdown(session: Conversation, model: ModelServer) -> None:
 
 
 def test_rewound_turns_are_left_out(session: Conversation, model: ModelServer) -> None:
-    """Answers that were retried and messages that were edited are missing."""
+    """Rewound turns are left out: retried answers and edited messages."""
     model.script(Reply("wrong answer"), Reply("better answer"), Reply("best answer"))
     session.ask("first text")
     retried = session.post("retry").json["id"]
@@ -103,7 +103,7 @@ def test_questions_and_answers(serve: Serve, model: ModelServer) -> None:
 
 
 def test_feedback(session: Conversation, model: ModelServer) -> None:
-    """The newest feedback of each person is below the answer."""
+    """The newest feedback of each person is shown below the answer."""
     model.script(Reply("It rains."), Reply("It snows."))
     answer = session.ask(QUESTION)["events"][-2]["seq"]
     session.ask("And tomorrow?")
@@ -156,7 +156,7 @@ def test_page_is_self_contained(session: Conversation, model: ModelServer, page:
 
 
 def test_file_name(session: Conversation) -> None:
-    """The file is named after the title, in ASCII and in full."""
+    """An export's file name is its title, in ASCII and in full."""
     for title, ascii, whole in [
         ("Trip to Oslo", "Trip-to-Oslo", "Trip to Oslo"),
         ("Wetter für 東京 \U0001f327", "Wetter-f-r", "Wetter für 東京 \U0001f327"),
@@ -175,7 +175,7 @@ def test_file_name(session: Conversation) -> None:
 
 
 def test_exports_are_sandboxed(session: Conversation) -> None:
-    """A browser that shows the file anyway runs nothing in it."""
+    """A browser that displays an export anyway runs nothing in it."""
     for format, type in {"html": "text/html", "markdown": "text/markdown"}.items():
         headers = session.get("/export", format=format).headers
         assert headers["Content-Type"] == f"{type}; charset=utf-8"

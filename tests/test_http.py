@@ -39,7 +39,7 @@ def ask(server: Running, path: str, method: str = "GET", **headers: str) -> Answ
 
 
 def speak(server: Running, *pieces: bytes) -> bytes:
-    """Send raw bytes and close the sending side. Return everything up to the end of the connection."""
+    """Send raw bytes, close the sending side and return everything received until the connection ends."""
     port = urlsplit(server.page).port
     assert port is not None
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
@@ -54,7 +54,7 @@ def speak(server: Running, *pieces: bytes) -> bytes:
 
 
 def request(head: str, body: bytes = b"", /, **headers: object) -> bytes:
-    """Format a request. Underscores in the names of headers stand for hyphens."""
+    """Format a request; underscores in header names stand for hyphens."""
     lines = [head, "Host: localhost", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -68,7 +68,7 @@ def test_page_and_assets(server: Running) -> None:
 
 
 def test_config(serve: Serve, model: ModelServer) -> None:
-    """Clients learn the WebSocket's port, the agents and the model, but no key."""
+    """`/config.json` gives clients the WebSocket's port, the agents and the model, but no key."""
     server = serve(model=model)
     answer = ask(server, "/api/config")
     config = answer.json
@@ -90,14 +90,14 @@ def test_health(server: Running) -> None:
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", *TRAVERSALS])
 def test_unknown_paths(server: Running, path: str) -> None:
-    """No path reaches the disk, and unknown ones get the usual error."""
+    """An unknown path gets the usual error, and no path reaches the disk."""
     answer = ask(server, path)
 
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 def test_other_methods_are_refused(server: Running) -> None:
-    """The error and the Allow header name the methods that would work."""
+    """Other methods are refused; the error and the Allow header name the allowed ones."""
     session = RestClient(server).new_session().path
     for path, allowed in {
         "/": "GET, HEAD", "/api/config": "GET, HEAD", SESSIONS: "POST, GET, HEAD",
@@ -133,7 +133,7 @@ def test_security_headers(server: Running, path: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "[::1", "a@127.0.0.1, b"])
 def test_unknown_hosts_are_refused(server: Running, host: str) -> None:
-    """Other sites must not be able to point their own domain at this machine."""
+    """Unknown Host headers are refused, so that other sites can't point their own domain at this machine."""
     answer = ask(server, "/api/config", Host=host)
 
     assert (answer.status, answer.code) == (403, "host_refused")
@@ -204,7 +204,7 @@ def test_unexpected_bodies_are_never_taken_for_requests(server: Running) -> None
 
 
 def test_response_to_a_body_that_is_too_large(server: Running) -> None:
-    """The client gets the error even if it is still sending."""
+    """A client still sending a body that is too large gets the error."""
     path = f"{SESSIONS}/x/messages"
     body = b" " * 9 * 2**20
     answer = speak(server, request(f"POST {path} HTTP/1.1", body, Content_Type=JSON, Content_Length=len(body)))
@@ -222,7 +222,7 @@ def test_truncated_body(server: Running) -> None:
 
 
 def test_expect_100_continue(server: Running) -> None:
-    """Clients that ask first, as curl does, need not send a body that is refused."""
+    """Clients that wait for 100 Continue, as curl does, need not send a body that is refused."""
     session = RestClient(server).new_session()
     body = b'{"text": "hello"}'
     about = {"Content_Type": JSON, "Expect": "100-continue", "Connection": "close"}
@@ -297,7 +297,7 @@ def test_allowed_origins(serve: Serve, model: ModelServer) -> None:
 
 
 def test_own_origin(server: Running) -> None:
-    """Our own page may write; browsers send its origin along."""
+    """Our own page may write; browsers send its origin too."""
     body = {"agent": "weather"}
     answer = RestClient(server).ask("POST", SESSIONS, body, {"Origin": server.page.rstrip("/")})
 
@@ -306,7 +306,7 @@ def test_own_origin(server: Running) -> None:
 
 @pytest.mark.own_server
 def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections above the limit get an error, until there is room again."""
+    """Connections above the limit get an error until others close."""
     monkeypatch.setattr("agentchat.http.server.MAX_CONNECTIONS", 2)
     server = serve(model=model)
     session = RestClient(server).new_session()
@@ -327,7 +327,7 @@ def test_missing_page(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_the_pages_share_their_head(server: Running) -> None:
-    """Included when the server starts, with nothing left of the directive."""
+    """The pages share their head, which is included when the server starts, leaving nothing of the directive."""
     head = (ROOT / "website_files" / "templates" / "head.html").read_bytes()
     for path in ("/", "/desk"):
         page = ask(server, path).body
@@ -338,7 +338,7 @@ def test_the_pages_share_their_head(server: Running) -> None:
 
 @pytest.mark.own_server
 def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The server does not start without it either, and says which one it is."""
+    """The server doesn't start if a part of a page is missing, and says which one."""
     shutil.copytree(ROOT / "website_files", tmp_path / "website_files")
     (tmp_path / "website_files" / "templates" / "head.html").unlink()
     monkeypatch.setattr("agentchat.app.ROOT", tmp_path)

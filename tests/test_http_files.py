@@ -16,7 +16,7 @@ from tests.rest_client import Answer, Conversation
 
 @pytest.fixture
 def folder(session: Conversation, tmp_path: Path) -> Path:
-    """The folder that holds the session's files."""
+    """Return the folder that holds the session's files."""
     return tmp_path / "data" / "workspaces" / session.id
 
 
@@ -29,7 +29,7 @@ def put(session: Conversation, path: str, content: bytes, type: str = "text/plai
 
 
 def test_round_trip(session: Conversation, folder: Path) -> None:
-    """Files are returned byte for byte, as attachments that no browser runs or shows."""
+    """Files survive a round trip byte for byte, as attachments that no browser runs or shows."""
     content = bytes(range(256)) * 1000
     assert files(session) == {}
     assert not folder.exists()
@@ -49,7 +49,7 @@ def test_round_trip(session: Conversation, folder: Path) -> None:
 
 
 def test_file_changed_events(session: Conversation) -> None:
-    """All participants see who changed which file, in turn 0."""
+    """All participants see who changed which file; such events belong to turn 0."""
     with session.stream(after=0) as stream:
         stream.until("connection_confirmed")
         assert put(session, "a.txt", b"one", query="?name=Ann").status == 201
@@ -73,7 +73,7 @@ def test_file_changed_events(session: Conversation) -> None:
      "a%00b", "a%0d%0ax", "%20", "a%2F%2Fb", "a%2F", "x" * 300, quote("ä" * 200), "%ED%A0%80%2F.."],
 )  # fmt: skip
 def test_paths_out_of_the_workspace_are_refused(session: Conversation, folder: Path, path: str) -> None:
-    """Such paths can neither be read, written nor deleted."""
+    """Paths that lead out of the workspace can't be read, written or deleted."""
     for method in ("GET", "PUT", "DELETE"):
         answer = session.client.ask(method, f"{session.path}/files/{path}", b"x" if method == "PUT" else None)
         assert (answer.status, answer.code) == (400, "file_refused")
@@ -81,7 +81,7 @@ def test_paths_out_of_the_workspace_are_refused(session: Conversation, folder: P
 
 
 def test_symlinks_are_refused(session: Conversation, folder: Path, tmp_path: Path) -> None:
-    """Links that a program left in the workspace are not followed."""
+    """Symlinks that a program left in the workspace are not followed."""
     (tmp_path / "secret").write_text("top secret")
     folder.mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path / "secret")
@@ -96,7 +96,7 @@ def test_symlinks_are_refused(session: Conversation, folder: Path, tmp_path: Pat
 
 
 def test_size_limit(session: Conversation, folder: Path) -> None:
-    """Large uploads are refused before they are sent; a file of exactly the limit fits."""
+    """Files above the size limit are refused before they are sent; one of exactly the limit fits."""
     connection = http.client.HTTPConnection(session.client.netloc, timeout=PATIENCE)
     for headers, status, code in (
         ({"Content-Length": str(workspace.MAX_FILE + 1)}, 413, b"body_too_large"),
@@ -119,7 +119,7 @@ def test_size_limit(session: Conversation, folder: Path) -> None:
 
 
 def test_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to do, and existing files stay."""
+    """A full workspace refuses files with an error that says what to do, and keeps existing ones."""
     monkeypatch.setattr(workspace, "MAX_FILES", 1)
     assert put(session, "a", b"x").status == 201
     answer = put(session, "b", b"x")
@@ -139,7 +139,7 @@ def test_not_found(session: Conversation) -> None:
 
 
 def test_only_changes_can_fail_with_closing(session: Conversation) -> None:
-    """Reading is possible even while the server shuts down."""
+    """Files can be read even while the server shuts down; only changes are refused."""
     paths = session.client.get("/api/openapi.json").json["paths"]
     told = {
         (method, "closing" in str(about["responses"]))

@@ -20,7 +20,7 @@ SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "
 
 @pytest.fixture
 def asking(serve: Serve, model: ModelServer) -> Conversation:
-    """A session whose agents ask before each tool call."""
+    """Return a session whose agents ask before each tool call."""
     return RestClient(serve("--approve", "all", model=model)).new_session()
 
 
@@ -46,7 +46,7 @@ def test_create_and_read_a_session(rest: RestClient) -> None:
 
 
 def test_create_a_session_without_a_body(rest: RestClient) -> None:
-    """The session gets the default agent, and its title from the first message."""
+    """A session created without a body gets the default agent, and its title from the first message."""
     session = Conversation(rest, rest.post(SESSIONS).json["id"])
     session.ask("Shall I take an umbrella?")
 
@@ -64,7 +64,7 @@ def test_unknown_agent(rest: RestClient) -> None:
 
 
 def test_rename(session: Conversation) -> None:
-    """The new title is in the log, with the name of the person who chose it."""
+    """Renaming is logged with the new title and the name of the person who chose it."""
     answer = session.client.ask("PATCH", session.path, {"title": "Trip to Oslo", "name": "Ada"})
 
     assert (answer.status, answer.json["title"]) == (200, "Trip to Oslo")
@@ -108,7 +108,7 @@ def test_search(rest: RestClient, model: ModelServer) -> None:
 
 
 def test_delete_a_session_with_a_running_turn(server: Running, rest: RestClient, model: ModelServer) -> None:
-    """Streams and WebSockets are told, and the session is gone."""
+    """Deleting a session ends its running turn, its streams and its WebSockets."""
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
     session = rest.new_session()
@@ -144,7 +144,7 @@ def test_waiting_ends_when_the_session_is_deleted(session: Conversation, model: 
 
 
 def test_accepted_messages_are_in_the_log(session: Conversation) -> None:
-    """The event has the id, name and context of the request."""
+    """An accepted message is in the log with the id, name and context of the request."""
     body = {"text": "hello", "id": "m1", "name": "Ada", "context": {"page": 7}}
     answer = session.post("messages", body)
 
@@ -168,7 +168,7 @@ def test_wait_for_the_answer(session: Conversation) -> None:
 
 
 def test_wait_for_a_later_turn(session: Conversation, model: ModelServer) -> None:
-    """The events are those of the right turn, though others lie between."""
+    """`wait` returns the events of its own turn, though others lie between."""
     gate = threading.Event()
     model.script(Reply("one", gate=gate), Reply("two"))
     session.post("messages", {"text": "first"})
@@ -184,7 +184,7 @@ def test_wait_for_a_later_turn(session: Conversation, model: ModelServer) -> Non
 
 
 def test_wait_times_out(session: Conversation, model: ModelServer) -> None:
-    """After `wait` seconds the status of the turn is returned, and the turn goes on."""
+    """When `wait` times out, the turn's status is returned, and the turn goes on."""
     gate = threading.Event()
     model.script(Reply("at last", gate=gate))
     answer = session.post("messages", {"text": "hello", "id": "m1"}, wait=1)
@@ -195,7 +195,7 @@ def test_wait_times_out(session: Conversation, model: ModelServer) -> None:
 
 
 def test_failed_turn(session: Conversation, model: ModelServer) -> None:
-    """A turn that was accepted and failed is a 200 with its error."""
+    """A failed turn is a 200 that holds its error, since the message was accepted."""
     model.script(Reply(status=401))
     turn = session.ask("hello")
 
@@ -206,7 +206,7 @@ def test_failed_turn(session: Conversation, model: ModelServer) -> None:
 
 @pytest.mark.parametrize("way", ["header", "body", "both"])
 def test_resent_messages_count_once(session: Conversation, way: str) -> None:
-    """All requests with the same id get the same answer, even at the same time."""
+    """A resent message counts once: all requests with its id get the same answer, even in parallel."""
     body = {"text": "hello"} | ({"id": "m1"} if way == "body" else {"id": "other"} if way == "both" else {})
     headers = {} if way == "body" else {"Idempotency-Key": "m1"}
 
@@ -249,7 +249,7 @@ def test_answer_a_question(asking: Conversation) -> None:
 
 
 def test_answer_with_other_arguments(asking: Conversation) -> None:
-    """The tool is called with the arguments of the answer."""
+    """An answer can replace the tool's arguments."""
     request = until_asked(asking)
     with asking.stream() as stream:
         body = {"request_id": request["request_id"], "text": "edit", "arguments": {"city": "Bergen"}}
@@ -285,7 +285,7 @@ def test_answered_questions_do_not_end_the_wait(asking: Conversation) -> None:
 
 
 def test_stop(session: Conversation, model: ModelServer) -> None:
-    """The response names the turn that is being stopped, or null."""
+    """A stop returns the turn being stopped, or null."""
     assert session.post("stop", {}).json == {"turn": None}
     model.script(Reply("never", gate=threading.Event()))
     with session.stream() as stream:
@@ -299,7 +299,7 @@ def test_stop(session: Conversation, model: ModelServer) -> None:
 
 
 def test_retry(session: Conversation, model: ModelServer) -> None:
-    """The message is answered again, in a turn of its own."""
+    """A retry answers the message again in a new turn."""
     assert session.post("retry").code == "nothing_to_retry"
     model.script(Reply("one"), Reply("two"))
     session.ask("hello")
@@ -313,7 +313,7 @@ def test_retry(session: Conversation, model: ModelServer) -> None:
 
 
 def test_wait_for_a_turn_that_was_retried(session: Conversation, model: ModelServer) -> None:
-    """The turn ends with its `turn_completed`, not with the `rewind` after it."""
+    """Waiting for a retried turn ends with its `turn_completed`, not with the `rewind` after it."""
     model.script(Reply("one"), Reply("two"))
     session.ask("hello", id="m1")
     session.ask("hello", id=session.post("retry").json["id"])
@@ -322,7 +322,7 @@ def test_wait_for_a_turn_that_was_retried(session: Conversation, model: ModelSer
 
 
 def test_edit(session: Conversation, model: ModelServer) -> None:
-    """The new text is answered instead of the old one."""
+    """After an edit, the new text is answered instead of the old one."""
     model.script(Reply("one"), Reply("two"))
     session.ask("helo")
     answer = session.post("edit", {"seq": 1, "text": "hello", "name": "Ada"})
@@ -356,7 +356,7 @@ def test_refused_feedback(session: Conversation) -> None:
 
 
 def test_typing(session: Conversation) -> None:
-    """Others see who is typing; the log doesn't."""
+    """Typing is shown to others but not logged."""
     with session.stream() as stream:
         stream.receive()
         assert session.post("typing", {"is_typing": True, "name": "Ada"}).status == 204
@@ -392,7 +392,7 @@ def test_pages_are_limited_in_size(session: Conversation, monkeypatch: pytest.Mo
 
 
 def test_many_sessions_at_once(rest: RestClient) -> None:
-    """Each of several clients gets its own answer."""
+    """Several clients at once each get their own answer."""
 
     def talk(number: int) -> str:
         session = rest.new_session()

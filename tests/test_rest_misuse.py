@@ -13,7 +13,7 @@ REQUESTS: list[tuple[str, str, object]] = [
 
 
 def test_unknown_session(rest: RestClient) -> None:
-    """Every route of a session answers 404; ids are never interpreted as paths."""
+    """Every route answers 404 for an unknown session; ids are never interpreted as paths."""
     for method, what, body in REQUESTS:
         for id in ("long-gone", "%2e%2e", "a%2Fb", "%00", "%ff", "x" * 1000):
             answer = rest.ask(method, f"{SESSIONS}/{id}{what}", body)
@@ -32,7 +32,7 @@ BODIES: list[tuple[object, str]] = [
 
 
 def test_invalid_body(session: Conversation) -> None:
-    """The error names the field but never repeats its value."""
+    """An invalid body is an error that names the field but never repeats its value."""
     for body, word in BODIES:
         answer = session.client.ask("POST", f"{session.path}/messages", body, {"Content-Type": "application/json"})
         sentence = answer.json["error"]["message"]
@@ -45,7 +45,7 @@ def test_invalid_body(session: Conversation) -> None:
 
 
 def test_invalid_message(session: Conversation) -> None:
-    """Texts that are empty or too long are refused, as over WebSocket."""
+    """Messages that are empty or too long are refused, as over WebSocket."""
     empty, long = session.post("messages", {"text": "  \n"}), session.post("messages", {"text": "x" * 200_001})
 
     assert (empty.status, empty.code) == (400, "message_empty")
@@ -59,7 +59,7 @@ QUERIES = [
 
 
 def test_invalid_query(rest: RestClient) -> None:
-    """Numbers must be digits within their limits, and be given once."""
+    """Numbers in a query must be digits within their limits, given once."""
     for query in QUERIES:
         answer = rest.get(f"{SESSIONS}?{query}")
         assert (answer.status, answer.code) == (400, "bad_request"), query

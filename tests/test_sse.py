@@ -81,7 +81,7 @@ def test_resume_after_every_event(session: Conversation) -> None:
 
 
 def test_start_of_a_stream(session: Conversation) -> None:
-    """`Last-Event-ID` wins over `after`; unknown places replay the whole log."""
+    """`Last-Event-ID` beats `after`; unknown positions replay the whole log."""
     session.ask(QUESTION)
     for after, last_id, recovered, first in [
         ("0", None, True, 1), ("3", None, True, 4), ("3", "5", True, 6), ("3", "99", False, 1), ("3", "x", False, 1),
@@ -95,7 +95,7 @@ def test_start_of_a_stream(session: Conversation) -> None:
 
 
 def test_accept_header(session: Conversation) -> None:
-    """Clients that accept anything, or name JSON first, get JSON."""
+    """Clients that accept anything, or list JSON first, get JSON."""
     for accept, type in {
         "*/*": "application/json",
         "application/json, text/event-stream": "application/json",
@@ -121,7 +121,7 @@ def test_presence(session: Conversation) -> None:
 
 
 def test_heartbeats(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment from time to time keeps proxies from closing a silent stream."""
+    """Periodic comments keep proxies from closing a silent stream."""
     monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
     with session.stream() as stream:
         messages = stream.messages()
@@ -131,7 +131,7 @@ def test_heartbeats(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_hang_up_during_a_stream(session: Conversation) -> None:
-    """The thread ends at once, not at the next heartbeat."""
+    """The thread of a stream ends as soon as its client hangs up, not at the next heartbeat."""
     wait_until(lambda: request_threads() == 0)
     for _ in range(3):
         with session.stream() as stream:
@@ -142,7 +142,7 @@ def test_hang_up_during_a_stream(session: Conversation) -> None:
 
 
 def test_hang_up_during_a_wait(session: Conversation, model: ModelServer) -> None:
-    """The thread ends at once, and the turn goes on."""
+    """The thread of a waiting request ends as soon as its client hangs up; the turn goes on."""
     gate = threading.Event()
     model.script(Reply("all the same", gate=gate))
     wait_until(lambda: request_threads() == 0)
@@ -161,7 +161,7 @@ def test_hang_up_during_a_wait(session: Conversation, model: ModelServer) -> Non
 
 
 def test_client_that_stops_reading(session: Conversation, monkeypatch: pytest.MonkeyPatch, model: ModelServer) -> None:
-    """It delays nobody and is dropped after a while."""
+    """A client that stops reading delays nobody and is dropped after a while."""
     monkeypatch.setattr("agentchat.http.handler.SEND_TIMEOUT", 1.0)
     gate = threading.Event()
     model.script(Reply("never", gate=gate))
@@ -180,7 +180,7 @@ def test_client_that_stops_reading(session: Conversation, monkeypatch: pytest.Mo
 
 
 def test_server_shutdown(serve: Serve, model: ModelServer) -> None:
-    """Streams end, waiting clients get the turn's status, and all threads end."""
+    """Shutdown ends streams, gives waiting clients the turn's status, and ends all threads."""
     server = serve(model=model)
     session = RestClient(server).new_session()
     gate = threading.Event()
@@ -205,7 +205,7 @@ def test_head(session: Conversation) -> None:
 
 
 def test_httpx_sse(server: Running, session: Conversation) -> None:
-    """A library written from the specification reads the stream."""
+    """httpx-sse, written from the specification, can read the stream."""
     session.ask(QUESTION)
     address = f"{server.page.rstrip('/')}{session.path}/events?after=2"
     with (
@@ -232,7 +232,7 @@ path => {
 
 
 def test_browser_reconnects(serve: Serve, model: ModelServer, page: Page) -> None:
-    """An EventSource misses nothing and sees nothing twice when the server restarts."""
+    """When the server restarts, a browser's EventSource misses nothing and sees nothing twice."""
     first = serve(model=model)
     session = RestClient(first).new_session()
     session.ask(QUESTION)

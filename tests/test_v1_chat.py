@@ -92,7 +92,7 @@ def test_unknown_sessions_are_replaced(rest: RestClient) -> None:
 
 
 def test_text_of_a_tool_call(session: Conversation, model: ModelServer) -> None:
-    """Text beside a tool call belongs to the call and is no thought."""
+    """Text beside a tool call belongs to the call and is not a thought."""
     call = ("weather_forecast", {"city": "Oslo"})
     model.script(Reply("Let me see.", tools=[call]), Reply("It rains."))
     with chat(session.client, session.id, message="hello") as stream:
@@ -116,7 +116,7 @@ def test_thoughts(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
 
 
 def test_failed_turn(session: Conversation, model: ModelServer) -> None:
-    """A stream ends with the error's sentence; a single response also has its status."""
+    """A failed turn ends the stream with the error's sentence; a single response also has its status."""
     model.script(Reply(status=401), Reply(status=401))
     with chat(session.client, session.id, message="hello") as stream:
         _, error = items(stream)
@@ -127,7 +127,7 @@ def test_failed_turn(session: Conversation, model: ModelServer) -> None:
 
 
 def test_stopped_turn(session: Conversation, model: ModelServer) -> None:
-    """The text so far is a thought, and there is no answer."""
+    """A stopped turn has its text so far as a thought, and no answer."""
     gate = threading.Event()
     model.script(Reply("one two three", gate_after=(2, gate)))
     with session.stream() as following, chat(session.client, session.id, message="hello") as stream:
@@ -141,7 +141,7 @@ def test_stopped_turn(session: Conversation, model: ModelServer) -> None:
 
 
 def test_question_in_a_stream(serve: Serve, model: ModelServer) -> None:
-    """The question is passed on, and the stream goes on after the answer."""
+    """A stream passes on a question and continues after the answer."""
     session = RestClient(serve("--approve", "all", model=model)).new_session()
     with chat(session.client, session.id, message=QUESTION) as stream:
         messages = (message.frame for message in stream.messages())
@@ -155,7 +155,7 @@ def test_question_in_a_stream(serve: Serve, model: ModelServer) -> None:
 
 
 def test_question_without_a_stream(serve: Serve, model: ModelServer) -> None:
-    """The response is the error `input_needed`; the turn waits for others to answer."""
+    """Without a stream, a question is the error `input_needed`; the turn waits for others to answer."""
     session = RestClient(serve("--approve", "all", model=model)).new_session()
     answer = session.client.post(f"/api/v1/chat/{session.id}", {"message": QUESTION})
 
@@ -165,7 +165,7 @@ def test_question_without_a_stream(serve: Serve, model: ModelServer) -> None:
 
 
 def test_hang_up(session: Conversation, model: ModelServer) -> None:
-    """The turn goes on, and the answer is in the session."""
+    """When the client hangs up, the turn goes on, and the answer is in the session."""
     gate = threading.Event()
     model.script(Reply("all the same", gate=gate))
     with session.stream() as following:
@@ -177,7 +177,7 @@ def test_hang_up(session: Conversation, model: ModelServer) -> None:
 
 
 def test_heartbeats(session: Conversation, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment is sent from time to time, as in other streams."""
+    """Streams send periodic comments to keep the connection open."""
     monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
     gate = threading.Event()
     model.script(Reply("at last", gate=gate))
@@ -203,7 +203,7 @@ def test_invalid_requests(session: Conversation) -> None:
 
 
 def test_server_shutdown(serve: Serve, model: ModelServer) -> None:
-    """The last item says that there is no answer yet."""
+    """At shutdown, the last item says that there is no answer yet."""
     server = serve(model=model)
     session = RestClient(server).new_session()
     gate = threading.Event()

@@ -24,13 +24,13 @@ class Conversation:
     views: Mapping[str, Log] = field(default_factory=dict)
     """The part of the log that each client saw, over all its connections."""
     accepted: Sequence[str] = ()
-    """Ids of messages that were sent until they were seen."""
+    """Ids of messages that were resent until they were seen."""
     refused: Sequence[str] = ()
     texts: frozenset[str] = frozenset()
     confirmations: Sequence[Any] = ()
     """The first frames of all connections."""
     reminded: Sequence[str] | None = None
-    """The messages of which the model was reminded in the last turn."""
+    """The messages in the history of the last turn."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evidence:
 
     conversations: Sequence[Conversation]
     ran: Sequence[tuple[str, str]] = ()
-    """(tool, call) for each time that a tool ran."""
+    """(tool, call) for each run of a tool."""
     ends: int = 0
     """The number of times the server was ended."""
 

@@ -33,7 +33,7 @@ class Life:
 
     faults: deque[Fault] = field(default_factory=deque)
     crash: dict[str, Any] | None = None
-    """Or it kills itself at an append of its store."""
+    """Alternatively, the server kills itself at an append of its store."""
 
 
 @dataclass(frozen=True)

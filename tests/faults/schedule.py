@@ -312,7 +312,7 @@ class Schedule:
             self._figures["terms"] += 1
         self._zygote.signal(self._server, signal.SIGTERM if how == "term" else signal.SIGKILL)
 
-    # Judgement
+    # Checking
 
     def _told_by_clients(self) -> Iterator[str]:
         for talk in self._talks:

@@ -30,13 +30,13 @@ class Talk:
     log: list[Frame] = field(default_factory=list)
     sent: dict[str, Sent] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
-    """All that a message may say."""
+    """All texts a message may have."""
     turns: dict[int, str] = field(default_factory=dict)
     """waiting, running or done."""
     questions: dict[str, Frame] = field(default_factory=dict)
-    """The open ones."""
+    """The open questions."""
     answering: dict[str, Person] = field(default_factory=dict)
-    """The questions to which an answer is on its way, and by whom."""
+    """Questions with an answer on its way, and its author."""
     rewound: set[int] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
 
