@@ -238,7 +238,7 @@ def test_the_team_that_writes_code(serve: Serve) -> None:
 
 
 def test_the_agent_that_hands_over(serve: Serve) -> None:
-    """The concierge hands over to a specialist, to one who remembers, and to a human, once each."""
+    """The concierge hands over to a specialist, to the agent that remembers, and to a human."""
     with ChatClient(serve("demo").websocket, agent="concierge") as client:
         frames = client.ask("What is the weather in Oslo?")
         assert calls(frames) == ["hand_over", "weather_forecast"]

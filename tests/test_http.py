@@ -68,7 +68,7 @@ def test_page_and_assets(server: Running) -> None:
 
 
 def test_config(serve: Serve, model: ModelServer) -> None:
-    """`/config.json` gives clients the WebSocket's port, the agents and the model, but no key."""
+    """`/api/config` gives clients the WebSocket's port, the agents and the model, but no key."""
     server = serve(model=model)
     answer = ask(server, "/api/config")
     config = answer.json

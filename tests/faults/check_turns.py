@@ -13,7 +13,7 @@ STATUSES = frozenset({"completed", "stopped", "failed", "interrupted"})
 
 
 def messages(conversation: Conversation) -> Iterator[str]:
-    """Check that each message seen as sent is in the log, in one turn, and that none was made up."""
+    """Check that each message resent until seen is in the log, in one turn, and that none was made up."""
     turns_of: dict[str, set[int]] = defaultdict(set)
     for place, frame in enumerate(conversation.log):
         if frame["type"] != "user_message":

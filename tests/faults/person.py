@@ -130,7 +130,7 @@ class Person:
         self._streams[content["message_id"]] = so_far + content["content"]
 
     def _end_stream(self, frame: Frame) -> None:
-        """Expect the whole message after its streamed tokens."""
+        """Check that a streamed message is repeated whole on the same connection."""
         streamed = self._streams.pop(frame["content"].get("message_id", ""), None)
         if streamed is not None and streamed != frame["content"]["content"]:
             self.complaints.append(f"{self.name} saw {streamed!r} as a stream, and then {frame}")
