@@ -111,8 +111,9 @@ def test_terminate_is_not_shown(client: ChatClient, model: ModelServer, text: st
 
 
 def test_one_question_costs_one_model_call(client: ChatClient, model: ModelServer) -> None:
-    """One question costs one model call, although AG2 would send an empty message to a model that doesn't say
-    TERMINATE.
+    """One question costs one model call.
+
+    AG2 would send an empty message to a model that doesn't say TERMINATE.
     """
     client.ask("hello")
 

@@ -190,9 +190,7 @@ def test_an_expired_conversation_leaves_the_desk(serve: Serve, model: ModelServe
 
 @pytest.mark.parametrize("restarts", [True, False])
 def test_restarts_change_nothing(serve: Serve, model: ModelServer, restarts: bool) -> None:
-    """A restart keeps each state: waiting conversations wait, held ones stay held, and the agents know everything at
-    the end.
-    """
+    """A restart keeps waiting conversations waiting and held ones held; the agents know everything at the end."""
     server = serve(model=model)
     session = RestClient(server).new_session(agent="concierge")
 

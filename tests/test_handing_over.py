@@ -308,8 +308,9 @@ def test_who_writes_need_not_wait(concierge: Conversation, model: ModelServer) -
 
 
 def test_a_full_conversation(serve: Serve, model: ModelServer) -> None:
-    """Operators' messages count towards the limit, but in a full conversation the operator can still explain and hand
-    back.
+    """In a full conversation, the operator can still explain and hand back.
+
+    Operators' messages count towards the limit like any other.
     """
     session = RestClient(serve("--max-messages-per-session", "3", model=model)).new_session(agent="concierge")
     wanted(session, model)

@@ -103,9 +103,9 @@ def keeper(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
 def test_one_persons_memory_never_reaches_another(
     concierge: Callable[[], Conversation], model: ModelServer, rest: RestClient, one: Who, other: Who
 ) -> None:
-    """One person's memory never reaches another, however the two are told apart.
+    """One person's memory never reaches another.
 
-    In other sessions, neither the model nor REST reveals it.
+    However the two are told apart, neither the model nor REST reveals it in other sessions.
     """
     remember(concierge(), model, one, "secret", "hunter2")
 

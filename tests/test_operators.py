@@ -51,8 +51,9 @@ def test_a_second_operator(concierge: Conversation, operator: ChatClient, connec
 def test_who_has_not_taken_it(
     concierge: Conversation, operator: ChatClient, person: ChatClient, model: ModelServer
 ) -> None:
-    """An operator can't speak without having taken the conversation: not before, while it waits, or after handing it
-    back.
+    """An operator can't speak without having taken the conversation.
+
+    That includes waiting conversations and those already handed back.
     """
     for prepare in (
         list,

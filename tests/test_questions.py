@@ -42,8 +42,9 @@ def session_of(client: ChatClient) -> str:
 
 
 def test_a_proxy_that_always_asks(talk: Talk) -> None:
-    """A proxy that always asks: an empty answer runs the proposed tool, text is sent to the agent, `exit` ends the
-    turn.
+    """A proxy that always asks can run the proposed tool, talk to the agent, or end the turn.
+
+    An empty answer runs the tool, text goes to the agent, and `exit` ends the turn.
     """
     client = talk("always")
     client.say(QUESTION)

@@ -409,8 +409,9 @@ class TestFailures:
     def test_a_question_outlives_the_server(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """A question outlives the server: its turn resumes from the journal at the next one, and may be answered
-        before.
+        """A question outlives the server: the next one resumes its turn from the journal.
+
+        The answer may come before that.
         """
         request_id, _ = running.ask()
         until(session, "input_request")

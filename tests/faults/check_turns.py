@@ -41,8 +41,9 @@ def _is_made_anew(id: str, before: Frame | None, log: Log) -> bool:
 
 
 def turns(conversation: Conversation) -> Iterator[str]:
-    """Check that each turn has a message, at most one start, then one end, and that turns start in order and never
-    overlap.
+    """Check that each turn has a message, at most one start, and one end.
+
+    Turns start in order and never overlap.
     """
     by_turn: dict[int, list[Frame]] = defaultdict(list)
     for frame in conversation.log:
