@@ -1,4 +1,4 @@
-"""Stopping a turn: one token, which interrupts every wait of the turn.
+"""Stopping a turn: one token interrupts everything it waits for.
 
 `Stopped` is a BaseException on purpose: AG2 turns an Exception raised inside a tool into the tool's result and goes on,
 and the openai package retries after one.
@@ -103,7 +103,7 @@ class _Call(Generic[T]):
         self.woken.set()
 
     def abandon(self) -> None:
-        """Leave the call to itself, and dispose of its result."""
+        """Abandon the call, and dispose of its result."""
         with self._lock:
             self._abandoned = True
             self._dispose_if_abandoned()

@@ -181,7 +181,7 @@ class Chat:
         return self._turn.confirm(what, details or {})
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Show a progress bar with the running tool: `done` of `total`, or endless without a total."""
+        """Show a progress bar with the running tool: `done` of `total`, indeterminate if `total` is None."""
         self._turn.progress(done, total, text)
 
     def hand_to_human(self, reason: str) -> str:

@@ -32,7 +32,7 @@ class Journal:
     def replay(self, kind: str, what: str) -> Entry | None:
         """Return the entry that answers this, or None once the journal has ended.
 
-        Raises Stopped if the turn asks for something else than it did before.
+        Raises Stopped if the turn asks for something other than before.
         """
         if not self.is_replaying:
             return None
@@ -51,7 +51,7 @@ class Journal:
             raise _lost()
 
     def record(self, kind: str, what: str, since: int | None = None, **answer: Any) -> Entry:
-        """Add an entry, in place of all from position `since` on. Callables in it are called when it is written."""
+        """Add an entry, replacing all entries from `since` on. Callables in it are called when it is written."""
         if since is not None:
             del self._entries[since:]
         entry = {"kind": kind, "what": what, **answer}

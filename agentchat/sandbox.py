@@ -105,7 +105,7 @@ def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGA
 
 
 def _limits(seconds: float, megabytes: int) -> dict[str, int]:
-    """Return the limits by their names in `resource`. The one on processes counts all that this user has."""
+    """Return the limits by their names in `resource`. The one on processes includes what this user already runs."""
     limits = {
         "RLIMIT_AS": megabytes * 2**20,
         "RLIMIT_CPU": int(seconds) + 1,

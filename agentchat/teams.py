@@ -1,4 +1,4 @@
-"""AG2's patterns, in which agents hand over to each other, as the agent of a pair."""
+"""Use one of AG2's group patterns as the `agent` of a pair."""
 
 from __future__ import annotations
 

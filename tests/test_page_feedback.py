@@ -1,4 +1,4 @@
-"""Feedback on answers on the page: two buttons below an answer, and what others see of it."""
+"""Feedback on the page: two buttons below an answer, and a line in words for everybody else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def expect_pressed(page: Page, pressed: str | None) -> None:
 
 
 def test_an_answer_is_rated(server: Running, ada: Page, context: BrowserContext, somebody: Somebody) -> None:
-    """And the rating withdrawn. A reload and a tab of the same person show it pressed, others read it."""
+    """The button stays pressed after a reload and in a second tab; a second click withdraws the rating."""
     ben = somebody("Ben")
     ben.goto(ada.url)
     expect_pressed(ada, None)

@@ -1,6 +1,6 @@
 """The agents: every module in the agents folder that has a `build` function.
 
-Files are checked whenever the list is asked for, so a new or changed file counts from the next conversation on.
+Files are checked whenever the list is asked for, so a new or changed file takes effect in the next conversation.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Catalogue:
         self._llm_config = llm_config
         self._services = services
         self._default = default
-        self._loading = threading.Lock()  # lets one thread at a time look for changes
+        self._loading = threading.Lock()  # guards changes of `_loaded`: one thread looks for new files at a time
         self._loaded: dict[str, _Loaded] = {}  # never changed, only replaced
         if str(self._folder) not in sys.path:
             sys.path.append(str(self._folder))  # agent files may share modules

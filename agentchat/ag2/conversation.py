@@ -72,7 +72,7 @@ class Conversation:
         """Prepare the agents and restore what they knew.
 
         `histories` are those of the turns that count, oldest first. `explain` puts the error of a model call into
-        words. `approve` and `context_tokens` are the settings of these names.
+        words. `approve` and `context_tokens` are the settings of the same names.
         """
         self._user, self._agent = pair
         self._chat = chat
@@ -191,7 +191,7 @@ class Conversation:
         )
 
     def _prepare(self, agent: ConversableAgent) -> None:
-        """Register the hooks that tell us who speaks and asks, and put our own steps around messages and tools."""
+        """Register the hooks that tell us who speaks and asks, and wrap its messages and tools."""
         agent.register_hook("safeguard_llm_inputs", functools.partial(self._begin_message, agent.name))
         agent.register_hook("safeguard_llm_outputs", self._end_message)
         agent.register_hook("process_message_before_send", _cleaned)
@@ -267,7 +267,7 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
 
 
 def _end_turn(recipient: ConversableAgent, messages: Any, sender: Any, config: Any) -> tuple[bool, str | None]:
-    """Give no reply to the agent's text, which ends the turn. AG2 would send empty messages, up to a hundred."""
+    """End the turn by not replying to the agent's text. AG2 would send empty messages, up to a hundred."""
     return True, recipient._default_auto_reply or None
 
 

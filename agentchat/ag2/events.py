@@ -69,6 +69,6 @@ def is_nesting_wrapper(agent: str) -> bool:
 
 
 def nesting_agent(agent: str) -> str:
-    """Return the agent for which this one holds a nested chat, which is usually itself."""
+    """Return the agent on whose behalf this one runs a nested chat (usually itself)."""
     match = _WRAPPER.fullmatch(agent)
     return match[1] if match else agent

@@ -106,7 +106,7 @@ class History:
         return messages if turn["has_ended"] else self._closed(messages, PartialMessage("", ""), "interrupted")
 
     def _overheard(self, message: Message) -> Message:
-        """Return what people said to each other in a form in which the agents may have heard it."""
+        """Return what people said to each other as messages the agents could have received."""
         is_group = isinstance(self._agent, GroupChatManager)
         if message["role"] == "assistant" and not is_group:
             return {**message, "name": self._agent.name}

@@ -47,7 +47,7 @@ class TurnStream(IOStream):
         usage: Usage,
         payer: str,
     ) -> None:
-        """`person` is the agent that stands for the person; `payer` pays for calls that are no agent's own."""
+        """`person` is the agent that stands for the person; `payer` is charged for calls that belong to no agent."""
         self.journal = journal
         self.asking = person  # the agent for whom a person is asked now
         self._turn = turn
@@ -85,7 +85,7 @@ class TurnStream(IOStream):
             self._nesting.pop()
 
     def keep_partial(self) -> PartialMessage:
-        """Put what was shown of a message that broke off into the log."""
+        """Log the part of an interrupted message that was already shown."""
         message = self.model_output.break_off()
         if message is None:
             return PartialMessage("", "")
@@ -267,7 +267,7 @@ _executing: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("execu
 
 
 def _known_answers(prompt: str, candidates: Sequence[str]) -> dict[str, str]:
-    """Return the answers that a question of AG2's own takes, with their meanings."""
+    """Return the answers that one of AG2's own prompts accepts, with their meanings."""
     if "Press enter to skip and use auto-reply" in prompt:
         return {"": "Continue", "exit": "End"}
     if "Press enter or type 'exit' to stop" in prompt:

@@ -66,7 +66,7 @@ class ModelOutput:
         append: Callable[[str, Mapping[str, Any]], None],
         payer: Callable[[], str],
     ) -> None:
-        """`append` puts an event into the log; `payer` names the agent that pays for calls that are no agent's own."""
+        """`append` logs an event; `payer` names the agent that is charged for calls that belong to no agent."""
         self.message: StreamingMessage | None = None  # being written
         self.written: StreamingMessage | None = None  # complete, its event still to come
         self._reasoning: StreamingMessage | None = None  # of the message, not yet in the log

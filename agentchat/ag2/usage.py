@@ -21,7 +21,7 @@ class Cost:
         self.cost += call.get("cost") or 0.0
 
     def content(self, has_price: bool) -> dict[str, Any]:
-        """Return it as the log has it."""
+        """Return the amounts as logged."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -44,6 +44,6 @@ class Usage:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Return it as the log has it."""
+        """Return the amounts as logged."""
         agents = {name: each.content(self.has_price) for name, each in self.agents.items()}
         return {**self.total.content(self.has_price), "agents": agents}

@@ -45,7 +45,7 @@ class DeskRoutes(SessionResource):
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}
 
     def _follow(self, client: Client, name: str) -> Generator[str, None, None]:
-        """Follow the desk, and sit at it meanwhile."""
+        """Follow the desk, counting as present meanwhile."""
         desk, shown = self._sessions.desk, ""
 
         def look() -> str:

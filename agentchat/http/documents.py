@@ -1,4 +1,4 @@
-"""The documents of the knowledge over REST, so that people can read what answers cite."""
+"""The documents in the knowledge base over REST, so that people can read what answers cite."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def single_header(headers: Message, name: str) -> str | None:
 
 
 class RequestBody:
-    """The body of a request, which may be on the wire or not."""
+    """The body of a request, which may still be on the wire."""
 
     def __init__(self, headers: Message) -> None:
         self._headers = headers

@@ -249,7 +249,7 @@ class FileContent(BaseModel):
 
 
 class DocumentAbout(BaseModel):
-    """A document of the knowledge."""
+    """A document in the knowledge base."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""Search in documents: passages that answer a question.
+"""Search documents for passages that answer a question.
 
 The documents are ordinary files. Every search first brings the index up to date with them.
 """

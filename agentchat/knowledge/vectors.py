@@ -36,7 +36,7 @@ class Vectors:
     def __init__(self, index: Index, embed: Embed) -> None:
         self._index = index
         self._embed = embed
-        self._embedding = threading.Lock()  # held by the one search that makes missing vectors
+        self._embedding = threading.Lock()  # guards missing vectors in the index: one search embeds at a time
         self._lock = threading.Lock()  # guards `_cache`
         self._cache: dict[str, array[float]] = {}  # by the passage's hash
 

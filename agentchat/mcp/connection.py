@@ -34,8 +34,8 @@ LAST_LINE_TIMEOUT = 0.2  # seconds to read the last line of a process that has e
 SESSION_TERMINATED = 32600  # the package's error code when an HTTP server no longer knows our session
 CONNECTION_LOST = (SESSION_TERMINATED, types.CONNECTION_CLOSED)
 LOST = "the connection was lost"
-ADVICE = "Check its config in the configuration. It is reconnected when it is next used."
-ADVICE_UNREACHED = "Check its config in the configuration. Conversations that begin after a while try it again."
+ADVICE = "Check its entry in the MCP configuration. It is reconnected when it is next used."
+ADVICE_UNREACHED = "Check its entry in the MCP configuration. Conversations that begin after a while try it again."
 
 T = TypeVar("T")
 

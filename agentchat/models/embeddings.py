@@ -76,7 +76,7 @@ def _vectors(answer: Any) -> list[list[float]]:
 
 @contextlib.contextmanager
 def _outside_the_turn() -> Iterator[None]:
-    """Keep a tool's request out of the turn's model calls, of which it has a limited number."""
+    """Keep a tool's request out of the turn's model calls, which is limited."""
     token = transport.current.set(None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""AG2's OpenAI client with what every model call gets here, and the one place that changes AG2."""
+"""Our subclass of AG2's OpenAI client, and the only place that patches AG2's modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def install() -> None:
     """Make AG2 build a `ModelWrapper` wherever it builds an OpenAIWrapper. Calling it again changes nothing.
 
     AG2 builds a wrapper with each agent, another at each tool registration and hand-off, and others for agents and
-    guardrails of its own that nobody else gets hold of (those that choose the next speaker, say), always by this name.
+    guardrails of its own that nothing else can reach (those that choose the next speaker, say), always by this name.
     """
     for module in (autogen, autogen.oai, autogen.oai.client, conversable_agent, guardrails):
         module.OpenAIWrapper = ModelWrapper

@@ -1,4 +1,4 @@
-"""Removes from a history what models refuse: pictures in their own words, arguments that are not JSON."""
+"""Removes from a history what models refuse: pictures inside text, arguments that are not JSON."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class ModelCalls(Protocol):
         """Called when an answer begins. The turn must close the stream when the call is over.
 
         Left to the garbage collector, it may be closed in a thread that holds the pool's lock at that moment and would
-        wait for itself for ever.
+        wait for itself forever.
         """
 
     def on_text(self, text: str, is_reasoning: bool) -> None:

@@ -1,0 +1,1 @@
+"""The listening sockets, and which web pages may connect."""

@@ -1,4 +1,4 @@
-"""Conversations that a human has taken over or is asked to: the agents are silent until one is handed back."""
+"""Conversations that a human has taken over or is asked to: the agents are silent until it is handed back."""
 
 from __future__ import annotations
 

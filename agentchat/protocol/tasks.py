@@ -62,7 +62,7 @@ class Plan:
         """`read` returns the events of given types that count, `write` appends one, under `lock`."""
         self._read = read
         self._write = write
-        self._lock = lock  # held from reading to writing, so that nobody else writes in between
+        self._lock = lock  # guards the plan's events, from reading them to writing another
 
     @property
     def tasks(self) -> list[Task]:

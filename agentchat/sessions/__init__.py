@@ -1,0 +1,1 @@
+"""Conversations: their logs, readers, turns, open questions and participants."""

@@ -6,7 +6,7 @@ import threading
 
 
 class OwnedLock:
-    """A `threading.RLock` whose requirement a method can assert."""
+    """A `threading.RLock` that lets a method assert that its caller holds it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -32,7 +32,7 @@ class Question:
         return str(self.content["request_id"])
 
     def read(self, text: str, name: str, arguments: Mapping[str, Any] | None) -> Answer:
-        """Return what a person sent as an answer to this question. Raises ChatError if it isn't one."""
+        """Parse what a person sent. Raises ChatError if it does not answer this question."""
         if self.content["tool"] is None:
             if arguments is not None:
                 raise ChatError("answer_unusable", problem="it has arguments, but no tool waits for any")
@@ -94,7 +94,7 @@ class PendingQuestions:
             return event
 
     def _find(self, request_id: str) -> Question:
-        """Return the open question with that id. Raises ChatError, which says what became of it."""
+        """Return the open question with that id. Raises ChatError, that says why it is not open."""
         self._lock.assert_held()
         if request_id in self._open:
             return self._open[request_id]

@@ -23,7 +23,7 @@ class Participants:
             self._connections[name, role] += 1
 
     def part(self, name: str, role: str) -> None:
-        """Count one connection less."""
+        """Count one connection fewer."""
         with self._lock:
             self._connections[name, role] -= 1
             if not self._connections[name, role]:
@@ -36,7 +36,7 @@ class Participants:
 
     @property
     def contents(self) -> list[dict[str, Any]]:
-        """The participants as clients see them, in the order in which they came."""
+        """The participants as clients see them, in order of arrival."""
         with self._lock:
             return [{"name": n, "role": role, "connections": c} for (n, role), c in self._connections.items()]
 
@@ -51,7 +51,7 @@ class Desk:
 
     @property
     def operators(self) -> list[str]:
-        """Their names, in the order in which they came."""
+        """Their names, in order of arrival."""
         with self._lock:
             return list(self._connections)
 
@@ -62,7 +62,7 @@ class Desk:
         self.changed()
 
     def part(self, name: str) -> None:
-        """Count one connection less."""
+        """Count one connection fewer."""
         with self._lock:
             self._connections[name] -= 1
             if not self._connections[name]:

@@ -43,7 +43,7 @@ class Sessions:
         self._lock = OwnedLock()  # guards what follows, and the number of each session's users
         self._open: dict[str, Session] = {}
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
-        self._telling = threading.Lock()  # keeps what sessions are told of the desk in order
+        self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
         services.desk.follow(self._tell_operators)
 
     @property
@@ -54,7 +54,7 @@ class Sessions:
     # A server's life
 
     def begin(self) -> int:
-        """Go on where an earlier server ended. Returns the number of turns that it left unfinished."""
+        """Pick up where the previous server left off. Returns the number of turns that it left unfinished."""
         self._store.discard_empty(events.time(datetime.now(timezone.utc) - EMPTY_KEPT))
         interrupted = 0
         for session_id, turn in self._store.open_turns():
@@ -72,7 +72,7 @@ class Sessions:
         return interrupted
 
     def close(self, timeout: float) -> None:
-        """Interrupt the running turns and wait for their ends, at most `timeout` seconds."""
+        """Interrupt the running turns and wait for them to end, at most `timeout` seconds."""
         self.is_closing.set()
         with self._lock:
             sessions = list(self._open.values())
@@ -139,7 +139,7 @@ class Sessions:
             self.release(session)
 
     def release(self, session: Session) -> None:
-        """Stop using a session. One that nobody uses and in which no turn runs remains in the store alone."""
+        """Stop using a session. It is dropped from memory once nobody uses it and no turn runs; the store keeps it."""
         with self._lock:
             session.users -= 1
             if session.users == 0 and self._open.get(session.id) is session:
@@ -240,12 +240,12 @@ class Sessions:
         self.desk.changed()
 
     def _remove(self, session_id: str) -> bool:
-        """Remove a session from the store, with the notes about people who were known in it alone."""
+        """Remove a session from the store, with the notes about people known only in this session."""
         self._store.forget(user_id(UNNAMED, "", session_id))
         return self._store.delete(session_id)
 
     def _oldest_kept(self) -> str:
-        """Return the time since which a session must have had an event, or it has expired."""
+        """Return the cutoff: sessions without an event since then have expired."""
         hours = self._services.rules.ttl_hours
         return events.time(datetime.now(timezone.utc) - timedelta(hours=hours)) if hours else ""
 

@@ -19,7 +19,7 @@ class Agents(Protocol):
     """The agents of one session, with what they remember."""
 
     def run(self, text: str, turn: Turn, token: StopToken, history: str | None) -> Outcome:
-        """Answer `text`; with a `history`, go on from the question at which the turn was left. Raises nothing."""
+        """Answer `text`; with a `history`, go on from the question where the turn stopped. Never raises."""
 
 
 BuildAgents = Callable[[str, Chat, Iterable[str]], Agents]
@@ -46,7 +46,7 @@ class Services:
 
     store: Store
     build_agents: BuildAgents
-    """Builds an agent by its name, for a chat, with the histories of the turns that it is to remember."""
+    """Builds an agent by its name, for a chat, with the histories of the turns that it should remember."""
     new_chat: NewChat
     redact: Callable[[str], str]
     """Removes keys from a text."""

@@ -1,6 +1,6 @@
 """One conversation: what people do and see in it.
 
-Its events are in log.py, its turns are run by turn_runner.py, operators act through takeover.py.
+log.py shows its events, turn_runner.py runs its turns, and operators act through takeover.py.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Session:
         self.id = record.id
         self.agent = record.agent
         self.users = 1  # guarded by the lock of `Sessions`
-        self.plan_lock = threading.Lock()  # held while the plan is changed
+        self.plan_lock = threading.Lock()  # guards the plan's events
         self.log = Log(record, services.store, services.redact, services.desk.changed)
         self._services = services
         self._participants = Participants()
@@ -80,7 +80,7 @@ class Session:
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
-        A message whose id is in the log already changes nothing. `busy`, one of BUSY_MODES, says what happens to it
+        An id that is in the log already has no effect. `busy`, one of BUSY_MODES, says what happens to it
         while a turn runs. `browser` is the browser whose cookie came with it.
         """
         check_text(text)
@@ -111,7 +111,7 @@ class Session:
         return self.questions.answer(request_id, text, name, cleaned(arguments))
 
     def stop(self, turn: int | None = None) -> int | None:
-        """Stop the running turn, or that turn if it runs; withdraw it if it waits. Returns which one, if any."""
+        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
         return self.turns.stop(turn)
 
     def retry(self) -> Event:
@@ -193,7 +193,7 @@ class Session:
         self.log.set_state("presence", "presence", {"participants": self._participants.contents})
 
     def part(self, name: str, role: str) -> None:
-        """Count one connection of that person less."""
+        """Count one connection of that person fewer."""
         self._participants.part(name, role)
         if not self._participants.has(name):
             self.log.clear_state(f"typing:{name}")
@@ -231,7 +231,7 @@ class Session:
         return len(self._services.desk.operators)
 
     def files(self, name: str) -> Workspace:
-        """Return the session's files, as that person changes them. Changes raise ChatError once it is deleted."""
+        """Return the session's files, attributing changes to `name`. Changes raise ChatError once it is deleted."""
 
         def changing(path: str, original: bytes | None) -> None:
             self._check_alive()

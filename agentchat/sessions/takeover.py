@@ -25,7 +25,7 @@ class Takeover:
         self._check_alive = check_alive
 
     def take(self, name: str) -> Event:
-        """Let an operator have the session, and stop the running turn. Returns the event.
+        """Give the session to an operator, and stop the running turn. Returns the event.
 
         No agent speaks until the session is handed back.
         """
@@ -55,7 +55,7 @@ class Takeover:
     def hand_back(self, note: str, name: str) -> Event:
         """Let the agents answer again, and tell them the note. Returns the event.
 
-        While no operator has the session yet, anybody who takes part may end the waiting.
+        While no operator has the session yet, any participant may call off the wait.
         """
         check_length(note)
         with self._turns.hold() as now:

@@ -60,7 +60,7 @@ class Snapshot:
 
 
 class TurnRunner:
-    """The owner of everything that is known about a session's turns: which runs, which wait, which don't count."""
+    """Owns the state of a session's turns: which runs, which wait, which no longer count."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class TurnRunner:
         self._services = services
         self._retain = retain
         self._release = release
-        self._lock = OwnedLock()  # guards all that follows; a turn starts and ends under it
+        self._lock = OwnedLock()  # guards everything below; a turn starts and ends under it
         self._last_turn = last_turn
         self._running: Turn | None = None
         self._waiting: deque[UserMessage] = deque()
@@ -101,7 +101,7 @@ class TurnRunner:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Snapshot]:
-        """Keep turns from starting and ending; yields the state, which changes only by what the caller does."""
+        """Keep turns from starting or ending while the context lasts. Yields a snapshot."""
         with self._lock:
             yield self.snapshot()
 
@@ -116,8 +116,8 @@ class TurnRunner:
     def submit(self, message: UserMessage, stopping: Collection[int] = (), reason: str | None = None) -> Event:
         """Append a message and queue its turn, which must be the next. Requires `hold`. Returns the message's event.
 
-        The turns in `stopping` are stopped; with a `reason`, a rewind is appended and they no longer count. A message
-        whose id is in the log changes nothing. Raises StoreError.
+        The turns in `stopping` are stopped; with a `reason`, a rewind is appended and they no longer count. An id
+        that is in the log already has no effect. Raises StoreError.
         """
         self._lock.assert_held()
         assert message.turn == self._last_turn + 1
@@ -151,7 +151,7 @@ class TurnRunner:
         return event
 
     def stop(self, turn: int | None = None) -> int | None:
-        """Stop the running turn, or that turn if it runs; withdraw it if it waits. Returns which one, if any."""
+        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
         with self._lock:
             if self._running is not None and turn in {None, self._running.number}:
                 self._running.token.stop("stopped")
@@ -186,7 +186,7 @@ class TurnRunner:
     # Beginning and ending
 
     def resume(self, asking: int | None) -> None:
-        """Take up what an earlier server accepted and didn't finish; `asking` is the turn with an open question."""
+        """Resume what the previous server accepted but did not finish; `asking` is the turn with an open question."""
         with self._lock:
             self._rewound = self.log.rewound
             unanswered = map(session_events.user_message, self._services.store.unanswered(self.log.id))
@@ -318,7 +318,7 @@ class TurnRunner:
     # For the turn
 
     def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        """Append the end of the running turn; whoever sees it finds that no turn runs. Raises StoreError."""
+        """Append the end of the running turn; by the time a reader sees it, no turn is running. Raises StoreError."""
         with self._lock:
             self.log.append(drafts, history)
             if self._running is not None and self._running.number in self._rewound:

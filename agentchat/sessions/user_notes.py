@@ -1,4 +1,4 @@
-"""Notes about people, kept under their ids (protocol/identity.py) until they have them erased."""
+"""Notes about people, kept under their ids (protocol/identity.py) until the person erases them."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class SqliteStore:
         with contextlib.ExitStack() as opened:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._guard = opened.enter_context(contextlib.closing(_claim(folder / "agentchat.lock")))
+                opened.enter_context(contextlib.closing(_claim(folder / "agentchat.lock")))
                 self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 _migrate(self._writer)

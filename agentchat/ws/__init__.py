@@ -1,0 +1,1 @@
+"""The WebSocket side: the commands that clients send, and the frames they get."""

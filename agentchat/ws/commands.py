@@ -52,7 +52,7 @@ _KINDS: dict[type, str] = {str: "text", dict: "an object", int: "a number", bool
 
 
 def receive(frame: str | bytes, sender: Sender) -> None:
-    """Carry out what a frame says. An error is told to its sender alone."""
+    """Execute a frame. Errors go only to its sender."""
     about: dict[str, str] = {}
     try:
         run, content = _parse(frame)

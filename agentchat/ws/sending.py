@@ -131,7 +131,7 @@ class Client:
         self.wake()
 
     def deliver(self) -> None:
-        """Send what is new. If another thread is sending, it goes on with what is new since."""
+        """Send what is new. If another thread is sending, that thread sends the rest."""
         self._is_due = True
         while self._is_due and self._sending.acquire(blocking=False):
             try:

@@ -1,6 +1,6 @@
 """The rules by which the offline demo model answers, so that every agent can be tried without a key.
 
-They go by the names of tools and parameters, not by who the agents are.
+They look at the names of tools and parameters, not by who the agents are.
 """
 
 from __future__ import annotations
