@@ -271,6 +271,26 @@ def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pyte
         assert contents(alive.ask("still here"), "turn_completed")[0]["status"] == "completed"
 
 
+def test_the_end_waits_for_no_handshake(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that connect and say nothing have a while for it, but not when the server ends."""
+    began = threading.Event()
+    original: Any = sending.ClientConnection.handshake
+
+    def wait_long(self: sending.ClientConnection, *arguments: Any) -> None:
+        began.set()
+        original(self, *arguments[:-1], 10 * PATIENCE)
+
+    monkeypatch.setattr(sending.ClientConnection, "handshake", wait_long)
+    server = serve("demo")
+    with socket.create_connection(("127.0.0.1", socket_port(server)), timeout=PATIENCE) as silent:
+        assert began.wait(PATIENCE)
+        closing = threading.Thread(target=server.close, daemon=True)
+        closing.start()
+        closing.join(PATIENCE)
+        assert not closing.is_alive()
+        assert silent.recv(1) == b""
+
+
 def test_everything_is_given_back(server: Running, tmp_path: Path) -> None:
     """Clients that come, ask and go, politely or not, leave no threads or descriptors behind."""
 
