@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from agentchat.app import Running
-from tests.clients import ChatClient
+from tests.clients import ChatClient, wait_until
 from tests.faults.servers import ForkedServer, Zygote
 from tests.model_server import ModelServer
 from tests.processes import ROOT
@@ -85,6 +86,7 @@ def serve(
     servers are its own, so that restarts are real.
     """
     data = tmp_path / "data"
+    others = turn_threads()
     is_own = request.node.get_closest_marker("own_server") is not None
     with contextlib.ExitStack() as stack:
 
@@ -102,6 +104,12 @@ def serve(
             return replace(server.served, close=lambda: shared_servers.close(server))
 
         yield begin
+    wait_until(lambda: turn_threads() <= others)  # one that ends late would take the model's replies to the next test
+
+
+def turn_threads() -> set[threading.Thread]:
+    """Return the threads of turns in this process."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("turn-")}
 
 
 def options(arguments: Sequence[str], agents_folder: Path) -> tuple[Path, list[str]]:

@@ -6,14 +6,12 @@ import contextlib
 import itertools
 import json
 import shutil
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agentchat import settings
 from agentchat.app import Running, serving
-from tests.clients import wait_until
 from tests.operators import database
 from tests.rest_client import SESSIONS, RestClient
 
@@ -52,17 +50,14 @@ class SharedServer:
     def tidy(self) -> None:
         """Delete what a test has left behind: sessions with their turns, notes, files."""
         rest = RestClient(self.served)
-        threads = set[str]()
         while sessions := rest.get(SESSIONS, limit=100).json["sessions"]:
             for session in sessions:
-                threads.add(f"turn-{session['id']}")
                 rest.ask("DELETE", f"{SESSIONS}/{session['id']}")
         with database(self.folder) as db:
             db.execute("DELETE FROM notes")
         for path in self.data.iterdir():
             if path.is_file() and path not in self._kept and not path.name.startswith("agentchat.db"):
                 path.unlink()
-        wait_until(lambda: not any(thread.name in threads for thread in threading.enumerate()))
 
 
 class SharedServers:
