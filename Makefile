@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Each worker imports everything, so more of them cost more than the waits that they fill.
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: run test lint pytest coverage bench faults clean
 

@@ -36,8 +36,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_model() -> Iterator[ModelServer]:
+    """Start a model server for one module: a tool that a stop left behind must not call that of the next."""
     with ModelServer() as server:
         yield server
 
