@@ -38,7 +38,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shared_model() -> Iterator[ModelServer]:
-    """Start a model server for one module: a tool that a stop left behind must not call that of the next."""
+    """Start a model server for one module: requests that come late must not take the replies of the next module."""
     with ModelServer() as server:
         yield server
 

@@ -362,7 +362,7 @@ class StoreContract:
             assert own == list(range(25))
 
     def test_racing_duplicates_are_kept_once(self, store: Store) -> None:
-        """Of a message appended by eight threads at once, one is accepted, and seven are told which."""
+        """One of eight threads that append the same message is accepted; the other seven learn which."""
         start = threading.Barrier(8)
         seqs: list[int] = []
         refused: list[int] = []

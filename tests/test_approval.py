@@ -139,7 +139,7 @@ def test_what_is_neither_yes_nor_no(clerk: Clerk, model: ModelServer, answer: di
 
 
 def test_several_calls_at_once(clerk: Clerk, model: ModelServer) -> None:
-    """Of several calls at once, each one that needs approval is asked about separately."""
+    """Each call that needs approval is asked about separately, also when several come at once."""
     model.script(
         Reply(tools=[("send", {"to": "Ada"}), ("look", {"what": "up"}), ("send", {"to": "Bob"})]), Reply("Ok.")
     )

@@ -166,7 +166,7 @@ def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) ->
     ],
 )
 def test_what_people_saw_is_compared(evidence: dict[str, Any], complaint: str) -> None:
-    """What people saw is compared with the log, and with what tools and the model were told."""
+    """Compare what people saw with the log, and with what tools and the model were told."""
     assert any(complaint in found for found in judged(log(), **evidence)), judged(log(), **evidence)
 
 

@@ -169,7 +169,7 @@ def test_back_to_the_person(serve: Serve, agents: str, model: ModelServer) -> No
 
 
 def test_several_at_once(serve: Serve, agents: str, model: ModelServer) -> None:
-    """Of several hand-offs at once, AG2 follows the last; all are reported, and the turn goes on."""
+    """AG2 follows the last of several hand-offs at once; all are reported, and the turn goes on."""
     both = Reply(tools=[("give", {"to": "ben"}), ("give", {"to": "cem", "reason": "better"})])
     frames = talk(serve, agents, model, "results", both, Reply("I do."))
 
