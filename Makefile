@@ -8,6 +8,9 @@ ARGS ?=
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+# Dozens of processes start in the tests: without bytecode each would compile everything again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test lint pytest coverage bench faults clean
 
 run: $(VENV)/run.stamp

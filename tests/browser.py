@@ -14,16 +14,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.clients import PATIENCE
 from tests.pages import Somebody
 
+# The shell is the same Chromium without a window's parts: a page loads in half the time and CPU.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next((path for name in names if (path := shutil.which(name))), None)
+    executable = next((path for name in NAMES if (path := shutil.which(name))), None)
     if executable is None:
         assert os.environ.get("CI") != "true", "Chromium is missing"
-        pytest.skip("Chromium is missing: the tests of the page need it (Debian: apt-get install chromium)")
+        pytest.skip("the tests of the page need Chromium (Debian: apt-get install chromium-headless-shell)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser

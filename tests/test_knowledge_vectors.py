@@ -42,7 +42,7 @@ def test_vectors_of_removed_passages_leave_memory(knowledge: Knowledge, folder: 
     file, memory = folder / "news.txt", []
     tracemalloc.start()
     try:
-        for number in range(60):
+        for number in range(25):
             file.write_text(f"This is news number {number}.")
             assert knowledge.search("news")[0].text == f"This is news number {number}."
             memory.append(tracemalloc.get_traced_memory()[0])

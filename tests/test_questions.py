@@ -12,9 +12,8 @@ import pytest
 from agentchat.app import Running
 from tests.agent_files import write_all
 from tests.clients import ChatClient, contents, types
-from tests.conftest import Serve, config_list
+from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
-from tests.processes import ServerProcess
 
 QUESTION = "What is the weather in Oslo?"
 
@@ -260,11 +259,11 @@ def test_a_question_waits_only_so_long(serve: Serve, model: ModelServer, tmp_pat
     assert late["code"] == "request_closed"
 
 
-def test_a_password_is_kept_nowhere(model: ModelServer, tmp_path: Path) -> None:
+def test_a_password_is_kept_nowhere(fork: Fork, model: ModelServer, tmp_path: Path) -> None:
     """A password is in no frame, file or log, even if the tool repeats it and everything is logged."""
     pins = ["4711-xyz", 'quo"te\\d ø']
     options = ("--port", "0", "--ws-port", "0", "--log-level", "DEBUG", "--agents", write_all(tmp_path))
-    with ServerProcess(tmp_path, *options, environment=config_list(model)) as server:
+    with fork(*options, environment=config_list(model)) as server:
         with ChatClient(server.websocket, agent="tools", name="Eve") as client:
             client.confirmed()
             for pin in pins:
@@ -274,7 +273,7 @@ def test_a_password_is_kept_nowhere(model: ModelServer, tmp_path: Path) -> None:
                 assert (request["password"], request["choices"]) == (True, None)
                 client.command("input_response", request_id=request["request_id"], text=pin)
                 client.until("turn_completed")
-        server.signal(signal.SIGINT)
+        server.signal(signal.SIGTERM)
         assert server.end() == 0
 
     log = client.log
@@ -285,6 +284,6 @@ def test_a_password_is_kept_nowhere(model: ModelServer, tmp_path: Path) -> None:
     assert contents(log, "executed_function")[0]["content"] == "Signed letter with [password]"
     assert contents(log, "text")[-1]["content"] == "Signed with [password]."
     files = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
-    kept = files.decode("utf-8", "replace") + server.errors + server.greeting + json.dumps(log, ensure_ascii=False)
+    kept = files.decode("utf-8", "replace") + server.log + json.dumps(log, ensure_ascii=False)
     for pin in pins:
         assert all(spelling not in kept for spelling in (pin, json.dumps(pin)[1:-1], pin[-4:]))

@@ -16,7 +16,7 @@ from agentchat import app, settings
 from agentchat.models import config as models
 from agentchat.protocol.errors import SettingsError
 from tests.clients import ChatClient, contents
-from tests.conftest import KEY, config_list
+from tests.conftest import KEY, Fork, config_list
 from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT, ServerProcess
 
@@ -31,14 +31,18 @@ def refusal(*arguments: str) -> str:
     return str(error.value)
 
 
-def test_the_start_up_says_where_everything_is(tmp_path: Path) -> None:
-    """The start-up message shows the page, the WebSocket, the model in use and the agents found."""
-    with ServerProcess(tmp_path, "demo", *PORTS) as server:
+def test_the_start_up_says_where_everything_is(tmp_path: Path, model: ModelServer) -> None:
+    """The start-up message shows the page, the WebSocket, the agents found and the model in use.
+
+    With `demo` that is the demo model: a configured model server is not asked.
+    """
+    with ServerProcess(tmp_path, "demo", *PORTS, environment=config_list(model)) as server:
         assert "model      demo" in server.greeting
         assert "agent      weather" in server.greeting
         with ChatClient(server.websocket) as client:
             assert client.confirmed()["model"] == {"name": "demo", "demo": True}
             assert contents(client.ask("What is the weather in Oslo?"), "turn_completed")[0]["status"] == "completed"
+    assert model.requests == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -140,26 +144,15 @@ def test_a_configuration_file(tmp_path: Path, model: ModelServer) -> None:
     assert model.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
 
 
-def test_an_openai_key_alone(tmp_path: Path, model: ModelServer) -> None:
+def test_an_openai_key_alone(fork: Fork, model: ModelServer) -> None:
     """OPENAI_API_KEY alone is enough to configure a model."""
     environment = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": model.base_url, "OAI_CONFIG_LIST": ""}
-    with ServerProcess(tmp_path, *PORTS, environment=environment) as server, ChatClient(server.websocket) as client:
+    with fork(*PORTS, environment=environment) as server, ChatClient(server.websocket) as client:
         assert client.confirmed()["model"]["name"] == "gpt-5-mini"
         assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
 
 
-def test_demo_wins_over_a_configuration(tmp_path: Path, model: ModelServer) -> None:
-    """`python main.py demo` ignores a configuration file and asks no model server."""
-    with (
-        ServerProcess(tmp_path, "demo", *PORTS, environment=config_list(model)) as server,
-        ChatClient(server.websocket) as client,
-    ):
-        client.confirmed()
-        client.ask("hello")
-    assert model.requests == []
-
-
-def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
+def test_no_key_gets_out(fork: Fork, model: ModelServer) -> None:
     """No key reaches the wire or the log, whatever a model server or a tool says."""
     model.script(
         Reply(status=401, error={"error": {"message": f"Incorrect API key provided: {KEY}"}}),
@@ -168,7 +161,7 @@ def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
         Reply(raw=f"data: {KEY}\n\n".encode(), content_type="text/event-stream"),
     )
     environment = config_list(model)
-    with ServerProcess(tmp_path, *PORTS, "--log-level", "DEBUG", environment=environment) as server:
+    with fork(*PORTS, "--log-level", "DEBUG", environment=environment) as server:
         with ChatClient(server.websocket) as client:
             client.confirmed()
             for _ in range(3):
@@ -178,4 +171,5 @@ def test_no_key_gets_out(tmp_path: Path, model: ModelServer) -> None:
         server.end()
     assert KEY not in seen
     assert "[key]" in seen
-    assert KEY not in server.errors
+    assert "Traceback" in server.log  # all is logged, also what the model server said
+    assert KEY not in server.log

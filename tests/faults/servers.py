@@ -102,10 +102,11 @@ class ForkedServer:
         self._zygote = zygote
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._status: int | None = None
+        self._log = folder / "server.log"
         options = ["--data-dir", str(folder / "data"), *arguments]
         self._number = zygote.start(folder, options, environment, None, self._news.put)
         news = self._news.get(timeout=STARTS_WITHIN)
-        assert "address" in news, f"the server did not start: {(folder / 'server.log').read_text()}"
+        assert "address" in news, f"the server did not start: {self.log}"
         self.websocket: str = news["address"]
         self.page: str = news["page"]
 
@@ -115,6 +116,11 @@ class ForkedServer:
     def __exit__(self, *exception: object) -> None:
         self.signal(signal.SIGKILL)
         self.end()
+
+    @property
+    def log(self) -> str:
+        """All that the server has written to standard output and standard error."""
+        return self._log.read_text()
 
     def signal(self, number: int) -> None:
         self._zygote.signal(self._number, number)

@@ -109,12 +109,13 @@ def _serve(order: Order) -> None:
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    main.set_up_logging("WARNING")
     os.chdir(order["folder"])
     if order["crash"]:
         vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
     environment: Mapping[str, str] = order["environment"]
-    with app.serving(settings.load(order["arguments"], environment), environment) as running:
+    chosen = settings.load(order["arguments"], environment)
+    main.set_up_logging(chosen.log_level)
+    with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
 
