@@ -121,6 +121,7 @@ def test_a_tool_call_that_makes_no_sense(client: ChatClient, model: ModelServer,
     assert contents(frames, "turn_completed")[0]["summary"] == "I am sorry."
 
 
+@pytest.mark.own_server  # its list of models is changed
 def test_another_entry_takes_over(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
     """When the first entry fails in mid-answer, the second entry's text replaces what was streamed."""
     server = serve(model=model)
@@ -162,7 +163,8 @@ def test_an_answer_left_unread_is_closed_with_its_turn(client: ChatClient, model
     gc.disable()  # no garbage collection behind us
     try:
         endless = {"content-length": "9999"}  # announces more than is ever sent
-        model.script(Reply(raw=NONSENSE, content_type="text/event-stream", headers=endless))
+        error = b'data: {"error": {"message": "overloaded"}}\n\n'
+        model.script(Reply(raw=error, content_type="text/event-stream", headers=endless))
         failed_turn(client)
         model.wait_for(lambda counts: counts.open == 0)
     finally:

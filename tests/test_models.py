@@ -28,7 +28,7 @@ def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
 
     clients = [client for pair in (agent, other) for client in pair.client._clients]
     assert {type(client) for client in clients} == {DirectClient}
-    assert len({id(client._oai_client._client) for client in clients}) == 1
+    assert len({id(client._oai_client._client._client) for client in clients}) == 1
 
 
 def test_the_shared_client_is_never_copied() -> None:
@@ -43,7 +43,7 @@ def test_the_shared_client_is_never_copied() -> None:
 
 
 def test_what_the_model_is_sent(client: ChatClient, model: ModelServer) -> None:
-    """The server gets all messages and tools, although the openai package saw only the first of each."""
+    """The server gets all messages and tools, and what streaming needs."""
     model.script(Reply("one"), Reply("two"))
     client.ask("first")
     client.ask("second")

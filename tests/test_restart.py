@@ -159,7 +159,7 @@ def test_the_conversation_goes_on_behind_it(serve: Serve, model: ModelServer, tm
     said = [message["content"] for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
     assert said == [
         "My name is Ada.", "You said: My name is Ada.",
-        "Book", "", "Booked Oslo on Monday, aisle", "Booked.",
+        "Book", None, "Booked Oslo on Monday, aisle", "Booked.",
         "And then?",
     ]  # fmt: skip
 

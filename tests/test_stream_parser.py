@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from agentchat.models.stream_parser import ChunkedDecoder, EventStreamParser, OnText, ResponseParser
+from agentchat.models.normalize import Answer, TooMuch
+from agentchat.models.stream_parser import (
+    MAX_EVENT,
+    ChunkedDecoder,
+    EventStreamParser,
+    OnText,
+    ResponseParser,
+    answer_of,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -40,19 +48,18 @@ def cuts(data: bytes) -> Iterator[list[bytes]]:
     yield [data[place : place + 1] for place in range(len(data))]
 
 
-def events_of(body: bytes) -> list[Any]:
-    lines = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: ")]
-    return [json.loads(line) if line != b"[DONE]" else None for line in lines]
+def assert_whole(line: bytes) -> None:
+    answer = answer_of(line)
+    assert (answer.text, answer.finish_reason, answer.usage) == ("It is sunny ☀", "tool_calls", {"prompt_tokens": 3})
+    assert [call.name for call in answer.calls] == ["f"]
+    assert (answer.error, answer.fault) == (None, "")
 
 
-def assert_one_piece(body: bytes) -> None:
-    """Check that the text is in one piece and everything else unchanged."""
-    with_call, finish, usage, done = events_of(body)
-    assert with_call["choices"][0]["delta"]["content"] == "It is sunny ☀"
-    assert with_call["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "f"
-    assert finish["choices"][0]["finish_reason"] == "tool_calls"
-    assert usage["usage"] == {"prompt_tokens": 3}
-    assert done is None
+def parsed(body: bytes) -> tuple[Answer, list[str]]:
+    """Return the answer that these bytes are, and what was shown of it."""
+    shown: list[str] = []
+    parser = EventStreamParser(collect(shown))
+    return answer_of(parser.feed(body) or parser.flush()), shown
 
 
 def collect(shown: list[str]) -> OnText:
@@ -61,16 +68,23 @@ def collect(shown: list[str]) -> OnText:
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
-def test_text_is_shown_as_it_comes_and_passed_on_in_one_piece(newline: bytes) -> None:
-    """Text is shown as it arrives and passed on in one piece, even if cut within a character or a line end."""
+def test_text_is_shown_as_it_comes_and_passed_on_as_one_answer(newline: bytes) -> None:
+    """Text is shown as it arrives and passed on as one answer, even if cut within a character or a line end."""
     for pieces in cuts(b"".join(ANSWER).replace(b"\n", newline)):
         shown: list[str] = []
         parser = EventStreamParser(collect(shown))
-        body = b"".join(parser.feed(piece) for piece in pieces) + parser.flush()
+        output = b"".join(parser.feed(piece) for piece in pieces) + parser.flush()
 
-        assert shown == ["It is ", "sunny ☀"]
+        assert "".join(shown) == "It is sunny ☀"
         assert parser.is_done
-        assert_one_piece(body)
+        assert output.count(b"\n") == 1
+        assert_whole(output)
+
+
+def test_one_read_is_shown_in_one_piece() -> None:
+    """All the text that one read of the socket brings is shown at once, thoughts and text apart."""
+    thought = event(delta={"reasoning": "Hm."})
+    assert parsed(thought * 3 + ANSWER[1] + ANSWER[2])[1] == ["(Hm.Hm.Hm.)", "It is sunny ☀"]
 
 
 def test_a_whole_response() -> None:
@@ -80,20 +94,21 @@ def test_a_whole_response() -> None:
         parser = ResponseParser(collect(shown))
         output = b"".join(parser.feed(piece) for piece in pieces)
 
-        assert shown == ["It is ", "sunny ☀"]
+        assert "".join(shown) == "It is sunny ☀"
         assert (parser.is_streaming, parser.is_ended) == (True, True)
         head, _, body = output.partition(b"\r\n\r\n")
         assert head + b"\r\n\r\n" == HEAD
-        assert_one_piece(ChunkedDecoder().feed(body))
+        assert_whole(ChunkedDecoder().feed(body))
 
 
-def test_text_alone_passes_on_at_the_end() -> None:
-    """An answer of text alone is passed on at its end; until then the layers above sleep."""
+def test_nothing_passes_on_before_the_end() -> None:
+    """Until the answer is complete, the layers above sleep."""
     parser = ResponseParser(lambda text, is_reasoning: None)
     assert parser.feed(HEAD) == HEAD
-    for part in ANSWER[:3]:
+    for part in ANSWER[:-1]:
         assert parser.feed(b"%x\r\n%b\r\n" % (len(part), part)) == b""
-    assert b"sunny" in parser.feed(b"0\r\n\r\n")
+    assert b"sunny" in parser.feed(b"%x\r\n%b\r\n" % (len(ANSWER[-1]), ANSWER[-1]))
+    assert parser.feed(b"0\r\n\r\n") == b"0\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -116,26 +131,97 @@ def test_other_responses_pass_untouched(response: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
+    "between",
     [
-        b"data: {not json}",
-        b'data: {"choices": "none"}',
-        b'data: {"choices": [{"index": 0, "delta": null}]}',
-        b'data: {"choices": [{"index": 1, "delta": {"content": "second choice"}}]}',
-        b": a comment",
-        b'event: error\ndata: {"error": {"message": "no"}}',
-        b"data: one\ndata: two",
+        b": a comment\n\n",
+        b"id: 7\nevent: message\nretry: 10\n",
+        b"data: ping\n\n",
+        b"\n\n\n",
+        b'data: {"choices": "none"}\n\n',
+        b'data: {"choices": [{"index": 0, "delta": null}]}\n\n',
+        b'data: {"choices": [{"index": 1, "delta": {"content": "second choice"}}]}\n\n',
+        b'data: {"choices": [{"content_filter_offsets": {"check_offset": 3}}]}\n\n',
+        b'data: {"choices": [], "prompt_filter_results": []}\n\n',
+        b'data: {"choices": null}\n\n',
+        b"data:\n\n",
+        b"data\n\n",
     ],
 )
-def test_events_that_are_no_text_pass_untouched(event: bytes) -> None:
-    """Events without text are unchanged and stay after the text that preceded them."""
-    shown: list[str] = []
-    parser = EventStreamParser(collect(shown))
-    output = parser.feed(ANSWER[1] + event + b"\n\n")
+def test_events_without_words_change_nothing(between: bytes) -> None:
+    """Comments, other fields and chunks without words may stand between any two events."""
+    answer, shown = parsed(between + between.join(ANSWER))
 
-    assert shown == ["It is "]
-    assert output.endswith(event + b"\n\n")
-    assert b"It is" in output
+    assert shown == ["It is sunny ☀"]
+    assert (answer.text, answer.finish_reason, answer.fault) == ("It is sunny ☀", "tool_calls", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'data:{"choices":[{"delta":{"content":"It is sunny"}}]}\n\ndata:[DONE]\n\n',
+        b'data: {"choices":\ndata: [{"delta":\ndata: {"content": "It is sunny"}}]}\n\ndata: [DONE]\n\n',
+        b'data: {"choices":[{"delta":{"content":"It is"}}]}\n: keep-alive\n'
+        b'data: {"choices":[{"delta":{"content":" sunny"}}]}\n\ndata: [DONE]\n\n',
+        b'{"choices":[{"delta":{"content":"It is sunny"}}]}\n[DONE]\n{"choices":[{"finish_reason":"stop"}]}\n',
+        b'data: {"choices":[{"delta":{"content":"It is sunny"},"finish_reason":"stop"}]}',
+        b'data: {"choices":[{"delta":{"content":"It is sunny"},"finish_reason":"stop"}]}\r\rdata: [DONE]\r\r',
+    ],
+)
+def test_events_of_any_form(body: bytes) -> None:
+    """Events may span several lines, lack the space, the field name, the line end or the empty line."""
+    answer, shown = parsed(body)
+
+    assert "".join(shown) == answer.text == "It is sunny"
+    assert (answer.error, answer.fault) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (b'data: {"error": {"message": "no memory", "code": 500}}\n\n', {"message": "no memory", "code": 500}),
+        (b'data: {"error": "no memory"}\n\n', "no memory"),
+        (b'event: error\ndata: {"message": "no memory"}\n\n', {"message": "no memory"}),
+        (b"event: error\ndata: no memory\n\n", "no memory"),
+        (b'error: {"code": 500, "message": "no memory"}\n\n', {"code": 500, "message": "no memory"}),
+        (b'{"error": {"message": "no memory"}}', {"message": "no memory"}),
+        (b'{\n  "error": {\n    "message": "no memory"\n  }\n}\n', {"message": "no memory"}),
+        (b'data: {"object": "error", "message": "no memory"}\n\n', {"object": "error", "message": "no memory"}),
+        (b'data: {"detail": "no memory"}\n\n', {"detail": "no memory"}),
+        (b'data: {"type": "error", "error": {"message": "no memory"}}\n\n', {"message": "no memory"}),
+    ],
+)
+@pytest.mark.parametrize("begin", [b"", ANSWER[1]])
+def test_an_error_ends_the_answer(begin: bytes, end: bytes, error: object) -> None:
+    """An error inside a stream ends it, in whatever form it comes; the text before it was shown."""
+    answer, shown = parsed(begin + end + b"\n\ndata: [DONE]\n\n")
+
+    assert answer.error == error
+    assert "".join(shown) == ("It is " if begin else "")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"".join(ANSWER[:2]), "broken off"),
+        (b"", "nothing"),
+        (b"data: [DONE]\n\n", "nothing"),
+        (b"<html>Bad gateway</html>", "nothing"),
+        (b"data: not json\n\n", "not json"),
+        (b'data: {"ok": true}\n\n', "nothing"),
+        (b"data: {{{\n\n", "{{{"),
+    ],
+)
+def test_what_is_no_answer(body: bytes, fault: str) -> None:
+    """An answer without an end, or none at all, is told from an empty one."""
+    assert parsed(body)[0].fault == fault
+
+
+def test_a_line_without_end() -> None:
+    """A line that never ends is refused before it fills the memory."""
+    parser = EventStreamParser(lambda text, is_reasoning: None)
+    parser.feed(b"x" * MAX_EVENT)
+    with pytest.raises(TooMuch, match="a line of it"):
+        parser.feed(b"x")
 
 
 def test_chunks_with_extensions_and_trailers() -> None:
@@ -150,31 +236,3 @@ def test_what_is_not_chunked_is_an_error() -> None:
     """A body that isn't chunked is an error, which is better than a wrong answer."""
     with pytest.raises(ValueError, match="invalid literal"):
         ChunkedDecoder().feed(b"hello\r\n")
-
-
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_reasoning_is_reported_as_such(name: str) -> None:
-    """Reasoning is reported as such, and does not become part of the answer."""
-    shown: list[str] = []
-    parser = EventStreamParser(collect(shown))
-    reasoning = json.dumps({"choices": [{"index": 0, "delta": {name: "Hm.", "content": None}}]}).encode()
-    body = parser.feed(b"data: " + reasoning + b"\n\n" + ANSWER[1]) + parser.flush()
-
-    assert shown == ["(Hm.)", "It is "]
-    assert b"It is" in body
-
-
-def test_pictures_become_markdown() -> None:
-    """Images become Markdown, whether servers put them in the text or beside it."""
-    url = {"image_url": {"url": "data:image/png;base64,AA=="}}
-    parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", **url}]
-    shown: list[str] = []
-    parser = EventStreamParser(collect(shown))
-    for delta in ({"content": parts}, {"content": "", "images": [url]}):
-        chunk = json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode()
-        parser.feed(b"data: " + chunk + b"\n\n")
-    [output] = events_of(parser.flush())
-
-    picture = "\n\n![picture](data:image/png;base64,AA==)\n\n"
-    assert shown == [f"Look: {picture}", picture]
-    assert output["choices"][0]["delta"]["content"] == f"Look: {picture}{picture}"

@@ -23,7 +23,6 @@ from autogen.io.base import IOStream
 from agentchat import cancellation
 from agentchat import replay as journal
 from agentchat.ag2.catalogue import Pair
-from agentchat.ag2.context_window import trim
 from agentchat.ag2.history import History, TurnHistory
 from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.tools import wrap_tool
@@ -32,6 +31,7 @@ from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
 from agentchat.models import transport
+from agentchat.models.context_window import trim
 from agentchat.models.sanitize import without_pictures
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean

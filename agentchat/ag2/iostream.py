@@ -161,6 +161,8 @@ class TurnStream(IOStream):
         """Complete the event that ends a streamed message: it carries the message's id."""
         written, self.model_output.written = self.model_output.written, None
         content["message_id"] = written.id if written else uuid4().hex
+        if written is not None and written.notice:
+            content["notice"] = written.notice
         self._reason = ""
         self._executing = {}
         if not self._caller:

@@ -32,6 +32,7 @@ class StreamingMessage:
         self.id = uuid4().hex
         self.sender = sender
         self.about = about
+        self.notice = ""  # what people should know about it
         self.has_streamed = False  # text came from our own transport, so AG2's StreamEvents repeat it
         self.texts: list[str] = []  # as shown
         self._withheld = ""  # may turn out to be a TERMINATE
@@ -95,6 +96,7 @@ class ModelOutput:
             raise ChatError("model_calls", limit=MAX_MODEL_CALLS)
         self._calls_left -= 1
         self._has_open_call = True
+        self._usage.begin_call()
         if self.message is not None and self.message.text:  # another entry of the list takes over
             self.message.reset()
             self._turn.restart(self.message.id)
@@ -120,6 +122,11 @@ class ModelOutput:
         """Show the reasoning of an answer that came in one piece."""
         if self.message is not None and self._reasoning is None and text:
             self._stream_reasoning(self.message, text)
+
+    def on_notice(self, text: str) -> None:
+        """Add what people should know about the message that is being written."""
+        if self.message is not None and text:
+            self.message.notice = f"{self.message.notice} {text}".strip()
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Add what a call has cost, now that it has an answer."""

@@ -161,11 +161,12 @@ class Change(BaseModel):
 
 
 class Cost(BaseModel):
-    """Tokens, and US dollars if the price is known."""
+    """Tokens, and US dollars if the price is known; null if the model server has not told."""
 
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
     cost: float | None
+    estimated: bool = False
 
 
 class UsageAbout(Cost):

@@ -5,7 +5,6 @@ Every entry that speaks the OpenAI protocol reaches its server through one share
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Mapping
@@ -13,22 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 from autogen import LLMConfig
 from autogen.oai.openai_utils import OAI_PRICE1K
 from pydantic import ValidationError
 
+from agentchat.models import failures, transport
 from agentchat.models.demo.transport import TOKEN_DELAY, DemoTransport
-from agentchat.models.openai_client import ModelWrapper
-from agentchat.models.transport import ModelClient, PoolTransport, RetryingTransport, server_name
+from agentchat.models.openai_client import DEFAULT_RETRIES, MIN_SECRET_LENGTH, OPENAI_PROTOCOL, ModelWrapper
+from agentchat.models.transport import ModelClient, RetryingTransport, server_name
 from agentchat.protocol.errors import ChatError, SettingsError
 
 CONFIG_LIST = "OAI_CONFIG_LIST"
 DEFAULT_MODEL = "gpt-5-mini"
-DEFAULT_RETRIES = 2  # as in the openai package
-MIN_SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", which occur in ordinary text
-OPENAI_PROTOCOL = frozenset({"openai", "azure", "deepseek"})  # api_types whose clients take an http_client and stream
 
 
 @dataclass
@@ -45,82 +41,50 @@ class Models:
     servers: str
     secrets: frozenset[str]
     has_price: bool
-    _transport: httpx.BaseTransport
 
     def close(self) -> None:
-        self._transport.close()
+        transport.pool().close()
 
     def redact(self, text: str) -> str:
         """Return `text` with every key replaced by `[key]`."""
-        for secret in self.secrets:
+        for secret in self.secrets | ModelWrapper.keys:
             if secret in text:
                 text = text.replace(secret, "[key]")
         return text
 
     def explain(self, error: Exception) -> ChatError:
         """Return what a failed model call means, in words that a person can act on and that contain no secret."""
-        model = f"The model {self.name}"
-        if isinstance(error, ChatError):
-            return error
-        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return ChatError("model_auth", model=self.name)
-        if isinstance(error, openai.RateLimitError):
-            return ChatError("model_rate_limited", model=model)
-        if isinstance(error, (TimeoutError, openai.APITimeoutError, httpx.TimeoutException)):
-            return ChatError("model_timeout", model=model)
-        if isinstance(error, openai.InternalServerError):
-            return ChatError("model_failed", model=self.name, status=f" (HTTP {error.status_code})")
-        if isinstance(error, openai.APIStatusError):
-            return ChatError("model_rejected", model=self.name, status=error.status_code, hint=self._hint(error))
-        if isinstance(error, (openai.APIConnectionError, httpx.ConnectError)):
-            return ChatError("model_unreachable", model=f"{self.name} at {self.servers}")
-        if isinstance(error, (httpx.TransportError, openai.APIError)):
-            return ChatError("model_failed", model=self.name, status=" in the middle of its answer")
-        return ChatError("model_malformed", model=model)
-
-    def _hint(self, error: openai.APIStatusError) -> str:
-        """Return the model server's own message, or the usual cause if it has none."""
-        said = error.body.get("message") if isinstance(error.body, dict) else None
-        if isinstance(said, str) and said:
-            return f"It says: {self.redact(said[:300]).rstrip('.')}."
-        return _HINTS.get(error.status_code, "")
-
-
-_HINTS = {
-    400: "The conversation may be too long for it, or it may lack tools or streaming.",
-    404: "Check `model` and `base_url`; a base_url usually ends in /v1.",
-    413: "The conversation is too long for it.",
-}
+        return failures.explain(error, self.name, self.servers, self.redact)
 
 
 def load(environment: Mapping[str, str], folder: Path, timeout: float, demo: bool = False) -> Models:
     """Return the models to use. `timeout` is in seconds. Raises SettingsError if their configuration is unusable."""
     entries = None if demo else _configured(environment, folder)
-    if entries is None:
-        return _demo()
-    pool = PoolTransport()
-    config = _checked([_prepared(entry, pool, timeout) for entry in entries])
+    models = _demo() if entries is None else _models(entries, timeout)
+    transport.pool().open()
+    return models
+
+
+def _models(entries: list[dict[str, Any]], timeout: float) -> Models:
     return Models(
-        llm_config=config,
+        llm_config=_checked([_prepared(entry, timeout) for entry in entries]),
         name=entries[0]["model"],
         is_demo=False,
         servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in entries})),
         secrets=frozenset(str(e["api_key"]) for e in entries if len(str(e.get("api_key", ""))) >= MIN_SECRET_LENGTH),
         has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in entries),
-        _transport=pool,
     )
 
 
 @functools.cache
 def warm_up() -> None:
     """Make one call to the demo model, once per process: the openai package loads half a second at its first call."""
-    with contextlib.closing(_demo(token_delay=0)) as models:
-        ModelWrapper(config_list=models.llm_config.config_list).create(messages=[{"role": "user", "content": "hello"}])
+    demo = _demo(token_delay=0)
+    ModelWrapper(config_list=demo.llm_config.config_list).create(messages=[{"role": "user", "content": "hello"}])
 
 
 def _demo(token_delay: float = TOKEN_DELAY) -> Models:
-    transport = DemoTransport(token_delay)
-    client = ModelClient(RetryingTransport(transport, retries=0), timeout=60)
+    client = ModelClient(RetryingTransport(DemoTransport(token_delay), retries=0), timeout=60)
     entry = {
         "model": "demo",
         "api_key": "none",
@@ -130,7 +94,7 @@ def _demo(token_delay: float = TOKEN_DELAY) -> Models:
         "http_client": client,
         "max_retries": 0,
     }
-    return Models(LLMConfig(entry), "demo", True, "this process", frozenset(), False, transport)
+    return Models(LLMConfig(entry), "demo", True, "this process", frozenset(), False)
 
 
 def _configured(environment: Mapping[str, str], folder: Path) -> list[dict[str, Any]] | None:
@@ -173,17 +137,17 @@ def _entries(text: str, source: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _prepared(entry: dict[str, Any], pool: httpx.BaseTransport, timeout: float) -> dict[str, Any]:
+def _prepared(entry: dict[str, Any], timeout: float) -> dict[str, Any]:
     """Return the entry with shared connections, a time limit, and streaming unless it says otherwise."""
     entry = {"api_type": "openai", "stream": True, **entry}
     if entry["api_type"] not in OPENAI_PROTOCOL:
         return entry
     retries = entry.get("max_retries", DEFAULT_RETRIES)
     entry |= {
-        "http_client": ModelClient(RetryingTransport(pool, retries), entry.pop("timeout", timeout)),
+        "http_client": ModelClient(RetryingTransport(transport.pool(), retries), entry.pop("timeout", timeout)),
         "max_retries": 0,  # RetryingTransport retries, where a stop can end the wait
     }
-    if entry["api_type"] == "openai" and "base_url" in entry:
+    if entry["api_type"] in {"openai", "responses"} and "base_url" in entry:
         entry.setdefault("api_key", "none")  # local servers need none, the openai package insists on one
     if entry["model"] not in OAI_PRICE1K:
         entry.setdefault("price", [0, 0])  # or AG2 warns on every call

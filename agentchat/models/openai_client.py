@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
-from uuid import uuid4
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import autogen
 import autogen.oai.client
+import httpx
+import openai
 from autogen import OpenAIWrapper
 from autogen.agentchat import conversable_agent
 from autogen.agentchat.group import guardrails
 from autogen.oai.client import OpenAIClient
+from autogen.oai.openai_responses import OpenAIResponsesClient
+from openai._base_client import make_request_options
+from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
 from agentchat import replay as journal
-from agentchat.models import stream_parser, transport
-from agentchat.models.sanitize import is_json_object, sendable
+from agentchat.models import failures, normalize, responses_api, transport
+from agentchat.models.context_window import trim
+from agentchat.models.normalize import BYTES_PER_TOKEN
+from agentchat.models.sanitize import sendable, without_names
+from agentchat.models.stream_parser import EventStreamParser, answer_of
+
+Json = dict[str, Any]
+
+OPENAI_PROTOCOL = frozenset({"openai", "azure", "deepseek", "responses"})
+"""The api_types whose calls go through our client; the others have clients of AG2's, with time-outs of their own."""
+
+WANT_THOUGHTS = ("deepseek", "kimi", "moonshot")
+"""Words in the names of models or servers that want their thoughts back with their tool calls; others refuse them."""
+
+TRIMMED = "The conversation is too long for the model, so it was not sent the oldest messages."
+MIN_ROOM = 200  # tokens that are always left for messages
+DEFAULT_TIMEOUT = 120.0  # seconds between two bytes, for an agent's own configuration
+MIN_SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", which occur in ordinary text
+DEFAULT_RETRIES = 2  # as in the openai package
 
 
-def install() -> None:
-    """Make AG2 build a `ModelWrapper` wherever it builds an OpenAIWrapper. Calling it again changes nothing.
+def install(timeout: float = DEFAULT_TIMEOUT) -> None:
+    """Make AG2 build a `ModelWrapper` wherever it builds an OpenAIWrapper. Calling it again changes the time-out only.
 
     AG2 builds a wrapper with each agent, another at each tool registration and hand-off, and others for agents and
     guardrails of its own that nothing else can reach (those that choose the next speaker, say), always by this name.
+    `timeout` is that of models which agent files configure themselves, in seconds between two bytes.
     """
+    ModelWrapper.timeout = timeout
     for module in (autogen, autogen.oai, autogen.oai.client, conversable_agent, guardrails):
         module.OpenAIWrapper = ModelWrapper
 
@@ -32,8 +57,12 @@ def install() -> None:
 class ModelWrapper(OpenAIWrapper):
     """AG2's list of clients, one per model entry, reporting the usage of every call to the running turn.
 
-    AG2 keeps its own counters with each wrapper, so they are lost with every hand-off.
+    AG2 keeps its own counters with each wrapper, so they are lost with every hand-off. Entries of an agent's own
+    configuration get what ours have: the shared connections, time-outs, streaming.
     """
+
+    timeout = DEFAULT_TIMEOUT
+    keys: ClassVar[set[str]] = set()  # of all entries; must never leave the process
 
     @functools.cached_property
     def openai_kwargs(self) -> set[str]:
@@ -44,10 +73,23 @@ class ModelWrapper(OpenAIWrapper):
         """
         return set(super().openai_kwargs)
 
-    def _register_default_client(self, config: dict[str, Any], openai_config: dict[str, Any]) -> None:
+    def _register_default_client(self, config: Json, openai_config: Json) -> None:
+        is_ours = isinstance(config.get("http_client") or openai_config.get("http_client"), transport.ModelClient)
+        if not is_ours and config.get("api_type", "openai") in OPENAI_PROTOCOL and not config.get("model_client_cls"):
+            retries = config.get("max_retries", DEFAULT_RETRIES)
+            retrying = transport.RetryingTransport(transport.pool(), retries)
+            client = transport.ModelClient(retrying, config.get("timeout") or self.timeout)
+            config = {**config, "http_client": client, "max_retries": 0}
+            if config.get("base_url"):
+                config.setdefault("api_key", "none")
         super()._register_default_client(config, openai_config)
-        if type(self._clients[-1]) is OpenAIClient:
-            self._clients[-1].__class__ = DirectClient  # building another would repeat its warnings about the key
+        client = self._clients[-1]
+        if type(client) in {OpenAIClient, OpenAIResponsesClient}:
+            client.__class__ = DirectClient  # building another would repeat its warnings about the key
+            client.begin(
+                is_responses=config.get("api_type") == "responses", streams=config.get("stream") or not is_ours
+            )
+            self.keys.update({client.key} if len(client.key) >= MIN_SECRET_LENGTH else ())
 
     def _update_usage(self, actual_usage: Any, total_usage: Any) -> None:
         super()._update_usage(actual_usage, total_usage)
@@ -57,67 +99,161 @@ class ModelWrapper(OpenAIWrapper):
 
 
 class DirectClient(OpenAIClient):
-    """AG2's client for the OpenAI protocol, with replayed answers and without the walk through the message list.
+    """AG2's client for the OpenAI protocol, with replayed answers, both of OpenAI's APIs and any server's dialect.
 
-    The openai package walks through every message of every call looking for fields to rename, of which messages have
-    none: 0.13 ms a message, 99 % of the CPU of a call at 1,000 messages. It leaves `extra_body` alone.
+    AG2's class corrects the history for certain models (DeepSeek's alternating roles, Mistral's system role), and then
+    calls `chat.completions.create`, which is `Completions` here. AG2 itself asks for no stream: the transport shows the
+    text of a streamed answer as it comes, and what arrives here is the whole answer.
     """
 
-    def create(self, params: dict[str, Any]) -> Any:
+    def begin(self, is_responses: bool, streams: bool) -> None:
+        """Take over from the client that AG2 has made."""
+        self.key = str(self._oai_client.api_key)
+        self._streams = streams
+        self._completions = Completions(self._oai_client, is_responses)
+        self.__dict__["_oai_client"] = self._completions
+
+    def create(self, params: Json) -> Any:
         turn = journal.current.get()
         recorded = turn.replay("model", str(params.get("model"))) if turn else None
         if recorded is not None:
             return ChatCompletion.model_validate(recorded["response"])
-        response = self._call(params)
-        _report_reasoning(response)
-        _normalise(response)
+        response = self._call(dict(params))
         if turn is not None:
             turn.record("model", str(params.get("model")), response=functools.partial(_as_sent, response))
         return response
 
-    def _call(self, params: dict[str, Any]) -> Any:
-        messages = sendable(params.get("messages") or [])
-        if messages:
-            params = {**params, "messages": messages}
-        if messages and params.get("stream") and "response_format" not in params:
-            for message in messages:
-                message.setdefault("role", "user")
-            body = {"messages": messages} | ({"tools": params["tools"]} if params.get("tools") else {})
-            stand_ins = {key: value[:1] for key, value in body.items()}
-            params = params | stand_ins | {"extra_body": {**(params.get("extra_body") or {}), **body}}
+    def _call(self, params: Json) -> Any:
+        model = str(params.get("model"))
+        params["messages"] = sendable(params.get("messages") or [], self._completions.origin(model))
+        params.pop("stream", None)
+        is_structured = self.response_format is not None or "response_format" in params
+        if self._streams and not is_structured and not model.startswith("o1"):  # AG2 streams neither
+            streaming = {"stream": True, "stream_options": {"include_usage": True}}
+            params["extra_body"] = {**(params.get("extra_body") or {}), **streaming}
         return super().create(params)
 
-
-def _report_reasoning(response: Any) -> None:
-    """Report the reasoning of an answer that came in one piece. That of streamed answers was shown as it came."""
-    calls = transport.current.get()
-    extra = getattr(response.choices[0].message, "model_extra", None) if response.choices else None
-    if calls is not None and extra:
-        calls.on_reasoning(stream_parser.reasoning_of(extra))
+    @staticmethod
+    def get_usage(response: Any) -> Json:
+        usage: Json = OpenAIClient.get_usage(response)
+        return usage | ({"estimated": True} if getattr(response.usage, "estimated", False) else {})
 
 
-def _normalise(response: Any) -> None:
-    """Turn pictures into Markdown, as in streamed answers, and tool calls into what AG2 can read."""
-    for choice in response.choices or ():
-        message = choice.message
-        images = (message.model_extra or {}).pop("images", None)
-        if images or isinstance(message.content, list):
-            message.content = stream_parser.take_text({"content": message.content, "images": images})
-        ids = set[str]()
-        for call in message.tool_calls or ():
-            if not call.id or call.id in ids:
-                call.id = f"call_{uuid4().hex}"
-            ids.add(call.id)
-            if call.type == "function" and not is_json_object(call.function.arguments):
-                call.function.arguments = _unusable(call.function.arguments)
+class Completions:
+    """What AG2 takes for an openai client: it calls `chat.completions.create`.
+
+    The openai package would walk through every message of every call looking for fields to rename, of which messages
+    have none: 0.13 ms a message, 99 % of the CPU of a call at 1,000 messages. It is used for the request alone.
+    """
+
+    def __init__(self, client: openai.OpenAI, is_responses: bool) -> None:
+        self.chat = self.completions = self
+        self._client = client
+        self._is_responses = is_responses
+        self._refused: set[str] = set()  # fields that this server does not know
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def origin(self, model: str) -> str:
+        """Return the name under which answers of this model and server are known."""
+        return f"{model}@{transport.server_name(self._client.base_url)}"
+
+    def create(
+        self,
+        *,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, object] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        **params: Any,
+    ) -> Any:
+        """Return the answer to a request. Raises openai.APIError."""
+        body = {key: value for key, value in params.items() if value is not None} | dict(extra_body or {})
+        options = make_request_options(
+            extra_headers=extra_headers,
+            extra_query=extra_query,
+            timeout=openai.not_given if timeout is None else timeout,
+        )
+        response = self._post(body, options)
+        return self._completion(response, str(body.get("model")))
+
+    def _post(self, body: Json, options: RequestOptions) -> httpx.Response:
+        """Send a request, and once more in the form that the server asks for if it refuses this one."""
+        try:
+            return self._send(body, options)
+        except failures.ModelFailure as failure:
+            again = self._changed(body, failure)
+            if again is None:
+                raise
+        return self._send(again, options)
+
+    def _changed(self, body: Json, failure: failures.ModelFailure) -> Json | None:
+        if refused := failures.refused_field(failure, body):
+            self._refused.add(refused)
+            return body
+        if failure.context is None:
+            return None
+        shorter = trim(body["messages"], _room(body, *failure.context))
+        if shorter == body["messages"]:
+            return None
+        if (calls := transport.current.get()) is not None:
+            calls.on_notice(TRIMMED)
+        return {**body, "messages": shorter}
+
+    def _send(self, body: Json, options: RequestOptions) -> httpx.Response:
+        if "name" in self._refused:
+            body = {**body, "messages": without_names(body["messages"])}
+        body = {key: value for key, value in body.items() if key not in self._refused}
+        path = "/chat/completions"
+        if self._is_responses:
+            path, body = "/responses", responses_api.request_of(body)
+        try:
+            response: httpx.Response = self._client.post(path, cast_to=httpx.Response, body=body, options=options)
+        except openai.APIError as error:
+            raise failures.failed(error) from error
+        return response
+
+    def _completion(self, response: httpx.Response, model: str) -> ChatCompletion:
+        answer = _answer(response.content)
+        failures.check(answer, response)
+        if (calls := transport.current.get()) is not None:
+            calls.on_reasoning("".join(answer.thoughts))
+            calls.on_notice(failures.ending_of(answer))
+        origin = self.origin(model)
+        completion = normalize.completion(answer, origin, any(w in origin.lower() for w in WANT_THOUGHTS), model)
+        completion["usage"] = normalize.estimated(completion["usage"], response.request.content)
+        choice = completion["choices"][0]
+        if choice["finish_reason"] == "error":
+            choice["finish_reason"] = "stop"
+        return ChatCompletion.model_validate(completion)
 
 
-def _unusable(arguments: str | None) -> str:
-    """Return arguments that are not a JSON object in a form that AG2 reports to the model; on some it would raise."""
-    return "{}" if not arguments or arguments == "null" else f"not an object: {arguments}"
+def _room(body: Json, limit: int, size: int) -> int:
+    """Return the tokens, as `trim` counts them, that messages may have where the model takes `limit` in all.
+
+    `size` is how many the request had, 0 if the server has not told; an eighth is left for the answer.
+    """
+    counted = len(json.dumps(body["messages"], ensure_ascii=False).encode("utf-8", "replace")) // BYTES_PER_TOKEN
+    others = len(json.dumps(body.get("tools") or [])) // BYTES_PER_TOKEN
+    scale = (counted + others) / size if size else 1.0
+    return max(int((limit or (counted + others) // 2) * scale * 7 / 8) - others, MIN_ROOM)
 
 
-def _as_sent(response: Any) -> dict[str, Any]:
+def _answer(content: bytes) -> normalize.Answer:
+    """Return the answer of a body: of the line that the transport makes of a stream, or of the server's own JSON."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        # A stream under another name; a page of a proxy, which holds nothing that looks like an event, fails.
+        parser = EventStreamParser(lambda text, is_reasoning: None)
+        return answer_of(parser.feed(content) or parser.flush())
+    if isinstance(body, dict) and "texts" in body and "fault" in body:
+        return answer_of(content)
+    return normalize.whole(body) if isinstance(body, dict) else normalize.Answer(error=normalize.error_of(body))
+
+
+def _as_sent(response: Any) -> Json:
     """Return the response as the model sent it, without what AG2 attaches to it."""
-    plain: dict[str, Any] = response.model_dump(mode="json", include=set(ChatCompletion.model_fields))
+    plain: Json = response.model_dump(mode="json", include=set(ChatCompletion.model_fields))
     return plain

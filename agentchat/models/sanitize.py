@@ -1,32 +1,48 @@
-"""Removes from a history what models refuse: pictures inside text, arguments that are not JSON."""
+"""Prepares a history for a model: without what models refuse, and with what this one wants back."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from agentchat.models.normalize import KEPT, is_json_object
+
 Message = dict[str, Any]
+
+CONTINUE = "Continue."  # instead of an empty message at the end of a history, which asks for another answer
+NO_OUTPUT = "(no output)"  # instead of a tool's empty result
 
 _PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=-]*")  # useless as text, and enormously long
 
 
-def sendable(messages: list[Message]) -> list[Message]:
-    """Return the messages as a model can take them. For models only: executors must see calls as they are."""
-    return [_with_valid_arguments(message) for message in without_pictures(messages)]
+def sendable(messages: list[Message], origin: str = "") -> list[Message]:
+    """Return the messages as the model `origin` can take them. For models only: executors must see calls as they are.
+
+    Empty messages go: some servers refuse every later request that holds one. Tool calls get back what this model put
+    beside them, and lose what another one did.
+    """
+    newest = max((place for place, message in enumerate(messages) if message.get("role") == "user"), default=0)
+    sent = []
+    for place, message in enumerate(without_pictures(messages)):
+        if message.get("tool_calls"):
+            sent.append(_with_calls(message, origin, is_current=place > newest))
+        elif message.get("role") == "tool":
+            sent.append(message if message.get("content") else {**message, "content": NO_OUTPUT})
+        elif not _is_empty(message):
+            sent.append(message)
+        elif place == len(messages) - 1 and message.get("role") == "user":
+            sent.append({**message, "content": CONTINUE})
+    return sent
+
+
+def without_names(messages: list[Message]) -> list[Message]:
+    """Return the messages without the names of their authors, which some servers refuse as an unknown field."""
+    return [{key: value for key, value in message.items() if key != "name"} for message in messages]
 
 
 def without_pictures(messages: list[Message]) -> list[Message]:
     """Return the messages without pictures in the words of agents and tools."""
     return [_without_pictures(message) for message in messages]
-
-
-def is_json_object(text: object) -> bool:
-    """Return True if `text` is a JSON object, as the arguments of a tool call should be."""
-    try:
-        return isinstance(text, str) and isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _without_pictures(message: Message) -> Message:
@@ -50,11 +66,23 @@ def _plain_content(content: Any, role: object) -> Any:
     return content
 
 
-def _with_valid_arguments(message: Message) -> Message:
-    calls = message.get("tool_calls")
-    return {**message, "tool_calls": [_valid_call(call) for call in calls]} if calls else message
+def _is_empty(message: Message) -> bool:
+    content = message.get("content")
+    return not message.get("function_call") and (not content or (isinstance(content, str) and not content.strip()))
 
 
-def _valid_call(call: Any) -> Any:
-    function = call.get("function") or {}
-    return call if is_json_object(function.get("arguments")) else {**call, "function": {**function, "arguments": "{}"}}
+def _with_calls(message: Message, origin: str, is_current: bool) -> Message:
+    """Return a message with tool calls. Reasoning goes back only within the turn that it belongs to."""
+    calls, extra = [], dict[str, Any]()
+    for call in message["tool_calls"]:
+        function = call.get("function") or {}
+        kept = call.get(KEPT) or {}
+        call = {key: value for key, value in call.items() if key not in {KEPT, "index"}}
+        if not is_json_object(function.get("arguments")):
+            call["function"] = {**function, "arguments": "{}"}
+        if kept.get("origin") == origin:
+            call |= kept.get("fields") or {}
+            if is_current:
+                extra |= {name: kept[name] for name in ("reasoning_content", "reasoning_items") if name in kept}
+        calls.append(call)
+    return {**message, "content": message.get("content") or None, "tool_calls": calls, **extra}

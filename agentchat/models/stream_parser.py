@@ -1,96 +1,161 @@
 """Takes the text out of a streamed answer as its bytes arrive. Pure: no sockets, no threads.
 
-What comes out is the same answer with its text in one piece, so that the layers above (httpx, the openai package, AG2)
-do once what they would otherwise do for every token: openai's `construct_type` alone takes 46 to 57 µs of the 107 to
-117 µs of CPU that stock AG2 spends on a chunk.
+What comes out is the whole answer as one object, so that the layers above (httpx, the openai package, AG2) do once what
+they would otherwise do for every token: openai's `construct_type` alone takes 46 to 57 µs of the 107 to 117 µs of CPU
+that stock AG2 spends on a chunk.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable
 from typing import Any
+
+from agentchat.models.normalize import Answer, Call, News, Normalizer, TooMuch, error_of
 
 OnText = Callable[[str, bool], None]
 """Called with each piece of text as it arrives; the flag says that it is reasoning, not part of the answer."""
 
-REASONING_FIELDS = ("reasoning_content", "reasoning")  # as model servers name them
+MAX_CHUNK_LINE = 65536  # bytes of a chunk's size and extensions, or of a trailer
+MAX_EVENT = 16_000_000  # bytes of one line; pictures come in one
 
 
 class EventStreamParser:
-    """Parses the server-sent events of a chat completion.
+    """Parses server-sent events (WHATWG HTML, 9.2) with the chunks of an answer, from either of OpenAI's APIs.
 
-    Text is passed to `on_text` at once and held back from the output until an event with something else comes.
+    Text is passed to `on_text` once for all the events that one `feed` completes. The output is the answer as one line
+    of JSON (see `answer_of`), and comes with its last event.
     """
 
     def __init__(self, on_text: OnText) -> None:
         self._on_text = on_text
-        self._buffer = b""
-        self._texts: list[str] = []  # reported, not yet in the output
-        self._call_indexes: dict[int, int] = {}  # of tool calls: the model's numbers to ours
-        self._held_back: dict[str, Any] | None = None  # the newest of the chunks that were only text
-        self.is_done = False  # the event that ends the answer has come
+        self._buffer = bytearray()
+        self._searched = 0  # bytes of the buffer that are known to hold no line end
+        self._data = b""  # of an event that has not ended
+        self._is_error = False  # the event says that it is one
+        self._is_bare = False  # the data is JSON without a field name
+        self._answer = Normalizer()
+        self._news: list[News] = []
+        self._garbage = b""  # the first data that was no JSON
+        self.is_done = False  # the answer is complete
 
     def feed(self, data: bytes) -> bytes:
-        """Return the output for the events that `data` completes."""
-        self._buffer = (self._buffer + data).replace(b"\r\n", b"\n")
-        output = b""
-        while (end := self._buffer.find(b"\n\n")) >= 0:
-            event, self._buffer = self._buffer[:end].strip(b"\n"), self._buffer[end + 2 :]
-            if event:
-                output += self._parse(event)
-        return output
+        """Return the answer if `data` completes it, otherwise nothing. Raises TooMuch."""
+        if self.is_done:
+            return b""
+        self._buffer += data
+        begin = 0
+        while not self.is_done and (end := self._buffer.find(b"\n", max(begin, self._searched))) >= 0:
+            self._read_line(bytes(self._buffer[begin:end]).rstrip(b"\r"))
+            begin = end + 1
+        del self._buffer[:begin]
+        self._searched = len(self._buffer)
+        if self._searched > MAX_EVENT:
+            raise TooMuch(f"a line of it has more than {MAX_EVENT} bytes")
+        if self.is_done:
+            return self._end()
+        self._report()
+        return b""
 
     def flush(self) -> bytes:
-        """Return all that was held back, now that the body has ended."""
-        rest, self._buffer = self._buffer.strip(b"\r\n"), b""
-        return (self._parse(rest) if rest else b"") + self._release()
+        """Return the answer, now that the body has ended, unless `feed` has returned it."""
+        if self.is_done:
+            return b""
+        for line in (*bytes(self._buffer).splitlines(), b""):
+            if not self.is_done:
+                self._read_line(line)
+        answer = self._answer.answer
+        if not self.is_done and answer.finish_reason is None and answer.has_choice:
+            answer.fault = "broken off"
+        self.is_done = True
+        return self._end()
 
-    def _parse(self, event: bytes) -> bytes:
-        if event.removeprefix(b"data:").strip() == b"[DONE]":
+    def _read_line(self, line: bytes) -> None:
+        if not line:
+            self._drop_data()
+            self._is_error = self._is_bare = False
+            return
+        if line.startswith(b"{") or self._is_bare:
+            self._is_bare = True
+            self._read_data(line)
+            return
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._read_data(value)
+        elif name == b"event":
+            self._is_error = value.strip() == b"error"
+        elif name == b"error":
+            self._is_error = True
+            self._read_data(value)
+
+    def _read_data(self, value: bytes) -> None:
+        if value.strip() == b"[DONE]":
             self.is_done = True
-        chunk = _chunk(event)
-        if chunk is None:
-            return self._release() + event + b"\n\n"
-        delta = chunk["choices"][0]["delta"]
-        self._renumber(delta.get("tool_calls"))
-        if reasoning := reasoning_of(delta):
-            self._on_text(reasoning, True)
-        if text := take_text(delta):
-            self._on_text(text, False)
-            self._texts.append(text)
-        if _is_only_text(chunk):
-            self._held_back = chunk
-            return b""
-        if self._texts:
-            delta["content"] = self._take_text()
-        self._held_back = None
-        return _event(chunk)
+            return
+        data = self._data + b"\n" + value if self._data else value
+        try:
+            chunk = json.loads(data)
+        except (ValueError, RecursionError):
+            self._data = data  # the rest may be in the next line
+            if len(data) > MAX_EVENT:
+                raise TooMuch(f"an event of it has more than {MAX_EVENT} bytes") from None
+            return
+        self._data, self._is_bare = b"", False
+        if self._is_error:
+            self._answer.add_error(error_of(chunk) or chunk)
+        elif isinstance(chunk, dict):
+            news = self._answer.add(chunk)
+            if news.text or news.thought:
+                self._news.append(news)
+        self.is_done = self._answer.is_over
 
-    def _renumber(self, calls: Any) -> None:
-        """Number the calls from 0: AG2 makes a list as long as the largest index it is told."""
-        for call in calls if isinstance(calls, list) else ():
-            index = call.get("index") if isinstance(call, dict) else None
-            if isinstance(index, int) and index >= 0:
-                call["index"] = self._call_indexes.setdefault(index, len(self._call_indexes))
+    def _drop_data(self) -> None:
+        """Give up data that is no JSON, now that its event has ended."""
+        if self._data and self._is_error:
+            self._answer.add_error(self._data.decode("utf-8", "replace"))
+            self.is_done = True
+        self._garbage = self._garbage or self._data
+        self._data = b""
 
-    def _release(self) -> bytes:
-        chunk, self._held_back = self._held_back, None
-        if chunk is None:
-            return b""
-        chunk["choices"][0]["delta"]["content"] = self._take_text()
-        return _event(chunk)
+    def _end(self) -> bytes:
+        self._buffer.clear()
+        self._news.append(self._answer.end())
+        self._report()
+        answer = self._answer.answer
+        if not answer.has_choice and answer.error is None:
+            answer.fault = self._garbage[:1000].decode("utf-8", "replace") or "nothing"
+        return _line(answer)
 
-    def _take_text(self) -> str:
-        text = "".join(self._texts)
-        self._texts.clear()
-        return text
+    def _report(self) -> None:
+        """Pass on what has come, thoughts and text in their order, in as few pieces as possible."""
+        news, self._news = self._news, []
+        pieces = [piece for each in news for piece in ((True, each.thought), (False, each.text)) if piece[1]]
+        for is_thought, group in itertools.groupby(pieces, key=operator.itemgetter(0)):
+            self._on_text("".join(text for _, text in group), is_thought)
+
+
+def _line(answer: Answer) -> bytes:
+    fields = vars(answer) | {
+        "texts": [answer.text],
+        "thoughts": ["".join(answer.thoughts)],
+        "calls": [vars(call) for call in answer.calls],
+    }
+    return json.dumps(fields).encode() + b"\n"
+
+
+def answer_of(line: bytes) -> Answer:
+    """Return the answer that an EventStreamParser has put out."""
+    fields: dict[str, Any] = json.loads(line)
+    return Answer(**{**fields, "calls": [Call(**call) for call in fields["calls"]]})
 
 
 class ResponseParser:
     """Parses one HTTP response as it comes off the wire.
 
-    The body of a streamed answer goes through an EventStreamParser; everything else passes unchanged.
+    A streamed answer becomes one line of JSON, as EventStreamParser makes it; everything else passes unchanged.
     """
 
     def __init__(self, on_text: OnText) -> None:
@@ -136,19 +201,22 @@ class ChunkedDecoder:
 
     def feed(self, data: bytes) -> bytes:
         """Return the content that `data` adds."""
-        self._buffer += data
-        parts = []
-        while self._buffer and not self.is_ended:
+        buffer, place, parts = self._buffer + data, 0, []
+        while place < len(buffer) and not self.is_ended:
             if self._left:
-                part, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                part = buffer[place : place + self._left]
                 self._left -= len(part)
+                place += len(part)
                 parts.append(part)
                 continue
-            line, found, rest = self._buffer.partition(b"\r\n")
-            if not found:
+            end = buffer.find(b"\r\n", place)
+            if end < 0:
                 break
-            self._buffer = rest
-            self._read_line(line)
+            self._read_line(buffer[place:end])
+            place = end + 2
+        self._buffer = buffer[place:]
+        if len(self._buffer) > MAX_CHUNK_LINE:
+            raise ValueError("invalid chunk size")
         return b"".join(parts)
 
     def _read_line(self, line: bytes) -> None:
@@ -157,28 +225,6 @@ class ChunkedDecoder:
         elif line:  # an empty one ends the chunk before it
             self._left = int(line.partition(b";")[0], 16)
             self._is_in_trailer = self._left == 0
-
-
-def reasoning_of(message: Mapping[str, Any]) -> str:
-    """Return the reasoning that a message or delta carries beside its text."""
-    return next((text for name in REASONING_FIELDS if isinstance(text := message.get(name), str) and text), "")
-
-
-def take_text(delta: dict[str, Any]) -> str:
-    """Remove and return the text of a message or delta. Pictures become Markdown: the layers above know only text."""
-    content = delta.get("content") or delta.get("refusal")
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    parts += images if isinstance(images := delta.pop("images", None), list) else []
-    texts = [_part_text(part) for part in parts if isinstance(part, dict)]
-    if content is not None:
-        delta["content"] = ""
-    return "".join(texts)
-
-
-def _part_text(part: dict[str, Any]) -> str:
-    url = part["image_url"].get("url") if isinstance(part.get("image_url"), dict) else None
-    text = part.get("text")
-    return f"\n\n![picture]({url})\n\n" if isinstance(url, str) else text if isinstance(text, str) else ""
 
 
 def _is_streamed_answer(head: bytes) -> bool:
@@ -194,26 +240,3 @@ def _is_streamed_answer(head: bytes) -> bool:
 
 def _http_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-
-
-def _chunk(event: bytes) -> dict[str, Any] | None:
-    """Return the chunk of an event that is one line with exactly one choice; None for any other event."""
-    if not event.startswith(b"data:") or b"\n" in event:
-        return None
-    try:
-        chunk = json.loads(event[5:])
-        choices = chunk["choices"]
-        is_single = len(choices) == 1 and choices[0].get("index", 0) == 0 and isinstance(choices[0]["delta"], dict)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # the openai package has the better words for it
-    return chunk if is_single else None
-
-
-def _is_only_text(chunk: dict[str, Any]) -> bool:
-    choice = chunk["choices"][0]
-    delta = choice["delta"]
-    return choice.get("finish_reason") is None and not delta.get("tool_calls") and not delta.get("function_call")
-
-
-def _event(chunk: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"

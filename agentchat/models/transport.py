@@ -3,15 +3,17 @@
 It adds what a live chat needs and the package lacks:
 - One pool for all agents. A pair with clients of its own takes 20 ms and 848 KiB, instead of 1.4 ms and 22 KiB.
 - A wait for the model ends at once when the turn is stopped (reader.py). By default openai waits up to 30 minutes.
-- Text is reported straight from the bytes as they arrive (stream_parser.py).
+- Text is reported straight from the bytes as they arrive, and the answer becomes one object (stream_parser.py).
 - The connection of a streamed answer is used again. The openai package closes it one read before its end
   (openai-python#3440); draining it turns 40 connections into 1, and halves the time of a short turn over TLS.
-- Retries wait under the turn's stop token instead of in `time.sleep`.
+- Retries wait under the turn's stop token instead of in `time.sleep`. An account without quota isn't asked again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import email.utils
 import functools
 import os
 import random
@@ -19,6 +21,7 @@ import ssl
 import threading
 import time
 import urllib.request
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +32,7 @@ import httpx
 
 from agentchat import cancellation
 from agentchat.models import reader
+from agentchat.models.normalize import TooMuch
 from agentchat.models.stream_parser import EventStreamParser, OnText
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -38,6 +42,7 @@ ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, ke
 DRAIN_BUDGET = 0.05  # seconds to wait for the end of a body whose last event has been read
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FIRST_RETRY = 0.5  # seconds; doubles each time
+MAX_BODY = 64_000_000  # bytes of an answer in one piece
 LONGEST_RETRY_AFTER = 20.0  # seconds; if a server asks for more, the person is shown the error instead
 
 
@@ -58,7 +63,10 @@ class ModelCalls(Protocol):
         """Called with each piece of a streamed answer. May raise to end the call."""
 
     def on_reasoning(self, text: str) -> None:
-        """Called with the reasoning of an answer that came in one piece."""
+        """Called with the reasoning of a whole answer; only that of answers in one piece has not been shown yet."""
+
+    def on_notice(self, text: str) -> None:
+        """Called with what people should know about the answer that is being written; empty if there is nothing."""
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Called with the tokens and the cost of a call once it has an answer, whatever client made it."""
@@ -76,7 +84,11 @@ class ModelClient(httpx.Client):
     """
 
     def __init__(self, transport: httpx.BaseTransport, timeout: float) -> None:
-        super().__init__(transport=transport, timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT))
+        super().__init__(
+            transport=transport,
+            timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT),
+            headers={"accept-encoding": "identity"},  # compressed text comes later
+        )
 
     def __deepcopy__(self, memo: object) -> ModelClient:
         return self
@@ -114,7 +126,8 @@ class RetryingTransport(httpx.BaseTransport):
                 wait = _backoff(attempt)
             else:
                 wait = _retry_after(response, attempt)
-                if response.status_code not in RETRIED or is_last or wait > LONGEST_RETRY_AFTER:
+                is_final = response.status_code not in RETRIED or is_last or wait > LONGEST_RETRY_AFTER
+                if is_final or _has_no_quota(response):
                     return _parsed(response, calls)
                 response.close()
             cancellation.current.get().sleep(wait)
@@ -129,24 +142,47 @@ def _backoff(attempt: int) -> float:
 
 
 def _retry_after(response: httpx.Response, attempt: int) -> float:
-    try:
-        return float(response.headers.get("retry-after", ""))
-    except ValueError:  # absent, or a date, which model servers do not send
-        return _backoff(attempt)
+    """Return the seconds that the server asks to wait, as a number or a date (RFC 9110, 10.2.3)."""
+    value = response.headers.get("retry-after", "")
+    with contextlib.suppress(ValueError):
+        return max(float(value), 0.0)
+    with contextlib.suppress(ValueError):
+        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    return _backoff(attempt)
+
+
+def _has_no_quota(response: httpx.Response) -> bool:
+    """Return True if the account is out of quota, which no waiting changes."""
+    return response.status_code == 429 and b"insufficient_quota" in response.read()
 
 
 def _parsed(response: httpx.Response, calls: ModelCalls | None) -> httpx.Response:
+    """Return the response with a streamed answer as one line of JSON, and any other body limited in size."""
+    if response.is_stream_consumed:
+        return response
     assert isinstance(response.stream, httpx.SyncByteStream)
     if calls is not None:
         calls.answer_opened(response.stream)
-    if response.headers.get("content-type", "").startswith("text/event-stream"):
+    stream = _decoded(response.stream, response.headers)
+    if response.headers.get("content-type", "").startswith("text/event-stream") and response.is_success:
         is_reported = getattr(response.extensions.get("network_stream"), "is_streaming", False)
-        response.stream = ParsedStream(response.stream, _ignore if is_reported or calls is None else calls.on_text)
+        on_text = _ignore if calls is None else calls.on_text
+        response.stream = AnswerLine(stream) if is_reported else ParsedStream(stream, on_text)
+    else:
+        response.stream = LimitedStream(stream)
     return response
 
 
+def _decoded(stream: httpx.SyncByteStream, headers: httpx.Headers) -> httpx.SyncByteStream:
+    """Undo a compression that we did not ask for. httpx would do it above us, too late to show any text."""
+    if headers.get("content-encoding", "identity") not in {"gzip", "x-gzip", "deflate"}:
+        return stream
+    del headers["content-encoding"]
+    return InflatedStream(stream)
+
+
 def _ignore(text: str, is_reasoning: bool) -> None:
-    """Drop text that the reader reports, or that belongs to no turn."""
+    """Drop text that belongs to no turn."""
 
 
 class PoolTransport(httpx.BaseTransport):
@@ -157,9 +193,15 @@ class PoolTransport(httpx.BaseTransport):
     """
 
     def __init__(self) -> None:
-        self._reader = reader.Reader()
-        self._lock = threading.Lock()  # guards `_idle`
+        self._lock = threading.Lock()  # guards the fields below
+        self._users = 0
+        self._reader: reader.Reader | None = None
         self._idle: dict[_Route, deque[_PooledConnection]] = {}
+
+    def open(self) -> None:
+        """Keep connections until there have been as many calls of `close`."""
+        with self._lock:
+            self._users += 1
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -176,19 +218,25 @@ class PoolTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         with self._lock:
+            self._users -= 1
+            if self._users > 0:
+                return
             connections = [connection for idle in self._idle.values() for connection in idle]
             self._idle.clear()
+            ending, self._reader = self._reader, None
         for connection in connections:
             connection.transport.close()
-        self._reader.close()
+        if ending is not None:
+            ending.close()
 
     def _acquire(self, route: _Route) -> _PooledConnection:
         with self._lock:
             if idle := self._idle.get(route):
                 return idle.pop()  # the newest is the least likely to have been closed by the server
+            self._reader = reading = self._reader or reader.Reader()
         transport = httpx.HTTPTransport(verify=_ssl_context(), limits=ONE_CONNECTION, proxy=route[-1])
         # httpcore takes a backend as a public argument, but httpx has no way to pass it on.
-        transport._pool._network_backend = reader.Backend(self._reader)
+        transport._pool._network_backend = reader.Backend(reading)
         return _PooledConnection(transport)
 
     def _release(self, route: _Route, connection: _PooledConnection) -> None:
@@ -200,6 +248,12 @@ class PoolTransport(httpx.BaseTransport):
             surplus = idle.popleft() if is_stale or len(idle) > MAX_IDLE else None
         if surplus is not None:
             surplus.transport.close()
+
+
+@functools.cache
+def pool() -> PoolTransport:
+    """Return the pool of this process; agent files with a configuration of their own use it, too."""
+    return PoolTransport()
 
 
 @dataclass(eq=False)
@@ -244,29 +298,76 @@ def _proxy_for(url: httpx.URL) -> str | None:
     return urllib.request.getproxies().get(url.scheme)
 
 
-class ParsedStream(httpx.SyncByteStream):
-    """A streamed answer, read by the turn's own thread and drained so that its connection can be used again."""
+class _Wrapped(httpx.SyncByteStream):
+    """A body read through another one, which is closed with it."""
 
-    def __init__(self, inner: httpx.SyncByteStream, on_text: OnText) -> None:
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
         self._inner = inner
-        self._parser = EventStreamParser(on_text)
 
     def __iter__(self) -> Iterator[bytes]:
-        source = iter(self._inner)
         try:
-            for data in source:
-                output = self._parser.feed(data)
-                if self._parser.is_done:
-                    _drain(source)
-                if output:
-                    yield output
-            yield self._parser.flush()
+            yield from self._output(iter(self._inner))
         except BaseException:
             self.close()  # now, not whenever the openai package's reference cycle is collected
             raise
 
+    def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        raise NotImplementedError
+
     def close(self) -> None:
         self._inner.close()
+
+
+class ParsedStream(_Wrapped):
+    """A streamed answer, read by the turn's own thread and drained so that its connection can be used again."""
+
+    def __init__(self, inner: httpx.SyncByteStream, on_text: OnText) -> None:
+        super().__init__(inner)
+        self._parser = EventStreamParser(on_text)
+
+    def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        for data in source:
+            if line := self._parser.feed(data):
+                _drain(source)
+                yield line
+                return
+        yield self._parser.flush()
+
+
+class AnswerLine(_Wrapped):
+    """A streamed answer that the reader has parsed already: one line, followed by the end of the body."""
+
+    def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        for data in source:
+            yield data
+            if data.endswith(b"\n"):
+                _drain(source)
+                return
+
+
+class InflatedStream(_Wrapped):
+    """A body that was compressed with gzip or deflate."""
+
+    def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: tell zlib's header from gzip's
+        try:
+            for data in source:
+                yield inflate.decompress(data)
+            yield inflate.flush()
+        except zlib.error as error:
+            raise httpx.DecodingError(f"the answer is badly compressed: {error}") from error
+
+
+class LimitedStream(_Wrapped):
+    """A body that must not be larger than any answer is. Raises TooMuch."""
+
+    def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        left = MAX_BODY
+        for data in source:
+            left -= len(data)
+            if left < 0:
+                raise TooMuch(f"it has more than {MAX_BODY} bytes")
+            yield data
 
 
 def _drain(source: Iterator[bytes]) -> None:

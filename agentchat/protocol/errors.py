@@ -81,15 +81,20 @@ ERRORS: dict[str, ErrorRow] = {
     ),
     "handoff_circle": ErrorRow(500, "The agents hand over in circles ({agents}), so the turn was ended."),
     # The model
-    "model_auth": ErrorRow(502, "The model server refused the API key. Check the key of {model}."),
-    "model_rate_limited": ErrorRow(502, "{model} is rate limited. Wait a moment and try again.", None, True),
+    "model_auth": ErrorRow(502, "The model server refused the API key. Check the key of {model}.{said}"),
+    "model_rate_limited": ErrorRow(502, "{model} is rate limited. Wait a moment and try again.{said}", None, True),
+    "model_quota": ErrorRow(502, "The account behind {model} has nothing left. Check its plan and billing.{said}"),
     "model_unreachable": ErrorRow(502, "The server of {model} cannot be reached. Is it running?", None, True),
     "model_timeout": ErrorRow(
         504, "{model} did not answer in time. Try again, or raise AGENTCHAT_MODEL_TIMEOUT.", None, True
     ),
     "model_rejected": ErrorRow(502, "The server of {model} rejected the request (HTTP {status}). {hint}"),
-    "model_failed": ErrorRow(502, "The server of {model} failed{status}. Try again.", None, True),
-    "model_malformed": ErrorRow(502, "{model} sent an answer that makes no sense. Is its base_url right?", None, True),
+    "model_too_long": ErrorRow(502, "The conversation is too long for {model}. Start a new one.{said}"),
+    "model_failed": ErrorRow(502, "The server of {model} failed{status}. Try again.{said}", None, True),
+    "model_malformed": ErrorRow(
+        502, "{model} sent an answer that makes no sense. Is its base_url right?{said}", None, True
+    ),
+    "model_too_much": ErrorRow(502, "{model} sent an answer that is too large: {problem}.", None, True),
     "model_calls": ErrorRow(500, "The agents called the model {limit} times for one message, so the turn was ended."),
     # The server
     "store_failed": ErrorRow(503, "The conversation could not be saved. Is the disk full?", None, True),

@@ -17,6 +17,7 @@ from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 
 NO_USAGE: Mapping[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None, "agents": {}}
+UNKNOWN_USAGE: Mapping[str, Any] = {"prompt_tokens": None, "completion_tokens": None, "cost": None, "agents": {}}
 
 
 @wrap_event
@@ -153,7 +154,7 @@ def turn_completed_draft(
     turn: int,
     status: str,
     duration_ms: int = 0,
-    usage: Mapping[str, Any] = NO_USAGE,
+    usage: Mapping[str, Any] = UNKNOWN_USAGE,
     summary: str = "",
     code_changes: Sequence[Mapping[str, str]] = (),
 ) -> Draft:

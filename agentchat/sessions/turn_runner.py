@@ -21,7 +21,7 @@ from agentchat.protocol.errors import ChatError, DuplicateMessage
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.protocol.session_events import NO_USAGE, UserMessage
+from agentchat.protocol.session_events import NO_USAGE, UNKNOWN_USAGE, UserMessage
 from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -289,12 +289,12 @@ class TurnRunner:
             self._chat.author = Author(message.name, person, message.context)
             return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
         except Stopped as stopped:
-            return Outcome(stopped.reason, "", NO_USAGE, None, stopped.error)
+            return Outcome(stopped.reason, "", UNKNOWN_USAGE, None, stopped.error)
         except ChatError as error:
-            return Outcome("failed", "", NO_USAGE, None, error)
+            return Outcome("failed", "", UNKNOWN_USAGE, None, error)
         except BaseException:  # nothing may end the thread without the turn's end in the log
             log.exception("Turn %d of %s failed", turn.number, self.log.id)
-            return Outcome("failed", "", NO_USAGE, None, ChatError("internal"))
+            return Outcome("failed", "", UNKNOWN_USAGE, None, ChatError("internal"))
 
     def _agents_for(self, turn: Turn) -> Agents:
         """Return agents that remember the turns that count and come before this one."""

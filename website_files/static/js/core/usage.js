@@ -30,8 +30,9 @@ export function byAgent({ agents = {} }) {
   return all.sort((a, b) => (b.cost ?? 0) - (a.cost ?? 0) || b.read + b.written - a.read - a.written);
 }
 
-export function readUsage({ prompt_tokens: read = 0, completion_tokens: written = 0, cost = null }) {
-  return { read, written, cost };
+/** Reads an event's usage; tokens that are unknown (null) count as none. */
+export function readUsage({ prompt_tokens: read, completion_tokens: written, cost = null, estimated = false }) {
+  return { read: read ?? 0, written: written ?? 0, cost, estimated };
 }
 
 /** Formats a cost: `$0.0012`, `$1.50`, or an empty string for no cost. */
@@ -45,10 +46,10 @@ export function count(tokens) {
 
 /** Duration, tokens and cost of a turn. @returns {string[]} */
 export function usageSummary({ durationMs, usage }) {
-  const { read, written, cost } = readUsage(usage ?? {});
+  const { read, written, cost, estimated } = readUsage(usage ?? {});
   return [
     durationMs === null ? "" : duration(durationMs),
-    read + written ? `${count(read)} tokens in, ${count(written)} out` : "",
+    read + written ? `${estimated ? "about " : ""}${count(read)} tokens in, ${count(written)} out` : "",
     money(cost),
   ].filter(Boolean);
 }

@@ -6,9 +6,10 @@ from typing import Any
 
 from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 
+from agentchat.models.normalize import BYTES_PER_TOKEN  # AG2's own counter downloads its tables
+
 Message = dict[str, Any]
 
-BYTES_PER_TOKEN = 4  # roughly, for the tokenizers in use; AG2's own counter downloads its tables
 CUT = "\n\n[… left out: this message is too long …]"
 
 
