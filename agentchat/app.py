@@ -131,7 +131,7 @@ def _services(
 
     rules = SessionRules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(store, new_conversation, new_chat, chosen_models.redact, clear, model, rules)
+    return Services(store, new_conversation, new_chat, lambda: chosen_models.secrets, clear, model, rules)
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

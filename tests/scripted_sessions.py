@@ -127,7 +127,7 @@ class ScriptedServer:
             self.store,
             self.agents.build,
             lambda session_id, session: Chat(session_id, session=session),
-            redact=lambda text: text.replace("sk-secret", "[key]"),
+            keys=lambda: frozenset({"sk-secret"}),
             clear=self.cleared.append,
             model={"name": "scripted", "demo": False},
             rules=SessionRules(**rules),

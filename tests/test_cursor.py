@@ -20,7 +20,7 @@ from tests.memory_store import MemoryStore
 def log() -> Log:
     store, record = MemoryStore(), SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
     store.create(record)
-    return Log(record, store, str)
+    return Log(record, store, frozenset)
 
 
 def say(log: Log, text: str = "", completes: StreamingMessage | None = None, **more: object) -> None:

@@ -27,7 +27,7 @@ def store() -> FailingStore:
 def log(store: FailingStore) -> Log:
     record = SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
     store.create(record)
-    return Log(record, store, str)
+    return Log(record, store, frozenset)
 
 
 @pytest.fixture

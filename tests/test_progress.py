@@ -42,7 +42,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[Timer]:
 def log() -> Log:
     store, record = MemoryStore(), SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
     store.create(record)
-    return Log(record, store, str)
+    return Log(record, store, frozenset)
 
 
 def shown(log: Log) -> dict[str, str]:

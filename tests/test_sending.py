@@ -37,7 +37,7 @@ class OpenServer:
 def log() -> Log:
     store, record = MemoryStore(), SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
     store.create(record)
-    return Log(record, store, str)
+    return Log(record, store, frozenset)
 
 
 @pytest.fixture

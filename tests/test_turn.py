@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agentchat.cancellation import Stopped
+from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Request
-from agentchat.protocol.session_events import UserMessage
+from agentchat.protocol.session_events import UserMessage, error_draft, turn_completed_draft
 from agentchat.sessions import turn as turns
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -27,7 +28,7 @@ class Host:
     def __init__(self, store: FailingStore) -> None:
         record = SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
         store.create(record)
-        self.log = Log(record, store, lambda text: text.replace("sk-secret", "[key]"))
+        self.log = Log(record, store, lambda: frozenset({"sk-secret"}))
         self.questions = PendingQuestions(self.log)
 
     def end(self, drafts: Sequence[Draft], history: str | None) -> None:
@@ -71,13 +72,16 @@ def test_streams_end_with_their_events(turn: Turn, host: Host) -> None:
 
 
 def test_no_key_gets_out(turn: Turn, host: Host, store: FailingStore) -> None:
-    """No key appears in events, streams, progress or the agents' memory."""
-    turn.stream("a", "agent", "sk-secret")
+    """No key appears in events, progress, the agents' memory, or the turn's error, summary and changes."""
     turn.progress("c", "tool", 1, None, "sk-secret")
+    states = [state.frame for state in host.log.states.values()]
     turn.append("text", {"content": "sk-secret"}, '["sk-secret"]')
-    turn.end(ENDED, None)
-    kept = [*streaming(host).values(), *(event.body for event in store.read("s")), store.history("s", 1)]
-    assert "sk-secret" not in str((kept, [state.frame for state in host.log.states.values()]))
+    error = error_draft(1, ChatError("model_rejected", model="m", status=400, hint="It says: sk-secret."))
+    changes = [{"path": "a.txt", "kind": "created", "diff": "+sk-secret"}]
+    turn.end([error, turn_completed_draft(1, "failed", summary="sk-secret", code_changes=changes)], None)
+    kept = [*states, *(event.body for event in store.read("s")), store.history("s", 1)]
+    assert len(kept) == 5
+    assert "sk-secret" not in str(kept)
     assert store.history("s", 1) == '["[key]"]'
 
 

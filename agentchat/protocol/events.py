@@ -109,8 +109,11 @@ def encode(content: Content) -> str:
 
 
 def spellings(text: str) -> frozenset[str]:
-    """Return `text` and all the ways in which JSON text may spell it."""
-    return frozenset({text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]})
+    """Return `text` and all the ways in which JSON text, and JSON text within JSON text, may spell it."""
+    found = {text}
+    for _ in range(2):
+        found |= {json.dumps(spelling, ensure_ascii=is_ascii)[1:-1] for spelling in found for is_ascii in (True, False)}
+    return frozenset(found)
 
 
 def live_frame(type: str, content: Content) -> str:

@@ -13,12 +13,12 @@ from typing import Any
 from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
+from agentchat.protocol.redaction import Redaction
 from agentchat.protocol.session_events import UserMessage
 from agentchat.sessions.cursor import LiveState, LogView, StreamingMessage
 from agentchat.store import SessionRecord, Store
 
 TAIL = 64  # newest events kept in memory for cursors that are nearly up to date; older ones are read from the store
-SECRET_CHARS = 4  # a shorter password cannot be kept out of texts without breaking them
 
 
 class Log:
@@ -28,21 +28,21 @@ class Log:
         self,
         record: SessionRecord,
         store: Store,
-        redact: Callable[[str], str],
+        keys: Callable[[], frozenset[str]],
         held_changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`redact` removes what no session may hold, such as keys; `held_changed` is called after each handover."""
+        """`keys` returns those that no session may hold; `held_changed` is called after each handover."""
         self.id = record.id
         self.store = store
         self.held = handover.state(store.read_types(record.id, {"handoff"})) if record.held else None
         """The handover in force; None while the agents have the session."""
+        self.redaction = Redaction(keys)
+        """What keeps keys and passwords out of the session."""
         self.view = LogView(record.last_seq)
         self.states: Mapping[str, LiveState] = {}
         self.state_number = 0
         self.is_deleted = False
-        self._redact = redact
         self._held_changed = held_changed
-        self._secrets: frozenset[str] = frozenset()
         self._append_lock = threading.Lock()  # guards `view`, `held` and the states; keeps them in the store's order
         self._follow_lock = threading.Lock()  # guards `_followers`
         self._followers: tuple[Callable[[], None], ...] = ()
@@ -82,18 +82,6 @@ class Log:
         """Show these messages, and no others, as being written."""
         with self._append_lock:
             self.view = LogView(self.view.last_seq, self.view.tail, tuple(messages))
-
-    def redact(self, text: str) -> str:
-        """Return the text without keys and passwords."""
-        text = self._redact(text)
-        for secret in self._secrets:
-            text = text.replace(secret, "[password]")
-        return text
-
-    def hide(self, secret: str) -> None:
-        """Have `redact` remove a password from now on."""
-        if len(secret) >= SECRET_CHARS:
-            self._secrets |= events.spellings(secret)
 
     def set_state(self, about: str, type: str, content: Mapping[str, Any], origin: object = None) -> None:
         """Tell all readers but `origin` the newest state of something that isn't in the log."""

@@ -86,7 +86,7 @@ class PendingQuestions:
         with self._lock:
             question = self._find(request_id)
             answer = question.read(clean(text), clean(name), arguments)
-            body = self._log.redact(encode(answer.content(request_id, question.content["password"])))
+            body = self._log.redaction.redact_json(encode(answer.content(request_id, question.content["password"])))
             [event] = self._log.append([Draft("input_response", body, question.turn, f"answer:{request_id}")])
             del self._open[request_id]
             question.answer = answer

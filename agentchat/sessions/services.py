@@ -48,8 +48,8 @@ class Services:
     build_agents: BuildAgents
     """Builds an agent by its name, for a chat, with the histories of the turns that it should remember."""
     new_chat: NewChat
-    redact: Callable[[str], str]
-    """Removes keys from a text."""
+    keys: Callable[[], frozenset[str]]
+    """Returns the keys of the models, which no session may hold."""
     clear: Callable[[str], None]
     """Removes a deleted session's files."""
     model: Mapping[str, Any]

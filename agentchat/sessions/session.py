@@ -54,7 +54,7 @@ class Session:
         self.agent = record.agent
         self.users = 1  # guarded by the lock of `Sessions`
         self.plan_lock = threading.Lock()  # guards the plan's events
-        self.log = Log(record, services.store, services.redact, services.desk.changed)
+        self.log = Log(record, services.store, services.keys, services.desk.changed)
         self._services = services
         self._participants = Participants()
         chat = services.new_chat(self.id, self)

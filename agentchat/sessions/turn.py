@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
@@ -53,6 +55,7 @@ class Turn:
         self.number = message.turn
         self.token = StopToken()
         self.history = history
+        self.redaction = host.log.redaction
         self.progress_reports = ProgressReports(host.log)
         self._host = host
         self._log = host.log
@@ -84,7 +87,7 @@ class Turn:
             with self._streaming_lock:
                 self._streaming[message_id] = message
                 self._log.set_streaming(list(self._streaming.values()))
-        message.texts.append(self._log.redact(text))
+        message.texts.append(self.redaction.redact(text))
         self._log.wake()
 
     def restart(self, message_id: str) -> None:
@@ -95,7 +98,7 @@ class Turn:
 
     def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
         """Show how far a running tool is. Raises Stopped once the turn is over."""
-        words = self._log.redact(text)
+        words = self.redaction.redact(text)
         content = {"turn": self.number, "id": call_id, "tool": tool, "done": done, "total": total, "text": words}
         if not self.progress_reports.set(call_id, content):
             raise Stopped("stopped")
@@ -116,6 +119,7 @@ class Turn:
             self._log.set_streaming(())
         if self._log.is_deleted:
             return
+        drafts = [replace(draft, body=self.redaction.redact_json(draft.body)) for draft in drafts]
         history = self._redacted(history)
         try:
             self._write(lambda: self._host.end(drafts, history), self._host.wait_unless_closing)
@@ -127,10 +131,10 @@ class Turn:
             raise Stopped("stopped")
 
     def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:
-        return Draft(type, self._log.redact(events.encode(content)), self.number)
+        return Draft(type, self.redaction.redact_json(events.encode(content)), self.number)
 
     def _redacted(self, history: str | None) -> str | None:
-        return None if history is None else self._log.redact(history)
+        return None if history is None else self.redaction.redact_json(history)
 
     def _write(self, append: Callable[[], object], wait: Callable[[float], None]) -> None:
         """Append, however long it takes: nothing that the turn did is lost to a store that fails for a while."""
@@ -155,9 +159,9 @@ class Turn:
         expires = None
         if self._input_timeout:
             expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
-        question = Question(request.content(expires), self.number)
-        drafts, redacted = [self._draft("input_request", question.content)], self._redacted(history)
-        self._write(lambda: self._questions.ask(question, drafts, redacted, self._check), self.token.sleep)
+        draft, redacted = self._draft("input_request", request.content(expires)), self._redacted(history)
+        question = Question(json.loads(draft.body), self.number)
+        self._write(lambda: self._questions.ask(question, [draft], redacted, self._check), self.token.sleep)
         return self._wait_for(question)
 
     def ask_again(self, request_id: str) -> Answer:
@@ -177,5 +181,5 @@ class Turn:
             if question.answer is None:  # no answer came at the last moment either
                 raise Stopped("failed", ChatError("input_timeout", seconds=f"{self._input_timeout:g}"))
         if question.content["password"]:
-            self._log.hide(question.answer.text)
+            self.redaction.hide(question.answer.text)
         return question.answer

@@ -261,10 +261,9 @@ class TurnRunner:
         if outcome.status == "suspended" or is_left_asking:
             return  # the next server goes on from the question
         duration_ms = round((time.monotonic() - began) * 1000)
-        summary = self.log.redact(outcome.summary)
         drafts = [
             session_events.turn_completed_draft(
-                turn.number, outcome.status, duration_ms, outcome.usage, summary, outcome.code_changes
+                turn.number, outcome.status, duration_ms, outcome.usage, outcome.summary, outcome.code_changes
             )
         ]
         if outcome.error is not None:
