@@ -15,6 +15,7 @@ from agentchat.ag2.usage import Usage
 from agentchat.cancellation import StopToken
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
+from agentchat.protocol.redaction import Redaction
 from agentchat.replay import Journal
 
 MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself would go on to 100
@@ -22,27 +23,41 @@ MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself wou
 # AG2's word for "the chat is over", which people need not see: at the end of a text, or what may become it.
 TERMINATE = re.compile(r"(?<!\w)TERMINATE[\s.]*$")
 _MAYBE_TERMINATE = re.compile(r"(?<!\w)(?:T|TE|TER|TERM|TERMI|TERMIN|TERMINA|TERMINAT|TERMINATE[\s.]*)$")
+_NO_WORD = re.compile("(?!)")
 
 
 class StreamingMessage:
-    """An answer, or the reasoning before it, that a model is writing."""
+    """An answer, or the reasoning before it, that a model is writing.
 
-    def __init__(self, sender: str, about: Mapping[str, str]) -> None:
+    Its end is withheld while it may turn out to be a secret or, in an answer, a TERMINATE.
+    """
+
+    def __init__(self, sender: str, about: Mapping[str, str], redaction: Redaction, is_reasoning: bool = False) -> None:
         """`about` is added to its frames and its event."""
         self.id = uuid4().hex
         self.sender = sender
         self.about = about
+        self.frame_fields = {"kind": "reasoning", **about} if is_reasoning else about
         self.notice = ""  # what people should know about it
         self.has_streamed = False  # text came from our own transport, so AG2's StreamEvents repeat it
         self.texts: list[str] = []  # as shown
-        self._withheld = ""  # may turn out to be a TERMINATE
+        self._redaction = redaction
+        self._word = _NO_WORD if is_reasoning else _MAYBE_TERMINATE
+        self._withheld = ""
 
     def add(self, text: str) -> str:
-        """Return what can be shown now: a trailing TERMINATE is withheld."""
+        """Add a piece and return what can be shown now."""
         text = self._withheld + text
-        maybe = _MAYBE_TERMINATE.search(text)
-        cut = maybe.start() if maybe else len(text)
-        visible, self._withheld = text[:cut], text[cut:]
+        maybe = self._word.search(text)
+        visible, self._withheld = self._redaction.split(text, maybe.start() if maybe else len(text))
+        self.texts.append(visible)
+        return visible
+
+    def end(self) -> str:
+        """Return what was withheld and turned out to be neither a secret nor a TERMINATE."""
+        text, self._withheld = self._withheld, ""
+        maybe = self._word.search(text)
+        visible = self._redaction.redact(text[: maybe.start()] if maybe else text)
         self.texts.append(visible)
         return visible
 
@@ -97,9 +112,10 @@ class ModelOutput:
         self._calls_left -= 1
         self._has_open_call = True
         self._usage.begin_call()
-        if self.message is not None and self.message.text:  # another entry of the list takes over
+        if self.message is not None:
+            if self.message.text:  # another entry of the list takes over
+                self._turn.restart(self.message.id)
             self.message.reset()
-            self._turn.restart(self.message.id)
         if self._reasoning is not None:
             self._turn.restart(self._reasoning.id)
             self._reasoning = None
@@ -137,10 +153,12 @@ class ModelOutput:
 
     def begin_message(self, sender: str, about: Mapping[str, str]) -> None:
         """Attribute what is written from now on to this agent. `about` is added to its frames and its event."""
-        self.message = StreamingMessage(sender, about)
+        self.message = StreamingMessage(sender, about, self._turn.redaction)
         self._call_start = self._journal.position
 
     def end_message(self) -> None:
+        if self.message is not None:
+            self._show(self.message, self.message.end())
         self.message, self.written = None, self.message
         self._append_reasoning()
         if self._journal.position == self._call_start:  # a client that is not ours (Anthropic, Gemini): not recorded
@@ -152,8 +170,11 @@ class ModelOutput:
             self._stream(self.message, text)
 
     def break_off(self) -> StreamingMessage | None:
-        """Log the reasoning so far. Return the message that was being written, if any of it was shown."""
-        self._append_reasoning(partial=True)
+        """Log the reasoning so far. Return the message that was being written, if any of it was shown.
+
+        Nothing that was withheld gets out: it may be most of a secret.
+        """
+        self._append_reasoning(is_partial=True)
         message = self.message or self.written
         return message if message is not None and message.text else None
 
@@ -167,19 +188,24 @@ class ModelOutput:
             answer.close()
 
     def _stream(self, message: StreamingMessage, text: str) -> None:
-        visible = message.add(clean(text))
-        if visible:
-            self._turn.stream(message.id, message.sender, visible, message.about)
+        self._show(message, message.add(clean(text)))
 
     def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
         if self._reasoning is None:
-            self._reasoning = StreamingMessage(message.sender, message.about)
-        reasoning, text = self._reasoning, clean(text)
-        reasoning.texts.append(text)
-        self._turn.stream(reasoning.id, reasoning.sender, text, {"kind": "reasoning", **reasoning.about})
+            self._reasoning = StreamingMessage(message.sender, message.about, self._turn.redaction, is_reasoning=True)
+        self._stream(self._reasoning, text)
 
-    def _append_reasoning(self, **flags: bool) -> None:
+    def _show(self, message: StreamingMessage, visible: str) -> None:
+        if visible:
+            self._turn.stream(message.id, message.sender, visible, message.frame_fields)
+
+    def _append_reasoning(self, is_partial: bool = False) -> None:
         reasoning, self._reasoning = self._reasoning, None
-        if reasoning is not None and reasoning.text.strip():
+        if reasoning is None:
+            return
+        if not is_partial:
+            self._show(reasoning, reasoning.end())
+        if reasoning.text.strip():
             content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": reasoning.text}
+            flags = {"partial": True} if is_partial else {}
             self._append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})

