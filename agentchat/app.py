@@ -24,6 +24,7 @@ from agentchat.models import config as models
 from agentchat.models import openai_client
 from agentchat.models.config import Models
 from agentchat.models.embeddings import Embeddings
+from agentchat.models.openai_client import ModelWrapper
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import SettingsError
@@ -59,7 +60,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     SettingsError for a setting that cannot be used.
     """
     with contextlib.ExitStack() as stack:
-        openai_client.install()
+        openai_client.install(chosen.model_timeout)
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
         _hide_keys(chosen_models)
@@ -131,7 +132,7 @@ def _services(
 
     rules = SessionRules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(store, new_conversation, new_chat, lambda: chosen_models.secrets, clear, model, rules)
+    return Services(store, new_conversation, new_chat, lambda: ModelWrapper.keys, clear, model, rules)
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

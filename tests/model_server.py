@@ -166,12 +166,13 @@ class ModelServer:
                 setattr(self._counts, name, getattr(self._counts, name) + step)
             self._changed.notify_all()
 
-    def choose(self, request: Body) -> Reply:
+    def choose(self, request: Body, chat: Body) -> Reply:
+        """Return the reply to a request, which asks the same as `chat` does of /chat/completions."""
         self._requests.append(request)
         try:
             return self._script.popleft()
         except IndexError:
-            return answer(request["body"])
+            return answer(chat)
 
     def _run(self) -> None:
         try:
@@ -289,23 +290,47 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, first: str, headers: dict[str, str], body: bytes) -> Iterator[Pause]:
         method, path, _ = first.split(" ", 2)
-        if method != "POST" or not path.endswith("/chat/completions"):
+        if method != "POST" or not path.endswith(("/chat/completions", "/responses")):
             self._send(404, dump(failure(f"no {method} {path} here", 404)))
             return
         try:
             asked = json.loads(body)
-            reply = self._server.choose({"path": path, "headers": headers, "body": asked})
+            is_responses = path.endswith("/responses")
+            chat = _responses_api().as_chat(asked) if is_responses else asked
+            reply = self._server.choose({"path": path, "headers": headers, "body": asked}, chat)
         except (ValueError, TypeError, LookupError) as error:
             self._send(400, dump(failure(f"bad request or directive: {error!r}", 400)))
             return
         yield reply.gate
         if (odd := reply.odd_body()) is not None:
             self._send(reply.status, odd[0], odd[1], reply.headers)
+        elif is_responses:
+            yield from self._respond_with_events(reply, chat)
         elif asked.get("stream"):
             yield from self._stream(reply, asked)
         else:
             yield reply.delay * len(reply.pieces())
             self._send(200, dump(completion(reply, asked)))
+
+    def _respond_with_events(self, reply: Reply, asked: Body) -> Iterator[Pause]:
+        calls = [tool_call(reply, asked, place) for place in range(len(reply.tools))]
+        api = _responses_api()
+        whole = api.response(reply, asked, usage(reply, asked), calls)
+        if not asked.get("stream"):
+            self._send(200, dump(whole))
+            return
+        self.transport.write(SSE_HEAD)
+        place = 0
+        for number, event in enumerate(api.events(reply, whole)):
+            if event.get("piece"):
+                yield reply.delay
+                if reply.gate_after is not None and reply.gate_after[0] == place:
+                    yield reply.gate_after[1]
+                place += 1
+            data = api.encoded(event, number)
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self._done = True
+        self.transport.write(b"0\r\n\r\n")
 
     def _stream(self, reply: Reply, asked: Body) -> Iterator[Pause]:
         head = envelope(asked, "chat.completion.chunk")
@@ -356,6 +381,13 @@ class Connection(asyncio.Protocol):
         fields = {"content-type": kind, "content-length": str(len(body)), **(headers or {})}
         lines = [f"HTTP/1.1 {status} {responses.get(status, '')}", *(f"{k}: {v}" for k, v in fields.items())]
         self.transport.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+def _responses_api() -> Any:
+    """Return the module for the Responses API; it needs the openai package, this one nothing."""
+    from tests import responses_api
+
+    return responses_api
 
 
 def answer(asked: Body) -> Reply:

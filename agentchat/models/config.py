@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from agentchat.models import failures, transport
 from agentchat.models.demo.transport import TOKEN_DELAY, DemoTransport
-from agentchat.models.openai_client import DEFAULT_RETRIES, MIN_SECRET_LENGTH, OPENAI_PROTOCOL, ModelWrapper
+from agentchat.models.openai_client import DEFAULT_RETRIES, OPENAI_PROTOCOL, ModelWrapper
 from agentchat.models.transport import ModelClient, RetryingTransport, server_name
 from agentchat.protocol.errors import ChatError, SettingsError
 
@@ -31,7 +31,7 @@ DEFAULT_MODEL = "gpt-5-mini"
 class Models:
     """The models in use.
 
-    `llm_config` is given to agent files; `servers` names the model servers; `secrets` must never leave the process;
+    `llm_config` is given to agent files; `servers` names the model servers;
     `has_price` is true if the price of every model is known.
     """
 
@@ -39,7 +39,6 @@ class Models:
     name: str
     is_demo: bool
     servers: str
-    secrets: frozenset[str]
     has_price: bool
 
     def close(self) -> None:
@@ -47,7 +46,7 @@ class Models:
 
     def redact(self, text: str) -> str:
         """Return `text` with every key replaced by `[key]`."""
-        for secret in self.secrets | ModelWrapper.keys:
+        for secret in ModelWrapper.keys:
             if secret in text:
                 text = text.replace(secret, "[key]")
         return text
@@ -71,7 +70,6 @@ def _models(entries: list[dict[str, Any]], timeout: float) -> Models:
         name=entries[0]["model"],
         is_demo=False,
         servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in entries})),
-        secrets=frozenset(str(e["api_key"]) for e in entries if len(str(e.get("api_key", ""))) >= MIN_SECRET_LENGTH),
         has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in entries),
     )
 
@@ -94,7 +92,7 @@ def _demo(token_delay: float = TOKEN_DELAY) -> Models:
         "http_client": client,
         "max_retries": 0,
     }
-    return Models(LLMConfig(entry), "demo", True, "this process", frozenset(), False)
+    return Models(LLMConfig(entry), "demo", True, "this process", False)
 
 
 def _configured(environment: Mapping[str, str], folder: Path) -> list[dict[str, Any]] | None:

@@ -62,7 +62,8 @@ class ModelWrapper(OpenAIWrapper):
     """
 
     timeout = DEFAULT_TIMEOUT
-    keys: ClassVar[set[str]] = set()  # of all entries; must never leave the process
+    keys: ClassVar[frozenset[str]] = frozenset()
+    """The API keys of all entries of this process, which must never leave it. Replaced, never changed."""
 
     @functools.cached_property
     def openai_kwargs(self) -> set[str]:
@@ -84,12 +85,15 @@ class ModelWrapper(OpenAIWrapper):
                 config.setdefault("api_key", "none")
         super()._register_default_client(config, openai_config)
         client = self._clients[-1]
+        key = str(config.get("api_key") or "")
         if type(client) in {OpenAIClient, OpenAIResponsesClient}:
             client.__class__ = DirectClient  # building another would repeat its warnings about the key
             client.begin(
                 is_responses=config.get("api_type") == "responses", streams=config.get("stream") or not is_ours
             )
-            self.keys.update({client.key} if len(client.key) >= MIN_SECRET_LENGTH else ())
+            key = client.key  # perhaps from the environment
+        if len(key) >= MIN_SECRET_LENGTH and key not in self.keys:
+            ModelWrapper.keys |= {key}
 
     def _update_usage(self, actual_usage: Any, total_usage: Any) -> None:
         super()._update_usage(actual_usage, total_usage)

@@ -37,7 +37,7 @@ class ScriptedModel(ModelServer):
         self.complaints: list[str] = []
         """Histories it was sent that no model accepts."""
 
-    def choose(self, request: Body) -> Reply:
+    def choose(self, request: Body, chat: Body) -> Reply:
         asked = request["body"]
         self._tell("request")
         self._requests.append(request)
