@@ -54,9 +54,11 @@ class Backend(httpcore.SyncBackend):
 class ModelConnection(httpcore.NetworkStream):
     """One connection to a model server, used by one turn at a time."""
 
-    def __init__(self, stream: httpcore.NetworkStream, reader: Reader) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, reader: Reader, is_nested: bool = False) -> None:
+        """`is_nested` is true for TLS inside a proxy's TLS, which can't be read from the socket."""
         self._stream = stream
         self._reader = reader
+        self._is_nested = is_nested
         self._parser: ResponseParser | None = None
         self._lock = threading.Lock()  # guards the next three, which the reader sets and the turn takes
         self._received = b""
@@ -82,7 +84,7 @@ class ModelConnection(httpcore.NetworkStream):
     # Called by the turn's thread
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        target = on_text.get()
+        target = None if self._is_nested else on_text.get()
         self._parser = ResponseParser(target) if target else None
         with cancellation.current.get().interruptible(self._shut_down):
             self._stream.write(buffer, timeout)
@@ -132,7 +134,8 @@ class ModelConnection(httpcore.NetworkStream):
         self._stream.close()
 
     def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        return ModelConnection(self._stream.start_tls(*args, **kwargs), self._reader)
+        is_nested = isinstance(self.socket, ssl.SSLSocket)
+        return ModelConnection(self._stream.start_tls(*args, **kwargs), self._reader, is_nested)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
