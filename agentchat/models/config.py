@@ -164,6 +164,9 @@ def _checked(entries: list[dict[str, Any]]) -> LLMConfig:
         raise SettingsError(f"The model configuration needs another package: {error}") from None
     except ValueError as error:  # for example an Azure entry without api_version
         raise SettingsError(f"The model configuration is wrong: {error} See OAI_CONFIG_LIST_sample.") from None
+    except (OSError, httpx.InvalidURL) as error:  # clients of other kinds read proxies and certificates at once
+        problem = f"{error}. Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        raise SettingsError(f"The client of a model entry cannot be made: {problem}.") from None
     except openai.OpenAIError:
         raise SettingsError("A model entry has no 'api_key'. See OAI_CONFIG_LIST_sample.") from None
     return config

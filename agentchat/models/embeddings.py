@@ -13,7 +13,7 @@ from openai.types import CreateEmbeddingResponse
 from agentchat.knowledge import EmbeddingError
 from agentchat.models import transport
 from agentchat.models.transport import server_name
-from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.errors import ChatError, SettingsError
 
 OPENAI = "openai"  # AG2's api_type for servers that have /v1/embeddings
 TIMEOUT = 30.0  # seconds for one request
@@ -52,7 +52,8 @@ class Embeddings:
         except openai.APITimeoutError as error:
             raise self._error("did not answer in time") from error
         except openai.APIConnectionError as error:
-            raise self._error("cannot be reached") from error
+            reason = f": {error.__cause__}" if isinstance(error.__cause__, ChatError) else ""
+            raise self._error(f"cannot be reached{reason}") from error
         except (openai.OpenAIError, ValueError) as error:
             raise self._error("sent an answer that makes no sense") from error
         vectors = _vectors(answer)

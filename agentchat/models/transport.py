@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import email.utils
+import errno
 import functools
 import os
 import random
@@ -31,9 +32,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from agentchat import cancellation
-from agentchat.models import reader
+from agentchat.models import proxies, reader
 from agentchat.models.normalize import TooMuch
+from agentchat.models.proxies import Proxy
 from agentchat.models.stream_parser import EventStreamParser, OnText
+from agentchat.protocol.errors import ChatError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 MAX_IDLE = 100  # idle connections kept for each model server
@@ -72,7 +75,7 @@ class ModelCalls(Protocol):
         """Called with the tokens and the cost of a call once it has an answer, whatever client made it."""
 
 
-_Route = tuple[str, str, int | None, str | None]  # scheme, host, port, proxy
+_Route = tuple[str, str, int | None, Proxy | None]  # scheme, host, port, proxy
 
 current: contextvars.ContextVar[ModelCalls | None] = contextvars.ContextVar("model_calls", default=None)
 
@@ -209,8 +212,10 @@ class PoolTransport(httpx.BaseTransport):
         connection = self._acquire(route)
         try:
             response = connection.transport.handle_request(request)
-        except BaseException:
+        except BaseException as error:
             self._release(route, connection)
+            if (proxy := route[-1]) and isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+                raise ProxyFailed(url.host, proxy, error) from error
             raise
         assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = _PooledStream(response.stream, lambda: self._release(route, connection))
@@ -234,7 +239,16 @@ class PoolTransport(httpx.BaseTransport):
             if idle := self._idle.get(route):
                 return idle.pop()  # the newest is the least likely to have been closed by the server
             self._reader = reading = self._reader or reader.Reader()
-        transport = httpx.HTTPTransport(verify=_ssl_context(), limits=ONE_CONNECTION, proxy=route[-1])
+        scheme, host, _, proxy = route
+        is_tls_proxy = proxy is not None and proxy.url.startswith("https:")
+        context = _ssl_context(host) if scheme == "https" or is_tls_proxy else None  # plain HTTP needs no certificates
+        try:
+            via = httpx.Proxy(proxy.url, ssl_context=context if is_tls_proxy else None) if proxy else None
+            transport = httpx.HTTPTransport(verify=context or False, limits=ONE_CONNECTION, proxy=via)
+        except ImportError as error:
+            assert proxy is not None
+            problem = f"the proxy of {proxy.variable} {proxies.SOCKS_PACKAGE}"
+            raise ChatError("model_network", server=host, problem=problem) from error
         # httpcore takes a backend as a public argument, but httpx has no way to pass it on.
         transport._pool._network_backend = reader.Backend(reading)
         return _PooledConnection(transport)
@@ -281,9 +295,32 @@ class _PooledStream(httpx.SyncByteStream):
             release()
 
 
-def _ssl_context() -> ssl.SSLContext:
-    """Return the TLS context of the process, made with the first connection."""
-    return _load_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+class ProxyFailed(ChatError, httpx.ConnectError):
+    """A proxy that cannot be reached or doesn't connect; tried again like any other failed connection."""
+
+    def __init__(self, host: str, proxy: Proxy, error: Exception) -> None:
+        reason = str(error)[:200] or type(error).__name__
+        super().__init__(
+            "model_proxy", server=host, proxy=proxy.address, variable=proxy.variable, reason=reason.rstrip(".")
+        )
+
+
+def _ssl_context(host: str) -> ssl.SSLContext:
+    """Return the TLS context of the process, made with the first connection that needs it.
+
+    Raises ChatError if the environment names certificates that cannot be had. Others are no substitute: it is for the
+    person to decide whom to trust.
+    """
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
+    try:
+        if not file and folder and not any(map(os.path.isdir, folder.split(os.pathsep))):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _load_certificates(file, folder)
+    except OSError as error:  # ssl.SSLError is one: the file holds no certificates
+        reason = "holds no certificates" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
+        problem = f"{name} names {value}, which {reason}. Correct the variable or remove it"
+        raise ChatError("model_network", server=host, problem=problem) from error
 
 
 @functools.cache
@@ -292,10 +329,10 @@ def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _proxy_for(url: httpx.URL) -> str | None:
-    if urllib.request.proxy_bypass(url.host) or url.host in {"127.0.0.1", "localhost", "::1"}:
+def _proxy_for(url: httpx.URL) -> Proxy | None:
+    if proxies.is_local(url.host) or urllib.request.proxy_bypass(url.host):  # which knows the system's settings, too
         return None
-    return urllib.request.getproxies().get(url.scheme)
+    return proxies.choose(url, urllib.request.getproxies())
 
 
 class _Wrapped(httpx.SyncByteStream):

@@ -85,6 +85,10 @@ ERRORS: dict[str, ErrorRow] = {
     "model_rate_limited": ErrorRow(502, "{model} is rate limited. Wait a moment and try again.{said}", None, True),
     "model_quota": ErrorRow(502, "The account behind {model} has nothing left. Check its plan and billing.{said}"),
     "model_unreachable": ErrorRow(502, "The server of {model} cannot be reached. Is it running?", None, True),
+    "model_proxy": ErrorRow(
+        502, "{server} cannot be reached through the proxy {proxy} of {variable}: {reason}.", None, True
+    ),
+    "model_network": ErrorRow(502, "{server} cannot be reached: {problem}."),
     "model_timeout": ErrorRow(
         504, "{model} did not answer in time. Try again, or raise AGENTCHAT_MODEL_TIMEOUT.", None, True
     ),
