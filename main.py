@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentchat.app import Running
 
 SIGNAL_POLL = 0.5  # seconds
+SHOWN_MODELS = 5  # of a local server
 TALKATIVE = (
     "httpx",
     "mcp",
@@ -59,6 +60,8 @@ def _announce(chosen: Settings, running: Running) -> None:
     print(f"  websocket  {running.websocket}")
     hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
     print(f"  model      {running.models.name}{hint}")
+    for server in running.search.wait():
+        print(f"  local      {server.title} has {', '.join(server.models[:SHOWN_MODELS])}: {server.command}")
     for info in running.catalogue.agents():
         print(f"  agent      {info.name}" + ("" if info.available else f"  unavailable: {info.reason}"))
     if not running.catalogue.agents():

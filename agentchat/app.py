@@ -21,9 +21,11 @@ from agentchat.http import api, server
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
 from agentchat.models import config as models
-from agentchat.models import openai_client
+from agentchat.models import local_servers, openai_client
 from agentchat.models.config import Models
 from agentchat.models.embeddings import Embeddings
+from agentchat.models.entries import Choice
+from agentchat.models.local_servers import Search
 from agentchat.models.openai_client import ModelWrapper
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
@@ -44,12 +46,16 @@ SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
 
 @dataclass(frozen=True)
 class Running:
-    """A running server: the addresses of its page and its WebSocket, its models and agents."""
+    """A running server: the addresses of its page and its WebSocket, its models and agents.
+
+    `search` looks for other models on this machine while the demo model answers.
+    """
 
     page: str
     websocket: str
     models: Models
     catalogue: Catalogue
+    search: Search
 
 
 @contextlib.contextmanager
@@ -62,7 +68,12 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     with contextlib.ExitStack() as stack:
         openai_client.install(chosen.model_timeout)
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
-        chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo)
+        local_ports = local_servers.ports(chosen.local_servers)
+        choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
+        chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
+        ours = {ports.page.getsockname()[1], ports.websocket.port}
+        offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
+        search = local_servers.Search(offers)
         _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
         mcp_servers = mcp.load(chosen.mcp)
@@ -86,7 +97,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = ports.websocket.port
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, lambda: _page_config(catalogue, chosen_models, page.ws_port)
+            sessions, catalogue, notes, knowledge, lambda: _page_config(catalogue, chosen_models, search, page.ws_port)
         )
         stack.enter_context(Server(sessions, catalogue, page.origins).run(ports.websocket))
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
@@ -95,7 +106,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
 
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
-        yield Running(page_address, socket_address, chosen_models, catalogue)
+        yield Running(page_address, socket_address, chosen_models, catalogue, search)
 
 
 def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:
@@ -147,11 +158,14 @@ def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
     return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
 
 
-def _page_config(catalogue: Catalogue, chosen_models: Models, ws_port: int) -> dict[str, Any]:
+def _page_config(catalogue: Catalogue, chosen_models: Models, search: Search, ws_port: int) -> dict[str, Any]:
     return {
         "version": __version__,
         "ws_port": ws_port,
         "model": {"name": chosen_models.name, "demo": chosen_models.is_demo},
+        "local_servers": [
+            {"name": server.title, "models": server.models, "command": server.command} for server in search.found()
+        ],
         "default_agent": catalogue.default,
         "agents": [vars(info) for info in catalogue.agents()],
         "limits": {"message_chars": MESSAGE_CHARS},

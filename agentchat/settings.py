@@ -56,6 +56,17 @@ class Settings:
         Paths([ROOT / "docs", ROOT / "README.md"]),
         "Documents that agents can search: files and folders, separated by commas.",
     )
+    model: str = setting(
+        "",
+        "Model that answers: one of OAI_CONFIG_LIST or of OpenAI, or of a server on this machine "
+        "(ollama:NAME, lmstudio:NAME, vllm:NAME, llamacpp).",
+    )
+    base_url: str = setting("", "Address of the server that has the model, such as http://192.168.1.5:8000/v1.")
+    api_key_env: str = setting("", "Name of the environment variable that holds the model's key.")
+    local_servers: str = setting(
+        "ollama:11434,lmstudio:1234,llamacpp:8080,vllm:8000",
+        "Model servers to look for on this machine, and to offer, while no model is configured; none: don't look.",
+    )
     embedding_model: str = setting(
         "", "Embedding model of the model server (/v1/embeddings), to search documents by meaning as well."
     )
@@ -113,7 +124,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """
     options = vars(_parser().parse_args(arguments))
     values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
-    return Settings(**values, demo=options["model"] == "demo")
+    return Settings(**values, demo=options["demo"] is not None)
 
 
 def option(name: str) -> str:
@@ -141,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Talk to your AG2 agents in the browser and over a WebSocket.",
         epilog="Each option can also be set by the environment variable named beside it, or in the file .env.",
     )
-    parser.add_argument("model", nargs="?", choices=["demo"], help="use the offline demo model, whatever is configured")
+    parser.add_argument("demo", nargs="?", choices=["demo"], help="use the offline demo model, whatever is configured")
     parser.add_argument("--version", action="version", version=f"agentchat {__version__}")
     for each in _FIELDS:
         help = f"{_meaning(each)} [{variable(each.name)}, default {_default(each)}]"

@@ -22,7 +22,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "AGENTCHAT_LOCAL_SERVERS": "none", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -26,8 +26,9 @@ class Served(Running):
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Served:
-    """Start a chat server on free ports."""
-    chosen = settings.load(["--port", "0", "--ws-port", "0", *arguments], environment)
+    """Start a chat server on free ports, which doesn't offer the model servers of the person running the tests."""
+    fixed = ["--port", "0", "--ws-port", "0", "--local-servers", "none"]
+    chosen = settings.load([*fixed, *arguments], environment)
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(serving(chosen, environment))
         return Served(**vars(running), close=stack.pop_all().close)

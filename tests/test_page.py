@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from agentchat.app import Running
 from tests.clients import ChatClient
 from tests.conftest import Fork, Serve, config_list
+from tests.local_model_server import LocalModelServer, listing
 from tests.model_server import ModelServer, Reply
 from tests.pages import answers, say, session_of, turn
 
@@ -244,3 +245,22 @@ def test_a_conversation_begun_by_a_program(server: Running, page: Page) -> None:
 
     expect(page.locator('.message[data-role="person"]')).to_contain_text(QUESTION)
     expect(page.locator(".tool-card")).to_have_attribute("data-state", "ok")
+
+
+def test_a_model_on_this_machine_is_offered(serve: Serve, page: Page) -> None:
+    """The demo notice names a model server that runs on the same machine, and the command that uses it."""
+    with LocalModelServer({"/v1/models": listing("qwen3", "phi4")}) as ollama:
+        server = serve("demo", "--local-servers", f"ollama:{ollama.port}")
+        server.search.wait()
+        page.goto(server.page)
+        note = page.locator(".demo-note")
+        expect(note).to_contain_text("Ollama is running on this machine.")
+        command = f"python main.py --model ollama:qwen3 --local-servers ollama:{ollama.port}"
+        expect(note.locator("code").last).to_have_text(command)
+
+
+def test_without_models_on_this_machine(serve: Serve, page: Page) -> None:
+    """If no model server was found, the demo notice says nothing about them."""
+    page.goto(serve("demo").page)
+    expect(page.locator(".demo-note")).to_be_visible()
+    expect(page.locator(".demo-note")).not_to_contain_text("this machine")

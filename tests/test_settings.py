@@ -27,6 +27,10 @@ def test_values_are_converted() -> None:
     assert chosen.knowledge == Paths([Path("a"), Path("b/c.md")])
     assert chosen.allowed_origins == {"https://a.example", "http://b"}
     assert chosen.demo
+    assert settings.load(["demo", "--model", "m"], {}) == Settings(model="m", demo=True)
+    assert settings.load(["--api-key-env", "KEY"], {"AGENTCHAT_MODEL": "m", "AGENTCHAT_BASE_URL": "u"}) == Settings(
+        model="m", base_url="u", api_key_env="KEY"
+    )
     assert settings.load([], {"AGENTCHAT_PORT": " ", "AGENTCHAT_OPEN": "off"}) == Settings()
 
 

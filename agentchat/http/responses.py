@@ -307,12 +307,21 @@ class Limits(BaseModel):
     message_chars: int
 
 
+class LocalServerAbout(BaseModel):
+    """A model server found on the same machine, and the command that starts the chat server with it."""
+
+    name: str
+    models: list[str]
+    command: str
+
+
 class Config(BaseModel):
     """Everything that clients need to start."""
 
     version: str
     ws_port: int
     model: ModelAbout
+    local_servers: list[LocalServerAbout]
     default_agent: str | None
     agents: list[AgentAbout]
     limits: Limits

@@ -23,8 +23,8 @@ _POST_ERRORS = ("agent_unknown", "closing", "busy", "session_full", "session_del
 _TURN_ERRORS = (
     "input_needed", "turn_stopped", "turn_interrupted", "agent_unavailable", "agent_failed", "agent_asked",
     "input_timeout", "not_resumed", "handoff_circle", "model_auth", "model_rate_limited", "model_quota",
-    "model_unreachable", "model_proxy", "model_network", "model_timeout", "model_rejected", "model_too_long", "model_failed", "model_malformed",
-    "model_too_much", "model_calls",
+    "model_unreachable", "model_proxy", "model_network", "model_timeout", "model_rejected", "model_too_long",
+    "model_failed", "model_malformed", "model_too_much", "model_calls",
 )  # fmt: skip
 _TYPES = {"text", "tool_call", "tool_response", "input_request", "input_response", "error", "turn_completed"}
 

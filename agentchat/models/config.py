@@ -1,4 +1,4 @@
-"""Chooses the model that answers: from OAI_CONFIG_LIST, else OPENAI_API_KEY, else the offline demo model.
+"""Makes the models that answer: those that are configured (entries.py), else the offline demo model.
 
 Every entry that speaks the OpenAI protocol reaches its server through one shared pool of connections (transport.py).
 """
@@ -6,25 +6,23 @@ Every entry that speaks the OpenAI protocol reaches its server through one share
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 from autogen import LLMConfig
 from autogen.oai.openai_utils import OAI_PRICE1K
 from pydantic import ValidationError
 
-from agentchat.models import failures, transport
+from agentchat.models import entries, failures, transport
 from agentchat.models.demo.transport import TOKEN_DELAY, DemoTransport
+from agentchat.models.entries import Choice
 from agentchat.models.openai_client import DEFAULT_RETRIES, OPENAI_PROTOCOL, ModelWrapper
 from agentchat.models.transport import ModelClient, RetryingTransport, server_name
 from agentchat.protocol.errors import ChatError, SettingsError
-
-CONFIG_LIST = "OAI_CONFIG_LIST"
-DEFAULT_MODEL = "gpt-5-mini"
 
 
 @dataclass
@@ -56,21 +54,23 @@ class Models:
         return failures.explain(error, self.name, self.servers, self.redact)
 
 
-def load(environment: Mapping[str, str], folder: Path, timeout: float, demo: bool = False) -> Models:
+def load(
+    environment: Mapping[str, str], folder: Path, timeout: float, demo: bool = False, choice: Choice | None = None
+) -> Models:
     """Return the models to use. `timeout` is in seconds. Raises SettingsError if their configuration is unusable."""
-    entries = None if demo else _configured(environment, folder)
-    models = _demo() if entries is None else _models(entries, timeout)
+    found = None if demo else entries.find(environment, folder, choice or Choice())
+    models = _demo() if found is None else _models(found, timeout)
     transport.pool().open()
     return models
 
 
-def _models(entries: list[dict[str, Any]], timeout: float) -> Models:
+def _models(found: list[dict[str, Any]], timeout: float) -> Models:
     return Models(
-        llm_config=_checked([_prepared(entry, timeout) for entry in entries]),
-        name=entries[0]["model"],
+        llm_config=_checked([_prepared(entry, timeout) for entry in found]),
+        name=found[0]["model"],
         is_demo=False,
-        servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in entries})),
-        has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in entries),
+        servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in found})),
+        has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in found),
     )
 
 
@@ -93,46 +93,6 @@ def _demo(token_delay: float = TOKEN_DELAY) -> Models:
         "max_retries": 0,
     }
     return Models(LLMConfig(entry), "demo", True, "this process", False)
-
-
-def _configured(environment: Mapping[str, str], folder: Path) -> list[dict[str, Any]] | None:
-    """Return the configured entries in AG2's own format, from the environment (JSON or a file's name) or a file."""
-    value = environment.get(CONFIG_LIST, "").strip()
-    source = f"the environment variable {CONFIG_LIST}"
-    path = folder / (value or CONFIG_LIST)
-    if not value.startswith(("[", "{")):
-        if value and not path.is_file():
-            raise SettingsError(f"{CONFIG_LIST} names the file {value}, which does not exist.")
-        source = str(path)
-        value = _text(path) if path.is_file() else ""
-    if value:
-        return _entries(value, source)
-    if key := environment.get("OPENAI_API_KEY", "").strip():
-        entry = {"model": environment.get("OPENAI_MODEL", DEFAULT_MODEL), "api_key": key}
-        if base_url := environment.get("OPENAI_BASE_URL"):
-            entry["base_url"] = base_url
-        return [entry]
-    return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip() or "[]"
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.") from error
-
-
-def _entries(text: str, source: str) -> list[dict[str, Any]]:
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"{source} is not valid JSON: {error}. See OAI_CONFIG_LIST_sample.") from error
-    if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
-        raise SettingsError(f"{source} must be a list of at least one model entry. See OAI_CONFIG_LIST_sample.")
-    for number, entry in enumerate(entries, 1):
-        if not isinstance(entry.get("model"), str) or not entry["model"]:
-            raise SettingsError(f"Entry {number} of {source} has no 'model'. See OAI_CONFIG_LIST_sample.")
-    return entries
 
 
 def _prepared(entry: dict[str, Any], timeout: float) -> dict[str, Any]:

@@ -9,18 +9,20 @@ export class Welcome {
   #agents;
   #suggestions;
   #demo;
+  #localServers;
   #empty;
 
   /** @param {{pick(agent: string): void, ask(text: string): void}} intents */
   constructor(element, intents) {
     this.#element = element;
     this.#demo = element.querySelector(".demo-note");
+    this.#localServers = new KeyedList(element.querySelector(".local-servers"), () => new LocalServer());
     this.#empty = element.querySelector(".no-agents");
     this.#agents = new KeyedList(element.querySelector(".agents"), () => new AgentCard(intents.pick));
     this.#suggestions = new KeyedList(element.querySelector(".suggestions"), () => new Suggestion(intents.ask));
   }
 
-  /** @param {{agents: object[], model: object}|null} config */
+  /** @param {{agents: object[], model: object, local_servers: object[]}|null} config */
   update(isShown, config, picked) {
     this.#element.hidden = !isShown;
     if (!isShown) return;
@@ -29,6 +31,8 @@ export class Welcome {
     this.#agents.update(agents.map((agent) => ({ ...agent, key: agent.name, isPicked: agent.name === picked })));
     this.#suggestions.update(suggestions.map((text) => ({ key: `${picked} ${text}`, text })));
     this.#demo.hidden = !config?.model?.demo;
+    const servers = config?.local_servers ?? [];
+    this.#localServers.update(servers.map((server) => ({ ...server, key: server.command })));
     this.#empty.hidden = !config || agents.some((agent) => agent.available);
   }
 }
@@ -75,5 +79,20 @@ class Suggestion {
   update({ text }) {
     this.#text = text;
     setText(this.#button, text);
+  }
+}
+
+/** A model server on the same machine, which people can use instead of the demo model. */
+class LocalServer {
+  #name = h("strong");
+  #command = h("code");
+
+  constructor() {
+    this.element = h("p", {}, this.#name, " is running on this machine. To use it, start the server with ", this.#command);
+  }
+
+  update({ name, command }) {
+    setText(this.#name, name);
+    setText(this.#command, command);
   }
 }
