@@ -13,7 +13,8 @@ import pytest
 from agentchat.app import Running
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, encode
-from agentchat.protocol.tasks import DETAILS_CHARS, MAX_TASKS, TITLE_CHARS, Plan
+from agentchat.protocol.tasks import DETAILS_CHARS, MAX_TASKS, Plan
+from agentchat.protocol.validation import TITLE_CHARS
 from agentchat.store import SessionRecord
 from tests.clients import ChatClient, Frame, contents
 from tests.conftest import Serve

@@ -11,11 +11,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import UNNAMED
-from agentchat.protocol.validation import ID_CHARS, MESSAGE_CHARS, TITLE_CHARS, one_line
+from agentchat.protocol.tasks import TaskStatus
+from agentchat.protocol.validation import (
+    COMMENT_CHARS,
+    ID_CHARS,
+    MESSAGE_CHARS,
+    NAME_CHARS,
+    TITLE_CHARS,
+    BusyMode,
+    one_line,
+)
+from agentchat.protocol.visibility import Show
 
 MAX_WAIT = 300  # seconds
-NAME_CHARS = 100
-COMMENT_CHARS = 2000
 MAX_NUMBER = 10**15 - 1  # exact as a float, which is what JavaScript has
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -69,9 +77,7 @@ class NewMessage(Body):
     id: MessageId | None = None
     name: Name = UNNAMED
     context: Context = None
-    busy: Literal["enqueue", "reject", "interrupt", "rollback"] | None = Field(
-        None, description="What to do while a turn is running"
-    )
+    busy: BusyMode | None = Field(None, description="What to do while a turn is running")
 
 
 class Input(Body):
@@ -108,7 +114,7 @@ class Typing(Body):
 
 
 class Tick(Body):
-    status: Literal["open", "doing", "done"]
+    status: TaskStatus
     name: Name = UNNAMED
 
 
@@ -155,7 +161,7 @@ class EventsQuery(BaseModel):
         "", description="Streams only: who you are"
     )
     role: Literal["member", "viewer"] = Field("member", description="Streams only")
-    show: Literal["final", "agents", "tools", "all"] = Field("all", description="Streams only: how much to send")
+    show: Show = Field("all", description="Streams only: how much to send")
 
 
 class DeskQuery(BaseModel):

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from agentchat.protocol.tasks import TaskStatus
+
 Status = Literal["queued", "running", "waiting", "completed", "stopped", "failed", "interrupted"]
 
 
@@ -133,7 +135,7 @@ class TaskAnswer(BaseModel):
     title: str
     details: str
     depends_on: list[int]
-    status: Literal["open", "doing", "done"]
+    status: TaskStatus
     by: str
 
 

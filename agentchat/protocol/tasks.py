@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event, clean
-from agentchat.protocol.validation import one_line
+from agentchat.protocol.validation import TITLE_CHARS, one_line
 
-STATUSES = ("open", "doing", "done")
+TaskStatus = Literal["open", "doing", "done"]
+STATUSES: tuple[str, ...] = get_args(TaskStatus)
 CREATED, UPDATED = "task_created", "task_updated"
 MAX_TASKS = 200  # in one conversation
-TITLE_CHARS = 200
 DETAILS_CHARS = 4000
 
 

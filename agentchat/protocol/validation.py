@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
 
 MESSAGE_CHARS = 200_000  # the longest message; about what the largest models read in one go
 ID_CHARS = 100
-TITLE_CHARS = 200
+NAME_CHARS = 100
+TITLE_CHARS = 200  # of a session or a task
 COMMENT_CHARS = 2000
 SCORES = (1, -1, 0)
-BUSY_MODES = ("enqueue", "reject", "interrupt", "rollback")
+BusyMode = Literal["enqueue", "reject", "interrupt", "rollback"]
 """The ways to treat a message that arrives while the agents work."""
+BUSY_MODES: tuple[str, ...] = get_args(BusyMode)
 
 
 def check_id(id: str | None) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from agentchat.protocol.events import Event
 
-SHOWS = ("final", "agents", "tools", "all")
+Show = Literal["final", "agents", "tools", "all"]
+SHOWS: tuple[str, ...] = get_args(Show)
 
 _PEOPLE = frozenset(
     {

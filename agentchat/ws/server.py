@@ -23,7 +23,7 @@ from agentchat.net.listener import Listener
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.validation import BUSY_MODES, one_line
+from agentchat.protocol.validation import BUSY_MODES, NAME_CHARS, one_line
 from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.presence import ROLES
@@ -142,7 +142,7 @@ class _Query:
         values = parse_qs(urlsplit(path).query)
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
-        self.name = one_line(values.get("name", [""])[0])[:100] or "user"
+        self.name = one_line(values.get("name", [""])[0])[:NAME_CHARS] or identity.UNNAMED
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY_MODES)
         self.show = _one_of("show", values, SHOWS) or "all"
