@@ -33,7 +33,7 @@ from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.services import Services, SessionRules
-from agentchat.sessions.user_notes import Notes
+from agentchat.sessions.user_notes import UserNotes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
 from agentchat.ws.server import Server
@@ -82,7 +82,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(store.close)
 
         IOStream.set_global_default(NullStream())
-        notes = Notes(store)
+        notes = UserNotes(store)
         knowledge = _knowledge(chosen, chosen_models)
         stack.callback(knowledge.close)
         agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)

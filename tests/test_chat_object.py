@@ -11,7 +11,7 @@ import pytest
 from agentchat.app import Running
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError
-from agentchat.sessions.user_notes import Notes
+from agentchat.sessions.user_notes import UserNotes
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve
@@ -305,5 +305,5 @@ def test_questions_survive_a_restart(serve: Serve, agents: str, model: ModelServ
 def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
     """Outside a turn, using `chat` raises an error that explains why."""
     with pytest.raises(ChatError, match="only while it answers a message"):
-        use_it(Chat("none", AgentServices(tmp_path / "data", Notes(MemoryStore()))))
+        use_it(Chat("none", AgentServices(tmp_path / "data", UserNotes(MemoryStore()))))
     assert not list(tmp_path.rglob("note.md"))

@@ -10,7 +10,7 @@ import pytest
 from agentchat.protocol.events import Draft, encode
 from agentchat.sessions import cursor as cursors
 from agentchat.sessions import log as logs
-from agentchat.sessions.cursor import Cursor, Frame, StreamingMessage
+from agentchat.sessions.cursor import Cursor, Frame, MessageStream
 from agentchat.sessions.log import Log
 from agentchat.store import SessionRecord
 from tests.memory_store import MemoryStore
@@ -23,14 +23,14 @@ def log() -> Log:
     return Log(record, store, frozenset)
 
 
-def say(log: Log, text: str = "", completes: StreamingMessage | None = None, **more: object) -> None:
+def say(log: Log, text: str = "", completes: MessageStream | None = None, **more: object) -> None:
     """Return an agent's answer."""
     content = {"content": text, "message_id": "m", **more}
     log.append([Draft("text", encode(content), 1)], completes=completes)
 
 
-def streaming(log: Log, *texts: str, id: str = "m") -> StreamingMessage:
-    message = StreamingMessage(id, "agent", {})
+def streaming(log: Log, *texts: str, id: str = "m") -> MessageStream:
+    message = MessageStream(id, "agent", {})
     message.texts += texts
     log.set_streaming([*log.view.streaming, message])
     return message

@@ -9,7 +9,7 @@ import pytest
 from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError
 from agentchat.protocol.events import Draft, encode
 from agentchat.sessions import log as logs
-from agentchat.sessions.cursor import StreamingMessage
+from agentchat.sessions.cursor import MessageStream
 from agentchat.sessions.log import Log
 from agentchat.store import SessionRecord
 from tests.scripted_sessions import FailingStore
@@ -96,7 +96,7 @@ def test_reading_from_memory_and_from_the_store(log: Log, monkeypatch: pytest.Mo
 
 def test_an_event_completes_what_was_streamed(log: Log) -> None:
     """An event ends its stream in the same moment in which it appears."""
-    one, two = StreamingMessage("1", "agent", {}), StreamingMessage("2", "agent", {})
+    one, two = MessageStream("1", "agent", {}), MessageStream("2", "agent", {})
     log.set_streaming([one, two])
     log.append([draft()], completes=one)
     assert log.view.streaming == (two,)

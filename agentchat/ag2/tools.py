@@ -20,8 +20,8 @@ from agentchat.replay import Journal
 Tool = Callable[..., Any]
 
 
-class Turn(Protocol):
-    """The running turn, as tools need it."""
+class ToolHost(Protocol):
+    """The part of the running turn that its tools need."""
 
     journal: Journal
 
@@ -33,7 +33,7 @@ class Denied(Exception):
     """Raised when a person says no. AG2 makes it the tool's result."""
 
 
-def wrap_tool(name: str, tool: Tool, approve: str, turn: Callable[[], Turn | None]) -> Tool:
+def wrap_tool(name: str, tool: Tool, approve: str, turn: Callable[[], ToolHost | None]) -> Tool:
     """Return the tool as agents may call it. `approve` is that setting; `turn` returns the running turn, if any."""
     is_to_ask = needs_yes(tool, approve)
     stoppable = _stoppable(tool)

@@ -21,12 +21,12 @@ from agentchat.http.tasks import TaskRoutes
 from agentchat.http.v1_chat import V1ChatRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.sessions.registry import Sessions
-from agentchat.sessions.user_notes import Notes
+from agentchat.sessions.user_notes import UserNotes
 
 Describe = Callable[[], dict[str, Any]]
 
 
-def table(sessions: Sessions, catalogue: Catalogue, notes: Notes, knowledge: Knowledge, config: Describe) -> Table:
+def table(sessions: Sessions, catalogue: Catalogue, notes: UserNotes, knowledge: Knowledge, config: Describe) -> Table:
     """Return all routes. `config` returns what clients need to start."""
     describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
     resources = [

@@ -9,7 +9,7 @@ from typing import Any
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
-from agentchat.http.waiting import Client
+from agentchat.http.waiting import Waiter
 
 POLL = 1.0  # seconds between looks at a followed desk, which isn't woken by new titles and messages
 
@@ -21,7 +21,7 @@ class DeskRoutes(SessionResource):
     def read_desk(self, call: Call, query: requests.DeskQuery) -> Reply | Stream:
         """List the sessions that wait for a human, and the operators at the desk."""
         if call.accept == EVENT_STREAM:
-            return streaming.event_stream(self._follow(call.client(), query.name))
+            return streaming.event_stream(self._follow(call.waiter(), query.name))
         return Reply(200, self._desk())
 
     @session_route("POST", "/take", answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
@@ -44,7 +44,7 @@ class DeskRoutes(SessionResource):
     def _desk(self) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}
 
-    def _follow(self, client: Client, name: str) -> Generator[str, None, None]:
+    def _follow(self, waiter: Waiter, name: str) -> Generator[str, None, None]:
         """Follow the desk, counting as present meanwhile."""
         desk, shown = self._sessions.desk, ""
 
@@ -56,7 +56,7 @@ class DeskRoutes(SessionResource):
         desk.join(name)
         try:
             yield streaming.RETRY
-            for changed in client.watch(desk, look, poll=POLL):
+            for changed in waiter.watch(desk, look, poll=POLL):
                 yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
         finally:
             desk.part(name)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream
 from agentchat.http.session_route import SessionResource, session_route
-from agentchat.http.waiting import Client
+from agentchat.http.waiting import Waiter
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.cursor import Cursor
@@ -23,7 +23,7 @@ class EventRoutes(SessionResource):
         session = self._session(call)
         if call.accept == EVENT_STREAM:
             after = _start(headers.last_event_id, query.after)
-            return streaming.event_stream(_follow(session, call.client(), after, query))
+            return streaming.event_stream(_follow(session, call.waiter(), after, query))
         frames = ",".join(_page(session, query.after, query.limit))
         body = f'{{"events":[{frames}],"last_seq":{session.log.view.last_seq}}}'
         return Reply(200, body.encode())
@@ -37,14 +37,14 @@ def _start(last_event_id: str | None, after: int) -> int:
     return int(last_event_id) if is_number else -1
 
 
-def _follow(session: Session, client: Client, after: int, query: requests.EventsQuery) -> Generator[str, None, None]:
+def _follow(session: Session, waiter: Waiter, after: int, query: requests.EventsQuery) -> Generator[str, None, None]:
     """Follow a session. Clients that give a name are participants meanwhile."""
     if query.name:
         session.join(query.name, query.role)
     try:
         cursor = Cursor(session.log, after, show=query.show)
         yield streaming.RETRY + streaming.message(session.confirmation(cursor, query.name, query.role))
-        for messages in client.watch(session.log, lambda: _news(cursor)):
+        for messages in waiter.watch(session.log, lambda: _news(cursor)):
             yield messages or streaming.SILENCE
     except ChatError as error:
         if not session.log.is_deleted:

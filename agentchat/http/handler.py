@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from agentchat.http import requests
 from agentchat.http.request_body import Disconnected, RequestBody, drain, single_header
 from agentchat.http.routes import Call, Reply, Route, Stream, Table
-from agentchat.http.waiting import Clients
+from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
@@ -55,7 +55,7 @@ class Site(Protocol):
     table: Table
     origins: Origins
     ws_port: int
-    clients: Clients
+    waiters: Waiters
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             browser=identity.browser(single_header(self.headers, "Cookie")),
             accept=_accepted(route.types, self.headers.get("Accept", "")),
             stack=stack,
-            client=lambda: stack.enter_context(self.server.clients.at(self.connection)),
+            waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection)),
         )
         return route.handle(call, **parts)
 

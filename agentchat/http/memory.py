@@ -8,13 +8,13 @@ from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
-from agentchat.sessions.user_notes import Notes
+from agentchat.sessions.user_notes import UserNotes
 
 MEMORY = "/api/agent-chat/memory"
 
 
 class MemoryRoutes:
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: UserNotes) -> None:
         self._notes = notes
 
     @route("GET", MEMORY, answers={200: responses.Memory})

@@ -27,7 +27,7 @@ class MessageRoutes(SessionResource):
         message = session.post(body.text, body.name, id, body.context, body.busy, call.browser)
         if query.wait:
             turn = TurnEvents(session.log, message)
-            for _ in call.client().watch(session.log, turn.read, query.wait):
+            for _ in call.waiter().watch(session.log, turn.read, query.wait):
                 if turn.has_ended:
                     return Reply(200, _finished(message, turn.events))
                 if turn.open_questions:

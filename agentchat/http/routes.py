@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from agentchat.http.waiting import Client
+from agentchat.http.waiting import Waiter
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -70,8 +70,8 @@ class Call:
     """The media type to answer with, out of the route's `types`."""
     stack: ExitStack
     """Contexts to leave once the response has been sent."""
-    client: Callable[[], Client]
-    """The client, for handlers that wait. May be called once."""
+    waiter: Callable[[], Waiter]
+    """The means to wait, for handlers that do. May be called once."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 from agentchat.http.handler import File, Handler, error_reply
 from agentchat.http.routes import JSON, Table
-from agentchat.http.waiting import Clients
+from agentchat.http.waiting import Waiters
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import ChatError, SettingsError
@@ -76,7 +76,7 @@ class PageServer(ThreadingHTTPServer):
         self.table = Table()
         self.origins = Origins(listener.getsockname()[1], listener.getsockname()[0])
         self.ws_port = 0
-        self.clients = Clients()
+        self.waiters = Waiters()
         self._free = threading.Semaphore(MAX_CONNECTIONS)
         self._lock = threading.Lock()  # guards _connections
         self._connections: set[socket.socket] = set()
@@ -124,7 +124,7 @@ class PageServer(ThreadingHTTPServer):
         with contextlib.suppress(OSError):  # not supported everywhere
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts connections
         super().shutdown()
-        self.clients.end(END_TIMEOUT)
+        self.waiters.end(END_TIMEOUT)
         with self._lock:
             for connection in self._connections:  # kept connections get no more answers
                 with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS
 from agentchat.http.transcript import arguments_of, is_said, text_of
 from agentchat.http.turn_events import TurnEvents
-from agentchat.http.waiting import Client
+from agentchat.http.waiting import Waiter
 from agentchat.protocol.errors import ERRORS, ChatError
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session, Sessions
@@ -41,7 +41,7 @@ class V1ChatRoutes:
         """Send a message and wait for the answer."""
         session, replaced, message = self._post(call, body)
         interactions = _Interactions(session, message)
-        for items in call.client().watch(session.log, interactions.read):
+        for items in call.waiter().watch(session.log, interactions.read):
             type, data = items[-1] if items else ("", {})
             if type == "complete":
                 return Reply(200, data | replaced)
@@ -56,7 +56,7 @@ class V1ChatRoutes:
         """Send a message and follow what the agents do."""
         session, replaced, message = self._post(call, body)
         start = {"session_id": session.id, "user_message_id": message.content["id"], **replaced}
-        return streaming.event_stream(_stream(start, _Interactions(session, message), call.client(), session))
+        return streaming.event_stream(_stream(start, _Interactions(session, message), call.waiter(), session))
 
     def _post(self, call: Call, body: requests.Chat) -> tuple[Session, dict[str, str], Event]:
         """Post the message. An unknown session is replaced by a new one, whose answers say so with `replaced`."""
@@ -138,11 +138,11 @@ def _interaction(event: Event, type: str, content: Any, function: dict[str, Any]
 
 
 def _stream(
-    start: dict[str, Any], interactions: _Interactions, client: Client, session: Session
+    start: dict[str, Any], interactions: _Interactions, waiter: Waiter, session: Session
 ) -> Generator[str, None, None]:
     yield _message("start", start)
     try:
-        for items in client.watch(session.log, interactions.read):
+        for items in waiter.watch(session.log, interactions.read):
             yield "".join(_message(*item) for item in items or ()) or streaming.SILENCE
             if items and items[-1][0] in {"complete", "error"}:
                 return

@@ -26,8 +26,8 @@ class Source(Protocol):
     def unfollow(self, wake: Callable[[], None]) -> None: ...
 
 
-class Client:
-    """The client of one request. The thread that answers it waits here."""
+class Waiter:
+    """Waits for one request, in the thread that answers it."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -104,27 +104,27 @@ class Client:
         self._selector.unregister(self._connection)
 
 
-class Clients:
-    """The clients whose requests are waiting."""
+class Waiters:
+    """The waiters of all requests."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()  # guards what follows
-        self._clients: set[Client] = set()
+        self._waiters: set[Waiter] = set()
         self._is_ending = False
 
     @contextlib.contextmanager
-    def at(self, connection: socket.socket) -> Iterator[Client]:
-        """The client at the other end of `connection`, while the context lasts."""
-        with contextlib.closing(Client(connection)) as client:
+    def at(self, connection: socket.socket) -> Iterator[Waiter]:
+        """A waiter for the client at the other end of `connection`, while the context lasts."""
+        with contextlib.closing(Waiter(connection)) as waiter:
             with self._changed:
-                self._clients.add(client)
+                self._waiters.add(waiter)
                 if self._is_ending:
-                    client.end()
+                    waiter.end()
             try:
-                yield client
+                yield waiter
             finally:
                 with self._changed:
-                    self._clients.discard(client)
+                    self._waiters.discard(waiter)
                     self._changed.notify_all()
 
     def end(self, timeout: float) -> None:
@@ -132,9 +132,9 @@ class Clients:
         deadline = time.monotonic() + timeout
         with self._changed:
             self._is_ending = True
-            for client in self._clients:
-                client.end()
-            while self._clients and time.monotonic() < deadline:
+            for waiter in self._waiters:
+                waiter.end()
+            while self._waiters and time.monotonic() < deadline:
                 self._changed.wait(max(deadline - time.monotonic(), 0))
-            for client in self._clients:
-                client.drop()
+            for waiter in self._waiters:
+                waiter.drop()

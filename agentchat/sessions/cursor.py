@@ -21,8 +21,8 @@ class Frame(NamedTuple):
     seq: int | None = None
 
 
-class StreamingMessage:
-    """A message that is being written. Only its turn appends to it; any cursor reads it."""
+class MessageStream:
+    """The text so far of a message that is being written. Only its turn appends to it; any cursor reads it."""
 
     def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
         """`about` holds more fields for each of the message's frames."""
@@ -40,8 +40,8 @@ class LogView:
     """
 
     last_seq: int
-    tail: tuple[tuple[Event, StreamingMessage | None], ...] = ()
-    streaming: tuple[StreamingMessage, ...] = ()
+    tail: tuple[tuple[Event, MessageStream | None], ...] = ()
+    streaming: tuple[MessageStream, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ReadableLog(Protocol):
     """The number of the newest live state."""
     is_deleted: bool
 
-    def read(self, after: int) -> Sequence[tuple[Event, StreamingMessage | None]]:
+    def read(self, after: int) -> Sequence[tuple[Event, MessageStream | None]]:
         """Return some of the events after `after`, oldest first; none at the end of the log or once it is deleted."""
 
 
@@ -86,7 +86,7 @@ class Cursor:
         self._joined = log.view.last_seq
         self.recovered = 0 <= after <= self._joined
         self.seq = after if self.recovered else 0
-        self._sent: dict[StreamingMessage, tuple[int, int]] = {}  # texts and characters sent of each message
+        self._sent: dict[MessageStream, tuple[int, int]] = {}  # texts and characters sent of each message
 
     @property
     def is_over(self) -> bool:
@@ -140,7 +140,7 @@ class Cursor:
             return False
         return self._filter.shows_progress or not state.about.startswith("progress:")
 
-    def _rest_of(self, message: StreamingMessage) -> list[Frame]:
+    def _rest_of(self, message: MessageStream) -> list[Frame]:
         if not self._filter.shows_streams:
             return []
         count, offset = self._sent.get(message, (0, 0))

@@ -15,7 +15,7 @@ from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.redaction import Redaction
 from agentchat.protocol.session_events import UserMessage
-from agentchat.sessions.cursor import LiveState, LogView, StreamingMessage
+from agentchat.sessions.cursor import LiveState, LogView, MessageStream
 from agentchat.store import SessionRecord, Store
 
 TAIL = 64  # newest events kept in memory for cursors that are nearly up to date; older ones are read from the store
@@ -53,7 +53,7 @@ class Log:
         self,
         drafts: Sequence[Draft],
         history: str | None = None,
-        completes: StreamingMessage | None = None,
+        completes: MessageStream | None = None,
         check: Callable[[], None] | None = None,
     ) -> list[Event]:
         """Store events, then show them. Raises StoreError, DuplicateMessage, and whatever `check` raises.
@@ -78,7 +78,7 @@ class Log:
             self._held_changed()
         return written
 
-    def set_streaming(self, messages: Sequence[StreamingMessage]) -> None:
+    def set_streaming(self, messages: Sequence[MessageStream]) -> None:
         """Show these messages, and no others, as being written."""
         with self._append_lock:
             self.view = LogView(self.view.last_seq, self.view.tail, tuple(messages))
@@ -114,7 +114,7 @@ class Log:
         with self._follow_lock:
             self._followers = tuple(follower for follower in self._followers if follower != wake)
 
-    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, StreamingMessage | None]]:
+    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, MessageStream | None]]:
         """Return the events after `after` if all are in memory, else a page of them from the store."""
         tail = self.view.tail
         if tail and tail[0][0].seq <= after + 1:

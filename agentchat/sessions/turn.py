@@ -18,7 +18,7 @@ from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Answer, Request
 from agentchat.protocol.session_events import UserMessage
-from agentchat.sessions.cursor import StreamingMessage
+from agentchat.sessions.cursor import MessageStream
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions, Question
 from agentchat.sessions.progress import ProgressReports
@@ -62,7 +62,7 @@ class Turn:
         self._questions = host.questions
         self._input_timeout = input_timeout
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
-        self._streaming: dict[str, StreamingMessage] = {}  # by message id
+        self._streaming: dict[str, MessageStream] = {}  # by message id
         self._is_over = False
 
     # Writing
@@ -83,7 +83,7 @@ class Turn:
         """Show more text, without secrets, of a message that is being written. `about` goes with each of its frames."""
         message = self._streaming.get(message_id)
         if message is None:
-            message = StreamingMessage(message_id, sender, about or {})
+            message = MessageStream(message_id, sender, about or {})
             with self._streaming_lock:
                 self._streaming[message_id] = message
                 self._log.set_streaming(list(self._streaming.values()))

@@ -12,7 +12,7 @@ VALUE_CHARS = 2000
 MAX_NOTES = 100  # about one person
 
 
-class Notes:
+class UserNotes:
     """Notes about people."""
 
     def __init__(self, store: Store) -> None:
