@@ -52,3 +52,4 @@ $(VENV)/dev.stamp: requirements.txt requirements-dev.txt requirements-mcp.txt | 
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
+	find . -name __pycache__ -prune -exec rm -rf {} +
