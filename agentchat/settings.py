@@ -33,9 +33,13 @@ def setting(
     choices: Sequence[str] = (),
     minimum: float | None = None,
     above: float | None = None,
+    must_exist: bool = False,
 ) -> Any:
-    """A field of `Settings`. `minimum` is the smallest value allowed; `above` is one that is itself too small."""
-    limits = {"choices": choices, "minimum": minimum, "above": above}
+    """A field of `Settings`. `minimum` is the smallest value allowed; `above` is one that is itself too small.
+
+    A file that `must_exist` may be missing only by default, not if it is named.
+    """
+    limits = {"choices": choices, "minimum": minimum, "above": above, "must_exist": must_exist}
     return field(default=default, metadata={"meaning": meaning, **limits})
 
 
@@ -51,7 +55,7 @@ class Settings:
     default_agent: str = setting(
         "weather", "Clients that don't specify an agent get this one; if it is missing, the first by name."
     )
-    mcp: Path = setting(Path("mcp.json"), "File that lists MCP servers; without it there are none.")
+    mcp: Path = setting(Path("mcp.json"), "File that lists MCP servers; without it there are none.", must_exist=True)
     knowledge: Paths = setting(
         Paths([ROOT / "docs", ROOT / "README.md"]),
         "Documents that agents can search: files and folders, separated by commas.",
@@ -200,4 +204,6 @@ def _value(setting: Field[Any], given: Any, environment: Mapping[str, str]) -> A
         raise SettingsError(f"{name} must be at least {minimum}, not {text}.")
     if above is not None and value <= above:
         raise SettingsError(f"{name} must be more than {above}, not {text}.")
+    if setting.metadata["must_exist"] and not value.exists():
+        raise SettingsError(f"{name} must be a file that exists, not {text!r}.")
     return value

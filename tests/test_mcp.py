@@ -30,6 +30,7 @@ from tests.processes import ROOT
 
 pytestmark = pytest.mark.own_server  # its configuration is in the working directory
 
+FILE = Path("mcp.json")
 SERVER = str(ROOT / "tests" / "mcp_server.py")
 SILENT = """
 import os, sys, time
@@ -103,7 +104,7 @@ def _patience() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tool]]:
     """Return the tools of a process that tests share."""
-    with contextlib.closing(McpServers([stdio(tmp_path_factory.mktemp("mcp") / "notes.txt")])) as servers:
+    with contextlib.closing(McpServers([stdio(tmp_path_factory.mktemp("mcp") / "notes.txt")], FILE)) as servers:
         yield by_name(servers.tools())
 
 
@@ -113,7 +114,8 @@ def connect() -> Iterator[Callable[..., McpServers]]:
     with contextlib.ExitStack() as stack:
 
         def connect(*entries: ServerConfig, **limits: Any) -> McpServers:
-            return stack.enter_context(contextlib.closing(McpServers(entries, **({"connect_timeout": 60.0} | limits))))
+            servers = McpServers(entries, FILE, **({"connect_timeout": 60.0} | limits))
+            return stack.enter_context(contextlib.closing(servers))
 
         yield connect
 
@@ -368,7 +370,7 @@ def test_a_stop_cancels_the_call(connect: Callable[..., McpServers], http: HttpS
 def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
     """Closing releases processes, threads and sockets, even in the middle of a call or of connecting."""
     before, threads = len(os.listdir("/proc/self/fd")), mcp_threads()
-    servers = McpServers([stdio(notes), ServerConfig("far", url=http.url), silent(notes)], connect_timeout=600)
+    servers = McpServers([stdio(notes), ServerConfig("far", url=http.url), silent(notes)], FILE, connect_timeout=600)
     tools = by_name(servers.tools("trees") + servers.tools("far"))
     with ThreadPoolExecutor() as pool:
         calls = [pool.submit(tools["hang"]), pool.submit(servers.tools, "silent")]

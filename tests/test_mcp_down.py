@@ -23,7 +23,7 @@ from tests.agent_files import write_agents
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer
-from tests.test_mcp import AGENT, SILENT, HttpServer, by_name, notes, silent, starts, stdio
+from tests.test_mcp import AGENT, FILE, SILENT, HttpServer, by_name, notes, silent, starts, stdio
 
 __all__ = ["notes"]  # a fixture
 
@@ -43,7 +43,7 @@ def connect() -> Iterator[Connect]:
     with contextlib.ExitStack() as stack:
 
         def connect(*entries: ServerConfig, connect_timeout: float = NEVER) -> McpServers:
-            return stack.enter_context(contextlib.closing(McpServers(entries, connect_timeout=connect_timeout)))
+            return stack.enter_context(contextlib.closing(McpServers(entries, FILE, connect_timeout=connect_timeout)))
 
         yield connect
 

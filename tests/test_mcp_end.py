@@ -13,7 +13,7 @@ import pytest
 from agentchat.mcp.config import ServerConfig
 from agentchat.mcp.servers import McpServers
 from tests.clients import PATIENCE, wait_until
-from tests.test_mcp import HttpServer, _no_hurry
+from tests.test_mcp import FILE, HttpServer, _no_hurry
 
 __all__ = ["_no_hurry"]  # a fixture
 
@@ -63,7 +63,7 @@ def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, cap
     """A server that doesn't confirm the end of the session is left, and everything is released."""
     entry = listening("stuck")
     before = descriptors()
-    servers = McpServers([entry])
+    servers = McpServers([entry], FILE)
     assert servers.tools()
     close(servers)
     assert "asked to end" in notes.read_text()
@@ -74,7 +74,7 @@ def test_a_server_that_does_not_let_us_go(listening: Listening, notes: Path, cap
 
 def test_a_server_that_falls_silent(listening: Listening, notes: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The connection to a server that falls silent is given up and released while the chat server goes on."""
-    servers = McpServers([listening("mute")], connect_timeout=3.0)
+    servers = McpServers([listening("mute")], FILE, connect_timeout=3.0)
     before = descriptors()
     assert servers.tools() == []
     wait_until(lambda: "asked to end" in notes.read_text() and LEFT in caplog.text)
@@ -89,7 +89,7 @@ def test_there_is_a_last_limit(
 ) -> None:
     """Closing all connections has a time limit, after which the chat server logs that it left some."""
     monkeypatch.setattr("agentchat.mcp.servers.CLOSE_TIMEOUT", 0.01)
-    servers = McpServers([listening("stuck")])
+    servers = McpServers([listening("stuck")], FILE)
     assert servers.tools()
     close(servers)
     assert "The connections to MCP servers did not close within 0.01 seconds." in caplog.text

@@ -47,6 +47,8 @@ def test_values_are_converted() -> None:
         ("--input-timeout", "-1", "must be at least 0, not -1."),
         ("--max-messages-per-session", "-1", "must be at least 0, not -1."),
         ("--session-ttl-hours", "-0.5", "must be at least 0, not -0.5."),
+        ("--mcp", "absent.json", "must be a file that exists, not 'absent.json'."),
+        ("--mcp", "mcp.json", "must be a file that exists, not 'mcp.json'."),
     ],
 )
 def test_values_that_cannot_be_used(option: str, value: str, problem: str) -> None:
@@ -59,6 +61,14 @@ def test_values_that_cannot_be_used(option: str, value: str, problem: str) -> No
     with pytest.raises(SettingsError) as error:
         settings.load([], {variable: value})
     assert str(error.value) == f"{variable} {problem}"
+
+
+def test_a_file_may_be_missing_only_by_default(tmp_path: Path) -> None:
+    """A file that was named has to exist, also if its name is that of the default."""
+    (tmp_path / "mcp.json").touch()
+
+    assert settings.load([], {}).mcp == Path("mcp.json")
+    assert settings.load(["--mcp", "mcp.json"], {}).mcp == Path("mcp.json")
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

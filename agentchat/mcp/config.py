@@ -46,14 +46,12 @@ class McpUnavailable(Exception):
         super().__init__(sentence)
 
 
-def read(path: Path, is_optional: bool) -> list[ServerConfig]:
-    """Return the servers in the file, or none if it is optional and missing. Raises SettingsError."""
-    if not path.exists() and is_optional:
-        return []
+def read(path: Path) -> list[ServerConfig]:
+    """Return the servers in the file, or none if it is missing. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"The file {path} named by --mcp does not exist.") from None
+        return []
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}.") from error
     try:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # needs the package `mcp`, which is optional
 
 log = logging.getLogger(__name__)
 
-DEFAULT = Path("mcp.json")
 CONNECT_TIMEOUT = 20.0  # seconds
 CALL_TIMEOUT = 300.0  # seconds
 TOOLS_TIMEOUT = 3.0  # seconds that agents wait for the tools of a server, from the start of its connection
@@ -45,11 +44,11 @@ T = TypeVar("T")
 
 
 def load(path: Path) -> McpServers:
-    """Return the servers in the file and start connecting them. The default file may be missing.
+    """Return the servers in the file, if it exists, and start connecting them.
 
     Raises SettingsError.
     """
-    configs = config.read(path, is_optional=path == DEFAULT)
+    configs = config.read(path)
     if configs:
         try:
             import agentchat.mcp.connection  # noqa: F401 - needs the package `mcp`, which is optional
@@ -68,7 +67,7 @@ class McpServers:
     def __init__(
         self,
         configs: Sequence[ServerConfig],
-        source: Path = DEFAULT,
+        source: Path,
         connect_timeout: float = CONNECT_TIMEOUT,
         call_timeout: float = CALL_TIMEOUT,
     ) -> None:
