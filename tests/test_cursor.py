@@ -162,4 +162,4 @@ def test_a_log_that_is_deleted(log: Log) -> None:
     log.delete()
     log.store.delete("s")
     log.view = cursors.LogView(1)  # nothing in memory
-    assert (cursor.is_over, cursor.advance()) == (True, [])
+    assert (cursor.has_ended, cursor.advance()) == (True, [])

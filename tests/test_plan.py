@@ -76,7 +76,7 @@ def test_only_what_is_given_is_changed(plan: Plan) -> None:
         lambda plan: plan.update(1, title=""),
         lambda plan: plan.update(1, details="x" * (DETAILS_CHARS + 1)),
         lambda plan: plan.update(1, status="finished"),
-        lambda plan: plan.tick(1, "finished"),
+        lambda plan: plan.set_status(1, "finished"),
     ],
 )
 def test_what_a_task_cannot_be(plan: Plan, change: Callable[[Plan], object]) -> None:
@@ -108,13 +108,13 @@ def test_a_plan_has_room_for_so_many(plan: Plan) -> None:
 
 def test_tasks_that_are_not_there(plan: Plan) -> None:
     """An unknown task is refused with a list of those that exist."""
-    assert refusal(lambda: plan.tick(1, "done")) == ("task_unknown", "There is no task 1. There are: none.")
+    assert refusal(lambda: plan.set_status(1, "done")) == ("task_unknown", "There is no task 1. There are: none.")
     plan.create("Invite")
     plan.create("Bake")
 
     for change in (
         lambda: plan.update(7, status="done"),
-        lambda: plan.tick(7, "done"),
+        lambda: plan.set_status(7, "done"),
         lambda: plan.create("Buy", depends_on=[1, 7]),
         lambda: plan.update(1, depends_on=[7]),
     ):
@@ -156,9 +156,9 @@ def test_a_person_need_not_wait(plan: Plan) -> None:
     plan.create("a")
     plan.create("b", depends_on=[1])
 
-    assert plan.tick(2, "done").status == "done"
+    assert plan.set_status(2, "done").status == "done"
     assert [task.status for task in plan.tasks] == ["open", "done"]
-    assert plan.tick(2, "open").status == "open"
+    assert plan.set_status(2, "open").status == "open"
 
 
 def test_many_create_at_once(plan: Plan) -> None:

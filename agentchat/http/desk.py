@@ -59,4 +59,4 @@ class DeskRoutes(SessionResource):
             for changed in waiter.watch(desk, look, poll=POLL):
                 yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
         finally:
-            desk.part(name)
+            desk.leave(name)

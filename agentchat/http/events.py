@@ -52,11 +52,11 @@ def _follow(session: Session, waiter: Waiter, after: int, query: requests.Events
         yield streaming.message(events.error_frame(error))
     finally:
         if query.name:
-            session.part(query.name, query.role)
+            session.leave(query.name, query.role)
 
 
 def _news(cursor: Cursor) -> str:
-    if cursor.is_over:
+    if cursor.has_ended:
         raise ChatError("session_deleted")
     return "".join(streaming.message(frame.text, frame.seq) for frame in cursor.advance())
 

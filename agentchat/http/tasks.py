@@ -21,4 +21,4 @@ class TaskRoutes(SessionResource):
         id, session = call.path["task"], self._session(call)
         if not (id.isascii() and id.isdigit() and len(id) < 10):
             raise ChatError("not_found")
-        return Reply(200, session.tick(int(id), body.status, body.name).content)
+        return Reply(200, session.set_task_status(int(id), body.status, body.name).content)

@@ -57,10 +57,9 @@ def pages(session: Session, last_seq: int) -> Iterator[list[Event]]:
         seq = page[-1].seq
 
 
-def is_said(event: Event) -> bool:
-    """True for a `text` that an agent said: not a person's words on their way to the agents, nor an empty text."""
-    content = event.content
-    return "message_id" in content and bool(text_of(content["content"]).strip())
+def has_words(event: Event) -> bool:
+    """Return True for a `text` that was said to people and isn't blank."""
+    return event.is_said and bool(text_of(event.content["content"]).strip())
 
 
 def text_of(content: Any) -> str:
@@ -79,7 +78,7 @@ def arguments_of(arguments: Any) -> Any:
 
 
 def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
-    if event.type == "text" and is_said(event):
+    if has_words(event):
         yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
     elif event.type == "tool_call":
         if text_of(content["content"]).strip():

@@ -10,7 +10,7 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS
-from agentchat.http.transcript import arguments_of, is_said, text_of
+from agentchat.http.transcript import arguments_of, has_words, text_of
 from agentchat.http.turn_events import TurnEvents
 from agentchat.http.waiting import Waiter
 from agentchat.protocol.errors import ERRORS, ChatError
@@ -76,7 +76,7 @@ class _Interactions:
         self.error: dict[str, str] | None = None
         """Code and message, once the turn has failed."""
         self._session = session
-        self._held: Event | None = None
+        self._pending: Event | None = None  # a text
         self._functions: dict[str, dict[str, Any]] = {}  # by call id
 
     def read(self) -> list[Item]:
@@ -86,16 +86,16 @@ class _Interactions:
 
     def _items(self, event: Event) -> Iterator[Item]:
         content = event.content
-        if event.type == "text" and not is_said(event):
+        if event.type == "text" and not has_words(event):
             return
         if event.type == "turn_completed" and content["status"] == "completed":
             yield self._complete(event)
             return
-        if self._held is not None:
-            held, self._held = self._held, None
-            yield _interaction(held, "thought", held.content["content"])
+        if self._pending is not None:
+            thought, self._pending = self._pending, None
+            yield _interaction(thought, "thought", thought.content["content"])
         if event.type == "text":
-            self._held = event
+            self._pending = event
         elif event.type == "tool_call":
             for call in content["tool_calls"]:
                 function = self._functions[call["id"]] = call["function"]
@@ -113,7 +113,7 @@ class _Interactions:
             self.error = {"code": stopped.code, "message": stopped.message}
 
     def _complete(self, end: Event) -> Item:
-        last = self._held
+        last = self._pending
         message = {
             "id": last.content["message_id"] if last else end.content["uuid"],
             "session_id": self._session.id,

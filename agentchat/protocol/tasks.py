@@ -110,7 +110,7 @@ class Plan:
             self._write(UPDATED, {"id": id, **changes})
             return replace(task, **changes)
 
-    def tick(self, id: int, status: str) -> Task:
+    def set_status(self, id: int, status: str) -> Task:
         """Set a status that a person chose, whatever the task depends on. Returns the task."""
         with self._lock:
             _find(id, self._tasks())

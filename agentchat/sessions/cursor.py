@@ -89,7 +89,7 @@ class Cursor:
         self._sent: dict[MessageStream, tuple[int, int]] = {}  # texts and characters sent of each message
 
     @property
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
         """True once the session is deleted and nothing more will come."""
         return self._log.is_deleted
 

@@ -22,7 +22,7 @@ class Participants:
         with self._lock:
             self._connections[name, role] += 1
 
-    def part(self, name: str, role: str) -> None:
+    def leave(self, name: str, role: str) -> None:
         """Count one connection fewer."""
         with self._lock:
             self._connections[name, role] -= 1
@@ -61,7 +61,7 @@ class Desk:
             self._connections[name] += 1
         self.changed()
 
-    def part(self, name: str) -> None:
+    def leave(self, name: str) -> None:
         """Count one connection fewer."""
         with self._lock:
             self._connections[name] -= 1

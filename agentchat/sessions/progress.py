@@ -24,7 +24,7 @@ class ProgressReports:
         self._unseen: set[str] = set()
         self._shown_at = float("-inf")
         self._timer: threading.Timer | None = None
-        self._is_over = False
+        self._is_closed = False
 
     @property
     def contents(self) -> list[Report]:
@@ -35,7 +35,7 @@ class ProgressReports:
     def set(self, id: str, report: Report) -> bool:
         """Show a report, at once or within INTERVAL. Returns False if the turn is over."""
         with self._lock:
-            if self._is_over:
+            if self._is_closed:
                 return False
             self._reports[id] = report
             self._unseen.add(id)
@@ -58,7 +58,7 @@ class ProgressReports:
     def close(self) -> None:
         """Forget all reports and refuse new ones: the turn is over."""
         with self._lock:
-            self._is_over = True
+            self._is_closed = True
             if self._timer is not None:
                 self._timer.cancel()
             for id in self._reports:

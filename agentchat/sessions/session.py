@@ -176,10 +176,10 @@ class Session:
             [event] = self.log.append([draft])
             return event
 
-    def tick(self, task: int, status: str, name: str) -> Task:
+    def set_task_status(self, task: int, status: str, name: str) -> Task:
         """Set the status of a task of the plan and return the task. Raises ChatError."""
         self._check_alive()
-        return self._plan(name).tick(task, status)
+        return self._plan(name).set_status(task, status)
 
     # Who is here
 
@@ -188,13 +188,13 @@ class Session:
         self.log.set_state(f"typing:{name}", "typing", {"name": events.clean(name), "is_typing": is_typing}, origin)
 
     def join(self, name: str, role: str) -> None:
-        """Count another connection of that person, until `part`."""
+        """Count another connection of that person, until `leave`."""
         self._participants.join(name, role)
         self.log.set_state("presence", "presence", {"participants": self._participants.contents})
 
-    def part(self, name: str, role: str) -> None:
+    def leave(self, name: str, role: str) -> None:
         """Count one connection of that person fewer."""
-        self._participants.part(name, role)
+        self._participants.leave(name, role)
         if not self._participants.has(name):
             self.log.clear_state(f"typing:{name}")
         self.log.set_state("presence", "presence", {"participants": self._participants.contents})

@@ -63,7 +63,7 @@ class Turn:
         self._input_timeout = input_timeout
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
         self._streaming: dict[str, MessageStream] = {}  # by message id
-        self._is_over = False
+        self._is_closed = False
 
     # Writing
 
@@ -105,7 +105,7 @@ class Turn:
 
     def close(self) -> None:
         """Refuse everything but the turn's end: a tool that was left behind may still try to write or ask."""
-        self._is_over = True
+        self._is_closed = True
 
     def end(self, drafts: Sequence[Draft], history: str | None) -> None:
         """Append the turn's last events.
@@ -127,7 +127,7 @@ class Turn:
             log.exception("The end of turn %d of %s was not saved", self.number, self._log.id)
 
     def _check(self) -> None:
-        if self._is_over:
+        if self._is_closed:
             raise Stopped("stopped")
 
     def _draft(self, type: str, content: Mapping[str, Any]) -> Draft:

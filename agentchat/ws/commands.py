@@ -142,7 +142,7 @@ def _typing(sender: Sender, content: Content) -> None:
 
 
 def _task(sender: Sender, content: Content) -> None:
-    sender.session.tick(content.field("id", int), content.field("status", str), sender.name)
+    sender.session.set_task_status(content.field("id", int), content.field("status", str), sender.name)
 
 
 def _take(sender: Sender, content: Content) -> None:

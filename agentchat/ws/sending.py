@@ -39,7 +39,7 @@ class ClientConnection(ServerConnection):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         self._unsent = bytearray()  # guarded by protocol_mutex
-        self._is_ended = False  # shut our side of the connection down after `_unsent`
+        self._is_ending = False  # shut our side of the connection down after `_unsent`
         self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
         self.last_heard = time.monotonic()
         super().__init__(sock, *args, **kwargs)
@@ -59,7 +59,7 @@ class ClientConnection(ServerConnection):
         assert self.protocol_mutex.locked()
         for data in self.protocol.data_to_send():
             self._unsent += data
-            self._is_ended = self._is_ended or not data
+            self._is_ending = self._is_ending or not data
         while self._unsent:
             try:
                 sent = self.socket.send(self._unsent, DONT_WAIT)
@@ -68,7 +68,7 @@ class ClientConnection(ServerConnection):
                 return
             del self._unsent[:sent]
             self.stalled_since = None
-        if self._is_ended:
+        if self._is_ending:
             with contextlib.suppress(OSError):  # closed already
                 self.socket.shutdown(socket.SHUT_WR)
 
@@ -153,7 +153,7 @@ class Client:
             texts += [frame.text for frame in self.cursor.advance()]
         if texts:
             connection.write(lambda: connection.send_texts(texts))
-        if self.cursor is not None and self.cursor.is_over:
+        if self.cursor is not None and self.cursor.has_ended:
             gone = ChatError("session_deleted")
             connection.write(lambda: connection.send_texts([events.error_frame(gone)]))
             connection.write(lambda: connection.protocol.send_close(1008, gone.message))

@@ -122,7 +122,7 @@ class Server:
                 receive(frame, sender)
         finally:
             session.log.unfollow(client.wake)
-            session.part(query.name, query.role)
+            session.leave(query.name, query.role)
             self._sessions.release(session)
 
     def _enter(self, query: _Query) -> tuple[Session, str | None]:
