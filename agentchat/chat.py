@@ -158,7 +158,7 @@ class Chat:
     def knowledge(self) -> Knowledge:
         """The documents in AGENTCHAT_KNOWLEDGE."""
         if self.services.knowledge is None:
-            raise ChatError("outside_turn")
+            raise RuntimeError("This chat was built without documents (AgentServices.knowledge).")
         return self.services.knowledge
 
     @property
@@ -230,7 +230,7 @@ class Chat:
     @property
     def _notes(self) -> Notes:
         if self.services.notes is None:
-            raise ChatError("outside_turn")
+            raise RuntimeError("This chat was built without a memory (AgentServices.notes).")
         return self.services.notes
 
     @property

@@ -307,3 +307,11 @@ def test_outside_a_turn(use_it: Any, tmp_path: Path) -> None:
     with pytest.raises(ChatError, match="only while it answers a message"):
         use_it(Chat("none", AgentServices(tmp_path / "data", UserNotes(MemoryStore()))))
     assert not list(tmp_path.rglob("note.md"))
+
+
+def test_a_chat_without_services() -> None:
+    """A chat that was built without a server's parts says which one is missing."""
+    with pytest.raises(RuntimeError, match="without documents"):
+        _ = Chat("none").knowledge
+    with pytest.raises(RuntimeError, match="without a memory"):
+        Chat("none").recall()
