@@ -12,7 +12,6 @@ import pytest
 
 from agentchat import app, settings
 from agentchat.net.listener import Ports
-from agentchat.protocol.errors import SettingsError
 from tests.processes import ENDS_WITHIN, ROOT
 
 WITHOUT_AG2 = (
@@ -83,13 +82,3 @@ def test_clients_that_come_early_are_served(tmp_path: Path, agents_folder: Path)
             with app.serving(chosen, {}, ports):
                 assert page.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
                 assert websocket.makefile("rb").readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
-
-
-def test_ports_are_given_back(tmp_path: Path) -> None:
-    """If the second port is taken, the first is released."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as chosen:
-        free, port = chosen.getsockname()[1], taken.getsockname()[1]
-        chosen.close()
-        with pytest.raises(SettingsError, match=f"Port {port} is in use"):
-            Ports("127.0.0.1", free, port)
-        socket.create_server(("127.0.0.1", free)).close()

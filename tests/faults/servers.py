@@ -60,7 +60,7 @@ class Zygote:
     ) -> int:
         """Start a server and return its number.
 
-        `tell` gets {"address", "page"} when it is ready, {"ended"} when it is gone.
+        `tell` gets {"pid", "address", "page"} when it is ready, {"ended"} when it is gone.
         """
         with self._lock:
             self._last += 1
@@ -107,6 +107,7 @@ class ForkedServer:
         self._number = zygote.start(folder, options, environment, None, self._news.put)
         news = self._news.get(timeout=STARTS_WITHIN)
         assert "address" in news, f"the server did not start: {self.log}"
+        self.pid: int = news["pid"]
         self.websocket: str = news["address"]
         self.page: str = news["page"]
 

@@ -116,7 +116,7 @@ def _serve(order: Order) -> None:
     chosen = settings.load(order["arguments"], environment)
     main.set_up_logging(chosen.log_level)
     with app.serving(chosen, environment) as running:
-        _tell(out, number=order["number"], address=running.websocket, page=running.page)
+        _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
 
 
