@@ -77,7 +77,7 @@ def test_a_team_remembers_after_a_stop_and_a_restart(serve: Serve, folder: str, 
     messages = [(m["role"], m.get("name"), m.get("content")) for m in model.requests[-2]["body"]["messages"]]
     assert messages[1:] == [
         ("user", "user", "What is moss?"),
-        ("assistant", "coder", ""),
+        ("assistant", "coder", None),
         ("tool", None, "moss is a word"),
         ("user", "coder", "It is \n\n[The person stopped this answer.]"),
         ("user", "user", "And now?"),

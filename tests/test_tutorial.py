@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from autogen import ConversableAgent, LLMConfig, UserProxyAgent, register_function
+from autogen.agentchat import conversable_agent
 from autogen.io.websockets import IOWebsockets
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from agentchat.models.openai_client import ModelWrapper
 from agents.weather import weather_forecast
 from tests.clients import PATIENCE, ChatClient, Frame
 from tests.conftest import KEY
@@ -76,10 +79,14 @@ def merged(frames: list[Frame]) -> list[tuple[str, Any]]:
     return events
 
 
-def test_the_same_events_with_the_same_fields(client: ChatClient, model: ModelServer) -> None:
+def test_the_same_events_with_the_same_fields(
+    client: ChatClient, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Events have the same fields and order as AG2's; we add fields and events, and change none."""
     script(model)
-    theirs = tutorial_frames(model)
+    with monkeypatch.context() as unpatched:
+        unpatched.setattr(conversable_agent, "OpenAIWrapper", ModelWrapper.__base__)  # AG2's own
+        theirs = tutorial_frames(model)
     script(model)
     ours = [frame for frame in client.ask(QUESTION) if frame["type"] not in OURS]
 

@@ -240,7 +240,7 @@ def completion(answer: Answer, origin: str = "", wants_thoughts: bool = False, m
             kept["reasoning_items"] = answer.reasoning_items
         elif wants_thoughts:
             kept["reasoning_content"] = thoughts
-    message: Json = {"role": "assistant", "content": answer.text if answer.texts or not calls else None}
+    message: Json = {"role": "assistant", "content": answer.text}
     if calls:
         message["tool_calls"] = calls
     reason = answer.finish_reason or "stop"
