@@ -14,7 +14,7 @@ from autogen.io.base import IOStream
 
 from agentchat import __version__, chat
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.ag2.conversation import Conversation
+from agentchat.ag2.conversation import Conversation, Limits
 from agentchat.ag2.iostream import NullStream
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
@@ -32,7 +32,8 @@ from agentchat.net.origins import Origins
 from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
-from agentchat.sessions.services import Services, SessionRules
+from agentchat.sessions.rules import SessionRules
+from agentchat.sessions.services import Services
 from agentchat.sessions.user_notes import UserNotes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
@@ -133,7 +134,8 @@ def _services(
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
         pair = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
-        return Conversation(pair, chat, histories, explain, has_price, chosen.approve, chosen.context_tokens)
+        limits = Limits(chosen.context_tokens, chosen.answer_chars)
+        return Conversation(pair, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:
         return Chat(session_id, services=agent_services, session=session)
@@ -141,7 +143,13 @@ def _services(
     def clear(session_id: str) -> None:
         chat.clear(chosen.data_dir, session_id)
 
-    rules = SessionRules(chosen.busy, chosen.input_timeout, chosen.max_messages_per_session, chosen.session_ttl_hours)
+    rules = SessionRules(
+        busy=chosen.busy,
+        input_timeout=chosen.input_timeout,
+        turn_timeout=chosen.turn_timeout,
+        max_messages=chosen.max_messages_per_session,
+        ttl_hours=chosen.session_ttl_hours,
+    )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
     return Services(store, new_conversation, new_chat, lambda: ModelWrapper.keys, clear, model, rules)
 

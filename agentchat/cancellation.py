@@ -33,13 +33,15 @@ class StopToken:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards what follows
         self._reason: str | None = None
+        self._error: ChatError | None = None
         self._interrupts: dict[int, Callable[[], None]] = {}
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, error: ChatError | None = None) -> None:
         """Interrupt everything that waits under this token. Only the first call counts."""
         with self._lock:
             if self._reason is not None:
                 return
+            self._error = error
             self._reason = reason
             interrupts = list(self._interrupts.values())
         for interrupt in interrupts:
@@ -48,7 +50,7 @@ class StopToken:
     def check(self) -> None:
         """Raise Stopped if the turn was stopped."""
         if self._reason is not None:
-            raise Stopped(self._reason)
+            raise Stopped(self._reason, self._error)
 
     @contextlib.contextmanager
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:

@@ -95,6 +95,12 @@ class Settings:
         choices=BUSY_MODES,
     )
     input_timeout: float = setting(0.0, "Seconds that an agent's question waits for an answer; 0: forever.", minimum=0)
+    turn_timeout: float = setting(
+        0.0, "Seconds that the agents may work on a message, without waiting for people; 0: no limit.", minimum=0
+    )
+    answer_chars: int = setting(
+        400_000, "Characters of one answer after which a streaming model is cut off; 0: no limit.", minimum=0
+    )
     context_tokens: int = setting(
         100_000, "Approximate number of tokens of a conversation that a model sees.", minimum=100
     )

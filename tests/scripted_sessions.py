@@ -16,7 +16,8 @@ from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.questions import Answer, Request
 from agentchat.protocol.session_events import NO_USAGE
 from agentchat.sessions.registry import Sessions
-from agentchat.sessions.services import Agents, Services, SessionRules
+from agentchat.sessions.rules import SessionRules
+from agentchat.sessions.services import Agents, Services
 from agentchat.sessions.session import Session
 from agentchat.sessions.turn import Turn
 from tests.clients import PATIENCE

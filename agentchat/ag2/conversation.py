@@ -56,6 +56,14 @@ class Outcome:
     code_changes: Sequence[Mapping[str, str]] = ()
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The settings of these names."""
+
+    context_tokens: int = 100_000
+    answer_chars: int = 0
+
+
 class Conversation:
     """A pair of agents that talk to one person, turn by turn."""
 
@@ -67,19 +75,19 @@ class Conversation:
         explain: Callable[[Exception], ChatError],
         has_price: bool,
         approve: str = "marked",
-        context_tokens: int = 100_000,
+        limits: Limits | None = None,
     ) -> None:
         """Prepare the agents and restore what they knew.
 
         `histories` are those of the turns that count, oldest first. `explain` puts the error of a model call into
-        words. `approve` and `context_tokens` are the settings of the same names.
+        words. `approve` is the setting of that name.
         """
         self._user, self._agent = pair
         self._chat = chat
         self._explain = explain
         self._has_price = has_price
         self._approve = approve
-        self._context_tokens = context_tokens
+        self._limits = limits or Limits()
         self._stream: TurnStream | None = None
         self._all_agents = self._find_agents()
         for agent in self._all_agents:
@@ -96,7 +104,14 @@ class Conversation:
         replay = Journal(json.loads(history)["journal"] if history else None)
         usage = Usage(self._has_price)
         stream = self._stream = TurnStream(
-            turn, token, self._user.name, TurnHistory(self._history), replay, usage, self._agent.name
+            turn,
+            token,
+            self._user.name,
+            TurnHistory(self._history),
+            replay,
+            usage,
+            self._agent.name,
+            self._limits.answer_chars,
         )
         self._begin_changes(is_resumed=history is not None)
         status, failure = "completed", None
@@ -231,7 +246,7 @@ class Conversation:
         return asked
 
     def _trimmed(self, messages: list[Message]) -> list[Message]:
-        return trim(without_pictures(messages), self._context_tokens)
+        return trim(without_pictures(messages), self._limits.context_tokens)
 
     def _begin_message(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:

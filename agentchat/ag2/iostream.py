@@ -46,6 +46,7 @@ class TurnStream(IOStream):
         journal: Journal,
         usage: Usage,
         payer: str,
+        answer_chars: int = 0,
     ) -> None:
         """`person` is the agent that stands for the person; `payer` is charged for calls that belong to no agent."""
         self.journal = journal
@@ -58,7 +59,13 @@ class TurnStream(IOStream):
         self._reason = ""  # the `reason` argument of the newest tool call
         self._leaving: tuple[str, str] | None = None  # the agent that hands over to whoever speaks next, and why
         self.model_output = ModelOutput(
-            turn, token, journal, usage, self._append, lambda: self._about_said().get("within", payer)
+            turn,
+            token,
+            journal,
+            usage,
+            self._append,
+            lambda: self._about_said().get("within", payer),
+            answer_chars,
         )
         self.speaker = ""
         self._executing: Mapping[str, Any] = {}  # the newest tool call

@@ -81,8 +81,12 @@ class ModelOutput:
         usage: Usage,
         append: Callable[[str, Mapping[str, Any]], None],
         payer: Callable[[], str],
+        answer_chars: int = 0,
     ) -> None:
-        """`append` logs an event; `payer` names the agent that is charged for calls that belong to no agent."""
+        """`append` logs an event; `payer` names the agent that is charged for calls that belong to no agent.
+
+        `answer_chars` is the setting of that name.
+        """
         self.message: StreamingMessage | None = None  # being written
         self.written: StreamingMessage | None = None  # complete, its event still to come
         self._reasoning: StreamingMessage | None = None  # of the message, not yet in the log
@@ -93,6 +97,7 @@ class ModelOutput:
         self._append = append
         self._payer = payer
         self._calls_left = MAX_MODEL_CALLS
+        self.answer_chars = answer_chars
         self._has_open_call = False
         self._answers: dict[int, httpx.SyncByteStream] = {}  # the newest of each thread that reads one
         self._call_start = 0  # the journal's position when the model was called

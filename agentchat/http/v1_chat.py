@@ -22,7 +22,7 @@ CHAT = "/api/v1/chat/{session_id}"
 _POST_ERRORS = ("agent_unknown", "closing", "busy", "session_full", "session_deleted", *TEXT_ERRORS)
 _TURN_ERRORS = (
     "input_needed", "turn_stopped", "turn_interrupted", "agent_unavailable", "agent_failed", "agent_asked",
-    "input_timeout", "not_resumed", "handoff_circle", "model_auth", "model_rate_limited", "model_quota",
+    "input_timeout", "turn_timeout", "not_resumed", "handoff_circle", "model_auth", "model_rate_limited", "model_quota",
     "model_unreachable", "model_proxy", "model_network", "model_timeout", "model_rejected", "model_too_long",
     "model_failed", "model_malformed", "model_too_much", "model_calls",
 )  # fmt: skip

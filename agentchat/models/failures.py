@@ -17,6 +17,7 @@ MAX_WORDS = 300  # characters of a server's reason that are passed on
 
 ENDINGS = {
     "length": "The model reached its limit of tokens, so this answer is cut off.",
+    "limit": "This answer reached the server's limit of characters (--answer-chars), so it is cut off.",
     "content_filter": "The model's content filter ended this answer.",
     "error": "The model server ended this answer with an error.",
     "empty": "The model gave an empty answer.",

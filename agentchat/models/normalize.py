@@ -121,6 +121,12 @@ class Normalizer:
         self.answer.error = error
         self.is_over = True
 
+    def cut_off(self) -> None:
+        """End the answer here. A call that is still being received would be carried out with half its arguments."""
+        self.answer.finish_reason = "limit"
+        self.answer.calls.clear()
+        self.is_over = True
+
     def end(self) -> News:
         """Return what was held back, now that the answer is over."""
         text, thought = self._think.end()

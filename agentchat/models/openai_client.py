@@ -228,7 +228,7 @@ class Completions:
         completion = normalize.completion(answer, origin, any(w in origin.lower() for w in WANT_THOUGHTS), model)
         completion["usage"] = normalize.estimated(completion["usage"], response.request.content)
         choice = completion["choices"][0]
-        if choice["finish_reason"] == "error":
+        if choice["finish_reason"] in {"error", "limit"}:  # of which OpenAI knows nothing
             choice["finish_reason"] = "stop"
         return ChatCompletion.model_validate(completion)
 

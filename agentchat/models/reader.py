@@ -121,7 +121,7 @@ class ModelConnection(httpcore.NetworkStream):
         while not self._woken.wait(left):
             assert timeout is not None
             left = self._last_read + timeout - time.monotonic()
-            if left <= 0:
+            if left <= 0 or deadline.get() is not None:
                 raise httpcore.ReadTimeout("the model server has gone silent")
 
     def _shut_down(self) -> None:

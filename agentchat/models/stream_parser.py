@@ -22,6 +22,24 @@ MAX_CHUNK_LINE = 65536  # bytes of a chunk's size and extensions, or of a traile
 MAX_EVENT = 16_000_000  # bytes of one line; pictures come in one
 
 
+class Enough(Exception):
+    """Raised by an OnText that takes no more of this answer."""
+
+
+def limited(on_text: OnText, characters: int) -> OnText:
+    """Return an OnText for one answer that takes so many characters and whatever comes with them; 0 for no limit."""
+    left = characters
+
+    def counted(text: str, is_reasoning: bool) -> None:
+        nonlocal left
+        on_text(text, is_reasoning)
+        left -= len(text)
+        if left <= 0:
+            raise Enough
+
+    return counted if characters else on_text
+
+
 class EventStreamParser:
     """Parses server-sent events (WHATWG HTML, 9.2) with the chunks of an answer, from either of OpenAI's APIs.
 
@@ -54,10 +72,9 @@ class EventStreamParser:
         self._searched = len(self._buffer)
         if self._searched > MAX_EVENT:
             raise TooMuch(f"a line of it has more than {MAX_EVENT} bytes")
-        if self.is_done:
-            return self._end()
-        self._report()
-        return b""
+        if not self.is_done:
+            self._report()
+        return self._end() if self.is_done else b""
 
     def flush(self) -> bytes:
         """Return the answer, now that the body has ended, unless `feed` has returned it."""
@@ -133,8 +150,12 @@ class EventStreamParser:
         """Pass on what has come, thoughts and text in their order, in as few pieces as possible."""
         news, self._news = self._news, []
         pieces = [piece for each in news for piece in ((True, each.thought), (False, each.text)) if piece[1]]
-        for is_thought, group in itertools.groupby(pieces, key=operator.itemgetter(0)):
-            self._on_text("".join(text for _, text in group), is_thought)
+        try:
+            for is_thought, group in itertools.groupby(pieces, key=operator.itemgetter(0)):
+                self._on_text("".join(text for _, text in group), is_thought)
+        except Enough:
+            self._answer.cut_off()
+            self.is_done = True
 
 
 def _line(answer: Answer) -> bytes:

@@ -35,7 +35,7 @@ from agentchat import cancellation
 from agentchat.models import proxies, reader
 from agentchat.models.normalize import TooMuch
 from agentchat.models.proxies import Proxy
-from agentchat.models.stream_parser import EventStreamParser, OnText
+from agentchat.models.stream_parser import EventStreamParser, OnText, limited
 from agentchat.protocol.errors import ChatError
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -51,6 +51,9 @@ LONGEST_RETRY_AFTER = 20.0  # seconds; if a server asks for more, the person is 
 
 class ModelCalls(Protocol):
     """A running turn, as its model calls report to it."""
+
+    answer_chars: int
+    """Characters after which a streamed answer is cut off; 0 for no limit."""
 
     def begin_call(self) -> None:
         """Called before a request is sent. May raise to prevent it."""
@@ -110,15 +113,17 @@ class RetryingTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         calls = current.get()
         if calls is None:
-            return self._send(request, None)
+            return _parsed(self._send(request), None, _ignore)
         calls.begin_call()
-        token = reader.on_text.set(calls.on_text)
+        on_text = limited(calls.on_text, calls.answer_chars)
+        token = reader.on_text.set(on_text)
         try:
-            return self._send(request, calls)
+            response = self._send(request)
+            return _parsed(response, calls, on_text)
         finally:
             reader.on_text.reset(token)
 
-    def _send(self, request: httpx.Request, calls: ModelCalls | None) -> httpx.Response:
+    def _send(self, request: httpx.Request) -> httpx.Response:
         for attempt in range(self._retries + 1):
             is_last = attempt == self._retries
             try:
@@ -131,7 +136,7 @@ class RetryingTransport(httpx.BaseTransport):
                 wait = _retry_after(response, attempt)
                 is_final = response.status_code not in RETRIED or is_last or wait > LONGEST_RETRY_AFTER
                 if is_final or _has_no_quota(response):
-                    return _parsed(response, calls)
+                    return response
                 response.close()
             cancellation.current.get().sleep(wait)
         raise AssertionError("the last attempt returns or raises")
@@ -159,7 +164,7 @@ def _has_no_quota(response: httpx.Response) -> bool:
     return response.status_code == 429 and b"insufficient_quota" in response.read()
 
 
-def _parsed(response: httpx.Response, calls: ModelCalls | None) -> httpx.Response:
+def _parsed(response: httpx.Response, calls: ModelCalls | None, on_text: OnText) -> httpx.Response:
     """Return the response with a streamed answer as one line of JSON, and any other body limited in size."""
     if response.is_stream_consumed:
         return response
@@ -169,7 +174,6 @@ def _parsed(response: httpx.Response, calls: ModelCalls | None) -> httpx.Respons
     stream = _decoded(response.stream, response.headers)
     if response.headers.get("content-type", "").startswith("text/event-stream") and response.is_success:
         is_reported = getattr(response.extensions.get("network_stream"), "is_streaming", False)
-        on_text = _ignore if calls is None else calls.on_text
         response.stream = AnswerLine(stream) if is_reported else ParsedStream(stream, on_text)
     else:
         response.stream = LimitedStream(stream)

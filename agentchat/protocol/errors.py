@@ -76,6 +76,7 @@ ERRORS: dict[str, ErrorRow] = {
     "agent_asked": ErrorRow(500, "The agent asked a person for input outside a turn, where nobody can answer."),
     "outside_turn": ErrorRow(500, "The agent used something that exists only while it answers a message."),
     "input_timeout": ErrorRow(504, "Nobody answered within {seconds} seconds, so the turn was ended."),
+    "turn_timeout": ErrorRow(504, "The agents worked for {seconds} seconds, the limit, so the turn was ended."),
     "not_resumed": ErrorRow(
         500, "After a restart of the server the agent did not get back to its question.", None, True
     ),

@@ -11,6 +11,7 @@ from agentchat.ag2.conversation import Outcome
 from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
 from agentchat.store import Store
 
@@ -27,20 +28,6 @@ NewChat = Callable[[str, SessionView], Chat]
 
 
 @dataclass(frozen=True)
-class SessionRules:
-    """The settings that apply to all sessions. 0 means no limit."""
-
-    busy: str = "enqueue"
-    """One of BUSY_MODES, for messages that arrive while a turn runs."""
-    input_timeout: float = 0
-    """Seconds that a question waits for its answer."""
-    max_messages: int = 1000
-    """Messages in one session."""
-    ttl_hours: float = 0
-    """Hours for which a session is kept after its last event."""
-
-
-@dataclass(frozen=True)
 class Services:
     """Everything that the sessions of a server share."""
 
@@ -54,7 +41,7 @@ class Services:
     """Removes a deleted session's files."""
     model: Mapping[str, Any]
     """The model as clients see it: `name` and `demo`."""
-    rules: SessionRules = SessionRules()
+    rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""

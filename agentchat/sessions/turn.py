@@ -22,6 +22,8 @@ from agentchat.sessions.cursor import MessageStream
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions, Question
 from agentchat.sessions.progress import ProgressReports
+from agentchat.sessions.rules import SessionRules
+from agentchat.sessions.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -45,22 +47,24 @@ class Turn:
     """One turn of a session."""
 
     def __init__(
-        self, host: TurnHost, message: UserMessage, input_timeout: float = 0, history: str | None = None
+        self, host: TurnHost, message: UserMessage, rules: SessionRules | None = None, history: str | None = None
     ) -> None:
-        """`input_timeout` is in seconds, 0 for none.
+        """Prepare the turn of a message.
 
         `history` is what the agents remembered when an earlier server left the turn waiting; None for a new turn.
         """
         self.message = message
         self.number = message.turn
+        rules = rules or SessionRules()
         self.token = StopToken()
+        self.time_limit = TimeLimit(self.token, rules.turn_timeout)
         self.history = history
         self.redaction = host.log.redaction
         self.progress_reports = ProgressReports(host.log)
         self._host = host
         self._log = host.log
         self._questions = host.questions
-        self._input_timeout = input_timeout
+        self._input_timeout = rules.input_timeout
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
         self._streaming: dict[str, MessageStream] = {}  # by message id
         self._is_closed = False
@@ -174,7 +178,7 @@ class Turn:
             expires = datetime.fromisoformat(question.content["expires"].replace("Z", "+00:00"))
             seconds = (expires - datetime.now(timezone.utc)).total_seconds()
         deadline = time.monotonic() + seconds if seconds is not None else None
-        with self.token.interruptible(question.woken.set):
+        with self.time_limit.paused(), self.token.interruptible(question.woken.set):
             question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
         if question.answer is None:
             self._questions.close(self.number)

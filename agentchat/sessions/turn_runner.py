@@ -239,23 +239,24 @@ class TurnRunner:
 
     def _next_turn(self) -> Turn | None:
         with self._lock:
-            timeout = self._services.rules.input_timeout
+            rules = self._services.rules
             message, self._resumed = self._resumed, None
             if self._services.is_closing.is_set() or (message is None and not self._waiting):
                 self._running = self._thread = None
                 return None
             if message is not None:
                 history = self._services.store.history(self.log.id, message.turn)
-                self._running = Turn(self, message, timeout, history)
+                self._running = Turn(self, message, rules, history)
             else:
-                self._running = Turn(self, self._waiting.popleft(), timeout)
+                self._running = Turn(self, self._waiting.popleft(), rules)
                 if self._is_queue_shown:
                     self._show_queue()
             return self._running
 
     def _run(self, turn: Turn) -> None:
         began = time.monotonic()
-        outcome = self._outcome(turn)
+        with turn.time_limit:
+            outcome = self._outcome(turn)
         turn.close()
         is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
         if outcome.status == "suspended" or is_left_asking:

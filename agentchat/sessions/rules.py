@@ -1,0 +1,21 @@
+"""The settings that apply to all sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SessionRules:
+    """The settings that apply to all sessions. 0 means no limit."""
+
+    busy: str = "enqueue"
+    """One of BUSY_MODES, for messages that arrive while a turn runs."""
+    input_timeout: float = 0
+    """Seconds that a question waits for its answer."""
+    turn_timeout: float = 0
+    """Seconds that a turn may work."""
+    max_messages: int = 1000
+    """Messages in one session."""
+    ttl_hours: float = 0
+    """Hours for which a session is kept after its last event."""
