@@ -20,8 +20,7 @@ from typing import Any
 from autogen import Agent, ConversableAgent, GroupChat, GroupChatManager
 from autogen.io.base import IOStream
 
-from agentchat import cancellation
-from agentchat import replay as journal
+from agentchat import cancellation, journal
 from agentchat.ag2.catalogue import Pair
 from agentchat.ag2.history import History, TurnHistory
 from agentchat.ag2.iostream import TurnStream
@@ -30,12 +29,12 @@ from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
+from agentchat.journal import Journal
 from agentchat.models import transport
 from agentchat.models.context_window import trim
 from agentchat.models.sanitize import without_pictures
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
-from agentchat.replay import Journal
 
 log = logging.getLogger(__name__)
 

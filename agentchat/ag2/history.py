@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from autogen import ConversableAgent, GroupChatManager
 
 from agentchat.ag2.catalogue import Pair
+from agentchat.journal import Journal
 from agentchat.protocol.events import clean
-from agentchat.replay import Journal
 
 Message = dict[str, Any]
 

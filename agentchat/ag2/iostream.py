@@ -24,10 +24,10 @@ from agentchat.ag2.model_output import TERMINATE, ModelOutput
 from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
+from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
 from agentchat.protocol.questions import APPROVALS, Answer, Request, is_yes
-from agentchat.replay import Journal
 
 log = logging.getLogger(__name__)
 

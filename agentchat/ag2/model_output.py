@@ -13,10 +13,10 @@ import httpx
 from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import StopToken
+from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
 from agentchat.protocol.redaction import Redaction
-from agentchat.replay import Journal
 
 MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself would go on to 100
 

@@ -14,8 +14,8 @@ from autogen.agentchat.group import AgentNameTarget, ReplyResult
 from agentchat import cancellation
 from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
+from agentchat.journal import Journal
 from agentchat.protocol.questions import Answer
-from agentchat.replay import Journal
 
 Tool = Callable[..., Any]
 

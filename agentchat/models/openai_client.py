@@ -20,7 +20,7 @@ from openai._base_client import make_request_options
 from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
-from agentchat import replay as journal
+from agentchat import journal
 from agentchat.models import failures, normalize, responses_api, transport
 from agentchat.models.context_window import trim
 from agentchat.models.normalize import BYTES_PER_TOKEN
