@@ -362,6 +362,18 @@ def test_a_field_that_is_refused(serve: Serve, model: ModelServer) -> None:
     assert ["stream_options" in request["body"] for request in model.requests] == [True, False, False]
 
 
+def test_a_refusal_of_something_else(serve: Serve, model: ModelServer) -> None:
+    """A refusal that only seemed to be about a field changes nothing for the next request."""
+    refusal = {"error": {"message": "stream_options: the tool has no name"}}
+    model.script(Reply(status=400, error=refusal), Reply(status=400, error=refusal), Reply("Hello."))
+    with ChatClient(serve(model=model).websocket) as client:
+        client.confirmed()
+        assert asked(client)[0]["status"] == "failed"
+        assert asked(client)[0]["summary"] == "Hello."
+
+    assert ["stream_options" in request["body"] for request in model.requests] == [True, False, True]
+
+
 TOO_LONG: list[Callable[[int], Reply]] = [
     lambda size: Reply(status=400, error={"error": {
         "message": f"This model's maximum context length is 1000 tokens. Your messages resulted in {size} tokens.",
@@ -370,6 +382,7 @@ TOO_LONG: list[Callable[[int], Reply]] = [
         "code": 400, "message": "the request exceeds the available context size, try increasing it",
         "type": "exceed_context_size_error", "n_prompt_tokens": size, "n_ctx": 1000}}),
     lambda size: Reply(status=400, error={"error": f"prompt is too long: {size} tokens > 1000 maximum"}),
+    lambda size: streamed({"error": {"message": "exceeds the available context size", "n_ctx": 1000, "n": size}}),
 ]  # fmt: skip
 
 

@@ -170,9 +170,10 @@ class Conversation:
         if isinstance(ours, ChatError):
             return ours
         if stream.model_output.is_calling and isinstance(error, Exception):
-            log.warning("A model call failed with %s", type(error).__name__)
+            explained = self._explain(error)
+            log.warning("A model call failed: %s", explained.message)
             log.debug("The failed model call", exc_info=True)
-            return self._explain(error)
+            return explained
         log.exception("The agent failed")
         return ChatError("agent_failed", error=type(error).__name__)
 

@@ -16,6 +16,7 @@ from autogen.agentchat import conversable_agent
 from autogen.agentchat.group import guardrails
 from autogen.oai.client import OpenAIClient
 from autogen.oai.openai_responses import OpenAIResponsesClient
+from autogen.oai.openai_utils import OAI_PRICE1K
 from openai._base_client import make_request_options
 from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
@@ -23,7 +24,8 @@ from openai.types.chat import ChatCompletion
 from agentchat import journal
 from agentchat.models import failures, normalize, responses_api, transport
 from agentchat.models.context_window import trim
-from agentchat.models.normalize import BYTES_PER_TOKEN
+from agentchat.models.failures import ModelFailure
+from agentchat.models.normalize import BYTES_PER_TOKEN, Answer, TooMuch
 from agentchat.models.sanitize import sendable, without_names
 from agentchat.models.stream_parser import EventStreamParser, answer_of
 
@@ -137,6 +139,10 @@ class DirectClient(OpenAIClient):
             params["extra_body"] = {**(params.get("extra_body") or {}), **streaming}
         return super().create(params)
 
+    def cost(self, response: Any) -> float:
+        """Return the price of an answer, 0 if it is unknown, of which AG2 would warn each time."""
+        return super().cost(response) if response.model in OAI_PRICE1K else 0.0
+
     @staticmethod
     def get_usage(response: Any) -> Json:
         usage: Json = OpenAIClient.get_usage(response)
@@ -179,23 +185,28 @@ class Completions:
             extra_query=extra_query,
             timeout=openai.not_given if timeout is None else timeout,
         )
-        response = self._post(body, options)
-        return self._completion(response, str(body.get("model")))
+        answer, response = self._ask(body, options)
+        return self._completion(answer, response, str(body.get("model")))
 
-    def _post(self, body: Json, options: RequestOptions) -> httpx.Response:
-        """Send a request, and once more in the form that the server asks for if it refuses this one."""
+    def _ask(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
+        """Return the answer to a request, sent once more in another form if the server asks for that."""
         try:
             return self._send(body, options)
-        except failures.ModelFailure as failure:
-            again = self._changed(body, failure)
+        except ModelFailure as failure:
+            refused = failures.refused_field(failure, body)
+            again = body if refused else self._shortened(body, failure)
             if again is None:
                 raise
-        return self._send(again, options)
-
-    def _changed(self, body: Json, failure: failures.ModelFailure) -> Json | None:
-        if refused := failures.refused_field(failure, body):
+        if refused:
             self._refused.add(refused)
-            return body
+        try:
+            return self._send(again, options)
+        except ModelFailure:
+            self._refused.discard(str(refused))  # it was something else
+            raise
+
+    def _shortened(self, body: Json, failure: ModelFailure) -> Json | None:
+        """Return a request without the oldest messages if the server says that this one is too long, else None."""
         if failure.context is None:
             return None
         shorter = trim(body["messages"], _room(body, *failure.context))
@@ -205,7 +216,7 @@ class Completions:
             calls.on_notice(TRIMMED)
         return {**body, "messages": shorter}
 
-    def _send(self, body: Json, options: RequestOptions) -> httpx.Response:
+    def _send(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
         if "name" in self._refused:
             body = {**body, "messages": without_names(body["messages"])}
         body = {key: value for key, value in body.items() if key not in self._refused}
@@ -216,11 +227,11 @@ class Completions:
             response: httpx.Response = self._client.post(path, cast_to=httpx.Response, body=body, options=options)
         except openai.APIError as error:
             raise failures.failed(error) from error
-        return response
-
-    def _completion(self, response: httpx.Response, model: str) -> ChatCompletion:
-        answer = _answer(response.content)
+        answer = _answer(response)
         failures.check(answer, response)
+        return answer, response
+
+    def _completion(self, answer: Answer, response: httpx.Response, model: str) -> ChatCompletion:
         if (calls := transport.current.get()) is not None:
             calls.on_reasoning("".join(answer.thoughts))
             calls.on_notice(failures.ending_of(answer))
@@ -244,17 +255,21 @@ def _room(body: Json, limit: int, size: int) -> int:
     return max(int((limit or (counted + others) // 2) * scale * 7 / 8) - others, MIN_ROOM)
 
 
-def _answer(content: bytes) -> normalize.Answer:
+def _answer(response: httpx.Response) -> Answer:
     """Return the answer of a body: of the line that the transport makes of a stream, or of the server's own JSON."""
     try:
-        body = json.loads(content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
         # A stream under another name; a page of a proxy, which holds nothing that looks like an event, fails.
         parser = EventStreamParser(lambda text, is_reasoning: None)
-        return answer_of(parser.feed(content) or parser.flush())
-    if isinstance(body, dict) and "texts" in body and "fault" in body:
-        return answer_of(content)
-    return normalize.whole(body) if isinstance(body, dict) else normalize.Answer(error=normalize.error_of(body))
+        return answer_of(parser.feed(response.content) or parser.flush())
+    if not isinstance(body, dict):
+        return Answer(error=normalize.error_of(body))
+    is_line = "texts" in body and "fault" in body
+    try:
+        return answer_of(response.content) if is_line else normalize.whole(body)
+    except TooMuch as error:
+        raise ModelFailure("model_too_much", response.request, "", problem=str(error)) from error
 
 
 def _as_sent(response: Any) -> Json:
