@@ -1,12 +1,21 @@
 # Two commands: `make run` and `make test`. Both do all set-up themselves, and are quick the second time.
 
 PYTHON ?= python3
-VENV := .venv
+# The package that provides the module `autogen`: ag2 or autogen. Each has an environment of its own; pip must never
+# put both into one.
+CLASSIC ?= ag2
+$(if $(filter ag2 autogen,$(CLASSIC)),,$(error CLASSIC is ag2 or autogen, not $(CLASSIC)))
+VENV := .venv$(if $(filter-out ag2,$(CLASSIC)),-$(CLASSIC))
 BIN := $(VENV)/bin
 ARGS ?=
 # Each worker imports everything, so more of them cost more than the waits that they fill.
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+REQUIREMENTS := requirements.txt requirements-dev.txt requirements-mcp.txt
+# Install one of the requirements files, with the package that CLASSIC names.
+install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $(VENV)/$(file) && ) \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/$(1)
 
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -43,13 +52,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(call install,requirements.txt)
 	touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt requirements-mcp.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/dev.stamp: $(REQUIREMENTS) | $(BIN)/python
+	$(call install,requirements-dev.txt)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
 	find . -name __pycache__ -prune -exec rm -rf {} +
