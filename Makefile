@@ -20,7 +20,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage bench faults clean
+.PHONY: run test lint pytest coverage bench faults real-model clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -48,6 +48,9 @@ bench: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
 
+real-model: $(VENV)/dev.stamp .venv-real/stamp
+	$(BIN)/python -m tests.real_model --model-python .venv-real/bin/python $(ARGS)
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -57,6 +60,11 @@ $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: $(REQUIREMENTS) | $(BIN)/python
 	$(call install,requirements-dev.txt)
+	touch $@
+
+.venv-real/stamp: tests/real_model/requirements.txt
+	$(PYTHON) -m venv .venv-real
+	.venv-real/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
 	touch $@
 
 clean:
