@@ -37,7 +37,7 @@ OPENAI_PROTOCOL = frozenset({"openai", "azure", "deepseek", "responses"})
 WANT_THOUGHTS = ("deepseek", "kimi", "moonshot")
 """Words in the names of models or servers that want their thoughts back with their tool calls; others refuse them."""
 
-TRIMMED = "The conversation is too long for the model, so it was not sent the oldest messages."
+TRIMMED = "The conversation is too long for the model, so its oldest messages were not sent, and long ones were cut."
 MIN_ROOM = 200  # tokens that are always left for messages
 DEFAULT_TIMEOUT = 120.0  # seconds between two bytes, for an agent's own configuration
 MIN_SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", which occur in ordinary text
