@@ -56,9 +56,9 @@ def test_a_conversation(client: ChatClient, model: ModelServer) -> None:
     assert contents(frames, "executed_function")[0]["is_exec_success"]
     client.ask("And now?")
     assert {request["path"] for request in model.requests} == {"/v1/responses"}
-    items = [item.get("type") or item["role"] for item in model.requests[1]["body"]["input"]]
+    items = [item.get("role") or item["type"] for item in model.requests[1]["body"]["input"]]
     assert items == ["system", "user", "reasoning", "function_call", "function_call_output"]
-    items = [item.get("type") or item["role"] for item in model.requests[2]["body"]["input"]]
+    items = [item.get("role") or item["type"] for item in model.requests[2]["body"]["input"]]
     assert items == ["system", "user", "function_call", "function_call_output", "assistant", "user"]
 
 
@@ -143,5 +143,6 @@ def test_the_request(more: dict[str, Any], expected: dict[str, Any]) -> None:
     request = request_of({"model": "m", "messages": [{"role": "user", "name": "ada", "content": parts}], **more})
 
     content = [{"type": "input_text", "text": "Look"}, {"type": "input_image", "image_url": IMAGE["image_url"]["url"]}]
-    assert request == {"model": "m", "input": [{"role": "user", "content": content}], **expected}
+    said = {"type": "message", "role": "user", "content": content}
+    assert request == {"model": "m", "input": [said], **expected}
     json.dumps(request)

@@ -51,7 +51,9 @@ def _items(message: Json) -> list[Json]:
     items = list(message.get("reasoning_items") or ())
     if content:
         parts = content if isinstance(content, list) and role == "user" else None
-        items.append({"role": role, "content": [_part(part) for part in parts] if parts else _text(content)})
+        items.append(
+            {"type": "message", "role": role, "content": [_part(part) for part in parts] if parts else _text(content)}
+        )
     for call in message.get("tool_calls") or ():
         function = call["function"]
         items.append(

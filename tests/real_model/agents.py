@@ -20,6 +20,22 @@ def build(llm_config, chat):
     return user, agent
 '''
 
+RESPONDER = '''
+"""Calls a tool over the Responses API of the same server."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def weather(city: str) -> str:
+    return "snowy, -3 degrees"
+
+def build(llm_config, chat):
+    given = llm_config.config_list[0]
+    own = {"model": given.model, "base_url": str(given.base_url), "api_key": "none", "api_type": "responses"}
+    agent = ConversableAgent("responder", llm_config=own, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(weather, caller=agent, executor=user, description="Weather in a city.")
+    return user, agent
+'''
+
 FORECASTER = '''
 """Calls a tool."""
 from autogen import ConversableAgent, UserProxyAgent, register_function
@@ -39,4 +55,4 @@ def build(llm_config, chat):
 
 def write(folder: Path) -> str:
     """Write the agent files and return their folder."""
-    return write_agents(folder, talker=TALKER, forecaster=FORECASTER)
+    return write_agents(folder, talker=TALKER, forecaster=FORECASTER, responder=RESPONDER)

@@ -75,6 +75,21 @@ def tools(stage: Stage) -> None:
     stage.figures["turn with a tool"] = f"{turn.seconds:.1f} s, {turn.usage['prompt_tokens']} tokens of prompts"
 
 
+def responses(stage: Stage) -> None:
+    """The same over the Responses API, which the server has as well; the agent brings its own configuration."""
+    with stage.person("responder") as person:
+        turn = take(person, "What is the weather in Oslo?")
+        again = take(person, GREETING)
+    called = contents(turn.frames, "executed_function")
+    stage.claim(
+        "the model calls a tool over the Responses API", [c["is_exec_success"] for c in called] == [True], called
+    )
+    stage.claim("the answer has what the tool said", "snow" in turn.answer["content"], turn.answer)
+    stage.claim("the next turn is completed", again.status == "completed", again.frames)
+    stage.claim("it is streamed", len(again.pieces) > 1, again.pieces)
+    stage.claim("its tokens are counted", again.usage["prompt_tokens"] > 0, again.usage)
+
+
 def stopping(stage: Stage) -> None:
     """A stop in the middle of an answer, and the turn after it."""
     with stage.person("talker") as person:
@@ -129,7 +144,7 @@ def killed(stage: Stage) -> None:
     stage.figures |= {"told about the death": " ".join(turn.errors), "told while it is down": " ".join(down.errors)}
 
 
-CLAIMS: tuple[Callable[[Stage], None], ...] = (streaming, tools, stopping, overlong, killed)
+CLAIMS: tuple[Callable[[Stage], None], ...] = (streaming, tools, responses, stopping, overlong, killed)
 
 
 def _answer(stage: Stage, text: str) -> Turn:
