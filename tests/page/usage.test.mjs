@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { byAgent, usageSummary, totalSummary } from "../../website_files/static/js/core/usage.js";
+import { NO_USAGE, addUsage, byAgent, tokens, totalSummary, usageSummary } from "../../website_files/static/js/core/usage.js";
 import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", duration_ms: 1200, usage }, turn];
@@ -14,6 +14,17 @@ test("a turn's usage is shown as far as it is known", () => {
   assert.deepEqual(usageSummary({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
   assert.deepEqual(usageSummary({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
   assert.deepEqual(usageSummary({ durationMs: null, usage: null }), []);
+});
+
+test("estimated tokens are about right, and unknown ones are not none", () => {
+  const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: null, estimated: true };
+  const agents = { coder: usage, tester: { prompt_tokens: null, completion_tokens: null, cost: null } };
+
+  assert.deepEqual(usageSummary({ durationMs: null, usage }), ["about 1,000 tokens in, 200 out"]);
+  assert.deepEqual(byAgent({ agents }).map(({ read, written, estimated }) => [tokens(read, estimated), tokens(written)]), [
+    ["about 1,000", "200"], ["–", "–"],
+  ]);
+  assert.deepEqual(totalSummary(addUsage(addUsage(NO_USAGE, usage), agents.tester)), ["about 1,200 tokens"]);
 });
 
 test("the agent with the highest usage comes first", () => {

@@ -1,11 +1,9 @@
 /** Usage of a turn by agent. One popover serves all turns. */
 
 import { displayName } from "../../core/format.js";
-import { byAgent, count, money, readUsage } from "../../core/usage.js";
+import { UNKNOWN, byAgent, money, readUsage, tokens } from "../../core/usage.js";
 import { h } from "../shared/dom.js";
 import { Popover } from "../shared/popover.js";
-
-const UNKNOWN = "–";
 
 export class UsagePopover {
   #popover = new Popover(
@@ -25,7 +23,9 @@ function table(usage) {
   const total = readUsage(usage);
   const hasCost = [total, ...agents].some(({ cost }) => cost);
   const price = ({ cost }) => (cost === null ? UNKNOWN : money(cost, total.cost < 1 ? 4 : 2) || "$0");
-  const cells = (each) => [count(each.read), count(each.written), ...(hasCost ? [price(each)] : [])];
+  const cells = (each) => [
+    tokens(each.read, each.estimated), tokens(each.written, each.estimated), ...(hasCost ? [price(each)] : []),
+  ];
   const heads = ["Agent", "Tokens in", "Out", ...(hasCost ? ["Cost"] : [])];
   return h(
     "table",
