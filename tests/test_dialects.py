@@ -248,7 +248,9 @@ def test_an_end_that_is_told(
         end, frames = asked(client)
 
         assert end["status"] == "completed"
-        assert words in contents(frames, "text")[-1]["notice"]
+        said_last = contents(frames, "text")[-1]
+        assert words in said_last["notice"]
+        assert ("cut_off" in said_last) == ("cut off" in words or "limit" in words)
         assert asked(client)[0]["status"] == "completed"
 
 

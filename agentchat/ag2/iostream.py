@@ -170,6 +170,8 @@ class TurnStream(IOStream):
         content["message_id"] = written.id if written else uuid4().hex
         if written is not None and written.notice:
             content["notice"] = written.notice
+            if written.is_cut_off:
+                content["cut_off"] = True
         self._reason = ""
         self._executing = {}
         if not self._caller:

@@ -39,6 +39,7 @@ class StreamingMessage:
         self.about = about
         self.frame_fields = {"kind": "reasoning", **about} if is_reasoning else about
         self.notice = ""  # what people should know about it
+        self.is_cut_off = False  # by the model's limit of tokens, so it can be continued
         self.has_streamed = False  # text came from our own transport, so AG2's StreamEvents repeat it
         self.texts: list[str] = []  # as shown
         self._redaction = redaction
@@ -144,10 +145,11 @@ class ModelOutput:
         if self.message is not None and self._reasoning is None and text:
             self._stream_reasoning(self.message, text)
 
-    def on_notice(self, text: str) -> None:
+    def on_notice(self, text: str, is_cut_off: bool = False) -> None:
         """Add what people should know about the message that is being written."""
         if self.message is not None and text:
             self.message.notice = f"{self.message.notice} {text}".strip()
+            self.message.is_cut_off = is_cut_off
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Add what a call has cost, now that it has an answer."""

@@ -234,7 +234,7 @@ class Completions:
     def _completion(self, answer: Answer, response: httpx.Response, model: str) -> ChatCompletion:
         if (calls := transport.current.get()) is not None:
             calls.on_reasoning("".join(answer.thoughts))
-            calls.on_notice(failures.ending_of(answer))
+            calls.on_notice(failures.ending_of(answer), is_cut_off=answer.finish_reason == "length")
         origin = self.origin(model)
         completion = normalize.completion(answer, origin, any(w in origin.lower() for w in WANT_THOUGHTS), model)
         completion["usage"] = normalize.estimated(completion["usage"], response.request.content)

@@ -71,7 +71,7 @@ class ModelCalls(Protocol):
     def on_reasoning(self, text: str) -> None:
         """Called with the reasoning of a whole answer; only that of answers in one piece has not been shown yet."""
 
-    def on_notice(self, text: str) -> None:
+    def on_notice(self, text: str, is_cut_off: bool = False) -> None:
         """Called with what people should know about the answer that is being written; empty if there is nothing."""
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
