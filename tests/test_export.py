@@ -71,6 +71,20 @@ def test_markdown(session: Conversation, model: ModelServer) -> None:
     )
 
 
+def test_notices(session: Conversation, model: ModelServer) -> None:
+    """What people should know about an answer follows it, even if the answer is empty."""
+    cut_off = b'data: {"choices": [{"delta": {"content": "It is"}, "finish_reason": "length"}]}\n\n'
+    model.script(Reply(raw=cut_off, content_type="text/event-stream"), Reply(" "))
+    session.ask(QUESTION)
+    session.ask("And?")
+    text = export(session, "markdown")
+
+    assert "It is\n\n*The model reached its limit of tokens, so this answer is cut off.*\n\n## user" in text
+    assert text.endswith("And?\n\n*The model gave an empty answer.*\n\n")
+    assert "<i>The model gave an empty answer.</i>" in export(session, "html")
+    assert [event["content"].get("notice") for event in session.get("/export").json["events"]][-2] is not None
+
+
 def test_rewound_turns_are_left_out(session: Conversation, model: ModelServer) -> None:
     """Rewound turns are left out: retried answers and edited messages."""
     model.script(Reply("wrong answer"), Reply("better answer"), Reply("best answer"))

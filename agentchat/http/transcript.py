@@ -78,11 +78,11 @@ def arguments_of(arguments: Any) -> Any:
 
 
 def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
-    if has_words(event):
+    if has_words(event) or (event.type == "tool_call" and text_of(content["content"]).strip()):
         yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
-    elif event.type == "tool_call":
-        if text_of(content["content"]).strip():
-            yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
+    if event.type in {"text", "tool_call"} and "notice" in content:
+        yield Part("note", "", content["notice"], event.ts)
+    if event.type == "tool_call":
         for call in content["tool_calls"]:
             arguments = _encoded(arguments_of(call["function"]["arguments"]))
             yield Part("call", content["sender"], arguments, event.ts, call["function"]["name"])
