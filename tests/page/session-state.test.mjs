@@ -55,6 +55,19 @@ test("an empty final text removes its message", () => {
   assert.deepEqual(items(state), []);
 });
 
+test("a notice stays with its message, even if that is empty", () => {
+  const notice = "The model gave an empty answer.";
+  const empty = fold([confirmed(), asked(), started(), stream(0, " "), said("", 1, { notice })]);
+  const tool = fold([confirmed(), asked(), started(), ["tool_call", { ...called()[1], notice }, 1]]);
+  const plain = fold([confirmed(), asked(), started(), said("Sunny.")]);
+
+  assert.deepEqual(items(empty).map(({ kind, text, state, notice }) => [kind, text, state, notice]), [
+    ["message", "", "done", notice],
+  ]);
+  assert.deepEqual(items(tool).map((item) => [item.kind, item.notice]), [["message", notice], ["tool", undefined]]);
+  assert.equal(items(plain)[0].notice, "");
+});
+
 test("unknown types are kept for the highest level of detail", () => {
   const before = fold([confirmed(), asked(), started()]);
 

@@ -101,6 +101,33 @@ test("items between turns do not prevent a retry of the last answer, and cannot 
   assert.deepEqual(retried([...answered, operator("Hello!", 2)]), []);
 });
 
+test("the newest answer can be continued if it was cut off, unless somebody writes or reads along", () => {
+  const continued = (frames, { isOnline = true, ...more } = {}) => {
+    const state = { ...fold(frames), ...more };
+    const actions = turnActions(state, isOnline);
+    return state.turns.filter((turn) => actions(turn).includes("continue")).map((turn) => turn.number);
+  };
+  const cut = (turn = 1, text = "It is") => said(text, turn, { message_id: `a${turn}`, notice: "Cut off.", cut_off: true });
+  const first = [...begun, cut(), ended()];
+  const second = [...first, asked(2, "m2"), started(2, "m2")];
+
+  assert.deepEqual(continued(first), [1]);
+  assert.deepEqual(continued(second), []);
+  assert.deepEqual(continued([...second, cut(2), ended("completed", 2)]), [2]);
+  assert.deepEqual(continued([...second, said("Sunny.", 2, { message_id: "a2" }), ended("completed", 2)]), []);
+  assert.deepEqual(continued([...begun, cut(1, ""), ended()]), []);
+  assert.deepEqual(continued([...begun, said("It is", 1, { notice: "Filtered." }), ended()]), []);
+  assert.deepEqual(continued(first, { role: "viewer" }), []);
+  assert.deepEqual(continued(first, { held: { state: "taken" } }), []);
+  assert.deepEqual(continued(first, { pending: [{ id: "m2", text: "Continue." }] }), []);
+});
+
+test("an empty answer with a notice is shown, not the general sentence", () => {
+  const state = fold([...begun, said("", 1, { notice: "The model gave an empty answer." }), ended()]);
+
+  for (const level of ["final", "all"]) assert.deepEqual(shown(state, level), ["speaker", "message"]);
+});
+
 test("a message passed on to a human is not a missing answer", () => {
   const toHuman = [asked(), ["turn_started", { message_id: "m1", agent: "human" }, 1], ended()];
 

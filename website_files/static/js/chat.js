@@ -65,6 +65,7 @@ const transcript = new Transcript(find(".transcript"), {
   stop: () => (stop(), focusComposer()),
   resend: () => (app.resend(), focusComposer()),
   retry: () => (app.conversation.retry(), focusComposer()),
+  continueAnswer: () => send("Continue."),
   edit: (seq, text) => app.conversation.edit(seq, text),
   withdraw: (turn) => (app.conversation.withdraw(turn), focusComposer()),
   answer,

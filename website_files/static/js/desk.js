@@ -38,8 +38,8 @@ const list = new DeskList(find(".desk-lists"), (id) => app.open(id));
 const status = new ConnectionStatus(find(".status"), () => app.reconnect());
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
-  stop: nothing, resend: () => app.conversation.resend(), retry: nothing, edit: nothing, withdraw: nothing,
-  answer: nothing, rate: nothing, refocus: nothing, startOver: () => app.open(null),
+  stop: nothing, resend: () => app.conversation.resend(), retry: nothing, continueAnswer: nothing, edit: nothing,
+  withdraw: nothing, answer: nothing, rate: nothing, refocus: nothing, startOver: () => app.open(null),
   dismiss: (key) => app.conversation.dismiss(key),
 });
 const composer = new Composer(find("#composer"), {

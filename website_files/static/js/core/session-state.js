@@ -6,9 +6,10 @@
  *   from a person. `error` says why the server rejected it.
  * @typedef {import("./content-parts.js").Part} Part
  * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null,
- *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean, seq?: number,
- *   ratings?: import("./feedback.js").Rating[]}} Answer An agent's message, or its reasoning. `length` counts code
- *   points, as `offset` does; `parts` is set when there is more than text. `seq` is set if people can rate the answer.
+ *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean, notice?: string,
+ *   isCutOff?: boolean, seq?: number, ratings?: import("./feedback.js").Rating[]}} Answer An agent's message, or its
+ *   reasoning. `length` counts code points, as `offset` does; `parts` is set when there is more than text. `notice` is a
+ *   sentence about the message, whose text may then be empty. `seq` is set if people can rate the answer.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
  *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall

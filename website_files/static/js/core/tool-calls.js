@@ -8,8 +8,8 @@
 import { resultParts, wordsOf } from "./content-parts.js";
 import { changeTurn, finishMessage, putItem } from "./turns.js";
 
-export function onToolCall(turn, { message_id: messageId, sender, content, tool_calls: calls }, ts) {
-  const spoken = finishMessage(turn, { message_id: messageId, sender, content }, ts);
+export function onToolCall(turn, { message_id, sender, content, notice, tool_calls: calls }, ts) {
+  const spoken = finishMessage(turn, { message_id, sender, content, notice }, ts);
   return (calls ?? []).reduce((each, call) => putItem(each, asked(each, call, sender, ts)), spoken);
 }
 

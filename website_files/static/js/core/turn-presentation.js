@@ -2,8 +2,8 @@
  * Decides what to show of a turn: the visible items, how they are grouped, and what the person may do with it.
  *
  * @typedef {"final"|"agents"|"tools"|"all"} Level how much of the agents' work to show
- * @typedef {"edit"|"withdraw"|"send-now"|"rate"|"retry"|"answer"|"named"|"online"} Action `named`: the person's name is
- *   shown
+ * @typedef {"edit"|"withdraw"|"send-now"|"rate"|"retry"|"continue"|"answer"|"named"|"online"} Action `named`: the
+ *   person's name is shown
  * @typedef {import("./session-state.js").Turn} Turn
  */
 
@@ -109,16 +109,23 @@ export function turnActions(state, isOnline) {
     const isOwn = turn.message !== null && isMine(state, turn.message);
     const waits = turn.status === "queued";
     const counts = turn.status !== "withdrawn";
+    const isNewest = isQuiet && counts && turn === last && turn.message !== null && !isPassedOn(turn);
     const can = {
       edit: isOwn && counts && (waits || turn === running || isQuiet),
       withdraw: isOwn && waits,
       "send-now": isOwn && running && turn === next,
       rate: isRatable(lastAnswer(turn)),
-      retry: isQuiet && counts && turn === last && turn.message !== null && !isPassedOn(turn),
+      retry: isNewest,
+      continue: isNewest && state.pending.length === 0 && isContinuable(lastAnswer(turn)),
       answer: turn === running,
     };
     return [...always, ...Object.keys(can).filter((action) => can[action])];
   };
+}
+
+/** Whether it has a beginning, and no end because the model reached its limit of tokens. */
+function isContinuable(answer) {
+  return Boolean(answer?.isCutOff && answer.text.trim());
 }
 
 /** Whether an agent said it, and not in passing with a tool call. */

@@ -34,15 +34,16 @@ export function insertItemAfter(turn, key, item) {
   return { ...turn, items: turn.items.toSpliced(at, 0, item) };
 }
 
-/** Replaces a streamed message with the complete one, and removes it if it turns out to be empty. */
-export function finishMessage(turn, { message_id: key, sender, content, partial, operator }, ts, seq) {
+/** Replaces a streamed message with the complete one; removes it if it is empty and there is nothing to tell about it. */
+export function finishMessage(turn, event, ts, seq) {
+  const { message_id: key, sender, content, partial, operator, notice = "", cut_off: isCutOff = false } = event;
   const parts = partsOf(content);
   const text = wordsOf(parts);
   const isPlain = parts.every((part) => part.kind === "text");
-  if (isPlain && !text.trim()) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
+  if (isPlain && !text.trim() && !notice) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
   const message = { kind: "message", key, sender, text, parts: isPlain ? null : parts, length: 0, ts };
   const state = partial ? "partial" : "done";
-  return putItem(turn, { ...message, state, isOperator: operator === true, seq, ratings: [] });
+  return putItem(turn, { ...message, state, isOperator: operator === true, notice, isCutOff, seq, ratings: [] });
 }
 
 /** Marks new and changed items as part of the nested chat that `agent` runs. */

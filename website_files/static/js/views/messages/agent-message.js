@@ -12,6 +12,9 @@ import { Prose } from "./prose.js";
 export class AgentMessage {
   #prose = new Prose();
   #body = h("div", { class: "message-body" }, this.#prose.element);
+  #notice = h("span", {});
+  #noticeLine = h("p", { class: "message-notice", dir: "auto", hidden: true }, icon("alert"), this.#notice);
+  #copy = new CopyButton(() => withoutImages(this.#text), "Copy answer").element;
   #text = "";
   #parts = null;
   #feedback;
@@ -19,14 +22,18 @@ export class AgentMessage {
   /** @param {(seq: number, score: number, comment: string) => boolean} rate */
   constructor(rate) {
     this.#feedback = new Feedback(rate);
-    const copy = new CopyButton(() => withoutImages(this.#text), "Copy answer");
-    const meta = h("div", { class: "message-meta" }, copy.element, this.#feedback.buttons);
-    this.element = h("article", { class: "message", "data-role": "agent" }, this.#body, this.#feedback.element, meta);
+    const meta = h("div", { class: "message-meta" }, this.#copy, this.#feedback.buttons);
+    this.element = h(
+      "article",
+      { class: "message", "data-role": "agent" },
+      this.#body, this.#noticeLine, this.#feedback.element, meta,
+    );
   }
 
   /** @param {import("../../core/session-state.js").Answer} item */
   update(item) {
-    const { text, parts = null, sender, state, isOperator = false } = item;
+    const { text, parts = null, sender, state, isOperator = false, notice = "" } = item;
+    const isEmpty = !parts && !text.trim();
     this.#text = text;
     this.element.setAttribute("aria-label", isOperator ? personName(sender) : displayName(sender));
     this.element.dataset.state = state;
@@ -34,6 +41,9 @@ export class AgentMessage {
     if (!parts) this.#prose.update(text);
     else if (parts !== this.#parts) this.#body.replaceChildren(...parts.map((part) => partNode(part, displayName(sender))));
     this.#parts = parts;
+    this.#body.hidden = this.#copy.hidden = isEmpty;
+    setText(this.#notice, notice);
+    this.#noticeLine.hidden = !notice;
     this.#feedback.update(item);
   }
 }

@@ -97,16 +97,23 @@ function toolNames(tools) {
 class EndingLine {
   #state = h("span", { class: "ending-state" });
   #usageSummary = button("text-button ending-costs", () => {});
+  #continue;
   #retry;
   #usage = {};
 
-  /** @param {{retry(): void, usagePopover: import("./usage-popover.js").UsagePopover}} intents */
-  constructor({ retry, usagePopover }) {
+  /** @param {{retry(): void, continueAnswer(): void, usagePopover: import("./usage-popover.js").UsagePopover}} intents */
+  constructor({ retry, continueAnswer, usagePopover }) {
+    this.#continue = button("text-button turn-continue", continueAnswer, icon("chevron"), "Continue");
+    this.#continue.title = "Ask for the rest of this answer";
     this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
     this.#retry.title = "Answer this again";
     this.#usageSummary.title = "What each agent took";
     usagePopover.attach(this.#usageSummary, () => this.#usage);
-    this.element = h("footer", { class: "ending", hidden: true }, this.#state, this.#retry, this.#usageSummary);
+    this.element = h(
+      "footer",
+      { class: "ending", hidden: true },
+      this.#state, this.#continue, this.#retry, this.#usageSummary,
+    );
   }
 
   update(turn) {
@@ -117,8 +124,10 @@ class EndingLine {
     setText(this.#usageSummary, spent);
     this.#usageSummary.hidden = !spent;
     this.#usageSummary.disabled = Object.keys(this.#usage.agents ?? {}).length === 0;
-    this.#retry.hidden = !turn.can.has("retry");
-    this.#retry.disabled = !turn.can.has("online");
+    for (const [action, element] of [["continue", this.#continue], ["retry", this.#retry]]) {
+      element.hidden = !turn.can.has(action);
+      element.disabled = !turn.can.has("online");
+    }
     this.element.hidden = !end && !spent && this.#retry.hidden;
   }
 }

@@ -22,6 +22,7 @@ export class Announcer {
   /** @param {{type: string, content: object}} event a live event, not a replayed one */
   happened({ type, content }) {
     if (type === "text" && content.message_id && !content.within) this.say(said(content));
+    if (type === "tool_call" && !content.within) this.say(content.notice);
     if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));
     if (type === "input_request") this.say(asked(content));
     if (type === "error") this.say(content.message);
@@ -37,8 +38,8 @@ export class Announcer {
   }
 }
 
-function said({ sender, content, operator }) {
-  const words = withoutImages(wordsOf(partsOf(content))).trim();
+function said({ sender, content, operator, notice = "" }) {
+  const words = `${withoutImages(wordsOf(partsOf(content)))} ${notice}`.trim();
   return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
 }
 
