@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -403,6 +404,19 @@ def test_a_prompt_that_does_not_fit(client: ChatClient, model: ModelServer, refu
     assert len(json.dumps(sent)) // 4 < 1000
     assert sent[-1]["content"] == "And now?"
     assert sent[0]["role"] == "system"
+
+
+def test_a_stop_after_a_prompt_was_trimmed(client: ChatClient, model: ModelServer) -> None:
+    """The part of an answer that was shown says as well that the model did not see everything."""
+    for number in range(5):
+        asked(client, f"{number} " + "word " * 200)
+    model.script(TOO_LONG[0](1500), Reply("Still here.", gate_after=(1, threading.Event())))
+    client.say("And now?")
+    client.until("stream")
+    client.command("stop")
+    frames = client.frames
+    client.until("turn_completed")
+    assert "oldest messages" in contents(frames, "text")[-1]["notice"]
 
 
 def test_a_prompt_that_never_fits(client: ChatClient, model: ModelServer) -> None:

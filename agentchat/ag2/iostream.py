@@ -103,6 +103,7 @@ class TurnStream(IOStream):
             "recipient": self._person,
             "message_id": message.id,
             "partial": True,
+            **({"notice": message.notice} if message.notice else {}),
         }
         self._turn.append("text", {**content, **message.about}, None)
         if message.about:  # part of a nested chat, of which the agents keep only the outcome
