@@ -320,7 +320,7 @@ def turn_threads() -> set[threading.Thread]:
 
 def connection_threads() -> set[threading.Thread]:
     """Return the threads of WebSocket connections, at the server and in clients."""
-    functions = ("(recv_events)", "(sock_handler)", "(keepalive)")
+    functions = ("(recv_events)", "(sock_handler)", "(conn_handler)", "(keepalive)")  # conn_handler: websockets 16
     return {thread for thread in threading.enumerate() if thread.name.endswith(functions)}
 
 
