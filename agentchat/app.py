@@ -134,7 +134,8 @@ def _services(
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
         pair = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
-        limits = Limits(chosen.context_tokens, chosen.answer_chars)
+        context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0
+        limits = Limits(context_tokens, chosen.answer_chars)
         return Conversation(pair, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:

@@ -102,7 +102,10 @@ class Settings:
         400_000, "Characters of one answer after which a streaming model is cut off; 0: no limit.", minimum=0
     )
     context_tokens: int = setting(
-        100_000, "Approximate number of tokens of a conversation that a model sees.", minimum=100
+        100_000,
+        "Approximate number of tokens of a conversation that a model sees, and no more than its server says it takes. "
+        "If this is not set, what the server says counts, or the default.",
+        minimum=100,
     )
     max_messages_per_session: int = setting(
         1000, "Maximum number of messages in a conversation; 0: no limit.", minimum=0
@@ -117,6 +120,8 @@ class Settings:
     )
     demo: bool = False
     """Use the offline demo model; an argument of its own, not a setting."""
+    given: frozenset[str] = field(default=frozenset(), compare=False)
+    """The names of the settings that were not left to their defaults."""
 
     @property
     def allowed_origins(self) -> frozenset[str]:
@@ -134,7 +139,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """
     options = vars(_parser().parse_args(arguments))
     values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
-    return Settings(**values, demo=options["demo"] is not None)
+    given = {n for n in values if options[n] not in {None, ""} or environment.get(variable(n), "").strip()}
+    return Settings(**values, demo=options["demo"] is not None, given=frozenset(given))
 
 
 def option(name: str) -> str:

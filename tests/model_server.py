@@ -110,6 +110,10 @@ class ModelServer:
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
         self.connections: set[Connection] = set()
+        self.facts: dict[str, Reply] = {}
+        """The replies to requests other than for answers, by path. They are not counted."""
+        self.asked: list[tuple[str, Body]] = []
+        """The paths and bodies of these requests."""
 
     def __enter__(self) -> ModelServer:
         self._thread.start()
@@ -151,6 +155,8 @@ class ModelServer:
         await self._hang_up()
         self._script.clear()
         self._requests.clear()
+        self.facts.clear()
+        self.asked.clear()
         with self._changed:
             self._counts = Counts()
 
@@ -215,6 +221,7 @@ class Connection(asyncio.Protocol):
         self._server, self._loop = server, loop
         self._received = bytearray()
         self._reply: Iterator[Pause] | None = None  # the one in progress
+        self._is_counted = False
         self._done = False  # the client has not missed anything yet
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -231,6 +238,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if self._reply is not None:
             self._reply = None
+        if self._is_counted:
             self._server.count(active=-1, completed=int(self._done), aborted=int(not self._done))
         self._server.connections.discard(self)
         self._server.count(open=-1)
@@ -252,8 +260,13 @@ class Connection(asyncio.Protocol):
         del self._received[:stop]
         self._keep_alive = headers.get("connection", "").lower() != "close"
         self._done = False
-        self._server.count(requests=1, active=1)
-        self._reply = self._respond(first, headers, body)
+        method, path, _ = first.split(" ", 2)
+        self._is_counted = method == "POST" and path.endswith(("/chat/completions", "/responses"))
+        if self._is_counted:
+            self._server.count(requests=1, active=1)
+            self._reply = self._respond(path, headers, body)
+        else:
+            self._reply = self._tell(method, path, body)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -283,16 +296,24 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._reply = None
-        self._server.count(active=-1, completed=1)
+        if self._is_counted:
+            self._is_counted = False
+            self._server.count(active=-1, completed=1)
         if not self._keep_alive:
             self.transport.close()
         self._next_request()
 
-    def _respond(self, first: str, headers: dict[str, str], body: bytes) -> Iterator[Pause]:
-        method, path, _ = first.split(" ", 2)
-        if method != "POST" or not path.endswith(("/chat/completions", "/responses")):
+    def _tell(self, method: str, path: str, body: bytes) -> Iterator[Pause]:
+        self._server.asked.append((path, json.loads(body or b"{}")))
+        reply = self._server.facts.get(path)
+        if reply is None:
             self._send(404, dump(failure(f"no {method} {path} here", 404)))
             return
+        yield reply.gate
+        content, kind = reply.odd_body() or (b"", "")
+        self._send(reply.status, content, kind, reply.headers)
+
+    def _respond(self, path: str, headers: dict[str, str], body: bytes) -> Iterator[Pause]:
         try:
             asked = json.loads(body)
             is_responses = path.endswith("/responses")

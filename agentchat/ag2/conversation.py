@@ -30,8 +30,7 @@ from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
 from agentchat.journal import Journal
-from agentchat.models import transport
-from agentchat.models.context_window import trim
+from agentchat.models import context_window, transport
 from agentchat.models.sanitize import without_pictures
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
@@ -59,7 +58,7 @@ class Outcome:
 class Limits:
     """The settings of these names."""
 
-    context_tokens: int = 100_000
+    context_tokens: int = 0
     answer_chars: int = 0
 
 
@@ -115,7 +114,7 @@ class Conversation:
         self._begin_changes(is_resumed=history is not None)
         status, failure = "completed", None
         try:
-            with _in_force(stream, token), self._chat.in_turn(stream):
+            with _in_force(stream, token, self._limits.context_tokens), self._chat.in_turn(stream):
                 self._talk(clean(text))
                 replay.check_end()
         except Stopped as stopped:
@@ -210,7 +209,7 @@ class Conversation:
         agent.register_hook("safeguard_llm_inputs", functools.partial(self._begin_message, agent.name))
         agent.register_hook("safeguard_llm_outputs", self._end_message)
         agent.register_hook("process_message_before_send", _cleaned)
-        agent.register_hook("process_all_messages_before_reply", self._trimmed)
+        agent.register_hook("process_all_messages_before_reply", without_pictures)
         tools = {n: wrap_tool(n, tool, self._approve, lambda: self._stream) for n, tool in agent.function_map.items()}
         agent.register_function(tools, silent_override=True)
         for reply in agent._reply_func_list:
@@ -245,9 +244,6 @@ class Conversation:
 
         return asked
 
-    def _trimmed(self, messages: list[Message]) -> list[Message]:
-        return trim(without_pictures(messages), self._limits.context_tokens)
-
     def _begin_message(self, sender: str, messages: Any) -> Any:
         if self._stream is not None:
             self._stream.begin_message(sender)
@@ -267,11 +263,12 @@ class _ContextExecutor(ThreadPoolExecutor):
 
 
 @contextlib.contextmanager
-def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
+def _in_force(stream: TurnStream, token: StopToken, context_tokens: int) -> Iterator[None]:
     """Set the context variables by which AG2, tools and models find the turn, its stop token and its journal."""
     stop = cancellation.current.set(token)
     calls = transport.current.set(stream.model_output)
     replay = journal.current.set(stream.journal)
+    setting = context_window.setting.set(context_tokens)
     try:
         with IOStream.set_default(stream):
             yield
@@ -279,6 +276,7 @@ def _in_force(stream: TurnStream, token: StopToken) -> Iterator[None]:
         cancellation.current.reset(stop)
         transport.current.reset(calls)
         journal.current.reset(replay)
+        context_window.setting.reset(setting)
 
 
 def _end_turn(recipient: ConversableAgent, messages: Any, sender: Any, config: Any) -> tuple[bool, str | None]:

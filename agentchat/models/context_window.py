@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import contextvars
+from collections.abc import Sequence
 from typing import Any
 
 from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 
 from agentchat.models.normalize import BYTES_PER_TOKEN  # AG2's own counter downloads its tables
+from agentchat.models.window_sizes import Size
+from agentchat.settings import Settings
 
 Message = dict[str, Any]
 
 CUT = "\n\n[… left out: this message is too long …]"
+AROUND = 4 * BYTES_PER_TOKEN  # bytes
+MIN_ROOM = 200  # tokens that are always left for messages
+
+# The tokens of a conversation that a model may see in this turn; 0 if the person has not set them.
+setting: contextvars.ContextVar[int] = contextvars.ContextVar("context_tokens", default=0)
+
+
+def fit(messages: list[Message], tools: Sequence[Any] = (), window: Size | None = None) -> list[Message]:
+    """Return the messages that a model is sent: as many as the setting and its window allow, and the system message.
+
+    An eighth of the window is left for the answer.
+    """
+    count = 1 if messages and messages[0].get("role") == "system" else 0
+    system, messages = messages[:count], messages[count:]
+    room = setting.get() or (window.tokens if window else 0) or int(Settings.context_tokens)
+    if window and (tokens := window.tokens or window.limit):
+        others = (sum(map(_size, system)) + (len(str(tools)) if tools else 0)) // BYTES_PER_TOKEN
+        room = min(room, max(tokens * 7 // 8 - others, MIN_ROOM))
+    return [*system, *trim(messages, room)]
 
 
 def trim(messages: list[Message], tokens: int) -> list[Message]:
@@ -22,19 +45,26 @@ def trim(messages: list[Message], tokens: int) -> list[Message]:
     if sum(map(_size, messages)) <= room:
         return messages
     messages = [_cut(message, room // 4) for message in messages]
-    used, count = _size(messages[0]), 1
-    for message in reversed(messages[1:]):
-        used += _size(message)
-        if used > room and count > 2:
+    used, start = _size(messages[0]), len(messages)
+    while start > 1:
+        used += _size(messages[start - 1])
+        if used > room and start < len(messages) - 1:
             break
-        count += 1
-    limiter = MessageHistoryLimiter(max_messages=count, keep_first_message=True)
+        start -= 1
+    limiter = MessageHistoryLimiter(max_messages=1 + len(messages) - _whole(messages, start), keep_first_message=True)
     return list(limiter.apply_transform(messages))
 
 
+def _whole(messages: list[Message], start: int) -> int:
+    """Return where to cut so that no tool's result is left without its call: behind it, or before the newest call."""
+    calls = [place for place, message in enumerate(messages) if message.get("role") != "tool"]
+    return next((place for place in calls if place >= start), calls[-1])
+
+
 def _size(message: Message) -> int:
-    """Return the bytes of a message's text and tool calls."""
-    return len(str(message.get("content") or "").encode("utf-8", "replace")) + len(str(message.get("tool_calls") or ""))
+    """Return the bytes of a message's text and tool calls, and of what a model's template puts around them."""
+    content = len(str(message.get("content") or "").encode("utf-8", "replace"))
+    return AROUND + content + len(str(message.get("tool_calls") or ""))
 
 
 def _cut(message: Message, limit: int) -> Message:

@@ -22,8 +22,8 @@ from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
 from agentchat import journal
-from agentchat.models import failures, normalize, responses_api, transport
-from agentchat.models.context_window import trim
+from agentchat.models import failures, normalize, responses_api, transport, window_sizes
+from agentchat.models.context_window import MIN_ROOM, fit, trim
 from agentchat.models.failures import ModelFailure
 from agentchat.models.normalize import BYTES_PER_TOKEN, Answer, TooMuch
 from agentchat.models.sanitize import sendable, without_names
@@ -38,7 +38,6 @@ WANT_THOUGHTS = ("deepseek", "kimi", "moonshot")
 """Words in the names of models or servers that want their thoughts back with their tool calls; others refuse them."""
 
 TRIMMED = "The conversation is too long for the model, so its oldest messages were not sent, and long ones were cut."
-MIN_ROOM = 200  # tokens that are always left for messages
 DEFAULT_TIMEOUT = 120.0  # seconds between two bytes, for an agent's own configuration
 MIN_SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", which occur in ordinary text
 DEFAULT_RETRIES = 2  # as in the openai package
@@ -97,6 +96,11 @@ class ModelWrapper(OpenAIWrapper):
         if len(key) >= MIN_SECRET_LENGTH and key not in self.keys:
             ModelWrapper.keys |= {key}
 
+    def create(self, **config: Any) -> Any:
+        if "messages" in config and not all(isinstance(client, DirectClient) for client in self._clients):
+            config["messages"] = fit(config["messages"])  # a `DirectClient` does so for its own model
+        return super().create(**config)
+
     def _update_usage(self, actual_usage: Any, total_usage: Any) -> None:
         super()._update_usage(actual_usage, total_usage)
         calls = transport.current.get()
@@ -131,7 +135,8 @@ class DirectClient(OpenAIClient):
 
     def _call(self, params: Json) -> Any:
         model = str(params.get("model"))
-        params["messages"] = sendable(params.get("messages") or [], self._completions.origin(model))
+        messages = sendable(params.get("messages") or [], self._completions.origin(model))
+        params["messages"] = fit(messages, params.get("tools") or (), self._completions.window(model))
         params.pop("stream", None)
         is_structured = self.response_format is not None or "response_format" in params
         if self._streams and not is_structured and not model.startswith("o1"):  # AG2 streams neither
@@ -168,6 +173,10 @@ class Completions:
     def origin(self, model: str) -> str:
         """Return the name under which answers of this model and server are known."""
         return f"{model}@{transport.server_name(self._client.base_url)}"
+
+    def window(self, model: str) -> window_sizes.Size:
+        """Return the context window of the model, as far as its server tells."""
+        return window_sizes.of(self._client, model)
 
     def create(
         self,
