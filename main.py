@@ -60,6 +60,8 @@ def _announce(chosen: Settings, running: Running) -> None:
     print(f"  websocket  {running.websocket}")
     hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
     print(f"  model      {running.models.name}{hint}")
+    if others := ", ".join(running.models.others):
+        print(f"  note       {others}: AG2's own client has its own time-outs, and a stopped call runs on unseen")
     for server in running.search.wait():
         print(f"  local      {server.title} has {', '.join(server.models[:SHOWN_MODELS])}: {server.command}")
     for info in running.catalogue.agents():

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import main
+from agentchat import settings
 from agentchat.app import Running
+from agentchat.models.openai_client import ModelWrapper
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
-from tests.conftest import Serve
+from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer, Reply
+from tests.processes import ROOT
 
 OWN_KEY = "sk-own-abcdefghijklmnop"
 
@@ -88,3 +94,95 @@ def test_its_key_stays(client: ChatClient, model: ModelServer) -> None:
 
     assert said == "Take [key] and go."
     assert OWN_KEY not in json.dumps(client.frames)
+
+
+def test_the_given_one_varied(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """The code in docs/agents.md varies the given configuration, and keeps what it has."""
+    section = (ROOT / "docs" / "agents.md").read_text().partition("\n## Models\n")[2]
+    code = section.partition("```python\n")[2].partition("```")[0]
+    user = 'UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)'
+    build = f"{code}from autogen import UserProxyAgent\nreturn {user}, agent\n"
+    source = '"""Is precise."""\ndef build(llm_config, chat):\n' + textwrap.indent(build, "    ")
+    server = serve("--agents", write_agents(tmp_path, precise=source), model=model)
+    with ChatClient(server.websocket) as client:
+        client.confirmed()
+        frames = client.ask("Oslo?")
+
+    assert "".join(chunk["content"] for chunk in contents(frames, "stream")) == "You said: Oslo?"
+    body = model.requests[0]["body"]
+    assert (body["temperature"], body["reasoning_effort"], body["stream"]) == (0, "low", True)
+    assert model.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
+
+
+FOREIGN = '''
+"""Has a client of its own."""
+import pathlib, time
+from types import SimpleNamespace
+from autogen import ConversableAgent, UserProxyAgent
+from autogen.events.client_events import StreamEvent
+from autogen.io.base import IOStream
+
+class Client:
+    def __init__(self, config):
+        return
+
+    def create(self, params):
+        said = params["messages"][-1]["content"]
+        IOStream.get_default().send(StreamEvent(content="It is "))
+        if said == "wait":
+            while not pathlib.Path("GATE").exists():
+                time.sleep(0.01)
+            IOStream.get_default().send(StreamEvent(content="too late."))
+        message = SimpleNamespace(content="It is sunny.", tool_calls=None, function_call=None)
+        return SimpleNamespace(choices=[SimpleNamespace(message=message)], model="own", usage=None, cost=0)
+
+    def message_retrieval(self, response):
+        return [choice.message.content for choice in response.choices]
+
+    def cost(self, response):
+        return 0
+
+    @staticmethod
+    def get_usage(response):
+        return {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "cost": 0, "model": "own"}
+
+def build(llm_config, chat):
+    entry = {"model": "own", "model_client_cls": "Client", "api_key": "KEY"}
+    agent = ConversableAgent("own", llm_config={"config_list": [entry]}, human_input_mode="NEVER")
+    agent.register_model_client(Client)
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    return user, agent
+'''
+
+
+def test_a_client_of_another_protocol(serve: Serve, tmp_path: Path) -> None:
+    """A client that isn't ours streams, is counted, and doesn't hold up a stop; what it says later is dropped."""
+    gate = tmp_path / "gate"
+    agents = write_agents(tmp_path, foreign=FOREIGN.replace("KEY", OWN_KEY).replace("GATE", str(gate)))
+    with ChatClient(serve("demo", "--agents", agents).websocket) as client:
+        client.confirmed()
+        [end] = contents(client.ask("hello"), "turn_completed")
+        assert (end["summary"], end["usage"]["prompt_tokens"]) == ("It is sunny.", 7)
+
+        client.say("wait")
+        client.until("stream")
+        client.command("stop")
+        [end] = contents([client.until("turn_completed", turn=2)], "turn_completed")
+        assert end["status"] == "stopped"
+        [thread] = [thread for thread in threading.enumerate() if thread.name == "model-call"]
+        gate.touch()
+        thread.join()
+        client.ask("hello")
+    assert contents(client.frames, "text")[-1]["content"] == "It is sunny."
+    assert "too late" not in json.dumps(client.frames)
+    assert OWN_KEY in ModelWrapper.keys
+
+
+def test_the_start_tells(serve: Serve, model: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The start-up lines say what does not hold for AG2's own clients."""
+    server = serve(model=model)
+    chosen = settings.load([], {})
+    main._announce(chosen, server)
+    assert "note" not in capsys.readouterr().out
+    main._announce(chosen, replace(server, models=replace(server.models, others=("anthropic", "google"))))
+    assert "  note       anthropic, google: AG2's own client has its own time-outs" in capsys.readouterr().out

@@ -29,8 +29,8 @@ from agentchat.protocol.errors import ChatError, SettingsError
 class Models:
     """The models in use.
 
-    `llm_config` is given to agent files; `servers` names the model servers;
-    `has_price` is true if the price of every model is known.
+    `llm_config` is given to agent files; `servers` names the model servers; `has_price` is true if the price of every
+    model is known. `others` are the api_types of entries that AG2's own clients serve.
     """
 
     llm_config: LLMConfig
@@ -38,6 +38,7 @@ class Models:
     is_demo: bool
     servers: str
     has_price: bool
+    others: tuple[str, ...] = ()
 
     def close(self) -> None:
         transport.pool().close()
@@ -71,6 +72,7 @@ def _models(found: list[dict[str, Any]], timeout: float) -> Models:
         is_demo=False,
         servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in found})),
         has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in found),
+        others=tuple(sorted({entry.get("api_type", "openai") for entry in found} - OPENAI_PROTOCOL)),
     )
 
 

@@ -21,7 +21,7 @@ from openai._base_client import make_request_options
 from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
-from agentchat import journal
+from agentchat import cancellation, journal
 from agentchat.models import failures, normalize, responses_api, transport, window_sizes
 from agentchat.models.context_window import MIN_ROOM, fit, trim
 from agentchat.models.failures import ModelFailure
@@ -32,7 +32,7 @@ from agentchat.models.stream_parser import EventStreamParser, answer_of
 Json = dict[str, Any]
 
 OPENAI_PROTOCOL = frozenset({"openai", "azure", "deepseek", "responses"})
-"""The api_types whose calls go through our client; the others have clients of AG2's, with time-outs of their own."""
+"""The api_types whose calls go through our client; AG2 has clients for the others, with time-outs of their own."""
 
 WANT_THOUGHTS = ("deepseek", "kimi", "moonshot")
 """Words in the names of models or servers that want their thoughts back with their tool calls; others refuse them."""
@@ -97,9 +97,19 @@ class ModelWrapper(OpenAIWrapper):
             ModelWrapper.keys |= {key}
 
     def create(self, **config: Any) -> Any:
-        if "messages" in config and not all(isinstance(client, DirectClient) for client in self._clients):
-            config["messages"] = fit(config["messages"])  # a `DirectClient` does so for its own model
-        return super().create(**config)
+        """Return the answer of the first client that has one.
+
+        Clients of AG2's or an agent file's own can't be interrupted, so a stopped turn leaves the thread of their call
+        behind.
+        """
+        if all(isinstance(client, DirectClient) for client in self._clients):
+            return super().create(**config)
+        if "messages" in config:
+            config["messages"] = fit(config["messages"])
+        calls = transport.current.get()
+        if calls is not None and not isinstance(self._clients[0], DirectClient):
+            calls.begin_call()
+        return cancellation.call(functools.partial(super().create, **config), "model-call")
 
     def _update_usage(self, actual_usage: Any, total_usage: Any) -> None:
         super()._update_usage(actual_usage, total_usage)
