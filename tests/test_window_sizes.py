@@ -17,7 +17,7 @@ from agentchat.cancellation import Stopped, StopToken
 from agentchat.models import context_window, transport, window_sizes
 from agentchat.models.context_window import CUT, fit
 from agentchat.models.window_sizes import Size
-from tests.clients import ChatClient, contents
+from tests.clients import ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.shared_servers import Served
@@ -166,6 +166,7 @@ def test_a_silent_server(model: ModelServer, path: str) -> None:
     start = time.monotonic()
     assert ask(model.base_url) == Size()
     assert 0.5 < time.monotonic() - start < 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("connect-")]
     start = time.monotonic()
     assert ask(model.base_url) == Size()
     assert time.monotonic() - start < 0.5
@@ -332,3 +333,20 @@ def test_the_setting_counts_beside_a_larger_window(serve: Serve, model: ModelSer
     model.facts.update(facts(v1_models=listing(max_model_len=100_000)))
     messages = chat(serve, model, "--context-tokens", "600")
     assert sum(len(str(message["content"])) for message in messages[1:]) // 4 < 600
+
+
+def test_a_turn_that_is_stopped_while_it_asks(
+    serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_sizes, "TIMEOUT", 60.0)
+    model.facts["/v1/models"] = Reply(gate=threading.Event())
+    with ChatClient(serve(model=model).websocket) as client:
+        client.confirmed()
+        client.say("Hello.")
+        wait_until(lambda: model.asked != [])
+        client.command("stop")
+        assert client.until("turn_completed")["content"]["status"] == "stopped"
+        assert model.requests == []
+        model.facts.update(facts(v1_models=listing(max_model_len=8192)))
+        assert contents(client.ask("Hello."), "turn_completed")[0]["status"] == "completed"
+    assert len(model.asked) == 2
