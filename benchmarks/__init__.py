@@ -1,4 +1,4 @@
-"""Benchmarks: this server against the one in AG2's guide, and how well the knowledge search finds passages."""
+"""Benchmarks: this server beside AG2's guide and a bare relay, and how well the knowledge search finds passages."""
 
 
 class MeasurementError(Exception):

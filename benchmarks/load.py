@@ -14,6 +14,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,8 +38,8 @@ class Conversation:
         self.lost = False
         self.problem: str | None = None  # the reason if the conversation or its turn ended early
         self.stamp = ""  # that each token of this turn must begin with
-        self.first_token = 0  # monotonic_ns
-        self.delivered = 0  # stamped tokens in the right order
+        self.first_token = self.last_token = 0  # monotonic_ns
+        self.delivered = 0  # stamped tokens of this turn in the right order
         self.misplaced = 0  # tokens of other conversations, out of order or repeated
         self.delays: list[tuple[int, int]] = []  # (sent, ns until received)
         self._kind = kind
@@ -50,7 +51,7 @@ class Conversation:
         self.socket.setblocking(False)
 
     def say(self, text: str, stamp: str = "") -> None:
-        self.busy, self.stamp, self.first_token = True, stamp, 0
+        self.busy, self.stamp, self.first_token, self.delivered = True, stamp, 0, 0
         self._send(TEXT, text.encode())
 
     def read(self) -> None:
@@ -111,7 +112,7 @@ class Conversation:
                 break
             place = start + length
             if first == TEXT:
-                self._event(json.loads(data[start:place]), now)
+                self._frame(data[start:place], now)
             elif first == PING:
                 self._send(PONG, data[start:place])
             elif first == CLOSE:
@@ -120,18 +121,29 @@ class Conversation:
                 raise MeasurementError(f"{self._kind.name} sent a frame that starts with {first:#x}")
         self._buffer = data[place:]
 
+    def _frame(self, frame: bytes, now: int) -> None:
+        if self._kind.last_event is not None:
+            self._event(json.loads(frame), now)
+        elif frame:
+            self._text(frame.decode(), now)
+        else:
+            self.busy = False
+
     def _event(self, event: dict[str, Any], now: int) -> None:
         self.ready = True
         kind, content = event["type"], event["content"]
         if kind == "stream":
-            if content["content"] and not self.first_token:
-                self.first_token = now
-            if self.stamp:
-                self._tokens(content["content"], now)
+            self._text(content["content"], now)
         elif kind == "error":
             self.problem = content["message"]
         elif kind == self._kind.last_event and self._kind.last_sender in {None, content.get("sender")}:
             self.busy = False
+
+    def _text(self, text: str, now: int) -> None:
+        if text:
+            self.first_token, self.last_token = self.first_token or now, now
+        if self.stamp:
+            self._tokens(text, now)
 
     def _tokens(self, text: str, now: int) -> None:
         *tokens, self._rest = (self._rest + text).split(" ")
@@ -140,7 +152,8 @@ class Conversation:
             index, _, sent = place.partition(":")
             if stamp == self.stamp and index == str(self.delivered):
                 self.delivered += 1
-                self.delays.append((int(sent), now - int(sent)))
+                if sent:
+                    self.delays.append((int(sent), now - int(sent)))
             else:
                 self.misplaced += 1
 
@@ -211,8 +224,7 @@ class Fleet:
             if waiting and now >= due:
                 number, conversation = waiting.popleft()
                 stamp = f"c{number}"
-                directive = json.dumps({"n": tokens, "delay": delay, "stamp": stamp})
-                self._say(conversation, f"@@{directive}@@", stamp)
+                self._say(conversation, _directive(tokens, delay, stamp), stamp)
                 last_start = time.monotonic_ns()
                 due += spacing
             else:
@@ -242,3 +254,40 @@ class Fleet:
                 self._busy -= 1
             if conversation.lost:
                 self._selector.unregister(conversation.socket)
+
+
+def read_bare(url: str, conversations: int, tokens: int) -> float:
+    """Return the tokens per second at which a model server's answers can be read by a client that does nothing else.
+
+    `url` is its base URL. The answers are those that `Fleet.stream` asks for, all at once.
+    """
+    parts = urlsplit(url)
+    with ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        answers: list[bytearray] = []
+        for number in range(conversations):
+            asked = {"messages": [{"role": "user", "content": _directive(tokens, 0, f"c{number}")}]}
+            body = json.dumps(asked).encode()
+            model = stack.enter_context(socket.create_connection((parts.hostname or "", parts.port or 80)))
+            head = f"POST {parts.path}/chat/completions HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
+            model.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            answers.append(bytearray())
+            selector.register(model, selectors.EVENT_READ, (model, answers[-1]))
+        ready = selector.select()
+        start = time.monotonic()
+        while selector.get_map():
+            for key, _ in ready:
+                model, answer = key.data
+                data = model.recv(1 << 20)
+                answer += data
+                if not data:
+                    selector.unregister(model)
+            ready = selector.select() if selector.get_map() else []
+        seconds = time.monotonic() - start
+    if any(answer.count(b"data: ") < tokens for answer in answers):
+        raise MeasurementError("the model server's answers are incomplete")
+    return conversations * tokens / seconds
+
+
+def _directive(tokens: int, delay: float, stamp: str) -> str:
+    return f"@@{json.dumps({'n': tokens, 'delay': delay, 'stamp': stamp})}@@"

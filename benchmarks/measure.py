@@ -7,11 +7,11 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from benchmarks.load import Conversation, Fleet
-from benchmarks.processes import OURS, TUTORIAL, Kind, Meter, Process, serving
-from benchmarks.table import Row, at_most
+from benchmarks.load import TURN_TIMEOUT, Conversation, Fleet, read_bare
+from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, serving
+from benchmarks.table import Row, at_least, at_most
 
 RATE = 20  # tokens a second in each conversation
 SPACING = 0.01  # seconds between the starts of two streams
@@ -22,6 +22,9 @@ AT_ONCE_ANSWER = '@@{"n": 3}@@'
 ATTEMPTS = 3  # to measure streaming undisturbed
 DISTURBED = 0.2  # cores used by other programs
 SETTLE = 0.5  # seconds after which a turn has no work left
+CROWD = 50  # conversations that stream at full speed
+PEAKS = 3  # turns at full speed, of which the fastest counts
+PACED = 20  # conversations that stream at RATE, in our server and in the relay
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,11 @@ class Extent:
     first_tokens: int
     idle: int  # connections
     window: int  # turns over which the CPU time is averaged
+    peak_tokens: int  # in each conversation
 
 
-FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, window=10)
-QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, window=4)
+FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, window=10, peak_tokens=4000)
+QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, window=4, peak_tokens=1500)
 
 
 @dataclass
@@ -87,7 +91,7 @@ def streaming(extent: Extent) -> list[Row]:
         slowest = at_most(1, f"{name}: delay p99, ms", tutorial.percentile(99), ours.percentile(99))
         if count == max(extent.rounds):
             in_time = slowest.ours < MAX_P99
-            slowest = Row(1, slowest.name, slowest.tutorial, slowest.ours, f"< {MAX_P99:g} ms", in_time)
+            slowest = Row(1, slowest.name, slowest.other, slowest.ours, f"< {MAX_P99:g} ms", in_time)
         delays += [
             Row(1, f"{name}: delivered, %", tutorial.share, ours.share, "100 %", in_full),
             at_most(1, f"{name}: delay p50, ms", tutorial.percentile(50), ours.percentile(50)),
@@ -215,6 +219,78 @@ def _cpu_per_turn(fleet: Fleet, server: Process, turns: Sequence[Sequence[Conver
     return (server.cpu() - before) / len(turns) * 1000
 
 
+@dataclass
+class Peak:
+    """The result of streaming at full speed with one server."""
+
+    capacity: float  # tokens per second of the model server
+    rate: float = 0  # tokens per second that arrived in the fastest turn
+    sent: int = 0
+    delivered: int = 0
+    misplaced: int = 0
+
+    @property
+    def share(self) -> float:
+        return 100 * self.delivered / self.sent
+
+
+def full_speed(extent: Extent) -> list[Row]:
+    """Measure row 6: the tokens per second that reach clients when the model server writes as fast as it can."""
+    relay, ours = (_peak(kind, extent.peak_tokens) for kind in (RELAY, OURS))
+    in_full = ours.delivered == ours.sent and not ours.misplaced
+    is_idle = min(relay.capacity, ours.capacity) > 2 * max(relay.rate, ours.rate)
+    rows = [
+        at_least(6, f"{CROWD} at full speed: tokens per second", relay.rate, ours.rate, digits=0),
+        Row(6, f"{CROWD} at full speed: delivered, %", relay.share, ours.share, "100 %", in_full),
+        Row(6, "model server alone: tokens per second", relay.capacity, ours.capacity, "> 2 × both", is_idle, digits=0),
+    ]
+    return _beside_relay(rows)
+
+
+def _peak(kind: Kind, tokens: int) -> Peak:
+    model_server = ["-m", "benchmarks.fast_model_server", "--conversations", str(CROWD)]
+    with serving(kind, model_server) as server, Fleet(kind, server) as fleet:
+        assert server.model is not None
+        peak = Peak(max(read_bare(server.model.url, CROWD, tokens) for _ in range(PEAKS)))
+        fleet.take_turns(fleet.open(CROWD), AT_ONCE_ANSWER)
+        for _ in range(PEAKS):
+            fleet.rest(SETTLE)
+            meter = Meter(server)
+            fleet.stream(tokens, delay=0, spacing=SPACING, grace=TURN_TIMEOUT)
+            conversations = fleet.conversations
+            for problem in {conversation.problem for conversation in conversations} - {None}:
+                note(f"  a conversation ended early: {problem}")
+            delivered = sum(conversation.delivered for conversation in conversations)
+            first = min(conversation.first_token for conversation in conversations)
+            last = max(conversation.last_token for conversation in conversations)
+            rate = delivered / (last - first) * 1e9 if delivered else 0
+            note(f"{kind.name}, {CROWD} at full speed: {rate:,.0f} tokens per second; {meter.read()}")
+            peak.rate = max(peak.rate, rate)
+            peak.sent += CROWD * tokens
+            peak.delivered += delivered
+        peak.misplaced = sum(conversation.misplaced for conversation in conversations)
+    return peak
+
+
+def paced(extent: Extent) -> list[Row]:
+    """Measure row 7: rows 1 and 2 beside the relay."""
+    relay, ours = Streamed(), Streamed()
+    for _ in range(extent.rounds[PACED]):
+        relay.add(_stream_undisturbed(RELAY, PACED, extent.seconds))
+        ours.add(_stream_undisturbed(OURS, PACED, extent.seconds))
+    name = f"{PACED} streaming"
+    rows = [
+        at_most(7, f"{name}: CPU s per 10,000 tokens", relay.cpu_per_10k, ours.cpu_per_10k, 1.2),
+        at_most(7, f"{name}: delay p50, ms", relay.percentile(50), ours.percentile(50)),
+        at_most(7, f"{name}: delay p99, ms", relay.percentile(99), ours.percentile(99)),
+    ]
+    return _beside_relay(rows)
+
+
+def _beside_relay(rows: Sequence[Row]) -> list[Row]:
+    return [replace(row, beside=RELAY.name) for row in rows]
+
+
 def _fleet(stack: ExitStack, kind: Kind) -> Fleet:
     return _fleet_and_server(stack, kind)[0]
 
@@ -233,4 +309,6 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({3}), first_token),
     (frozenset({4}), idle),
     (frozenset({5}), long_conversation),
+    (frozenset({6}), full_speed),
+    (frozenset({7}), paced),
 ]

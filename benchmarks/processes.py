@@ -98,14 +98,14 @@ class Process:
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the two servers: how to start it and talk to it."""
+    """A server to measure: how to start it and talk to it."""
 
     name: str
     command: Callable[[str], list[str]]  # from the folder for its data
     path: str  # of the WebSocket
     greets: bool  # it sends a first frame once the connection is ready
-    last_event: str  # type of the event that ends a turn …
-    last_sender: str | None  # … and its sender, if that matters
+    last_event: str | None  # type of the event that ends a turn; None if frames are bare text, the last one empty
+    last_sender: str | None  # of that event, if it matters
 
 
 TUTORIAL = Kind(
@@ -115,6 +115,14 @@ TUTORIAL = Kind(
     greets=False,
     last_event="text",
     last_sender="chatbot",
+)
+RELAY = Kind(
+    "relay",
+    lambda folder: ["-m", "benchmarks.relay"],
+    "/",
+    greets=False,
+    last_event=None,
+    last_sender=None,
 )
 OURS = Kind(
     "ours",
@@ -127,10 +135,10 @@ OURS = Kind(
 
 
 @contextlib.contextmanager
-def serving(kind: Kind) -> Iterator[Process]:
+def serving(kind: Kind, model_server: Sequence[str] = ("tests/model_server.py",)) -> Iterator[Process]:
     """Run the server with a model server of its own, both started for one measurement."""
     with contextlib.ExitStack() as stack:
-        model = Process("model server", ["tests/model_server.py"], r"http://\S+")
+        model = Process("model server", model_server, r"http://\S+")
         stack.callback(model.stop)
         wait_until_calm()
         entry = {"model": "bench", "api_key": "sk-bench", "base_url": model.url, "stream": True, "price": [0, 0]}
