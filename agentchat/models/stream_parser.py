@@ -49,8 +49,7 @@ class EventStreamParser:
 
     def __init__(self, on_text: OnText) -> None:
         self._on_text = on_text
-        self._buffer = bytearray()
-        self._searched = 0  # bytes of the buffer that are known to hold no line end
+        self._buffer = bytearray()  # a line that has not ended
         self._data = b""  # of an event that has not ended
         self._is_error = False  # the event says that it is one
         self._is_bare = False  # the data is JSON without a field name
@@ -63,14 +62,16 @@ class EventStreamParser:
         """Return the answer if `data` completes it, otherwise nothing. Raises TooMuch."""
         if self.is_done:
             return b""
-        self._buffer += data
-        begin = 0
-        while not self.is_done and (end := self._buffer.find(b"\n", max(begin, self._searched))) >= 0:
-            self._read_line(bytes(self._buffer[begin:end]).rstrip(b"\r"))
-            begin = end + 1
-        del self._buffer[:begin]
-        self._searched = len(self._buffer)
-        if self._searched > MAX_EVENT:
+        first, *lines = data.split(b"\n")
+        self._buffer += first
+        if lines:
+            lines = [bytes(self._buffer), *lines]
+            self._buffer = bytearray(lines.pop())
+            for line in lines:
+                self._read_line(line.rstrip(b"\r"))
+                if self.is_done:
+                    break
+        if len(self._buffer) > MAX_EVENT:
             raise TooMuch(f"a line of it has more than {MAX_EVENT} bytes")
         if not self.is_done:
             self._report()
