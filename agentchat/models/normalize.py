@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 Json = dict[str, Any]
@@ -85,8 +85,7 @@ class Answer:
         return "".join(self.texts)
 
 
-@dataclass(frozen=True)
-class News:
+class News(NamedTuple):
     """What one chunk adds to an answer."""
 
     text: str = ""
