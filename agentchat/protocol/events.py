@@ -16,6 +16,8 @@ Content = Mapping[str, Any]
 HELD_AFTER = {"wanted": "waiting", "taken": "taken", "returned": ""}
 """The state of the handover after a hand-off between agents and people, by its kind; "" if the agents have it."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # made once, used per token
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -102,7 +104,7 @@ def clean(text: str) -> str:
 def encode(content: Content) -> str:
     """Return the content as compact JSON text that is always valid, also as UTF-8."""
     try:
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(content)
     except ValueError:  # NaN or Infinity: Python's JSON has them, nobody else's
         text = json.dumps(json.loads(json.dumps(content), parse_constant=str), ensure_ascii=False)
     return clean(text)
