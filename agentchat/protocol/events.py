@@ -101,7 +101,7 @@ def clean(text: str) -> str:
     return text
 
 
-def encode(content: Content) -> str:
+def encode(content: Content | str) -> str:
     """Return the content as compact JSON text that is always valid, also as UTF-8."""
     try:
         text = _ENCODER.encode(content)

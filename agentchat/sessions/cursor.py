@@ -27,9 +27,14 @@ class MessageStream:
     def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
         """`about` holds more fields for each of the message's frames."""
         self.message_id = message_id
-        self.sender = sender
-        self.about = about
         self.texts: list[str] = []
+        self._start = events.encode({"message_id": message_id, "sender": sender})[1:-1]
+        self._end = f",{events.encode(about)[1:-1]}" if about else ""
+
+    def frame(self, offset: int, text: str) -> str:
+        """Return the frame for a piece of the text. Most hold one token, so nothing else is encoded again."""
+        fields = f'"uuid":"{_uuid()}",{self._start},"offset":{offset},"content":{events.encode(text)}{self._end}'
+        return f'{{"type":"stream","content":{{{fields}}}}}'
 
 
 @dataclass(frozen=True)
@@ -148,16 +153,8 @@ class Cursor:
         if not texts:
             return []
         text = "".join(texts)
-        content = {
-            "uuid": _uuid(),
-            "message_id": message.message_id,
-            "sender": message.sender,
-            "offset": offset,
-            "content": text,
-            **message.about,
-        }
         self._sent[message] = (count + len(texts), offset + len(text))
-        return [Frame(events.live_frame("stream", content))]
+        return [Frame(message.frame(offset, text))]
 
 
 def _uuid() -> str:
