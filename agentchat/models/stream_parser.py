@@ -21,6 +21,8 @@ OnText = Callable[[str, bool], None]
 MAX_CHUNK_LINE = 65536  # bytes of a chunk's size and extensions, or of a trailer
 MAX_EVENT = 16_000_000  # bytes of one line; pictures come in one
 
+_decode = json.JSONDecoder().decode  # json.loads guesses the encoding first
+
 
 class Enough(Exception):
     """Raised by an OnText that takes no more of this answer."""
@@ -115,7 +117,7 @@ class EventStreamParser:
             return
         data = self._data + b"\n" + value if self._data else value
         try:
-            chunk = json.loads(data)
+            chunk = _decode(data.decode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError):
             self._data = data  # the rest may be in the next line
             if len(data) > MAX_EVENT:
