@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agentchat.app import Running
+from agentchat.models import reader
 from tests.clients import ChatClient, Frame, contents
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -365,9 +366,98 @@ def test_a_field_that_is_refused(serve: Serve, model: ModelServer) -> None:
     assert ["stream_options" in request["body"] for request in model.requests] == [True, False, False]
 
 
+def refusal(*path: str | int) -> Reply:
+    detail = [{"type": "extra_forbidden", "loc": ["body", *path], "msg": "Extra inputs are not permitted"}]
+    return Reply(status=422, error={"detail": detail})
+
+
+def test_several_fields_that_are_refused(client: ChatClient, model: ModelServer) -> None:
+    """A server may refuse one field after another, within messages and calls as well."""
+    signed = {**ID, "function": FORECAST, "extra_content": {"google": {"thought_signature": "c2ln"}}}
+    model.script(
+        refusal("messages", 1, "name"),
+        refusal("stream_options"),
+        streamed(chunk({"tool_calls": [signed]}), chunk({}, "tool_calls")),
+        refusal("messages", 2, "tool_calls", 0, "extra_content"),
+        Reply("It is sunny."),
+    )
+    assert asked(client)[0]["summary"] == "It is sunny."
+    assert asked(client)[0]["status"] == "completed"
+    assert len(model.requests) == 6
+    sent = json.dumps(model.requests[-1]["body"])
+    assert not any(field in sent for field in ('"name": "user"', "stream_options", "extra_content"))
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_roles_that_must_alternate(serve: Serve, model: ModelServer, status: int) -> None:
+    """What an empty answer leaves behind is joined for servers that want the roles to alternate."""
+    no = Reply(status=status, error={"error": "Conversation roles must alternate user/assistant/user/assistant/..."})
+    model.script(EMPTY["no text"], no, Reply("Cold."))
+    with ChatClient(serve(model=model, max_retries=0).websocket) as client:
+        client.confirmed()
+        asked(client)
+        assert asked(client, "And Rome?")[0]["summary"] == "Cold."
+        asked(client, "And Bergen?")
+
+    sent = [(message["role"], message["content"]) for message in model.requests[-1]["body"]["messages"]]
+    assert sent[1:] == [("user", "Oslo?\n\nAnd Rome?"), ("assistant", "Cold."), ("user", "And Bergen?")]
+
+
+def test_an_answer_whose_body_stays_open(
+    client: ChatClient, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that has said why it ends is complete, though its server keeps the connection open."""
+    monkeypatch.setattr(reader, "GRACE", 0.05)
+    body = stream(*said("It is sunny."), chunk({}, "stop"), end=b"")
+    model.script(Reply(raw=body, content_type=SSE, headers={"content-length": "9999"}))
+    assert asked(client)[0]["summary"] == "It is sunny."
+    model.script(Reply("It is sunny.", linger=threading.Event()))
+    assert asked(client)[0]["summary"] == "It is sunny."
+    assert asked(client)[0]["status"] == "completed"
+
+
+@pytest.mark.own_server  # its list of models is changed
+def test_the_model_that_failed_is_named(serve: Serve, model: ModelServer) -> None:
+    """With several entries, an error names the one that it is about."""
+    server = serve(model=model, max_retries=0)
+    entries = server.models.llm_config.config_list
+    entries.append(entries[0].model_copy(update={"model": "second"}))
+    model.script(Reply(status=503), Reply(status=401))
+    with ChatClient(server.websocket) as client:
+        client.confirmed()
+        [error] = contents(asked(client)[1], "error")
+    assert "Check the key of second." in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "words"),
+    [
+        (Reply(status=404, raw=b'{"detail": "Not Found"}'), "model_rejected", "usually ends in /v1"),
+        (Reply(status=405, raw=b"Method Not Allowed"), "model_rejected", "usually ends in /v1"),
+        (Reply(status=308, raw=b""), "model_rejected", "another address"),
+        (
+            Reply(raw=b'{"choices": null, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}'),
+            "model_quota",
+            "insufficient balance",
+        ),
+        (
+            Reply(status=400, raw=b'[{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]'),
+            "model_auth",
+            "API key not valid",
+        ),
+    ],
+)
+def test_what_to_do(client: ChatClient, model: ModelServer, reply: Reply, code: str, words: str) -> None:
+    """Errors say what to do about them."""
+    model.script(reply)
+    [error] = contents(asked(client)[1], "error")
+    assert (error["code"], words in error["message"]) == (code, True)
+    assert error["message"] == error["message"].strip()
+
+
 def test_a_refusal_of_something_else(serve: Serve, model: ModelServer) -> None:
     """A refusal that only seemed to be about a field changes nothing for the next request."""
-    refusal = {"error": {"message": "stream_options: the tool has no name"}}
+    refusal = {"error": {"message": "stream_options: this tool is unknown"}}
     model.script(Reply(status=400, error=refusal), Reply(status=400, error=refusal), Reply("Hello."))
     with ChatClient(serve(model=model).websocket) as client:
         client.confirmed()

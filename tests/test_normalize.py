@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -172,6 +173,8 @@ FIRST: Json = {"index": 1}
           calls(function(None, "{}", **ZERO))], [("look_up", "{}")]),
         ([calls(function("f", "{}", **A, **ZERO)), calls(function("f", '{"x": 1}', **A, **ZERO))], ONE),
         ([calls(function("f", {}, **A)), calls(function(None, {"x": 1}, **A))], ONE),
+        ([calls(function("f", '{"x":', **A, **ZERO)), calls(function(None, " 1}", id="b", **ZERO))], ONE),
+        ([calls(function("f", json.dumps('{"x": 1}'), **A))], ONE),
         # several calls
         ([calls(function("f", "{}", **A), function("g", "{}", **B))], [("f", "{}"), ("g", "{}")]),
         ([calls(function("f", "{}", **A, **ZERO), function("g", "{}", **B, **FIRST))], [("f", "{}"), ("g", "{}")]),
@@ -195,7 +198,11 @@ FIRST: Json = {"index": 1}
         ([calls(function("f", "", **A))], [("f", "{}")]),
         ([calls(function("f", [1], **A))], [("f", "not an object: [1]")]),
         ([calls(function("f", '{"x"', **A))], [("f", 'not an object: {"x"')]),
+        # repeated at the end, whole
+        ([calls(function(**F, **A)), choice(message={"content": "", "tool_calls": [function(**F, **A)]})], ONE),
+        ([choice(message={"tool_calls": [function(**F, **A), function("g", "{}", **A)]})], [*ONE, ("g", "{}")]),
         # nothing at all
+        ([calls(function(None, "{}", **A))], []),
         ([calls({})], []),
         ([calls({"function": None})], []),
         # the Responses API
@@ -228,16 +235,18 @@ def test_tool_calls(chunks: list[Json], found: list[tuple[str, str]]) -> None:
         ([{"prompt_tokens": 5}], (5, 3, True)),
         ([{"completion_tokens": 2}], (10, 2, True)),
         ([{"prompt_tokens": "many", "completion_tokens": -1}], (10, 3, True)),
+        ([{"prompt_tokens": math.inf, "completion_tokens": math.nan}], (10, 3, True)),
         ([], (10, 3, True)),
     ],
 )
-@pytest.mark.parametrize("where", ["beside", "choice", "alone"])
+@pytest.mark.parametrize("where", ["beside", "choice", "alone", "groq"])
 def test_usage(usages: list[Json], expected: tuple[int, int, bool | None], where: str) -> None:
     """Usage is found wherever it stands; whatever the server does not count is estimated, and says so."""
     shapes = {
         "beside": lambda usage: {**delta(content=""), "usage": usage},
         "choice": lambda usage: choice(delta={}, usage=usage),
         "alone": lambda usage: {"choices": [], "usage": usage},
+        "groq": lambda usage: {**choice(delta={}), "x_groq": {"id": "req_1", "usage": usage}},
     }
     chunks = [delta(content="Hello world!"), *map(shapes[where], usages)]
     usage = normalize.estimated(normalize.completion(answer_of(*chunks))["usage"], request=b"x" * 40)
@@ -312,6 +321,21 @@ def test_halves_of_a_character(pieces: list[str], text: str) -> None:
     for field in ("content", "reasoning"):
         answer = answer_of(*(delta(**{field: piece}) for piece in pieces))
         assert answer.text + "".join(answer.thoughts) == text
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [delta(content="Hel"), delta(content="lo"), choice(message={"content": "Hello", "reasoning": "Hm."})],
+        [choice(message={"content": text}) for text in ("H", "Hel", "Hello")],
+        [delta(content="<think>x</think>Hello"), choice(message={"content": "<think>x</think>Hello"})],
+        [delta(content="Hello"), choice(message={"content": "Hello"}), choice(message={"content": None})],
+        [delta(content="Hello"), choice(message={"content": "Something else"})],
+    ],
+)
+def test_a_whole_message_behind_its_pieces(chunks: list[Json]) -> None:
+    """Some servers repeat the whole message at the end of a stream, or with each chunk."""
+    assert answer_of(*chunks).text == "Hello"
 
 
 def test_pictures_become_markdown() -> None:

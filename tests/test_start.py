@@ -120,6 +120,8 @@ def test_a_start_that_fails(tmp_path: Path, arguments: tuple[str, ...], model_li
         ('[{"model": "m", "api_key": "%s", "api_type": "anthropic"}]', "needs another package"),
         ('[{"model": "m"}]', "has no 'api_key'"),
         ('[{"model": "m", "api_type": "azure", "api_key": "%s", "base_url": "https://x"}]', "api_version"),
+        ('[{"model": "m", "api_key": "%s", "base_url": "http://x/v1/chat/completions"}]', "must not end in"),
+        ('[{"model": "m", "api_key": "sk-\u201cquoted\u201d"}]', "Copy it again"),
         ("no-such-file.json", "names the file no-such-file.json, which does not exist"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from agentchat.models.normalize import Answer, TooMuch
 from agentchat.models.stream_parser import (
     MAX_EVENT,
+    MAX_LINES,
     ChunkedDecoder,
     EventStreamParser,
     OnText,
@@ -187,6 +188,14 @@ def test_events_of_any_form(body: bytes) -> None:
         (b'{\n  "error": {\n    "message": "no memory"\n  }\n}\n', {"message": "no memory"}),
         (b'data: {"object": "error", "message": "no memory"}\n\n', {"object": "error", "message": "no memory"}),
         (b'data: {"detail": "no memory"}\n\n', {"detail": "no memory"}),
+        (
+            b'data: {"object": "error", "message": "no memory", "type": "InternalServerError", "code": 500}\n\n',
+            {"object": "error", "message": "no memory", "type": "InternalServerError", "code": 500},
+        ),
+        (
+            b'data: {"choices": null, "base_resp": {"status_code": 1008, "status_msg": "no memory"}}\n\n',
+            {"code": 1008, "message": "no memory"},
+        ),
         (b'data: {"type": "error", "error": {"message": "no memory"}}\n\n', {"message": "no memory"}),
     ],
 )
@@ -214,6 +223,32 @@ def test_an_error_ends_the_answer(begin: bytes, end: bytes, error: object) -> No
 def test_what_is_no_answer(body: bytes, fault: str) -> None:
     """An answer without an end, or none at all, is told from an empty one."""
     assert parsed(body)[0].fault == fault
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"Bl\xe5b\xe6r", "Bl\ufffdb\ufffdr"),
+        (b"one \xff\xfe two", "one \ufffd\ufffd two"),
+        (b"a\tb\x01c", "a\tb\x01c"),
+    ],
+)
+def test_text_that_is_not_quite_json(content: bytes, text: str) -> None:
+    """Bytes of another encoding and raw control characters cost no more than themselves."""
+    answer, _ = parsed(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\ndata: [DONE]\n\n' % content)
+    assert (answer.text, answer.is_damaged) == (text, False)
+
+
+def test_an_event_that_cannot_be_read() -> None:
+    """A hole in an answer is known."""
+    answer, _ = parsed(ANSWER[1] + b'data: {"choices":[{"del\n\n' + b"".join(ANSWER[2:]))
+    assert (answer.text, answer.is_damaged) == ("It is sunny ☀", True)
+
+
+def test_lines_without_end() -> None:
+    """An event of ever more lines is refused before reading it costs everybody's time."""
+    with pytest.raises(TooMuch, match="never ends"):
+        parsed(b"data: {\n" * (MAX_LINES + 2))
 
 
 def test_a_line_without_end() -> None:

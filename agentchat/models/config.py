@@ -107,11 +107,22 @@ def _prepared(entry: dict[str, Any], timeout: float) -> dict[str, Any]:
         "http_client": ModelClient(RetryingTransport(transport.pool(), retries), entry.pop("timeout", timeout)),
         "max_retries": 0,  # RetryingTransport retries, where a stop can end the wait
     }
+    _check_address(entry)
     if entry["api_type"] in {"openai", "responses"} and "base_url" in entry:
         entry.setdefault("api_key", "none")  # local servers need none, the openai package insists on one
     if entry["model"] not in OAI_PRICE1K:
         entry.setdefault("price", [0, 0])  # or AG2 warns on every call
     return entry
+
+
+def _check_address(entry: dict[str, Any]) -> None:
+    """Raise SettingsError for an address or a key with which no request can succeed."""
+    model, address = entry["model"], str(entry.get("base_url", "")).rstrip("/")
+    for path in ("/chat/completions", "/responses"):
+        if address.endswith(path):
+            raise SettingsError(f"The base_url of {model} must not end in {path}, which is added to it.")
+    if not str(entry.get("api_key", "")).isascii():
+        raise SettingsError(f"The api_key of {model} has characters that no key has. Copy it again.")
 
 
 def _checked(entries: list[dict[str, Any]]) -> LLMConfig:

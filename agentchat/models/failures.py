@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import httpx
 import openai
@@ -19,12 +18,15 @@ ENDINGS = {
     "length": "The model reached its limit of tokens, so this answer is cut off.",
     "limit": "This answer reached the server's limit of characters (--answer-chars), so it is cut off.",
     "content_filter": "The model's content filter ended this answer.",
+    "damaged": "A part of this answer could not be read.",
     "error": "The model server ended this answer with an error.",
     "empty": "The model gave an empty answer.",
 }
 """What people are told about an answer that did not simply end, by its finish reason."""
 
 _NO_QUOTA = re.compile(r"insufficient_quota|insufficient balance|exceeded your current quota|billing", re.IGNORECASE)
+_NO_KEY = re.compile(r"api.?key (is )?(not valid|invalid)|API_KEY_INVALID|(invalid|incorrect) api.?key", re.IGNORECASE)
+_TOO_FAST = re.compile(r"rate.?limit", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (length|window|size)|maximum (context|prompt)|"
     r"(prompt|input|conversation|request) is too (long|large)|too many (input )?tokens|reduce the length",
@@ -59,6 +61,7 @@ class ModelFailure(openai.APIError):
         self.row = row
         self.details = details
         self.status = 0  # of HTTP, if it is that which failed
+        self.model = self.server = ""
         self.words = words_of(body)
         self.text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
         super().__init__(self.words or row, request, body=body)
@@ -73,10 +76,12 @@ class ModelFailure(openai.APIError):
 
 def failed(error: openai.APIError) -> Exception:
     """Return the failure that the openai package reports as `error`, with the server's own words."""
+    if isinstance(error, ModelFailure):
+        return error
     if isinstance(error, openai.APIStatusError):
         return _refused(error)
     if isinstance(error, openai.APITimeoutError):
-        return error  # AG2 knows it by its type
+        return ModelFailure("model_timeout", error.request, "")
     ours = next((cause for cause in _causes(error) if isinstance(cause, (ChatError, TooMuch))), None)
     if isinstance(ours, ChatError):
         return ours
@@ -85,7 +90,7 @@ def failed(error: openai.APIError) -> Exception:
     if any(isinstance(c, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)) for c in _causes(error)):
         return ModelFailure("model_unreachable", error.request, "")
     if any(isinstance(c, httpx.ReadTimeout) for c in _causes(error)):
-        return openai.APITimeoutError(error.request)
+        return ModelFailure("model_timeout", error.request, "")
     return ModelFailure("model_failed", error.request, "", status=" in the middle of its answer")
 
 
@@ -94,7 +99,7 @@ def check(answer: Answer, response: httpx.Response) -> None:
     request = response.request
     if answer.error is not None:
         row = _row(0, json.dumps(answer.error, ensure_ascii=False, default=str))
-        raise ModelFailure(row, request, answer.error, status=" in the middle of its answer")
+        raise ModelFailure(row, request, answer.error, status=" in the middle of its answer" if answer.text else "")
     if answer.fault == "broken off":
         raise ModelFailure("model_failed", request, "", status=" in the middle of its answer")
     if answer.fault or not answer.has_choice:
@@ -105,19 +110,21 @@ def check(answer: Answer, response: httpx.Response) -> None:
 
 def ending_of(answer: Answer) -> str:
     """Return what people are told about the end of an answer; empty if it simply ended."""
-    if told := ENDINGS.get(answer.finish_reason or ""):
+    if told := ENDINGS.get("damaged" if answer.is_damaged else answer.finish_reason or ""):
         return told
     return "" if answer.text.strip() or answer.calls else ENDINGS["empty"]
 
 
-def refused_field(failure: ModelFailure, body: dict[str, Any]) -> str | None:
-    """Return the field that a server does not know and a request can do without."""
+def refused_field(failure: ModelFailure, fields: Iterable[str]) -> str | None:
+    """Return the one of these fields, which a request can do without, that a server says it does not know."""
     if failure.status not in {400, 422}:
         return None
-    if "stream_options" in body and "stream_options" in failure.text:
-        return "stream_options"
-    has_names = any("name" in message for message in body.get("messages") or ())
-    return "name" if has_names and re.search(r"""(?<![\w-])name(?![\w-])""", failure.text) else None
+    return next((field for field in fields if re.search(rf"(?<![\w-]){field}(?![\w-])", failure.text)), None)
+
+
+def wants_alternation(failure: ModelFailure) -> bool:
+    """Return True if the server, or its model's template, takes only histories in which the roles alternate."""
+    return failure.status in {400, 422, 500} and "alternat" in failure.text.lower()
 
 
 def explain(error: Exception, model: str, servers: str, redact: Callable[[str], str]) -> ChatError:
@@ -126,10 +133,13 @@ def explain(error: Exception, model: str, servers: str, redact: Callable[[str], 
     if isinstance(error, ChatError):
         return error
     if isinstance(error, ModelFailure):
-        named = {"model_rate_limited": name, "model_malformed": name, "model_too_much": name}
+        model, servers = error.model or model, error.server or servers
+        name = f"The model {model}"
+        named = dict.fromkeys(("model_rate_limited", "model_malformed", "model_too_much", "model_timeout"), name)
         at = f"{model} at {servers}" if error.row == "model_unreachable" else named.get(error.row, model)
         said = f" It says: {shortened(redact(error.words)).rstrip('.')}." if error.words else ""
-        hint = said.strip() or _HINTS.get(error.status, "")
+        hints = [said.strip(), _HINTS.get(error.status, "") if not said or error.status in _ADDRESS else ""]
+        hint = " ".join(filter(None, hints)) or "Check its base_url."
         return ChatError(error.row, **{"model": at, "said": said, "hint": hint, "status": "", **error.details})
     if isinstance(error, (TimeoutError, openai.APITimeoutError, httpx.TimeoutException)):
         return ChatError("model_timeout", model=name)
@@ -194,16 +204,21 @@ def _row(status: int, text: str) -> str:
         return "model_too_long"
     if status == 402 or (status in {0, 403, 429} and _NO_QUOTA.search(text)):
         return "model_quota"
-    if status in {401, 403}:
+    if status in {401, 403} or (status in {0, 400} and _NO_KEY.search(text)):
         return "model_auth"
-    if status == 429:
+    if status == 429 or (status == 0 and _TOO_FAST.search(text)):
         return "model_rate_limited"
     if status == 0 or status >= 500 or status in {408, 409}:
         return "model_failed"
     return "model_rejected"
 
 
+_ADDRESS = frozenset({301, 302, 307, 308, 404, 405})
+"""The statuses that often mean a wrong base_url, whatever the server says."""
+
 _HINTS = {
+    **dict.fromkeys((301, 302, 307, 308), "It sends us to another address: set that as the base_url."),
+    405: "Check `base_url`; it usually ends in /v1.",
     400: "The conversation may be too long for it, or it may lack tools or streaming.",
     404: "Check `model` and `base_url`; a base_url usually ends in /v1.",
     413: "The conversation is too long for it.",

@@ -8,6 +8,7 @@ objects of OpenAI's Responses API are taken as well (responses_api.py has the re
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -77,6 +78,8 @@ class Answer:
     """What the server reported as an error in the middle of an answer."""
     fault: str = ""
     """`broken off` if it has no end; if it is no answer at all, the first of what came instead."""
+    is_damaged: bool = False
+    """True if a part of it could not be read."""
     has_choice: bool = False
     """True once anything came that belongs to an answer."""
 
@@ -103,14 +106,16 @@ class Normalizer:
         self._text = _Halves()
         self._thought = _Halves()
         self._think = ThinkSplitter()
+        self._raw_text: list[str] = []  # as the server has sent it
+        self._raw_thought: list[str] = []
         self.is_over = False  # nothing that comes later counts
 
     def add(self, chunk: Json) -> News:
         """Add a chunk's content to the answer. Raises TooMuch."""
         kind = chunk.get("type")
-        if isinstance(kind, str) and "choices" not in chunk:
+        if isinstance(kind, str) and (kind.startswith("response.") or kind == "error") and "choices" not in chunk:
             return self._add_event(kind, chunk)
-        if "choices" not in chunk and (error := error_of(chunk)) is not None:
+        if not chunk.get("choices") and (error := error_of(chunk)) is not None:
             self.add_error(error)
             return NOTHING
         return self._add_chunk(chunk)
@@ -139,6 +144,8 @@ class Normalizer:
             answer.model = _string(chunk.get("model"))
         if usage := chunk.get("usage"):
             _add_usage(answer.usage, usage)
+        elif isinstance(groq := chunk.get("x_groq"), dict):
+            _add_usage(answer.usage, groq.get("usage"))
         if error := chunk.get("error"):
             self.add_error(error)
         choice = _choice(chunk.get("choices"))
@@ -149,13 +156,22 @@ class Normalizer:
             _add_usage(answer.usage, usage)
         if reason := finish_reason(choice.get("finish_reason")):
             answer.finish_reason = reason
-        delta = choice.get("delta") or choice.get("message")
-        if not isinstance(delta, dict):
+        delta = choice.get("delta")
+        if not isinstance(delta, dict) or not delta:
+            if isinstance(message := choice.get("message"), dict):
+                return self._add_message(message)
             return self._said(_string(choice.get("text")), "")
         if isinstance(content := delta.get("content"), str) and delta.keys() <= PLAIN_DELTA:  # most chunks
             return self._said(content, "")
         _add_calls(answer.calls, delta)
         return self._said(*content_of(delta))
+
+    def _add_message(self, message: Json) -> News:
+        """Add a whole message; some servers end a stream with one that repeats it, or send it anew with each chunk."""
+        if not self.answer.calls:
+            _add_calls(self.answer.calls, message, is_whole=True)
+        text, thought = content_of(message)
+        return self._said(_rest(text, self._raw_text), _rest(thought, self._raw_thought))
 
     def _add_event(self, kind: str, event: Json) -> News:
         """Add an event of the Responses API, or one of its whole objects."""
@@ -170,11 +186,12 @@ class Normalizer:
             return self._said("", "\n\n" if answer.thoughts else "")
         if kind == "response.output_item.done" and isinstance(item := event.get("item"), dict):
             answer.has_choice = True
-            _add_item(answer, item)
-        elif kind in {"response.completed", "response.incomplete", "response.failed"}:
+            thought = _add_item(answer, item)
+            return self._said("", "" if answer.thoughts else thought)
+        if kind in {"response.completed", "response.incomplete", "response.failed"}:
             self.is_over = True
             return self._add_response(event.get("response"))
-        elif kind == "error":
+        if kind == "error":
             self.add_error(event.get("error") or event)
         return NOTHING
 
@@ -204,6 +221,8 @@ class Normalizer:
         return self._said("" if answer.texts else text, "" if answer.thoughts else thought)
 
     def _said(self, text: str, thought: str) -> News:
+        self._raw_text.append(text)
+        self._raw_thought.append(thought)
         if text:
             text, more = self._think.split(self._text.add(text))
             thought = self._thought.add(thought) + more if thought else more
@@ -237,7 +256,7 @@ def completion(answer: Answer, origin: str = "", wants_thoughts: bool = False, m
     `wants_thoughts` its thoughts too.
     """
     thoughts = "".join(answer.thoughts)
-    calls = [_call(call, origin) for call in answer.calls if call.name or call.arguments]
+    calls = [_call(call, origin) for call in answer.calls if call.name]
     _tell_apart(calls)
     if calls and (answer.reasoning_items or (wants_thoughts and thoughts)):
         kept = calls[0].setdefault(KEPT, {"origin": origin})
@@ -278,6 +297,9 @@ def error_of(body: object) -> Any:
         return None
     if body.get("error"):
         return body["error"]
+    base = body.get("base_resp")  # of MiniMax
+    if isinstance(base, dict) and base.get("status_code"):
+        return {"code": base["status_code"], "message": base.get("status_msg")}
     if body.get("object") == "error" or body.get("detail") or (body.get("message") and "choices" not in body):
         return body
     return None
@@ -323,6 +345,12 @@ def _parts(parts: Iterable[Any]) -> tuple[str, str]:
     return "".join(texts), "".join(thoughts)
 
 
+def _rest(whole: str, pieces: list[str]) -> str:
+    """Return how much of a whole text is new, after pieces of it; nothing if it does not begin with them."""
+    so_far = "".join(pieces)
+    return whole[len(so_far) :] if whole.startswith(so_far) else ""
+
+
 def _choice(choices: object) -> Json | None:
     """Return the first choice with index 0 or none."""
     for choice in choices if isinstance(choices, list) else ():
@@ -338,22 +366,23 @@ def _string(value: object) -> str:
 # Tool calls
 
 
-def _add_calls(calls: list[Call], delta: Mapping[str, Any]) -> None:
+def _add_calls(calls: list[Call], delta: Mapping[str, Any], is_whole: bool = False) -> None:
+    """Add the calls of a message, or the pieces of calls in a delta."""
     pieces = delta.get("tool_calls")
     pieces = [pieces] if isinstance(pieces, dict) else pieces if isinstance(pieces, list) else []
     if isinstance(function := delta.get("function_call"), dict):
         pieces = [*pieces, {"index": -1, "function": function}]
     for piece in pieces:
         if isinstance(piece, dict):
-            _add_piece(calls, piece)
+            _add_piece(calls, piece, is_whole)
 
 
-def _add_piece(calls: list[Call], piece: Json) -> None:
+def _add_piece(calls: list[Call], piece: Json, is_whole: bool) -> None:
     function = piece.get("function")
     function = function if isinstance(function, dict) else {}
     index, id, name = piece.get("index"), _string(piece.get("id")), _string(function.get("name"))
     index = index if isinstance(index, int) and not isinstance(index, bool) else None
-    call = _known(calls, index, id, name)
+    call = None if is_whole else _known(calls, index, id, name)
     if call is None:
         call = _new(calls, index, id)
     call.id = call.id or id
@@ -377,8 +406,9 @@ def _known(calls: list[Call], index: int | None, id: str, name: str) -> Call | N
         for call in calls:
             if call.id == id and (index is None or call.index in {None, index}):
                 return call
-        # A new id under a known index is another call, unless that call still waits for its id.
-        return next((call for call in calls if not call.id and index is not None and call.index == index), None)
+        # A new id under a known index is another call, unless that call still waits for its id or this has no name.
+        same = [call for call in calls if index is not None and call.index == index]
+        return next((call for call in reversed(same) if not call.id or not name), None)
     if index is not None:
         return next((call for call in reversed(calls) if call.index == index), None)
     return None if name or not calls else calls[-1]
@@ -431,7 +461,16 @@ def _usable(arguments: str) -> str:
     """Return arguments that are not a JSON object in a form that AG2 reports to the model; on some it would raise."""
     if is_json_object(arguments):
         return arguments
+    if is_json_object(inner := _inner(arguments)):  # encoded twice
+        return str(inner)
     return "{}" if not arguments.strip() or arguments == "null" else f"not an object: {arguments}"
+
+
+def _inner(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def is_json_object(text: object) -> bool:
@@ -452,7 +491,7 @@ def _add_usage(known: dict[str, int], usage: object) -> None:
     for name, other in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
         for key in (name, other):
             value = usage.get(key)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
                 known[name] = int(value)
                 break
 

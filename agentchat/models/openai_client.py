@@ -26,7 +26,7 @@ from agentchat.models import failures, normalize, responses_api, transport, wind
 from agentchat.models.context_window import MIN_ROOM, fit, trim
 from agentchat.models.failures import ModelFailure
 from agentchat.models.normalize import BYTES_PER_TOKEN, Answer, TooMuch
-from agentchat.models.sanitize import sendable, without_names
+from agentchat.models.sanitize import alternating, optional_fields, sendable, without
 from agentchat.models.stream_parser import EventStreamParser, answer_of
 
 Json = dict[str, Any]
@@ -38,6 +38,7 @@ WANT_THOUGHTS = ("deepseek", "kimi", "moonshot")
 """Words in the names of models or servers that want their thoughts back with their tool calls; others refuse them."""
 
 TRIMMED = "The conversation is too long for the model, so its oldest messages were not sent, and long ones were cut."
+ALTERNATION, SHORTER = "alternation", "shorter"  # what servers ask for, beside leaving out fields
 DEFAULT_TIMEOUT = 120.0  # seconds between two bytes, for an agent's own configuration
 MIN_SECRET_LENGTH = 8  # shorter "keys" are placeholders like "none", which occur in ordinary text
 DEFAULT_RETRIES = 2  # as in the openai package
@@ -175,7 +176,7 @@ class Completions:
         self.chat = self.completions = self
         self._client = client
         self._is_responses = is_responses
-        self._refused: set[str] = set()  # fields that this server does not know
+        self._refused: set[str] = set()  # fields that this server does not know, and ALTERNATION
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -208,21 +209,29 @@ class Completions:
         return self._completion(answer, response, str(body.get("model")))
 
     def _ask(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
-        """Return the answer to a request, sent once more in another form if the server asks for that."""
-        try:
-            return self._send(body, options)
-        except ModelFailure as failure:
-            refused = failures.refused_field(failure, body)
-            again = body if refused else self._shortened(body, failure)
-            if again is None:
-                raise
-        if refused:
-            self._refused.add(refused)
-        try:
-            return self._send(again, options)
-        except ModelFailure:
-            self._refused.discard(str(refused))  # it was something else
-            raise
+        """Return the answer to a request, changed as long as the server asks for something new."""
+        learned = set[str]()
+        while True:
+            try:
+                return self._send(body, options)
+            except ModelFailure as failure:
+                unwanted = self._unwanted(body, failure)
+                shorter = None if unwanted or SHORTER in learned else self._shortened(body, failure)
+                if unwanted is None and shorter is None:
+                    self._refused -= learned  # it was something else
+                    raise
+            learned.add(unwanted or SHORTER)
+            if unwanted:
+                self._refused.add(unwanted)
+            body = shorter or body
+
+    def _unwanted(self, body: Json, failure: ModelFailure) -> str | None:
+        """Return what the server refuses in a request that can do without: a field, or roles that do not alternate."""
+        optional = {"stream_options"} & body.keys() | optional_fields(body["messages"])
+        if field := failures.refused_field(failure, sorted(optional - self._refused)):
+            return field
+        is_new = ALTERNATION not in self._refused and failures.wants_alternation(failure)
+        return ALTERNATION if is_new else None
 
     def _shortened(self, body: Json, failure: ModelFailure) -> Json | None:
         """Return a request without the oldest messages if the server says that this one is too long, else None."""
@@ -236,18 +245,22 @@ class Completions:
         return {**body, "messages": shorter}
 
     def _send(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
-        if "name" in self._refused:
-            body = {**body, "messages": without_names(body["messages"])}
-        body = {key: value for key, value in body.items() if key not in self._refused}
+        if self._refused:
+            messages = alternating(body["messages"]) if ALTERNATION in self._refused else body["messages"]
+            body = {**body, "messages": without(messages, self._refused)}
+            body = {key: value for key, value in body.items() if key not in self._refused}
         path = "/chat/completions"
         if self._is_responses:
             path, body = "/responses", responses_api.request_of(body)
         try:
             response: httpx.Response = self._client.post(path, cast_to=httpx.Response, body=body, options=options)
+            answer = _answer(response)
+            failures.check(answer, response)
         except openai.APIError as error:
-            raise failures.failed(error) from error
-        answer = _answer(response)
-        failures.check(answer, response)
+            failure = failures.failed(error)
+            if isinstance(failure, ModelFailure):
+                failure.model, failure.server = str(body.get("model")), transport.server_name(self._client.base_url)
+            raise failure from error
         return answer, response
 
     def _completion(self, answer: Answer, response: httpx.Response, model: str) -> ChatCompletion:

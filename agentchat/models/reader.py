@@ -28,6 +28,7 @@ from agentchat.cancellation import Stopped
 from agentchat.models.stream_parser import OnText, ResponseParser
 
 READ_SIZE = 65536  # bytes
+GRACE = 5.0  # seconds to wait for the usage of an answer that is complete
 
 # Receives the text of the answers that this thread (or task) asks for; None outside a turn.
 on_text: contextvars.ContextVar[OnText | None] = contextvars.ContextVar("on_text", default=None)
@@ -118,11 +119,21 @@ class ModelConnection(httpcore.NetworkStream):
     def _wait(self, timeout: float | None) -> None:
         """Wait until there is something to take. Every byte that the reader sees restarts the timeout."""
         left = timeout
-        while not self._woken.wait(left):
-            assert timeout is not None
-            left = self._last_read + timeout - time.monotonic()
-            if left <= 0 or deadline.get() is not None:
-                raise httpcore.ReadTimeout("the model server has gone silent")
+        while not self._woken.wait(GRACE if left is None else min(left, GRACE)):
+            silent = time.monotonic() - self._last_read
+            if self._parser is not None and self._parser.is_finishing and silent >= GRACE:
+                self._finish(self._parser)
+            elif timeout is not None:
+                left = timeout - silent
+                if left <= 0 or deadline.get() is not None:
+                    raise httpcore.ReadTimeout("the model server has gone silent")
+
+    def _finish(self, parser: ResponseParser) -> None:
+        """Take an answer whose model has said why it ends, though its server keeps the body open."""
+        self._reader.remove(self)
+        with self._lock:
+            self._received += parser.finish()
+            self._woken.set()
 
     def _shut_down(self) -> None:
         # socket.socket's own method: SSLSocket.shutdown would drop the TLS state under the thread that reads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from agentchat.models.normalize import KEPT, is_json_object
@@ -35,9 +36,56 @@ def sendable(messages: list[Message], origin: str = "") -> list[Message]:
     return sent
 
 
-def without_names(messages: list[Message]) -> list[Message]:
-    """Return the messages without the names of their authors, which some servers refuse as an unknown field."""
-    return [{key: value for key, value in message.items() if key != "name"} for message in messages]
+def optional_fields(messages: list[Message]) -> set[str]:
+    """Return the fields of these messages, and of their tool calls, that a server can do without."""
+    calls = [call for message in messages for call in message.get("tool_calls") or ()]
+    fields = {field for call in calls for field in call} - {"id", "type", "function"}
+    return fields | {field for field in ("name", "reasoning_content") for message in messages if field in message}
+
+
+def without(messages: list[Message], fields: Collection[str]) -> list[Message]:
+    """Return the messages and their tool calls without these fields."""
+    sent = []
+    for message in messages:
+        message = {key: value for key, value in message.items() if key not in fields}
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = [{key: call[key] for key in call if key not in fields} for call in calls]
+        sent.append(message)
+    return sent
+
+
+def alternating(messages: list[Message]) -> list[Message]:
+    """Return the messages for a server whose roles must alternate: user and assistant, after one system message.
+
+    Messages that follow one of the same role are joined to it, each with its author if they have several.
+    """
+    sent: list[Message] = []
+    for place, message in enumerate(messages):
+        if message.get("role") == "system" and place > 0:
+            message = {**message, "role": "user"}
+        last = sent[-1] if sent else {}
+        if message.get("role") == "assistant" and last.get("role") in {None, "system"}:
+            sent.append({"role": "user", "content": CONTINUE})
+        elif message.get("role") == last.get("role") and _is_plain(message) and _is_plain(last):
+            is_same = message.get("name") == last.get("name")
+            texts = [each["content"] if is_same else _signed(each) for each in (last, message)]
+            sent[-1] = {"role": message["role"], "content": "\n\n".join(texts)}
+            continue
+        sent.append(message)
+    is_open = bool(sent) and sent[-1].get("role") == "assistant"
+    return [*sent, {"role": "user", "content": CONTINUE}] if is_open else sent
+
+
+def _is_plain(message: Message) -> bool:
+    return (
+        message.get("role") in {"user", "assistant"}
+        and isinstance(message.get("content"), str)
+        and not message.get("tool_calls")
+    )
+
+
+def _signed(message: Message) -> str:
+    return f"{message['name']}: {message['content']}" if message.get("name") else str(message["content"])
 
 
 def without_pictures(messages: list[Message]) -> list[Message]:

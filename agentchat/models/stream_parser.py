@@ -19,9 +19,10 @@ OnText = Callable[[str, bool], None]
 """Called with each piece of text as it arrives; the flag says that it is reasoning, not part of the answer."""
 
 MAX_CHUNK_LINE = 65536  # bytes of a chunk's size and extensions, or of a trailer
+MAX_LINES = 1000  # of one event
 MAX_EVENT = 16_000_000  # bytes of one line; pictures come in one
 
-_decode = json.JSONDecoder().decode  # json.loads guesses the encoding first
+_decode = json.JSONDecoder(strict=False).decode  # json.loads guesses the encoding first
 
 
 class Enough(Exception):
@@ -52,13 +53,18 @@ class EventStreamParser:
     def __init__(self, on_text: OnText) -> None:
         self._on_text = on_text
         self._buffer = bytearray()  # a line that has not ended
-        self._data = b""  # of an event that has not ended
+        self._data: list[bytes] = []  # of an event that has not ended
         self._is_error = False  # the event says that it is one
         self._is_bare = False  # the data is JSON without a field name
         self._answer = Normalizer()
         self._news: list[News] = []
         self._garbage = b""  # the first data that was no JSON
         self.is_done = False  # the answer is complete
+
+    @property
+    def is_finishing(self) -> bool:
+        """True if the model has said why it ends, so that only its usage may still come."""
+        return not self.is_done and self._answer.answer.finish_reason is not None
 
     def feed(self, data: bytes) -> bytes:
         """Return the answer if `data` completes it, otherwise nothing. Raises TooMuch."""
@@ -115,15 +121,16 @@ class EventStreamParser:
         if value.strip() == b"[DONE]":
             self.is_done = True
             return
-        data = self._data + b"\n" + value if self._data else value
+        data = b"\n".join([*self._data, value]) if self._data else value
         try:
-            chunk = _decode(data.decode("utf-8", "surrogatepass"))
+            chunk = _decode(data.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            self._data = data  # the rest may be in the next line
-            if len(data) > MAX_EVENT:
-                raise TooMuch(f"an event of it has more than {MAX_EVENT} bytes") from None
+            self._data.append(value)  # the rest may be in the next line
+            if len(data) > MAX_EVENT or len(self._data) > MAX_LINES:
+                raise TooMuch("an event of it never ends") from None
             return
-        self._data, self._is_bare = b"", False
+        self._is_bare = False
+        self._data.clear()
         if self._is_error:
             self._answer.add_error(error_of(chunk) or chunk)
         elif isinstance(chunk, dict):
@@ -134,11 +141,14 @@ class EventStreamParser:
 
     def _drop_data(self) -> None:
         """Give up data that is no JSON, now that its event has ended."""
-        if self._data and self._is_error:
-            self._answer.add_error(self._data.decode("utf-8", "replace"))
+        data = b"\n".join(self._data)
+        self._data.clear()
+        if data and self._is_error:
+            self._answer.add_error(data.decode("utf-8", "replace"))
             self.is_done = True
-        self._garbage = self._garbage or self._data
-        self._data = b""
+        elif data.startswith((b"{", b"[")):
+            self._answer.answer.is_damaged = True
+        self._garbage = self._garbage or data
 
     def _end(self) -> bytes:
         self._buffer.clear()
@@ -146,7 +156,7 @@ class EventStreamParser:
         self._report()
         answer = self._answer.answer
         if not answer.has_choice and answer.error is None:
-            answer.fault = self._garbage[:1000].decode("utf-8", "replace") or "nothing"
+            answer.fault = self._garbage[:100].decode("utf-8", "replace") or "nothing"
         return _line(answer)
 
     def _report(self) -> None:
@@ -191,6 +201,15 @@ class ResponseParser:
     @property
     def is_ended(self) -> bool:
         return self._body.is_ended
+
+    @property
+    def is_finishing(self) -> bool:
+        """See EventStreamParser.is_finishing."""
+        return self._events.is_finishing
+
+    def finish(self) -> bytes:
+        """Return the output for an answer that is complete, though its body goes on."""
+        return _http_chunk(self._events.flush())
 
     def feed(self, data: bytes) -> bytes:
         """Return the output for `data`, as bytes of a valid HTTP response."""

@@ -16,6 +16,7 @@ import contextvars
 import email.utils
 import errno
 import functools
+import math
 import os
 import random
 import ssl
@@ -43,7 +44,7 @@ MAX_IDLE = 100  # idle connections kept for each model server
 KEEPALIVE_EXPIRY = 30.0  # seconds an idle connection is kept; model servers commonly close theirs after 60 or more
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY)
 DRAIN_BUDGET = 0.05  # seconds to wait for the end of a body whose last event has been read
-RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, *range(520, 530)})  # from 520 on: of proxies
 FIRST_RETRY = 0.5  # seconds; doubles each time
 MAX_BODY = 64_000_000  # bytes of an answer in one piece
 LONGEST_RETRY_AFTER = 20.0  # seconds; if a server asks for more, the person is shown the error instead
@@ -153,7 +154,8 @@ def _retry_after(response: httpx.Response, attempt: int) -> float:
     """Return the seconds that the server asks to wait, as a number or a date (RFC 9110, 10.2.3)."""
     value = response.headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
-        return max(float(value), 0.0)
+        if math.isfinite(seconds := float(value)):
+            return max(seconds, 0.0)
     with contextlib.suppress(ValueError):
         return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     return _backoff(attempt)
@@ -367,11 +369,21 @@ class ParsedStream(_Wrapped):
         self._parser = EventStreamParser(on_text)
 
     def _output(self, source: Iterator[bytes]) -> Iterator[bytes]:
-        for data in source:
-            if line := self._parser.feed(data):
-                _drain(source)
-                yield line
-                return
+        token = None
+        try:
+            for data in source:
+                if line := self._parser.feed(data):
+                    _drain(source)
+                    yield line
+                    return
+                if token is None and self._parser.is_finishing:
+                    token = reader.deadline.set(time.monotonic() + reader.GRACE)
+        except httpx.ReadTimeout:
+            if token is None:
+                raise
+        finally:
+            if token is not None:
+                reader.deadline.reset(token)
         yield self._parser.flush()
 
 
