@@ -382,7 +382,7 @@ def test_closing_releases_everything(notes: Path, http: HttpServer) -> None:
         assert calls[1].result() == []
     assert not any(is_alive(process) for process in own)
     wait_until(lambda: mcp_threads() <= threads)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     with pytest.raises(McpUnavailable, match="is shutting down"):
         tools["add"](a=1)
 

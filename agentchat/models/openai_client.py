@@ -148,6 +148,9 @@ class DirectClient(OpenAIClient):
         model = str(params.get("model"))
         messages = sendable(params.get("messages") or [], self._completions.origin(model))
         params["messages"] = fit(messages, params.get("tools") or (), self._completions.window(model))
+        calls = transport.current.get()
+        if calls is not None and messages and params["messages"][-1] != messages[-1]:  # what was just said is cut
+            calls.on_notice(TRIMMED)
         params.pop("stream", None)
         is_structured = self.response_format is not None or "response_format" in params
         if self._streams and not is_structured and not model.startswith("o1"):  # AG2 streams neither
