@@ -355,7 +355,7 @@ def test_no_quota(client: ChatClient, model: ModelServer, status: int) -> None:
 
 
 def test_a_field_that_is_refused(serve: Serve, model: ModelServer) -> None:
-    """What a strict server refuses as an unknown field is left out from then on."""
+    """A field that a strict server refuses is left out from then on."""
     refusal = {"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}
     model.script(Reply(status=422, error=refusal), Reply("Hello."))
     with ChatClient(serve(model=model).websocket) as client:
@@ -373,7 +373,7 @@ def refusal(*path: str | int) -> Reply:
 
 def test_several_fields_that_are_refused(client: ChatClient, model: ModelServer) -> None:
     """A server may refuse one field after another, within messages and calls as well."""
-    signed = {**ID, "function": FORECAST, "extra_content": {"google": {"thought_signature": "c2ln"}}}
+    signed = {**ID, "function": FORECAST, "extra_content": {"google": {"thought_signature": "c2ln"}}, "odd (": 1}
     model.script(
         refusal("messages", 1, "name"),
         refusal("stream_options"),
@@ -390,7 +390,7 @@ def test_several_fields_that_are_refused(client: ChatClient, model: ModelServer)
 
 @pytest.mark.parametrize("status", [400, 500])
 def test_roles_that_must_alternate(serve: Serve, model: ModelServer, status: int) -> None:
-    """What an empty answer leaves behind is joined for servers that want the roles to alternate."""
+    """Adjacent user messages, as an empty answer leaves them, are joined for servers whose roles must alternate."""
     no = Reply(status=status, error={"error": "Conversation roles must alternate user/assistant/user/assistant/..."})
     model.script(EMPTY["no text"], no, Reply("Cold."))
     with ChatClient(serve(model=model, max_retries=0).websocket) as client:
@@ -401,6 +401,40 @@ def test_roles_that_must_alternate(serve: Serve, model: ModelServer, status: int
 
     sent = [(message["role"], message["content"]) for message in model.requests[-1]["body"]["messages"]]
     assert sent[1:] == [("user", "Oslo?\n\nAnd Rome?"), ("assistant", "Cold."), ("user", "And Bergen?")]
+
+
+class AlternatingServer(ModelServer):
+    """Refuses histories as Mistral's and Gemma's templates do."""
+
+    def choose(self, request: Json, chat: Json) -> Reply:
+        roles = [message["role"] for message in chat["messages"] if message["role"] != "tool"]
+        said = roles[1:] if roles[0] == "system" else roles
+        wanted = [("user", "assistant")[place % 2] for place in range(len(said))]
+        if said != wanted and "tool" not in {message["role"] for message in chat["messages"]}:
+            self._requests.append(request)
+            return Reply(status=400, error={"error": "Conversation roles must alternate user/assistant/..."})
+        return super().choose(request, chat)
+
+
+@pytest.mark.all_agents
+def test_a_team_at_a_server_whose_roles_must_alternate(serve: Serve) -> None:
+    """A team's history, in which several speak in a row, is joined with the names of the speakers."""
+    with AlternatingServer() as strict:
+        strict.script(Reply("Plan: write it."), Reply("I write it. TERMINATE"))
+        with ChatClient(serve(model=strict, max_retries=0).websocket, agent="coding_team") as client:
+            client.confirmed()
+            end, frames = asked(client, "Build it.")
+        accepted = [each["body"]["messages"] for each in strict.requests]
+
+    assert end["status"] == "completed", contents(frames, "error")
+    assert any("Planner: Plan: write it." in str(messages[-1]["content"]) for messages in accepted)
+
+
+def test_an_endless_refusal(client: ChatClient, model: ModelServer) -> None:
+    """The body of a refusal is limited in size, too."""
+    model.script(Reply(status=429, raw=b"x" * 70_000_000))
+    [error] = contents(asked(client)[1], "error")
+    assert error["code"] == "model_too_much"
 
 
 def test_an_answer_whose_body_stays_open(

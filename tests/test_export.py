@@ -72,7 +72,7 @@ def test_markdown(session: Conversation, model: ModelServer) -> None:
 
 
 def test_notices(session: Conversation, model: ModelServer) -> None:
-    """What people should know about an answer follows it, even if the answer is empty."""
+    """A notice follows its answer, even if the answer is empty."""
     cut_off = b'data: {"choices": [{"delta": {"content": "It is"}, "finish_reason": "length"}]}\n\n'
     model.script(Reply(raw=cut_off, content_type="text/event-stream"), Reply(" "))
     session.ask(QUESTION)

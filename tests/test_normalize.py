@@ -1,4 +1,4 @@
-"""What model servers send, and what becomes of it: a table of dialects."""
+"""Dialects of model servers: a table of the chunks they send and the answers they stand for."""
 
 from __future__ import annotations
 
@@ -389,11 +389,12 @@ def streamed_response() -> Iterator[Json]:
     yield {"type": "response.completed", "response": RESPONSE}
 
 
-@pytest.mark.parametrize("how", ["streamed", "only the end", "whole"])
+@pytest.mark.parametrize("how", ["streamed", "only the end", "whole", "reasoning at the end"])
 def test_the_responses_api(how: str) -> None:
     """An object of the Responses API says the same whether it is streamed or not, and nothing of it twice."""
     events = list(streamed_response())
-    chosen = {"streamed": events, "only the end": events[-1:], "whole": []}[how]
+    late = [event for event in events if "reasoning" not in json.dumps(event) or event is events[-1]]
+    chosen = {"streamed": events, "only the end": events[-1:], "whole": [], "reasoning at the end": late}[how]
     answer = answer_of(*chosen) if chosen else normalize.whole(RESPONSE)
     completion = normalize.completion(answer, "o")
     message = completion["choices"][0]["message"]

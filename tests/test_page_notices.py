@@ -1,4 +1,4 @@
-"""What the page tells about an answer that was cut off or empty, and how it goes on from there."""
+"""Notices on the page about answers that were cut off or empty, and the way on from there."""
 
 from __future__ import annotations
 

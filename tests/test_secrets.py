@@ -218,7 +218,7 @@ def test_an_answer_that_breaks_off_in_mid_secret(
 
 
 def test_another_model_takes_over_in_mid_secret(model: ModelServer) -> None:
-    """What was withheld of an answer that failed does not appear in that of the model that takes over."""
+    """Text withheld from a failed answer does not appear in the answer of the model that takes over."""
     with ModelServer() as second:
         entries = [{"model": "m", "api_key": KEY, "base_url": m.base_url, "max_retries": 0} for m in (model, second)]
         model.script(Reply(tokens=[KEY[:9]], error_after=1))
@@ -235,7 +235,7 @@ def test_another_model_takes_over_in_mid_secret(model: ModelServer) -> None:
 def test_a_reconnect_in_mid_secret(
     server: Running, client: ChatClient, connect: Callable[..., ChatClient], model: ModelServer
 ) -> None:
-    """Who joins within a secret gets the text before it, then its mark."""
+    """A client that connects within a secret gets the text before it, then its mark."""
     gate = threading.Event()
     model.script(Reply(tokens=["It is ", f"just {KEY[:-1]}", f"{KEY[-1]}."], gate_after=(2, gate)))
     client.say("Hello")

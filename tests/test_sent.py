@@ -1,4 +1,4 @@
-"""What models are sent: AG2's corrections for certain models, and nothing that a strict server refuses."""
+"""Requests to models have AG2's corrections for certain models, and nothing that a strict server refuses."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_team_as_in_plain_ag2(
 
 
 def test_deepseek(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """What deepseek-reasoner gets begins with the system, alternates, and ends with a user."""
+    """Requests to deepseek-reasoner begin with the system message, alternate, and end with a user message."""
     for messages in our_team(serve, model, "deepseek-reasoner", tmp_path):
         roles = [message["role"] for message in messages]
         assert roles[0] == "system"

@@ -1,4 +1,4 @@
-"""What a model wants back with its tool calls goes back to it, and to nobody else."""
+"""Signatures and thoughts go back with a tool call to the model that made it, and to no other."""
 
 from __future__ import annotations
 

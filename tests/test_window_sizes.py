@@ -310,7 +310,7 @@ def chat(serve: Serve, model: ModelServer, *arguments: str) -> list[dict[str, An
 
 
 def test_a_conversation_fits_into_the_window(serve: Serve, model: ModelServer) -> None:
-    """What a model is sent fits into its window, with its tools; the first and the newest messages are there."""
+    """Requests fit into the model's window, tools included, and keep the first and the newest messages."""
     model.facts.update(facts(v1_models=listing(max_model_len=1200)))
     messages = chat(serve, model)
 

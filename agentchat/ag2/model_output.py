@@ -147,7 +147,7 @@ class ModelOutput:
 
     def on_notice(self, text: str, is_cut_off: bool = False) -> None:
         """Add what people should know about the message that is being written."""
-        if self.message is not None and text:
+        if self.message is not None and text not in self.message.notice:
             self.message.notice = f"{self.message.notice} {text}".strip()
             self.message.is_cut_off = is_cut_off
 

@@ -13,7 +13,7 @@ class TurnOutput(Protocol):
     """The session's side of a turn: its log, its readers, and the people who answer questions."""
 
     redaction: Redaction
-    """What keeps secrets out of streamed text."""
+    """Keeps secrets out of streamed text."""
 
     def append(self, type: str, content: Mapping[str, Any], history: str | None) -> None:
         """Append an event to the log, together with what the agents keep of the turn so far if that has changed."""

@@ -21,7 +21,7 @@ Entry = dict[str, Any]  # in AG2's format
 
 @dataclass(frozen=True)
 class Choice:
-    """What the options say: `--model`, `--base-url`, `--api-key-env`, and ports of local servers that differ."""
+    """The values of `--model`, `--base-url` and `--api-key-env`, and the ports of local servers."""
 
     model: str = ""
     base_url: str = ""

@@ -22,7 +22,7 @@ ENDINGS = {
     "error": "The model server ended this answer with an error.",
     "empty": "The model gave an empty answer.",
 }
-"""What people are told about an answer that did not simply end, by its finish reason."""
+"""The sentences that tell people how an answer ended, by its finish reason."""
 
 _NO_QUOTA = re.compile(r"insufficient_quota|insufficient balance|exceeded your current quota|billing", re.IGNORECASE)
 _NO_KEY = re.compile(r"api.?key (is )?(not valid|invalid)|API_KEY_INVALID|(invalid|incorrect) api.?key", re.IGNORECASE)
@@ -109,17 +109,17 @@ def check(answer: Answer, response: httpx.Response) -> None:
 
 
 def ending_of(answer: Answer) -> str:
-    """Return what people are told about the end of an answer; empty if it simply ended."""
+    """Return the sentence about the end of an answer; empty if it ended normally."""
     if told := ENDINGS.get("damaged" if answer.is_damaged else answer.finish_reason or ""):
         return told
     return "" if answer.text.strip() or answer.calls else ENDINGS["empty"]
 
 
 def refused_field(failure: ModelFailure, fields: Iterable[str]) -> str | None:
-    """Return the one of these fields, which a request can do without, that a server says it does not know."""
+    """Return the first of these optional fields that the server's error names."""
     if failure.status not in {400, 422}:
         return None
-    return next((field for field in fields if re.search(rf"(?<![\w-]){field}(?![\w-])", failure.text)), None)
+    return next((field for field in fields if re.search(rf"(?<![\w-]){re.escape(field)}(?![\w-])", failure.text)), None)
 
 
 def wants_alternation(failure: ModelFailure) -> bool:

@@ -116,7 +116,7 @@ def _get(port: int, path: str) -> bytes:
 
 
 class _Source(io.RawIOBase):
-    """What a socket receives, as the file that `http.client` reads. Raises TimeoutError at the deadline."""
+    """The file from which `http.client` reads a socket. Raises TimeoutError at the deadline."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection

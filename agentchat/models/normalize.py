@@ -63,7 +63,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What an answer says so far."""
+    """An answer as far as it has been received."""
 
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Answer:
     id: str = ""
     model: str = ""
     error: Any = None
-    """What the server reported as an error in the middle of an answer."""
+    """The error that the server reported in the middle of the answer, as it sent it."""
     fault: str = ""
     """`broken off` if it has no end; if it is no answer at all, the first of what came instead."""
     is_damaged: bool = False
@@ -89,7 +89,7 @@ class Answer:
 
 
 class News(NamedTuple):
-    """What one chunk adds to an answer."""
+    """The text and the thoughts that one chunk adds to an answer."""
 
     text: str = ""
     thought: str = ""
@@ -167,7 +167,10 @@ class Normalizer:
         return self._said(*content_of(delta))
 
     def _add_message(self, message: Json) -> News:
-        """Add a whole message; some servers end a stream with one that repeats it, or send it anew with each chunk."""
+        """Add what is new in a complete message.
+
+        Some servers end a stream with the whole message, others send all of it again with each chunk.
+        """
         if not self.answer.calls:
             _add_calls(self.answer.calls, message, is_whole=True)
         text, thought = content_of(message)
@@ -211,19 +214,20 @@ class Normalizer:
         answer.finish_reason = finish_reason(why or "incomplete") if status == "incomplete" else "stop"
         output = response.get("output")
         items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
-        is_new = not answer.calls and not answer.reasoning_items
+        has_calls, has_reasoning = bool(answer.calls), bool(answer.reasoning_items)
         text = thought = ""
         for item in items:
             if item.get("type") == "message":
                 text += content_of(item)[0]
-            elif is_new:
+            elif not (has_reasoning if item.get("type") == "reasoning" else has_calls):
                 thought += _add_item(answer, item)
         return self._said("" if answer.texts else text, "" if answer.thoughts else thought)
 
     def _said(self, text: str, thought: str) -> News:
-        self._raw_text.append(text)
-        self._raw_thought.append(thought)
+        if thought:
+            self._raw_thought.append(thought)
         if text:
+            self._raw_text.append(text)
             text, more = self._think.split(self._text.add(text))
             thought = self._thought.add(thought) + more if thought else more
         elif thought:

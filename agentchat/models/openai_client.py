@@ -159,7 +159,7 @@ class DirectClient(OpenAIClient):
         return super().create(params)
 
     def cost(self, response: Any) -> float:
-        """Return the price of an answer, 0 if it is unknown, of which AG2 would warn each time."""
+        """Return the price of an answer in US dollars; 0 if it is unknown, without the warning that AG2 logs."""
         return super().cost(response) if response.model in OAI_PRICE1K else 0.0
 
     @staticmethod
@@ -169,7 +169,7 @@ class DirectClient(OpenAIClient):
 
 
 class Completions:
-    """What AG2 takes for an openai client: it calls `chat.completions.create`.
+    """Stands in for the openai client of which AG2 calls `chat.completions.create`.
 
     The openai package would walk through every message of every call looking for fields to rename, of which messages
     have none: 0.13 ms a message, 99 % of the CPU of a call at 1,000 messages. It is used for the request alone.

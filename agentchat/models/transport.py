@@ -162,8 +162,12 @@ def _retry_after(response: httpx.Response, attempt: int) -> float:
 
 
 def _has_no_quota(response: httpx.Response) -> bool:
-    """Return True if the account is out of quota, which no waiting changes."""
-    return response.status_code == 429 and b"insufficient_quota" in response.read()
+    """Return True if the account is out of quota, which no waiting changes. Raises TooMuch."""
+    if response.status_code != 429:
+        return False
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    response.stream = LimitedStream(response.stream)
+    return b"insufficient_quota" in response.read()
 
 
 def _parsed(response: httpx.Response, calls: ModelCalls | None, on_text: OnText) -> httpx.Response:

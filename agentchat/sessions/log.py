@@ -37,7 +37,7 @@ class Log:
         self.held = handover.state(store.read_types(record.id, {"handoff"})) if record.held else None
         """The handover in force; None while the agents have the session."""
         self.redaction = Redaction(keys)
-        """What keeps keys and passwords out of the session."""
+        """Keeps keys and passwords out of the session."""
         self.view = LogView(record.last_seq)
         self.states: Mapping[str, LiveState] = {}
         self.state_number = 0

@@ -1,4 +1,4 @@
-"""What must hold with a real model. Each function has one conversation and tells what it saw."""
+"""The claims that must hold with a real model. Each function checks one conversation."""
 
 from __future__ import annotations
 
