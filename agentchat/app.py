@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autogen.io.base import IOStream
-
 from agentchat import __version__, chat
+from agentchat.ag2 import instrument
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.ag2.conversation import Conversation, Limits
-from agentchat.ag2.iostream import NullStream
+from agentchat.ag2.conversation import Conversation
+from agentchat.ag2.limits import Limits
+from agentchat.ag2.shapes import Team
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.knowledge import Knowledge
@@ -68,6 +68,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     """
     with contextlib.ExitStack() as stack:
         openai_client.install(chosen.model_timeout)
+        instrument.install()
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
         local_ports = local_servers.ports(chosen.local_servers)
         choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
@@ -82,7 +83,6 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         store = SqliteStore(chosen.data_dir)
         stack.callback(store.close)
 
-        IOStream.set_global_default(NullStream())
         notes = UserNotes(store)
         knowledge = _knowledge(chosen, chosen_models)
         stack.callback(knowledge.close)
@@ -132,11 +132,11 @@ def _services(
     agent_services: AgentServices,
 ) -> Services:
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
-        pair = catalogue.build(agent, chat)
+        team = Team(*catalogue.build(agent, chat))
         explain, has_price = chosen_models.explain, chosen_models.has_price
         context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0
         limits = Limits(context_tokens, chosen.answer_chars)
-        return Conversation(pair, chat, histories, explain, has_price, chosen.approve, limits)
+        return Conversation(team, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:
         return Chat(session_id, services=agent_services, session=session)

@@ -6,11 +6,12 @@ and the openai package retries after one.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
 
 from agentchat.protocol.errors import ChatError
 
@@ -92,6 +93,7 @@ class _Call(Generic[T]):
         self._result: T
         self._error: BaseException | None = None
         self.woken = threading.Event()
+        self.ended = threading.Event()
 
     def run(self) -> None:
         """Make the call, in its thread."""
@@ -102,6 +104,7 @@ class _Call(Generic[T]):
         with self._lock:
             self._ended = True
             self._dispose_if_abandoned()
+        self.ended.set()
         self.woken.set()
 
     def abandon(self) -> None:
@@ -122,10 +125,17 @@ class _Call(Generic[T]):
             self._dispose(self._result)
 
 
-def call(function: Callable[[], T], name: str, dispose: Callable[[T], None] | None = None) -> T:
+def call(
+    function: Callable[[], T],
+    name: str,
+    dispose: Callable[[T], None] | None = None,
+    grace: float = 0,
+    on_abandon: Callable[[], None] | None = None,
+) -> T:
     """Return `function()`, called in a thread of its own so that a stop needn't wait for it.
 
-    An abandoned call runs on, and `dispose` gets its result. Raises Stopped, and whatever the function raises.
+    After a stop it has `grace` seconds to end; if it runs on, `on_abandon` is called. `dispose` gets its result then.
+    Raises Stopped, and whatever the function raises.
     """
     pending = _Call(function, dispose)
     context = contextvars.copy_context()
@@ -134,6 +144,26 @@ def call(function: Callable[[], T], name: str, dispose: Callable[[T], None] | No
         with current.get().interruptible(pending.woken.set):
             pending.woken.wait()
     except Stopped:
+        has_ended = pending.ended.wait(grace)
         pending.abandon()
+        if not has_ended and on_abandon is not None:
+            on_abandon()
         raise
     return pending.outcome()
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own and return its result. A stop cancels it. Raises Stopped."""
+
+    async def run() -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def cancel() -> None:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+        with contextlib.closing(coroutine), current.get().interruptible(cancel):
+            return await coroutine
+
+    return asyncio.run(run())

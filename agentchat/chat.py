@@ -16,6 +16,7 @@ from agentchat.approval import needs_approval as needs_approval  # so that agent
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.protocol.tasks import Plan
+from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
 
@@ -123,6 +124,12 @@ class Chat:
     session: SessionView | None = field(default=None, repr=False)
     author: Author = field(default_factory=Author, repr=False)
     """The person for whom the agents are built, or whom they are answering."""
+    llm_config: Any = field(default=None, repr=False)
+    """AG2's LLMConfig for the models in use."""
+    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """The messages of the earlier turns that count, for `on_message`: each has a `role` and a `content`."""
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Values of `on_message` that are kept with the conversation."""
 
     def __post_init__(self) -> None:
         self.plan = Plan(self._events_of, self._add_event, self.session.plan_lock if self.session else threading.Lock())

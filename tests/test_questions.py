@@ -16,6 +16,7 @@ from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
 
 QUESTION = "What is the weather in Oslo?"
+WEATHER = ("weather_forecast", {"city": "Oslo"})
 
 Talk = Callable[..., ChatClient]
 
@@ -41,44 +42,46 @@ def session_of(client: ChatClient) -> str:
 
 
 def test_a_proxy_that_always_asks(talk: Talk) -> None:
-    """A proxy that always asks can run the proposed tool, talk to the agent, or end the turn.
+    """A proxy that always asks does so before a tool runs: in plain words, with buttons.
 
-    An empty answer runs the tool, text goes to the agent, and `exit` ends the turn.
+    An empty answer runs the tool, text goes to the agent instead, and `exit` ends the turn. The agent's answer ends it
+    as well: the person writes the next message when they like.
     """
     client = talk("always")
     client.say(QUESTION)
     first = client.until("input_request")["content"]
     assert (first["agent"], first["password"], first["tool"]) == ("forecaster", False, None)
-    assert first["prompt"].startswith("Replying as user. Provide feedback to forecaster.")
+    assert first["prompt"] == "forecaster wants to use weather_forecast. Let it go on, end here, or write something."
     assert (first["choices"], first["labels"]) == (["", "exit"], {"": "Continue", "exit": "End"})
 
     client.command("input_response", request_id=first["request_id"], text="")
     assert client.until("input_response")["content"]["text"] == ""
     assert client.until("executed_function")["content"]["content"] == "sunny in Oslo"
+    assert client.until("turn_completed")["content"]["summary"] == "The tool says: sunny in Oslo"
+
+    client.say(QUESTION)
     client.until("input_request")
-    client.say("And in Bergen, please: the weather in Bergen")
+    client.say("No, in Bergen, please: the weather in Bergen")
     second = client.until("input_response")["content"]
-    assert (second["text"], second["name"]) == ("And in Bergen, please: the weather in Bergen", "user")
+    assert (second["text"], second["name"]) == ("No, in Bergen, please: the weather in Bergen", "user")
     client.until("input_request")
     client.say("exit")
     client.until("turn_completed")
 
-    assert len(contents(client.log, "user_message")) == 1
-    assert len(contents(client.log, "turn_completed")) == 1
+    assert len(contents(client.log, "user_message")) == len(contents(client.log, "turn_completed")) == 2
+    assert len(contents(client.log, "executed_function")) == 1
 
 
 def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
-    """A proxy with TERMINATE asks only where AG2 would stop; an answer continues the conversation."""
-    model.script(Reply("TERMINATE"), Reply("More done."))
+    """A proxy with TERMINATE asks where AG2 would stop: here the turn ends, and the next message continues."""
+    model.script(Reply("Done. TERMINATE"), Reply("More done."))
     client = talk("terminate")
-    client.say("Do it")
-    request = client.until("input_request")["content"]
-    assert request["choices"] == ["exit"]
-    client.command("input_response", request_id=request["request_id"], text="Do more")
-    client.until("turn_completed")
+    client.ask("Do it")
+    client.ask("Do more")
 
+    assert [end["summary"] for end in contents(client.log, "turn_completed")] == ["Done.", "More done."]
     assert model.requests[-1]["body"]["messages"][-1]["content"] == "Do more"
-    assert contents(client.log, "text")[-1]["content"] == "More done."
+    assert not contents(client.log, "input_request")
 
 
 def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
@@ -89,7 +92,7 @@ def test_who_ends_at_a_tool_call(talk: Talk, model: ModelServer) -> None:
     client.say("exit")
     client.until("turn_completed")
     client.command("message", text="hello")
-    client.until("input_request")
+    client.until("turn_completed")
 
     said = [message for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
     assert [message["role"] for message in said] == ["user", "assistant", "tool", "assistant", "user"]
@@ -153,14 +156,11 @@ def test_agents_of_coroutines(talk: Talk, model: ModelServer) -> None:
     client.until("input_request")
     client.say("")
     client.until("executed_function")
-    last = client.until("input_request")["content"]
-    client.command("input_response", request_id=last["request_id"], text="greet me")
-    client.until("text", lambda content: content["content"] == "Good day.")
-    client.until("input_request")
-    client.say("exit")
     completed = client.until("turn_completed")["content"]
+    client.ask("greet me")
 
     assert completed["status"] == "completed"
+    assert contents(client.log, "turn_completed")[1]["summary"] == "Good day."
     assert contents(client.log, "executed_function")[0]["content"] == "sunny in Oslo"
     assert client.streamed == "The tool says: sunny in Oslo"
 
@@ -169,7 +169,7 @@ def test_agents_of_coroutines_are_stopped(talk: Talk, model: ModelServer) -> Non
     """Async agents can be stopped while they ask, and while their model answers."""
     client = talk("coroutines")
     for waits_for in ("input_request", "stream"):
-        model.script(Reply(n=1000, delay=0.05) if waits_for == "stream" else Reply("hm"))
+        model.script(Reply(n=1000, delay=0.05) if waits_for == "stream" else Reply(tools=[WEATHER]))
         client.say("hello")
         client.until(waits_for)
         client.command("stop")
@@ -196,7 +196,7 @@ def test_the_first_answer_counts(talk: Talk) -> None:
 def test_what_is_typed_meanwhile_is_no_answer(talk: Talk, model: ModelServer) -> None:
     """A `message`, or a plain frame from a client that wasn't shown the question, is queued instead of answering it."""
     client = talk("always")
-    model.script(Reply("What do you think?"))
+    model.script(Reply(tools=[WEATHER]))
     client.say("hello")
     client.command("message", text="This is a message.", id="m1")
     request = client.until("input_request")["content"]["request_id"]

@@ -11,7 +11,7 @@ import pytest
 
 from agentchat.app import Running
 from agentchat.protocol.visibility import SHOWS
-from tests.agent_files import MODE, write_agents
+from tests.agent_files import write_agents
 from tests.clients import ChatClient, Frame, contents, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -42,6 +42,23 @@ def build(llm_config, chat):
     agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
     register_function(write, caller=agent, executor=user, description="Writes.")
+    return user, agent
+'''
+
+
+CURIOUS = '''
+"""Asks after each answer."""
+from autogen import Agent, ConversableAgent, UserProxyAgent
+from autogen.io.base import IOStream
+
+def ask(recipient, messages, sender, config):
+    answer = IOStream.get_default().input("And now?")
+    return True, None if answer == "exit" else answer
+
+def build(llm_config, chat):
+    agent = ConversableAgent("forecaster", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    user.register_reply([Agent, None], ask)
     return user, agent
 '''
 
@@ -93,8 +110,7 @@ class Readers:
 
 @pytest.fixture
 def readers(serve: Serve, model: ModelServer, tmp_path: Path) -> Iterator[Callable[[str], Readers]]:
-    always = MODE.format(mode="ALWAYS")
-    write_agents(tmp_path, always=always, team=TEAM, deep=DEEP, inner=INNER_TOOL, writer=WRITER)
+    write_agents(tmp_path, curious=CURIOUS, team=TEAM, deep=DEEP, inner=INNER_TOOL, writer=WRITER)
     here = Path(__file__).parent.parent / "agents"
     for name in ("weather", "concierge", "travel"):
         (tmp_path / "agents" / f"{name}.py").write_text((here / f"{name}.py").read_text())
@@ -155,7 +171,7 @@ def test_a_nested_chat(readers: Callable[[str], Readers], model: ModelServer) ->
 
 def test_a_question_after_each_answer(readers: Callable[[str], Readers], model: ModelServer) -> None:
     """A question after each answer is shown with that answer."""
-    these = readers("always")
+    these = readers("curious")
     model.script(Reply("Sunny."), Reply("Windy."))
     these.client.say("Oslo?")
     for text in ("And Bergen?", "exit"):

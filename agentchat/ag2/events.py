@@ -24,7 +24,7 @@ HANDOFFS = frozenset(
 )
 
 _TRANSFER = re.compile(r"\[Handing off to .+\]")
-_WRAPPER = re.compile(r"wrapped_nested_(.+)_\d+")  # AG2 makes such agents to hold nested chats
+_WRAPPER = re.compile(r"wrapped_(?:nested|group)_(.+)_\d+")  # AG2 makes such agents to hold nested chats
 
 
 def dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
@@ -55,6 +55,16 @@ def is_inner(type: str, content: Mapping[str, Any]) -> bool:
     if type == "text" and sender == _TOOL_EXECUTOR and not content.get("content"):
         return True
     return sender in _INNER or content.get("recipient") in _INNER
+
+
+def chooses_speakers(agent: str) -> bool:
+    """Return True for AG2's own agents that choose the next speaker."""
+    return agent in _INNER
+
+
+def is_inner_member(agent: str) -> bool:
+    """Return True for a member of a group that AG2 made to carry out tool calls or to hold a nested chat."""
+    return agent == _TOOL_EXECUTOR or is_nesting_wrapper(agent)
 
 
 def is_transfer(type: str, content: Mapping[str, Any]) -> bool:

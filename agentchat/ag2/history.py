@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from autogen import ConversableAgent, GroupChatManager
 
-from agentchat.ag2.catalogue import Pair
 from agentchat.journal import Journal
 from agentchat.protocol.events import clean
 
@@ -34,7 +33,7 @@ class PartialMessage(NamedTuple):
 class History:
     """The message lists of a pair, which AG2 appends to. In a group they are those of all its members."""
 
-    def __init__(self, pair: Pair, agents: Sequence[ConversableAgent]) -> None:
+    def __init__(self, pair: tuple[ConversableAgent, ConversableAgent], agents: Sequence[ConversableAgent]) -> None:
         """`agents` are all that may speak, the pair included."""
         self._user, self._agent = pair
         self._agents = agents
@@ -62,6 +61,15 @@ class History:
         if isinstance(self._agent, GroupChatManager):
             variables = [turn["shared"] for turn in turns if turn.get("shared")]
             self._agent.context_variables.update(variables[-1] if variables else {})
+
+    def clear(self) -> None:
+        """Forget all messages."""
+        self._fill([])
+
+    def share(self) -> None:
+        """Give all members of a group all messages. AG2's asynchronous group chats keep the last one from them."""
+        if isinstance(self._agent, GroupChatManager):
+            self._fill(self.messages)
 
     def close(self, partial: PartialMessage, status: str) -> None:
         """Make the history of a turn that broke off valid for the next one."""
@@ -124,10 +132,22 @@ class History:
         return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
 
 
+class Memory(Protocol):
+    """The history of a team or of a program."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """The list to which the turns' messages are appended."""
+
+    @property
+    def context_variables(self) -> dict[str, Any]:
+        """The values that are kept beside the messages."""
+
+
 class TurnHistory:
     """The part of a history that belongs to one turn, as JSON text to be stored with it."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: Memory) -> None:
         self._history = history
         self._start = self._saved = len(history.messages)
 

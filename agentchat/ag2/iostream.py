@@ -5,33 +5,41 @@ Every method that writes or asks raises Stopped once the turn is stopped: this i
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
+import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from autogen.agentchat.group.targets.transition_target import RandomAgentTarget
+from autogen.agentchat.group.targets.transition_target import RandomAgentTarget, TransitionTarget
 from autogen.events.print_event import PrintEvent
 from autogen.io.base import IOStream
 from pydantic import BaseModel
 
 from agentchat.ag2 import events as ag2_events
+from agentchat.ag2 import place as places
+from agentchat.ag2 import prompts as ag2_prompts
+from agentchat.ag2.console import Console
 from agentchat.ag2.history import PartialMessage, TurnHistory
-from agentchat.ag2.model_output import TERMINATE, ModelOutput
+from agentchat.ag2.limits import Limits
+from agentchat.ag2.model_output import MAX_MODEL_CALLS, TERMINATE, ModelOutput, StreamingMessage
 from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import clean
+from agentchat.protocol.events import clean, text_of
 from agentchat.protocol.questions import APPROVALS, Answer, Request, is_yes
 
 log = logging.getLogger(__name__)
 
 MAX_HANDOFFS = 10  # for one message; more than that is a circle
+
+_MESSAGES = frozenset(
+    {"text", "tool_call", "tool_response", "function_call", "function_response", "post_carryover_processing"}
+)
+"""The events that say something in a chat; others report of the agent that replies."""
 
 
 class TurnStream(IOStream):
@@ -42,81 +50,112 @@ class TurnStream(IOStream):
         turn: TurnOutput,
         token: StopToken,
         person: str,
+        text: str,
         history: TurnHistory,
         journal: Journal,
         usage: Usage,
         payer: str,
-        answer_chars: int = 0,
+        limits: Limits,
+        approvals: str = "marked",
     ) -> None:
-        """`person` is the agent that stands for the person; `payer` is charged for calls that belong to no agent."""
+        """`person` is the agent that stands for the person, who wrote `text`; it is empty if none is known.
+
+        `payer` is charged for calls that belong to no agent. `approvals` is the setting `approve`.
+        """
         self.journal = journal
-        self.asking = person  # the agent for whom a person is asked now
+        self.approvals = approvals
+        self.person = person
+        self.speaker = ""
+        self.history = history
+        self.summary = ""
         self._turn = turn
         self._token = token
-        self._person = person
-        self._nesting: list[str] = []  # agents that hold nested chats, the innermost last
+        self._payer = payer
+        self._words = {text}  # of the person, which agents pass on
         self._handoffs: list[str] = []  # the agents that had the turn, in order
         self._reason = ""  # the `reason` argument of the newest tool call
         self._leaving: tuple[str, str] | None = None  # the agent that hands over to whoever speaks next, and why
-        self.model_output = ModelOutput(
-            turn,
-            token,
-            journal,
-            usage,
-            self._append,
-            lambda: self._about_said().get("within", payer),
-            answer_chars,
-        )
-        self.speaker = ""
-        self._executing: Mapping[str, Any] = {}  # the newest tool call
         self._candidates: list[str] = []  # agents that can be chosen to speak next
-        self.history = history
-        self.summary = ""
+        self._result: tuple[str, str] | None = None  # an agent and its newest tool's result, if nobody spoke since
+        self.model_output = ModelOutput(
+            turn, token, journal, usage, self, limits.answer_chars, limits.model_calls or MAX_MODEL_CALLS
+        )
+        self.console = Console(turn)
 
     # Called by the conversation
 
-    def begin_message(self, sender: str) -> None:
-        """Attribute what models write from now on to this agent."""
-        if self._leaving is not None:
-            (giver, reason), self._leaving = self._leaving, None
-            self._handed_over(giver, sender, reason)
-        self.model_output.begin_message(sender, self._about())
+    def conclude(self, answer: str | None, author: str) -> None:
+        """Say the turn's last word unless it has been said: `answer`, by `author`, or else a tool's result."""
+        said = self.model_output.take_equal(answer) if answer else None
+        self.model_output.release()
+        if answer and answer.strip() and answer.strip() != self.summary:
+            self.say(answer, said.sender if said else author, said.id if said else None)
+        elif not answer and self._result is not None:
+            agent, text = self._result
+            self.say(text, agent)
 
-    @contextlib.contextmanager
-    def nested(self, agent: str) -> Iterator[None]:
-        """Mark everything within the context as part of a nested chat that this agent holds."""
-        self._nesting.append(ag2_events.nesting_agent(agent))
-        try:
-            yield
-        finally:
-            self._nesting.pop()
+    def say(self, text: str, sender: str, message_id: str | None = None) -> None:
+        """Log a text that AG2 does not send. `message_id` is that of its stream, if it was streamed."""
+        content = {"content": clean(text), "sender": sender, "recipient": self.person}
+        self.append("text", {"uuid": str(uuid4()), **content, "message_id": message_id or uuid4().hex})
+        self.summary, self.speaker = text.strip(), sender
+
+    def streamed(self, sender: str) -> StreamingMessage:
+        """Return a new message whose text is shown with `show`."""
+        return StreamingMessage(sender, {}, self._turn.redaction)
+
+    def show(self, message: StreamingMessage, text: str) -> None:
+        """Show more text of a message."""
+        self._token.check()
+        if visible := message.add(clean(text)):
+            self._turn.stream(message.id, message.sender, visible)
+
+    def end_streamed(self, message: StreamingMessage) -> str:
+        """Complete a message that was shown piece by piece. Return its text."""
+        if rest := message.end():
+            self._turn.stream(message.id, message.sender, rest)
+        if message.text.strip():
+            self.say(message.text, message.sender, message.id)
+        return message.text
+
+    def close(self) -> None:
+        """Refuse further model calls, and show the rest of what was printed."""
+        self.console.flush()
+        self.model_output.close()
 
     def keep_partial(self) -> PartialMessage:
-        """Log the part of an interrupted message that was already shown."""
-        message = self.model_output.break_off()
-        if message is None:
-            return PartialMessage("", "")
-        content = {
-            "uuid": str(uuid4()),
-            "content": message.text,
-            "sender": message.sender,
-            "recipient": self._person,
-            "message_id": message.id,
-            "partial": True,
-            **({"notice": message.notice} if message.notice else {}),
-        }
-        self._turn.append("text", {**content, **message.about}, None)
-        if message.about:  # part of a nested chat, of which the agents keep only the outcome
-            return PartialMessage("", "")
-        self.summary = message.text.strip()
-        return PartialMessage(message.sender, message.text)
+        """Log the parts of interrupted messages that were already shown. Return that of the turn's own chat."""
+        kept = PartialMessage("", "")
+        for message in self.model_output.break_off():
+            content = {
+                "uuid": str(uuid4()),
+                "content": message.text,
+                "sender": message.sender,
+                "recipient": self.person,
+                "message_id": message.id,
+                "partial": True,
+                **({"notice": message.notice} if message.notice else {}),
+            }
+            self._turn.append("text", {**content, **message.about}, None)
+            if not message.about:  # of an inner chat the agents keep only the outcome
+                self.summary = message.text.strip()
+                kept = PartialMessage(message.sender, message.text)
+        return kept
 
-    def _about(self) -> dict[str, str]:
-        return {"within": self._nesting[-1]} if self._nesting else {}
+    # Called by the models' output
 
-    def _about_said(self) -> dict[str, str]:
-        """Return the `within` of an event of AG2's, which may come from agents that a tool has of its own."""
-        return {"within": self._caller} if self._caller else self._about()
+    def author(self) -> tuple[str, Mapping[str, str]] | None:
+        place = places.current.get()
+        if not place.agent or ag2_events.chooses_speakers(place.agent):
+            return None
+        if self._leaving is not None:
+            (giver, reason), self._leaving = self._leaving, None
+            self._handed_over(giver, place.agent, reason)
+        return place.agent, place.about_agent
+
+    def payer(self) -> str:
+        place = places.current.get()
+        return (place.agent_within if place.agent else place.within) or self._payer
 
     # Called by AG2
 
@@ -126,28 +165,32 @@ class TurnStream(IOStream):
         if type == "stream":
             self.model_output.add_stream_event(content["content"])
             return
-        is_written = self.model_output.written is not None
-        if ag2_events.is_inner(type, content) or (not is_written and ag2_events.is_transfer(type, content)):
+        if ag2_events.is_inner(type, content):
             return
-        if type in {"text", "tool_call"} and content.get("sender") != self._person:
-            self._finish(content)
-        elif type == "executed_function":
-            self._executed(content)
+        place = places.current.get()
+        about = place.about if type in _MESSAGES else place.about_agent
+        event: Any = getattr(message, "content", message)  # AG2 wraps its events, ours are plain
+        if type in {"text", "tool_call"} and not self._finish(type, content, about):
+            return
+        if type == "executed_function" and not about:
+            self._keep_result(place.caller, event.content, content["content"])
+        elif type == "execute_function":
+            arguments = content.get("arguments")
+            self._reason = str(arguments.get("reason", "")) if isinstance(arguments, dict) else ""
         elif type == "select_speaker":
-            self._candidates = [str(agent) for agent in content.get("agents") or ()]
+            agents = [str(agent) for agent in content.get("agents") or ()]
+            self._candidates = ["" if ag2_events.is_inner_member(name) else name for name in agents]
+            content["agents"] = [name for name in self._candidates if name]
         if type in ag2_events.HANDOFFS:
-            event: Any = message
-            event = getattr(event, "content", event)  # AG2 wraps its events, ours are plain
-            self._append(type, {**content, "transition_target": str(event.transition_target)})
+            self.append(type, {**content, "transition_target": str(event.transition_target), **about})
             self._hand_over(type, event)
         else:
-            self._append(type, {**self._about_said(), **content})
-        if type == "execute_function":
-            self._execute(content)
+            self.append(type, {**content, **about})
 
-    def _append(self, type: str, content: Mapping[str, Any]) -> None:
+    def append(self, type: str, content: Mapping[str, Any]) -> None:
+        """Log an event."""
         if not self.journal.is_replaying:  # else it is in the log already
-            self._turn.append(type, {**self._about(), **content}, self.history.changed())
+            self._turn.append(type, content, self.history.changed())
 
     def _hand_over(self, type: str, event: Any) -> None:
         """Report a hand-off from one agent to another. Raises Stopped if they hand over in circles."""
@@ -165,21 +208,43 @@ class TurnStream(IOStream):
         if len(self._handoffs) > MAX_HANDOFFS:
             raise Stopped("failed", ChatError("handoff_circle", agents=" → ".join(self._handoffs[-4:])))
 
-    def _finish(self, content: dict[str, Any]) -> None:
-        """Complete the event that ends a streamed message: it carries the message's id."""
-        written, self.model_output.written = self.model_output.written, None
+    def _finish(self, type: str, content: dict[str, Any], about: Mapping[str, str]) -> bool:
+        """Complete an event that says something. Returns False if nobody should see it.
+
+        With a `message_id`, that of what was streamed, it is said to people; without, it passes on their own words.
+        """
+        sender, text = content["sender"], content.get("content")
+        written = self.model_output.take(sender, about)
+        if written is None and type == "text":
+            if ag2_events.is_transfer(type, content):
+                return False
+            if not text or (text in self._words and not places.current.get().agent):
+                return True
         content["message_id"] = written.id if written else uuid4().hex
         if written is not None and written.notice:
             content["notice"] = written.notice
             if written.is_cut_off:
                 content["cut_off"] = True
         self._reason = ""
-        self._executing = {}
-        if not self._caller:
-            self.speaker = content["sender"]
-        if isinstance(content.get("content"), str):
-            content["content"] = TERMINATE.sub("", content["content"])
-            self.summary = (not self._about_said() and content["content"].strip()) or self.summary
+        if isinstance(text, str):
+            content["content"] = text = TERMINATE.sub("", text)
+        if about:
+            return True
+        said = text_of(text).strip()
+        is_proxy = written is None and sender == self.person
+        if not is_proxy:
+            self.speaker = sender
+        if said:
+            self._result = None
+            if not is_proxy or not self.summary:
+                self.summary = said
+        return True
+
+    def _keep_result(self, agent: str, result: Any, text: Any) -> None:
+        """Keep a tool's result, which is the turn's answer if nobody says anything after it."""
+        if not isinstance(result, TransitionTarget):
+            text = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+            self._result = (agent, text) if text.strip() else None
 
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         self.send(PrintEvent(*objects, sep=sep, end=end))
@@ -189,49 +254,34 @@ class TurnStream(IOStream):
     def add_event(self, type: str, content: Mapping[str, Any]) -> None:
         """Append an event that is not AG2's."""
         self._token.check()
-        self._append(type, {"uuid": str(uuid4()), **content})
-
-    @property
-    def _call(self) -> Mapping[str, Any]:
-        """The tool call that this thread (or task) carries out; in a tool's other threads, the newest one."""
-        call = _executing.get()
-        return call.content if call is not None and call.stream is self else self._executing
-
-    @property
-    def _caller(self) -> str:
-        """The agent whose tool this thread (or task) carries out; empty outside tools."""
-        call = _executing.get()
-        return call.agent if call is not None and call.stream is self else ""
-
-    def _execute(self, content: Mapping[str, Any]) -> None:
-        self._executing = content
-        arguments = content.get("arguments")
-        self._reason = str(arguments.get("reason", "")) if isinstance(arguments, dict) else ""
-        outer = _executing.get()
-        is_ours = outer is not None and outer.stream is self  # else it belongs to a turn that was stopped in it
-        _executing.set(_Call(self, content, self.speaker, outer if is_ours else None))
-
-    def _executed(self, content: Mapping[str, Any]) -> None:
-        call = _executing.get()
-        if call is not None and call.content.get("call_id") == content.get("call_id"):
-            _executing.set(call.outer)
+        self.append(type, {"uuid": str(uuid4()), **content, **places.current.get().about})
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         """Show how far the running tool is."""
         self._token.check()
-        running = self._call
-        call_id, tool = str(running.get("call_id") or ""), str(running.get("func_name") or "")
+        call = places.current.get().call
+        call_id, tool = str(call.get("call_id") or ""), str(call.get("func_name") or "")
         self._turn.progress(call_id, tool, done, total, clean(text))
 
     # Asking people
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
-        agent, self.asking = self.asking, self._person
-        labels = _known_answers(prompt, self._candidates)
+        self.console.flush()
+        place = places.current.get()
         # The proxy stands for the person, so the question comes from the agent that spoke last.
-        agent = self.speaker if agent == self._person and self.speaker else agent
-        choices = list(labels) if labels and not password else None
-        return self._ask(Request(agent, prompt, password, choices, labels)).text
+        agent = place.agent if place.agent not in {"", self.person} else self.speaker or self.person
+        prompt, labels = ag2_prompts.in_words(prompt, place.answered, self._candidates)
+        answer = self._ask(Request(agent, prompt, password, list(labels) if labels and not password else None, labels))
+        if answer.text and not password:
+            self._words.add(answer.text)
+        return answer.text
+
+    def ends_here(self) -> bool:
+        """Return True if AG2 asks for the person's next message, which ends the turn: they write it when they like."""
+        place = places.current.get()
+        is_person = place.agent and place.agent == (self.person or place.initiator) and not place.agent_within
+        message = place.answered
+        return bool(is_person and not (message.get("tool_calls") or message.get("function_call")))
 
     def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
         """Ask a tool's question. Raises Stopped, also when time is up."""
@@ -245,8 +295,9 @@ class TurnStream(IOStream):
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         """Ask whether a tool may run. Raises Stopped, also when time is up."""
-        call = {"name": tool, "arguments": dict(arguments), "call_id": self._call.get("call_id")}
-        return self._ask(Request(self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
+        place = places.current.get()
+        call = {"name": tool, "arguments": dict(arguments), "call_id": place.call.get("call_id")}
+        return self._ask(Request(place.caller or self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
 
     def _ask(self, request: Request) -> Answer:
         self._token.check()
@@ -265,28 +316,8 @@ class TurnStream(IOStream):
         return answer
 
 
-@dataclass(frozen=True)
-class _Call:
-    """A tool call being carried out for `agent`; `outer` is the one whose tool made it, if any."""
-
-    stream: TurnStream
-    content: Mapping[str, Any]
-    agent: str
-    outer: _Call | None
-
-
-_executing: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("executing", default=None)
-
-
-def _known_answers(prompt: str, candidates: Sequence[str]) -> dict[str, str]:
-    """Return the answers that one of AG2's own prompts accepts, with their meanings."""
-    if "Press enter to skip and use auto-reply" in prompt:
-        return {"": "Continue", "exit": "End"}
-    if "Press enter or type 'exit' to stop" in prompt:
-        return {"exit": "End"}
-    if prompt.startswith("Enter the number of the next speaker"):
-        return {str(number): name for number, name in enumerate(candidates, 1)} | {"": "Let the agents choose"}
-    return {}
+current: contextvars.ContextVar[TurnStream | None] = contextvars.ContextVar("turn_stream", default=None)
+"""The running turn of this thread or task."""
 
 
 class NullStream(IOStream):

@@ -1,24 +1,31 @@
-"""The output of a turn's models: text and reasoning as they stream, the number of calls, and their cost."""
+"""The output of a turn's models: text and reasoning as they stream, the number of calls, and their cost.
+
+Models may answer at the same time, in threads and tasks of their own, so each answer has an object of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx
 
 from agentchat.ag2.turn_output import TurnOutput
 from agentchat.ag2.usage import Usage
-from agentchat.cancellation import StopToken
+from agentchat.cancellation import Stopped, StopToken
 from agentchat.journal import Journal
+from agentchat.models import transport
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
 from agentchat.protocol.redaction import Redaction
 
 MAX_MODEL_CALLS = 30  # for one message, whatever the model does; AG2 itself would go on to 100
+
+About = Mapping[str, str]
 
 # AG2's word for "the chat is over", which people need not see: at the end of a text, or what may become it.
 TERMINATE = re.compile(r"(?<!\w)TERMINATE[\s.]*$")
@@ -71,8 +78,24 @@ class StreamingMessage:
         return "".join(self.texts)
 
 
+class AnswerHost(Protocol):
+    """The part of the running turn that the output of its models needs."""
+
+    def append(self, type: str, content: Mapping[str, Any]) -> None:
+        """Log an event."""
+
+    def author(self) -> tuple[str, About] | None:
+        """Return the agent for whose answer a model is called now, and `about` of that answer.
+
+        None for calls that belong to no answer, such as the choice of a speaker: nobody sees their text.
+        """
+
+    def payer(self) -> str:
+        """Return the agent that is charged for such a call."""
+
+
 class ModelOutput:
-    """The output of one turn's models. Their transport reports to it (transport.ModelCalls)."""
+    """The output of one turn's models. Their wrapper begins an `Answer` for each of its calls."""
 
     def __init__(
         self,
@@ -80,58 +103,177 @@ class ModelOutput:
         token: StopToken,
         journal: Journal,
         usage: Usage,
-        append: Callable[[str, Mapping[str, Any]], None],
-        payer: Callable[[], str],
+        host: AnswerHost,
         answer_chars: int = 0,
+        max_calls: int = MAX_MODEL_CALLS,
     ) -> None:
-        """`append` logs an event; `payer` names the agent that is charged for calls that belong to no agent.
-
-        `answer_chars` is the setting of that name.
-        """
-        self.message: StreamingMessage | None = None  # being written
-        self.written: StreamingMessage | None = None  # complete, its event still to come
-        self._reasoning: StreamingMessage | None = None  # of the message, not yet in the log
-        self._turn = turn
-        self._token = token
-        self._journal = journal
-        self._usage = usage
-        self._append = append
-        self._payer = payer
-        self._calls_left = MAX_MODEL_CALLS
+        """`answer_chars` and `max_calls` are the settings of these names."""
+        self.turn = turn
+        self.token = token
+        self.journal = journal
+        self.usage = usage
+        self.host = host
         self.answer_chars = answer_chars
-        self._has_open_call = False
-        self._answers: dict[int, httpx.SyncByteStream] = {}  # the newest of each thread that reads one
-        self._call_start = 0  # the journal's position when the model was called
+        self._max_calls = max_calls
+        self._lock = threading.Lock()  # guards the fields below
+        self._calls_left = max_calls
+        self._writing: list[Answer] = []
+        self._broken: Answer | None = None  # the newest whose call failed
+        self._written: dict[tuple[str, str], StreamingMessage] = {}  # complete, their events still to come
+        self._opened: dict[int, httpx.SyncByteStream] = {}  # the newest answer of each thread that reads one
+        self._is_closed = False
 
     @property
     def is_calling(self) -> bool:
-        return self._has_open_call or self.message is not None
+        """True while a model is called, and after a call that failed."""
+        return bool(self._writing) or self._broken is not None
 
-    # Called by the transport
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Let the model calls in the context write an answer of their own."""
+        author = self.host.author()
+        message = StreamingMessage(*author, self.turn.redaction) if author is not None else None
+        if message is not None:
+            self.release(message.sender, message.about)
+        answer, start = Answer(self, message, self.host.payer()), self.journal.position
+        with self._lock:
+            self._writing.append(answer)
+            self._broken = None
+        token = transport.current.set(answer)
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._writing.remove(answer)
+                self._broken = answer
+            raise
+        finally:
+            transport.current.reset(token)
+        answer.end()
+        with self._lock:
+            self._writing.remove(answer)
+            if message is not None:
+                self._written[_place(message.sender, message.about)] = message
+        if self.journal.position == start:  # a client that is not ours (Anthropic, Gemini), or AG2's cache
+            self.journal.is_complete = False
+
+    # Called by the answers
+
+    def count_call(self) -> None:
+        """Count a call. Raises ChatError if there were too many in this turn, and Stopped once it is over."""
+        self.token.check()
+        with self._lock:
+            if self._is_closed:
+                raise Stopped("stopped")
+            if self._calls_left == 0:
+                raise ChatError("model_calls", limit=self._max_calls)
+            self._calls_left -= 1
+        self._close_opened(threading.get_ident())
+        self.usage.begin_call()
+
+    def opened(self, stream: httpx.SyncByteStream) -> None:
+        self._opened[threading.get_ident()] = stream
+
+    # Called by the turn
+
+    def take(self, sender: str, about: About) -> StreamingMessage | None:
+        """Return the answer that an event of this agent completes, if a model wrote it."""
+        with self._lock:
+            return self._written.pop(_place(sender, about), None)
+
+    def take_equal(self, text: str) -> StreamingMessage | None:
+        """Return the answer with this text in the turn's own chat whose event did not come."""
+        with self._lock:
+            for place, message in self._written.items():
+                if not message.about and message.text.strip() == text.strip():
+                    return self._written.pop(place)
+        return None
+
+    def release(self, sender: str | None = None, about: About | None = None) -> None:
+        """Log answers whose event did not come, as inner steps of their agents: they were asked for and not sent.
+
+        Those of one agent, those within `about`, or all.
+        """
+        with self._lock:
+            places = [
+                place
+                for place in self._written
+                if (sender is None or place[0] == sender) and (about is None or place[1] == about.get("within", ""))
+            ]
+            messages = [self._written.pop(place) for place in places]
+        for message in messages:
+            if message.text.strip():
+                content = {"content": message.text, "sender": message.sender, "recipient": message.sender}
+                about = message.about or {"within": message.sender}
+                self.host.append("text", {"uuid": str(uuid4()), **content, "message_id": message.id, **about})
+
+    def add_stream_event(self, text: str) -> None:
+        """Show text that came through AG2: from clients of other protocols, since ours has shown it already."""
+        answer = transport.current.get()
+        if isinstance(answer, Answer):
+            answer.add_stream_event(text)
+
+    def break_off(self) -> list[StreamingMessage]:
+        """Log the reasoning so far. Return the messages that were being written, oldest first, if they were shown.
+
+        Nothing that was withheld gets out: it may be most of a secret.
+        """
+        with self._lock:
+            answers = [*([self._broken] if self._broken else []), *self._writing]
+            messages = [*self._written.values(), *(answer.message for answer in answers if answer.message)]
+            self._written.clear()
+        for answer in answers:
+            answer.append_reasoning(is_partial=True)
+        return [message for message in messages if message.text]
+
+    def close(self) -> None:
+        """Refuse further calls, and close the answers that earlier ones may have left open."""
+        with self._lock:
+            self._is_closed = True
+        for thread in list(self._opened):
+            self._close_opened(thread)
+
+    def _close_opened(self, thread: int) -> None:
+        if opened := self._opened.pop(thread, None):
+            opened.close()
+
+
+def _place(sender: str, about: About) -> tuple[str, str]:
+    return sender, about.get("within", "")
+
+
+class Answer:
+    """One answer of a model, written by the calls that are made for it (transport.ModelCalls)."""
+
+    def __init__(self, output: ModelOutput, message: StreamingMessage | None, payer: str) -> None:
+        """`message` is None for an answer that nobody sees; `payer` is charged for it."""
+        self.message = message
+        self.answer_chars = output.answer_chars
+        self._output = output
+        self._payer = message.sender if message is not None else payer
+        self._reasoning: StreamingMessage | None = None  # not yet in the log
+
+    def answering(self) -> contextlib.AbstractContextManager[None]:
+        """Begin another answer, for a client that calls a model through another wrapper."""
+        return self._output.answering()
 
     def begin_call(self) -> None:
         """Count the call. Raises ChatError if there were too many in this turn."""
-        self._token.check()
-        self._close_answer(threading.get_ident())
-        if self._calls_left == 0:
-            raise ChatError("model_calls", limit=MAX_MODEL_CALLS)
-        self._calls_left -= 1
-        self._has_open_call = True
-        self._usage.begin_call()
+        self._output.count_call()
         if self.message is not None:
             if self.message.text:  # another entry of the list takes over
-                self._turn.restart(self.message.id)
+                self._output.turn.restart(self.message.id)
             self.message.reset()
         if self._reasoning is not None:
-            self._turn.restart(self._reasoning.id)
+            self._output.turn.restart(self._reasoning.id)
             self._reasoning = None
 
     def answer_opened(self, stream: httpx.SyncByteStream) -> None:
-        self._answers[threading.get_ident()] = stream
+        self._output.opened(stream)
 
     def on_text(self, text: str, is_reasoning: bool) -> None:
-        """Show a piece of text. Outside an agent's own call (the choice of a speaker) nobody sees it."""
-        self._token.check()
+        """Show a piece of text."""
+        self._output.token.check()
         if self.message is None:
             return
         if is_reasoning:
@@ -153,60 +295,21 @@ class ModelOutput:
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Add what a call has cost, now that it has an answer."""
-        self._has_open_call = False
-        self._usage.add(self.message.sender if self.message is not None else self._payer(), usage)
-
-    # Called by the turn
-
-    def begin_message(self, sender: str, about: Mapping[str, str]) -> None:
-        """Attribute what is written from now on to this agent. `about` is added to its frames and its event."""
-        self.message = StreamingMessage(sender, about, self._turn.redaction)
-        self._call_start = self._journal.position
-
-    def end_message(self) -> None:
-        if self.message is not None:
-            self._show(self.message, self.message.end())
-        self.message, self.written = None, self.message
-        self._append_reasoning()
-        if self._journal.position == self._call_start:  # a client that is not ours (Anthropic, Gemini): not recorded
-            self._journal.is_complete = False
+        self._output.usage.add(self._payer, usage)
 
     def add_stream_event(self, text: str) -> None:
-        """Show text that came through AG2: from clients of other protocols, since ours has shown it already."""
+        """Show text of a client that is not ours."""
         if self.message is not None and not self.message.has_streamed:
             self._stream(self.message, text)
 
-    def break_off(self) -> StreamingMessage | None:
-        """Log the reasoning so far. Return the message that was being written, if any of it was shown.
+    def end(self) -> None:
+        """Show what was withheld."""
+        if self.message is not None:
+            self._show(self.message, self.message.end())
+        self.append_reasoning()
 
-        Nothing that was withheld gets out: it may be most of a secret.
-        """
-        self._append_reasoning(is_partial=True)
-        message = self.message or self.written
-        return message if message is not None and message.text else None
-
-    def close(self) -> None:
-        """Close the answers that the turn's calls may have left open."""
-        for thread in list(self._answers):
-            self._close_answer(thread)
-
-    def _close_answer(self, thread: int) -> None:
-        if answer := self._answers.pop(thread, None):
-            answer.close()
-
-    def _stream(self, message: StreamingMessage, text: str) -> None:
-        self._show(message, message.add(clean(text)))
-
-    def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
-        if self._reasoning is None:
-            self._reasoning = StreamingMessage(message.sender, message.about, self._turn.redaction, is_reasoning=True)
-        self._stream(self._reasoning, text)
-
-    def _show(self, message: StreamingMessage, visible: str) -> None:
-        if visible:
-            self._turn.stream(message.id, message.sender, visible, message.frame_fields)
-
-    def _append_reasoning(self, is_partial: bool = False) -> None:
+    def append_reasoning(self, is_partial: bool = False) -> None:
+        """Log the reasoning."""
         reasoning, self._reasoning = self._reasoning, None
         if reasoning is None:
             return
@@ -215,4 +318,17 @@ class ModelOutput:
         if reasoning.text.strip():
             content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": reasoning.text}
             flags = {"partial": True} if is_partial else {}
-            self._append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})
+            self._output.host.append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})
+
+    def _stream(self, message: StreamingMessage, text: str) -> None:
+        self._show(message, message.add(clean(text)))
+
+    def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
+        if self._reasoning is None:
+            redaction = self._output.turn.redaction
+            self._reasoning = StreamingMessage(message.sender, message.about, redaction, is_reasoning=True)
+        self._stream(self._reasoning, text)
+
+    def _show(self, message: StreamingMessage, visible: str) -> None:
+        if visible:
+            self._output.turn.stream(message.id, message.sender, visible, message.frame_fields)

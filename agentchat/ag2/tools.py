@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import json
@@ -12,6 +11,9 @@ from typing import Any, Protocol
 from autogen.agentchat.group import AgentNameTarget, ReplyResult
 
 from agentchat import cancellation
+from agentchat.ag2 import place as places
+from agentchat.ag2.model_output import ModelOutput
+from agentchat.ag2.place import Place
 from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
@@ -19,11 +21,16 @@ from agentchat.protocol.questions import Answer
 
 Tool = Callable[..., Any]
 
+_GUARDED = "is_guarded"
+
 
 class ToolHost(Protocol):
     """The part of the running turn that its tools need."""
 
     journal: Journal
+    approvals: str
+    """The setting `approve`."""
+    model_output: ModelOutput
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         """Ask whether the tool may run, and wait for the answer."""
@@ -33,9 +40,13 @@ class Denied(Exception):
     """Raised when a person says no. AG2 makes it the tool's result."""
 
 
-def wrap_tool(name: str, tool: Tool, approve: str, turn: Callable[[], ToolHost | None]) -> Tool:
-    """Return the tool as agents may call it. `approve` is that setting; `turn` returns the running turn, if any."""
-    is_to_ask = needs_yes(tool, approve)
+def is_guarded(tool: Tool) -> bool:
+    """Return True for a tool that `wrap_tool` has returned."""
+    return getattr(tool, _GUARDED, False)
+
+
+def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Tool:
+    """Return the tool as agents may call it. `turn` returns the running turn, if any."""
     stoppable = _stoppable(tool)
 
     @functools.wraps(tool)
@@ -43,16 +54,25 @@ def wrap_tool(name: str, tool: Tool, approve: str, turn: Callable[[], ToolHost |
         running = turn()
         if running is None:
             return stoppable(*args, **kwargs)
-        answer = running.approve(name, kwargs) if is_to_ask else None
+        answer = running.approve(name, kwargs) if needs_yes(tool, running.approvals) else None
         if answer is not None and answer.text == "deny":
             reason = f": {answer.reason}" if answer.reason else ""
             raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
+        place = places.current.get()
+        caller = place.caller or place.within
+        with places.at(Place(within=caller, caller=caller, call=place.call)):
+            if answer is None or answer.arguments is None:
+                call = functools.partial(stoppable, *args, **kwargs)
+            else:
+                call = functools.partial(stoppable, **answer.arguments)
+            result = _recorded(running.journal, name, call)
+        running.model_output.release(about={"within": caller})
         if answer is None or answer.arguments is None:
-            return _recorded(running.journal, name, functools.partial(stoppable, *args, **kwargs))
-        result = _recorded(running.journal, name, functools.partial(stoppable, **answer.arguments))
+            return result
         changed = json.dumps(answer.arguments, ensure_ascii=False)
         return f"[The person changed the arguments to {changed}.]\n{result}" if isinstance(result, str) else result
 
+    vars(run)[_GUARDED] = True
     return run
 
 
@@ -102,7 +122,7 @@ def _stoppable(tool: Tool) -> Tool:
 
     def run(*args: Any, **kwargs: Any) -> Any:
         def call() -> Any:
-            return asyncio.run(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
+            return cancellation.run_async(tool(*args, **kwargs)) if is_async else tool(*args, **kwargs)
 
         try:
             return cancellation.call(call, f"tool-{tool.__name__}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agentchat.protocol.events import Event
+from agentchat.protocol.events import Event, text_of
 from agentchat.sessions.registry import Session
 
 _SCORES = {1: "good answer", 0: "", -1: "bad answer"}
@@ -60,13 +60,6 @@ def pages(session: Session, last_seq: int) -> Iterator[list[Event]]:
 def has_words(event: Event) -> bool:
     """Return True for a `text` that was said to people and isn't blank."""
     return event.is_said and bool(text_of(event.content["content"]).strip())
-
-
-def text_of(content: Any) -> str:
-    """Return the text of a message's content, which may be a list of parts."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return "" if content is None else str(content)
 
 
 def arguments_of(arguments: Any) -> Any:

@@ -10,11 +10,11 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS
-from agentchat.http.transcript import arguments_of, has_words, text_of
+from agentchat.http.transcript import arguments_of, has_words
 from agentchat.http.turn_events import TurnEvents
 from agentchat.http.waiting import Waiter
 from agentchat.protocol.errors import ERRORS, ChatError
-from agentchat.protocol.events import Event
+from agentchat.protocol.events import Event, text_of
 from agentchat.sessions.registry import Session, Sessions
 
 CHAT = "/api/v1/chat/{session_id}"

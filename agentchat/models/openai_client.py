@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Mapping
@@ -98,10 +99,15 @@ class ModelWrapper(OpenAIWrapper):
             ModelWrapper.keys |= {key}
 
     def create(self, **config: Any) -> Any:
-        """Return the answer of the first client that has one.
+        """Return the answer of the first client that has one."""
+        calls = transport.current.get()
+        with calls.answering() if calls is not None else contextlib.nullcontext():
+            return self._create(**config)
 
-        Clients of AG2's or an agent file's own can't be interrupted, so a stopped turn leaves the thread of their call
-        behind.
+    def _create(self, **config: Any) -> Any:
+        """Return the answer, also of clients of AG2's or an agent file's own.
+
+        They can't be interrupted, so a stopped turn leaves the thread of their call behind.
         """
         if all(isinstance(client, DirectClient) for client in self._clients):
             return super().create(**config)

@@ -201,7 +201,7 @@ class Reader:
         self._connections: dict[int, ModelConnection] = {}  # by file descriptor
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="model-reader", daemon=True)
-        self._thread.start()
+        contextvars.Context().run(self._thread.start)  # it serves other turns as well
 
     def add(self, connection: ModelConnection) -> None:
         """Read the connection from now on, until its answer has ended or it is removed."""

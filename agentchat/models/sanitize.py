@@ -89,8 +89,12 @@ def _signed(message: Message) -> str:
 
 
 def without_pictures(messages: list[Message]) -> list[Message]:
-    """Return the messages without pictures in the words of agents and tools."""
-    return [_without_pictures(message) for message in messages]
+    """Return the messages without pictures in the words of agents and tools; the same list if there are none.
+
+    Some of AG2's reply functions change the list that they are given.
+    """
+    plain = [_without_pictures(message) for message in messages]
+    return messages if plain == messages else plain
 
 
 def _without_pictures(message: Message) -> Message:

@@ -26,6 +26,7 @@ import urllib.request
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -51,10 +52,13 @@ LONGEST_RETRY_AFTER = 20.0  # seconds; if a server asks for more, the person is 
 
 
 class ModelCalls(Protocol):
-    """A running turn, as its model calls report to it."""
+    """One answer of a running turn's models, as the calls made for it report to it."""
 
     answer_chars: int
     """Characters after which a streamed answer is cut off; 0 for no limit."""
+
+    def answering(self) -> AbstractContextManager[None]:
+        """Let the calls in the context report to an answer of their own."""
 
     def begin_call(self) -> None:
         """Called before a request is sent. May raise to prevent it."""

@@ -82,6 +82,13 @@ def _is_said(text_content: Content) -> bool:
     return "message_id" in text_content
 
 
+def text_of(content: Any) -> str:
+    """Return the text of a message's content, which may be a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return "" if content is None else str(content)
+
+
 def now() -> str:
     """Return the current time as the log writes it."""
     return time(datetime.now(timezone.utc))

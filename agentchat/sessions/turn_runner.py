@@ -258,6 +258,9 @@ class TurnRunner:
         with turn.time_limit:
             outcome = self._outcome(turn)
         turn.close()
+        if outcome.is_left_behind:
+            with self._lock:
+                self._agents = None  # something in them goes on
         is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
         if outcome.status == "suspended" or is_left_asking:
             return  # the next server goes on from the question

@@ -1,0 +1,127 @@
+"""The console of a turn: what programs print is shown with the turn, and what they ask for by `input()` is asked there.
+
+Outside turns, `sys.stdout`, `input` and `getpass.getpass` work as they always do.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import getpass
+import io
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+from uuid import uuid4
+
+from agentchat.ag2 import place as places
+from agentchat.ag2.model_output import StreamingMessage
+from agentchat.ag2.turn_output import TurnOutput
+from agentchat.protocol.events import clean
+
+MAX_CHARS = 200_000  # of the output of one turn
+CUT = "\n… The rest of the output is not shown.\n"
+
+
+class Console:
+    """The output of one turn, in one stream for each tool call and one for the turn itself."""
+
+    def __init__(self, turn: TurnOutput) -> None:
+        self._turn = turn
+        self._lock = threading.Lock()  # guards the fields below
+        self._streams: dict[str, StreamingMessage] = {}  # by call id
+        self._left = MAX_CHARS
+
+    def write(self, text: str) -> None:
+        """Show text that a program has printed."""
+        place = places.current.get()
+        call_id, tool = str(place.call.get("call_id") or ""), str(place.call.get("func_name") or "")
+        with self._lock:
+            if self._left <= 0:
+                return
+            self._left -= len(text)
+            text = text if self._left >= 0 else text[: self._left] + CUT
+            stream = self._streams.get(call_id)
+            if stream is None:
+                about = {"kind": "output", **({"call_id": call_id, "tool": tool} if call_id else {}), **place.about}
+                sender = place.caller or place.agent or place.within
+                stream = StreamingMessage(sender, about, self._turn.redaction, is_reasoning=True)
+                stream.frame_fields = about
+                stream.id = f"output-{uuid4().hex}"
+                self._streams[call_id] = stream
+            self._show(stream, stream.add(clean(text)))
+
+    def flush(self) -> None:
+        """Show what was withheld because it might have become a secret."""
+        with self._lock:
+            for stream in self._streams.values():
+                self._show(stream, stream.end())
+
+    def _show(self, stream: StreamingMessage, text: str) -> None:
+        if text:
+            self._turn.stream(stream.id, stream.sender, text, stream.frame_fields)
+
+
+class Terminal(Protocol):
+    """The running turn as a terminal."""
+
+    console: Console
+
+    def input(self, prompt: str = "", *, password: bool = False) -> str:
+        """Ask the person and return the answer."""
+
+
+class _Stdout(io.TextIOBase):
+    """Stands in for `sys.stdout`; what is written during a turn goes to that."""
+
+    def __init__(self, inner: TextIO, turn: Callable[[], Terminal | None]) -> None:
+        self.inner = inner
+        self._turn = turn
+
+    def write(self, text: str) -> int:
+        turn = self._turn()
+        if turn is None:
+            return self.inner.write(text)
+        turn.console.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._turn() is None:
+            self.inner.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._turn() is None and self.inner.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.inner.encoding
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def install(turn: Callable[[], Terminal | None]) -> None:
+    """Put the console of `turn()`, the running turn, in the place of the server's terminal.
+
+    Calling it again has an effect only if somebody else has replaced `sys.stdout` since.
+    """
+    if not isinstance(sys.stdout, _Stdout):
+        sys.stdout = _Stdout(sys.stdout, turn)
+    if not hasattr(builtins.input, "__wrapped__"):
+        builtins.input = _asking(builtins.input, turn, is_password=False)
+        getpass.getpass = _asking(getpass.getpass, turn, is_password=True)
+
+
+def _asking(ask: Callable[..., str], turn: Callable[[], Terminal | None], is_password: bool) -> Callable[..., str]:
+    @functools.wraps(ask)
+    def asked(prompt: object = "", *args: Any, **kwargs: Any) -> str:
+        running = turn()
+        if running is None:
+            return ask(prompt, *args, **kwargs)
+        return running.input(str(prompt), password=is_password)
+
+    return asked

@@ -1,0 +1,14 @@
+"""The limits of a turn that are settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The settings of these names. 0 means no limit, or the default of what has one."""
+
+    context_tokens: int = 0
+    answer_chars: int = 0
+    model_calls: int = 0

@@ -1,0 +1,60 @@
+"""The place of a thread or task in a running turn: for which agent it works, and within which agent's chat."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a thread or task in a running turn. Agents are given by their names."""
+
+    within: str = ""
+    """The agent that holds the chat in which something is said now; empty for the turn's own chat."""
+    agent: str = ""
+    """The agent that is replying: models are called for its answer. Empty between replies."""
+    agent_within: str = ""
+    """The agent that holds the chat in which `agent` is replying."""
+    answered: Message = field(default_factory=dict)
+    """The message that `agent` replies to."""
+    caller: str = ""
+    """The agent whose tool calls `agent` carries out."""
+    call: Message = field(default_factory=dict)
+    """The tool call being carried out: its `call_id`, `func_name` and `arguments`."""
+    initiator: str = ""
+    """The agent that began the chat."""
+
+    @property
+    def about(self) -> dict[str, str]:
+        """The fields of what is said here."""
+        return {"within": self.within} if self.within else {}
+
+    @property
+    def about_agent(self) -> dict[str, str]:
+        """The fields of what is reported of the agent's reply."""
+        within = self.agent_within if self.agent else self.within
+        return {"within": within} if within else {}
+
+
+current: contextvars.ContextVar[Place] = contextvars.ContextVar("place", default=Place())  # noqa: B039
+
+
+@contextlib.contextmanager
+def at(place: Place) -> Iterator[None]:
+    """Be at this place during the context."""
+    token = current.set(place)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+def moved(**changes: Any) -> contextlib.AbstractContextManager[None]:
+    """Be at the current place with changes during the context."""
+    return at(replace(current.get(), **changes))
