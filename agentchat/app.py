@@ -15,7 +15,6 @@ from agentchat.ag2 import instrument
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
-from agentchat.ag2.shapes import Team
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.knowledge import Knowledge
@@ -132,11 +131,11 @@ def _services(
     agent_services: AgentServices,
 ) -> Services:
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
-        team = Team(*catalogue.build(agent, chat))
+        built = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
         context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0
         limits = Limits(context_tokens, chosen.answer_chars)
-        return Conversation(team, chat, histories, explain, has_price, chosen.approve, limits)
+        return Conversation(built, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:
         return Chat(session_id, services=agent_services, session=session)

@@ -69,7 +69,11 @@ def test_a_file_without_a_build_is_not(demo: Running, folder: Path) -> None:
         ("def build(:", "SyntaxError: invalid syntax (line 1)"),
         ("\nimport no_such_module", "ModuleNotFoundError: No module named 'no_such_module' (line 2)"),
         ("def build(llm_config, chat):\n    return 1 / 0", "ZeroDivisionError: division by zero (line 2)"),
-        ("def build(llm_config, chat): return 5", "TypeError: build must return (user, agent), two of AG2's agents"),
+        (
+            "def build(llm_config, chat): return 5",
+            "build returned a value of the type int: return an agent, a pair (user, agent), one of AG2's patterns or a "
+            "GroupChatManager.",
+        ),
         ("import sys\nsys.exit('no')", "SystemExit: no (line 2)"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from agentchat.ag2.shapes import Team
 from agentchat.app import Running
 from agentchat.chat import Chat
 from agentchat.models import config
@@ -23,11 +24,10 @@ from tests.model_server import ModelServer, Reply
 
 def test_ag2_builds_its_clients_the_direct_way(server: Running) -> None:
     """All agents share one connection pool, however many tools they have registered."""
-    _, agent = server.catalogue.build("weather", Chat("s"))
-    _, other = server.catalogue.build("weather", Chat("t"))
+    teams = [server.catalogue.build("weather", Chat(session)) for session in "st"]
 
-    clients = [client for pair in (agent, other) for client in pair.client._clients]
-    assert {type(client) for client in clients} == {DirectClient}
+    clients = [client for team in teams if isinstance(team, Team) for client in team.agent.client._clients]
+    assert [type(client) for client in clients] == [DirectClient] * 2
     assert len({id(client._oai_client._client._client) for client in clients}) == 1
 
 

@@ -1,22 +1,23 @@
-"""The agents: every module in the agents folder that has a `build` function.
+"""The agents: every module in the agents folder that has a function `build` or `on_message`.
 
 Files are checked whenever the list is asked for, so a new or changed file takes effect in the next conversation.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import sys
 import threading
 import traceback
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from autogen import ConversableAgent, LLMConfig
 
+from agentchat.ag2.agent_file import AgentFile, holds_agents
+from agentchat.ag2.shapes import Program, Team, Unusable, members
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
 
@@ -40,17 +41,18 @@ class AgentInfo:
 class _Loaded:
     """An agent file as it was when it had that stamp."""
 
+    file: AgentFile
     stamp: tuple[int, int]  # modification time in nanoseconds, size
     module: ModuleType | None
-    info: AgentInfo | None  # None for a module without `build`, which is not an agent
+    info: AgentInfo | None  # None for a module that is not an agent
 
 
-# The files that were built successfully, by path. A process imports and tries an unchanged file once.
-_usable: dict[Path, _Loaded] = {}
+# The files that were built successfully. A process imports and tries an unchanged file once.
+_usable: dict[AgentFile, _Loaded] = {}
 
 
 class Catalogue:
-    """Finds agent files and builds pairs of agents from them."""
+    """Finds agent files and builds teams of agents from them."""
 
     def __init__(self, folder: Path, llm_config: LLMConfig, services: AgentServices, default: str = "") -> None:
         """Raises SettingsError if the folder cannot be read."""
@@ -62,6 +64,8 @@ class Catalogue:
         self._default = default
         self._loading = threading.Lock()  # guards changes of `_loaded`: one thread looks for new files at a time
         self._loaded: dict[str, _Loaded] = {}  # never changed, only replaced
+        self._giving = threading.Lock()  # guards `_given`
+        self._given: weakref.WeakSet[ConversableAgent] = weakref.WeakSet()  # agents of conversations so far
         if str(self._folder) not in sys.path:
             sys.path.append(str(self._folder))  # agent files may share modules
         self._refresh()
@@ -90,18 +94,32 @@ class Catalogue:
             raise ChatError("agent_unknown", agent=chosen or "", agents=", ".join(names) or "none")
         return chosen
 
-    def build(self, name: str, chat: Chat) -> Pair:
-        """Return a (user, agent) pair for one conversation. Raises ChatError if it cannot be built."""
+    def build(self, name: str, chat: Chat) -> Team | Program:
+        """Return the agents for one conversation. Raises ChatError if they cannot be built."""
         self.choose(name)
         loaded = self._loaded[name]
         if loaded.module is None:
             assert loaded.info is not None
             raise ChatError("agent_unavailable", agent=name, reason=loaded.info.reason)
         try:
-            return _pair(loaded.module, self._llm_config, chat)
+            # Agents that are variables of the module would tell one person what another has said.
+            module = loaded.file.load() if holds_agents(loaded.module) else loaded.module
+            made = _made(loaded.file, module, self._llm_config, chat)
+            assert made is not None
+            self._give(made)
         except (Exception, SystemExit) as error:
             log.exception("The agent %s cannot be built", name)
-            raise ChatError("agent_unavailable", agent=name, reason=_reason(error, loaded.module)) from error
+            raise ChatError("agent_unavailable", agent=name, reason=reason(error, loaded.file.path)) from error
+        return made
+
+    def _give(self, made: Team | Program) -> None:
+        """Raise Unusable if another conversation has one of the agents."""
+        agents = members(made) if isinstance(made, Team) else []
+        with self._giving:
+            shared = next((agent.name for agent in agents if agent in self._given), None)
+            if shared is not None:
+                raise Unusable(f"Another conversation has the agent {shared} as well: make a new one in build.")
+            self._given.update(agents)
 
     def _refresh(self) -> None:
         try:
@@ -109,55 +127,44 @@ class Catalogue:
         except OSError as error:
             raise SettingsError(f"The agents folder {self._folder} cannot be read: {error}.") from error
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in files}
-        for name, path in files.items():
-            stat = path.stat()
+        for name, file in files.items():
+            stat = file.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             if name not in self._loaded or self._loaded[name].stamp != stamp:
-                self._loaded = {**self._loaded, name: self._load(name, path, stamp)}
+                self._loaded = {**self._loaded, name: self._load(file, stamp)}
 
-    def _load(self, name: str, path: Path, stamp: tuple[int, int]) -> _Loaded:
-        known = _usable.get(path)
+    def _load(self, file: AgentFile, stamp: tuple[int, int]) -> _Loaded:
+        known = _usable.get(file)
         if known is not None and known.stamp == stamp:
             return known
-        module = ModuleType(name)
+        module = ModuleType(file.name)
         try:
-            module = _import(name, path)
-            if not callable(getattr(module, "build", None)):
-                return _Loaded(stamp, None, None)
-            _pair(module, self._llm_config, Chat("probe", services=self._services))
+            module = file.load()
+            if _made(file, module, self._llm_config, Chat("probe", services=self._services)) is None:
+                return _Loaded(file, stamp, None, None)
         except (Exception, SystemExit) as error:
-            log.warning("The agent %s is unavailable", name, exc_info=True)
-            info = AgentInfo(name, _description(module), _suggestions(module), False, _reason(error, path))
-            return _Loaded(stamp, None, info)
-        info = AgentInfo(name, _description(module), _suggestions(module), True, None)
-        _usable[path] = _Loaded(stamp, module, info)
-        return _usable[path]
+            log.warning("The agent %s is unavailable", file.name, exc_info=True)
+            info = AgentInfo(file.name, _description(module), _suggestions(module), False, reason(error, file.path))
+            return _Loaded(file, stamp, None, info)
+        info = AgentInfo(file.name, _description(module), _suggestions(module), True, None)
+        _usable[file] = _Loaded(file, stamp, module, info)
+        return _usable[file]
 
 
-def _agent_files(folder: Path) -> list[tuple[str, Path]]:
+def _agent_files(folder: Path) -> list[tuple[str, AgentFile]]:
     files = [(path.stem, path) for path in folder.glob("*.py")]
     packages = [(path.parent.name, path) for path in folder.glob("*/__init__.py")]
-    return [(name, path) for name, path in sorted(files + packages) if name[0] not in "_."]
+    found = [(name, path) for name, path in sorted(files + packages) if name[0] not in "_."]
+    return [(name, AgentFile(name, path, f"agents.{name}")) for name, path in found]
 
 
-def _import(name: str, path: Path) -> ModuleType:
-    qualified = f"agents.{name}"
-    spec = importlib.util.spec_from_file_location(qualified, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[qualified] = module  # pydantic looks up the module of a tool's annotations by name
-    spec.loader.exec_module(module)
-    return module
-
-
-def _pair(module: Any, llm_config: LLMConfig, chat: Chat) -> Pair:
-    pair = module.build(llm_config, chat)
-    is_pair = isinstance(pair, tuple) and len(pair) == 2
-    if not is_pair or not all(isinstance(agent, ConversableAgent) for agent in pair):
-        raise TypeError("build must return (user, agent), two of AG2's agents")
-    user, agent = pair
-    return user, agent
+def _made(file: AgentFile, module: ModuleType, llm_config: LLMConfig, chat: Chat) -> Team | Program | None:
+    """Return the agents that the imported file makes; None if it is no agent file. May raise anything."""
+    maker = file.maker(module)
+    if maker is None:
+        return None
+    chat.llm_config = llm_config
+    return maker(llm_config, chat)
 
 
 def _description(module: ModuleType) -> str:
@@ -168,9 +175,11 @@ def _suggestions(module: ModuleType) -> list[str]:
     return [str(suggestion) for suggestion in getattr(module, "SUGGESTIONS", [])]
 
 
-def _reason(error: BaseException, where: Any) -> str:
+def reason(error: BaseException, file: Path) -> str:
     """Return the error in one line, with its line number in the agent's own file if it has one there."""
-    path = str(getattr(where, "__file__", where))
+    path = str(file)
+    if isinstance(error, Unusable):
+        return str(error)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     if isinstance(error, SyntaxError) and error.filename == path:
         return f"SyntaxError: {error.msg} (line {error.lineno})"
