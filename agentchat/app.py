@@ -1,4 +1,4 @@
-"""Put the parts of the server together and run them: `serving` is all that `main.py` needs."""
+"""Put the parts of the server together and run them: `serving` is all that the command line needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agentchat import __version__, chat
-from agentchat.ag2 import instrument
+from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
@@ -86,7 +86,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         knowledge = _knowledge(chosen, chosen_models)
         stack.callback(knowledge.close)
         agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
-        catalogue = Catalogue(chosen.agents, chosen_models.llm_config, agent_services, chosen.default_agent)
+        place = places.place(chosen.served, chosen.agents)
+        catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
         sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services))
         interrupted = sessions.begin()
         if interrupted:

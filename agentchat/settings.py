@@ -6,6 +6,8 @@ Each field of `Settings` defines one: its option, its environment variable, its 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +18,9 @@ from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import BUSY_MODES
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = "agent.py"
+
+_OBJECT = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*(\.\w+)*")
 
 
 class Paths(tuple[Path, ...]):
@@ -119,7 +124,9 @@ class Settings:
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
     )
     demo: bool = False
-    """Use the offline demo model; an argument of its own, not a setting."""
+    """Use the offline demo model; an argument of its own, not a setting, like `served`."""
+    served: str = ""
+    """The one agent to serve, a file or `module:object`; empty for all in the folder `agents`."""
     given: frozenset[str] = field(default=frozenset(), compare=False)
     """The names of the settings that were not left to their defaults."""
 
@@ -137,10 +144,27 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     Raises SettingsError.
     """
-    options = vars(_parser().parse_args(arguments))
+    options = vars(_parser().parse_intermixed_args(arguments))
     values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
     given = {n for n in values if options[n] not in {None, ""} or environment.get(variable(n), "").strip()}
-    return Settings(**values, demo=options["demo"] is not None, given=frozenset(given))
+    served = _served([word for word in options["what"] if word != "demo"], "agents" in given)
+    if served and Path(served).is_dir():
+        values["agents"], served = Path(served), ""
+    return Settings(**values, demo="demo" in options["what"], served=served, given=frozenset(given))
+
+
+def _served(words: Sequence[str], is_folder_chosen: bool) -> str:
+    """Return the file, folder or `module:object` to serve; empty for the folder in the settings."""
+    if not words:
+        return DEFAULT_FILE if Path(DEFAULT_FILE).is_file() and not is_folder_chosen else ""
+    word = words[0]
+    if len(words) > 1:
+        raise SettingsError(f"Only one of {' and '.join(words)} can be served. Put files into a folder, and name that.")
+    if not Path(word).exists() and not _OBJECT.fullmatch(word):
+        raise SettingsError(f"There is no {word}. Name a file, such as agent.py, a folder of them, or module:object.")
+    if Path(word).is_file() and Path(word).suffix != ".py":
+        raise SettingsError(f"{word} is not a Python file. Name one, a folder of them, or module:object.")
+    return word
 
 
 def option(name: str) -> str:
@@ -164,11 +188,17 @@ def table() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py",
+        prog="agentchat" if Path(sys.argv[0]).name == "agentchat" else "main.py",
         description="Talk to your AG2 agents in the browser and over a WebSocket.",
         epilog="Each option can also be set by the environment variable named beside it, or in the file .env.",
     )
-    parser.add_argument("demo", nargs="?", choices=["demo"], help="use the offline demo model, whatever is configured")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="FILE, FOLDER or MODULE:OBJECT",
+        help="serve just this agent, or the agents of this folder; `demo` uses the offline demo model, whatever is "
+        "configured",
+    )
     parser.add_argument("--version", action="version", version=f"agentchat {__version__}")
     for each in _FIELDS:
         help = f"{_meaning(each)} [{variable(each.name)}, default {_default(each)}]"

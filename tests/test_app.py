@@ -18,8 +18,8 @@ WITHOUT_AG2 = (
     "import sys\n"
     "for name in ('autogen', 'openai', 'httpx', 'pydantic'):\n"
     "    sys.modules[name] = None\n"  # importing it raises ImportError
-    "import main\n"
-    "sys.exit(main.main(sys.argv[1:]))\n"
+    "from agentchat import cli\n"
+    "cli.run()\n"
 )
 
 

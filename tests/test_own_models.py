@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import main
 from agentchat import settings
 from agentchat.app import Running
+from agentchat.cli.serve import announce
 from agentchat.models.openai_client import ModelWrapper
 from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents
@@ -182,7 +182,7 @@ def test_the_start_tells(serve: Serve, model: ModelServer, capsys: pytest.Captur
     """The start-up lines say what does not hold for AG2's own clients."""
     server = serve(model=model)
     chosen = settings.load([], {})
-    main._announce(chosen, server)
+    announce(chosen, server)
     assert "note" not in capsys.readouterr().out
-    main._announce(chosen, replace(server, models=replace(server.models, others=("anthropic", "google"))))
+    announce(chosen, replace(server, models=replace(server.models, others=("anthropic", "google"))))
     assert "  note       anthropic, google: AG2's own client has its own time-outs" in capsys.readouterr().out

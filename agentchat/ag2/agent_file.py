@@ -39,6 +39,8 @@ class AgentFile:
     path: Path
     module: str
     attribute: str = ""
+    must_be_agent: bool = False
+    """False if a file without either function holds code that agent files share."""
 
     def load(self) -> ModuleType:
         """Import the file, also if it has been imported before. Raises whatever it raises."""
@@ -59,7 +61,11 @@ class AgentFile:
             raise Unusable("The file has both build and on_message: keep one of them.")
         if callable(on_message):
             return _program_maker(self.name, "on_message", on_message)
-        return _team_maker("build returned", fitted("build", build, BUILD)) if callable(build) else None
+        if callable(build):
+            return _team_maker("build returned", fitted("build", build, BUILD))
+        if self.must_be_agent:
+            raise Unusable(f"{self.path.name} has neither a function build nor a function on_message.")
+        return None
 
 
 def holds_agents(module: ModuleType) -> bool:

@@ -1,4 +1,4 @@
-"""The agents: every module in the agents folder that has a function `build` or `on_message`.
+"""The agents that can be talked to: every module that has a function `build` or `on_message`.
 
 Files are checked whenever the list is asked for, so a new or changed file takes effect in the next conversation.
 """
@@ -6,7 +6,6 @@ Files are checked whenever the list is asked for, so a new or changed file takes
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import traceback
 import weakref
@@ -17,6 +16,7 @@ from types import ModuleType
 from autogen import ConversableAgent, LLMConfig
 
 from agentchat.ag2.agent_file import AgentFile, holds_agents
+from agentchat.ag2.places import Place
 from agentchat.ag2.shapes import Program, Team, Unusable, members
 from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError, SettingsError
@@ -54,11 +54,9 @@ _usable: dict[AgentFile, _Loaded] = {}
 class Catalogue:
     """Finds agent files and builds teams of agents from them."""
 
-    def __init__(self, folder: Path, llm_config: LLMConfig, services: AgentServices, default: str = "") -> None:
-        """Raises SettingsError if the folder cannot be read."""
-        if not folder.is_dir():
-            raise SettingsError(f"The agents folder {folder} does not exist. Name another with --agents.")
-        self._folder = folder.absolute()
+    def __init__(self, place: Place, llm_config: LLMConfig, services: AgentServices, default: str = "") -> None:
+        """Raises SettingsError if the place cannot be read."""
+        self._place = place
         self._llm_config = llm_config
         self._services = services
         self._default = default
@@ -66,8 +64,6 @@ class Catalogue:
         self._loaded: dict[str, _Loaded] = {}  # never changed, only replaced
         self._giving = threading.Lock()  # guards `_given`
         self._given: weakref.WeakSet[ConversableAgent] = weakref.WeakSet()  # agents of conversations so far
-        if str(self._folder) not in sys.path:
-            sys.path.append(str(self._folder))  # agent files may share modules
         self._refresh()
 
     def agents(self) -> list[AgentInfo]:
@@ -123,9 +119,9 @@ class Catalogue:
 
     def _refresh(self) -> None:
         try:
-            files = dict(_agent_files(self._folder))
+            files = self._place()
         except OSError as error:
-            raise SettingsError(f"The agents folder {self._folder} cannot be read: {error}.") from error
+            raise SettingsError(f"The agent files cannot be read: {error}.") from error
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in files}
         for name, file in files.items():
             stat = file.path.stat()
@@ -149,13 +145,6 @@ class Catalogue:
         info = AgentInfo(file.name, _description(module), _suggestions(module), True, None)
         _usable[file] = _Loaded(file, stamp, module, info)
         return _usable[file]
-
-
-def _agent_files(folder: Path) -> list[tuple[str, AgentFile]]:
-    files = [(path.stem, path) for path in folder.glob("*.py")]
-    packages = [(path.parent.name, path) for path in folder.glob("*/__init__.py")]
-    found = [(name, path) for name, path in sorted(files + packages) if name[0] not in "_."]
-    return [(name, AgentFile(name, path, f"agents.{name}")) for name, path in found]
 
 
 def _made(file: AgentFile, module: ModuleType, llm_config: LLMConfig, chat: Chat) -> Team | Program | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 from uuid import uuid4
 
-from agentchat.ag2 import place as places
+from agentchat.ag2 import scope
 from agentchat.ag2.model_output import StreamingMessage
 from agentchat.ag2.turn_output import TurnOutput
 from agentchat.protocol.events import clean
@@ -35,8 +35,8 @@ class Console:
 
     def write(self, text: str) -> None:
         """Show text that a program has printed."""
-        place = places.current.get()
-        call_id, tool = str(place.call.get("call_id") or ""), str(place.call.get("func_name") or "")
+        here = scope.current.get()
+        call_id, tool = str(here.call.get("call_id") or ""), str(here.call.get("func_name") or "")
         with self._lock:
             if self._left <= 0:
                 return
@@ -44,8 +44,8 @@ class Console:
             text = text if self._left >= 0 else text[: self._left] + CUT
             stream = self._streams.get(call_id)
             if stream is None:
-                about = {"kind": "output", **({"call_id": call_id, "tool": tool} if call_id else {}), **place.about}
-                sender = place.caller or place.agent or place.within
+                about = {"kind": "output", **({"call_id": call_id, "tool": tool} if call_id else {}), **here.about}
+                sender = here.caller or here.agent or here.within
                 stream = StreamingMessage(sender, about, self._turn.redaction, is_reasoning=True)
                 stream.frame_fields = about
                 stream.id = f"output-{uuid4().hex}"

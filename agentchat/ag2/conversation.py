@@ -17,14 +17,13 @@ from typing import Any
 from autogen.io.base import IOStream
 
 from agentchat import cancellation, inheritance, journal
-from agentchat.ag2 import console
+from agentchat.ag2 import console, scope
 from agentchat.ag2 import iostream as streams
-from agentchat.ag2 import place as places
 from agentchat.ag2.history import TurnHistory
 from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.limits import Limits
-from agentchat.ag2.place import Place
 from agentchat.ag2.programs import RunningProgram
+from agentchat.ag2.scope import Scope
 from agentchat.ag2.shapes import Program, Team
 from agentchat.ag2.teams import RunningTeam
 from agentchat.ag2.turn_output import TurnOutput
@@ -164,7 +163,7 @@ def _in_force(stream: TurnStream, token: StopToken, context_tokens: int) -> Iter
     console.install(streams.current.get)
     variables: list[tuple[Any, Any]] = [
         (streams.current, stream),
-        (places.current, Place()),
+        (scope.current, Scope()),
         (cancellation.current, token),
         (inheritance.inherits, True),
         (transport.current, stream.model_output),

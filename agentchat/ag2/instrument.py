@@ -22,9 +22,8 @@ from autogen.io.base import IOStream
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 
 from agentchat import cancellation, inheritance
-from agentchat.ag2 import console
+from agentchat.ag2 import console, scope
 from agentchat.ag2 import iostream as streams
-from agentchat.ag2 import place as places
 from agentchat.ag2.events import nesting_agent
 from agentchat.ag2.iostream import NullStream, TurnStream
 from agentchat.ag2.tools import is_guarded, wrap_tool
@@ -78,14 +77,14 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
     if answered.get("tool_calls") or answered.get("function_call"):
         _borrow_tools(agent, partner, answered)
         _guard_tools(agent)
-    place = places.current.get()
+    here = scope.current.get()
     name = nesting_agent(agent.name)
-    with places.at(
+    with scope.at(
         replace(
-            place,
-            within=place.within if is_manager else name,
+            here,
+            within=here.within if is_manager else name,
             agent=name,
-            agent_within=place.within,
+            agent_within=here.within,
             answered=answered,
             caller=nesting_agent(partner.name) if partner is not None else "",
         )
@@ -127,7 +126,7 @@ def _guard_tools(agent: ConversableAgent) -> None:
 def _initiating(
     stream: TurnStream, agent: ConversableAgent, arguments: Mapping[str, Any]
 ) -> contextlib.AbstractContextManager[None]:
-    return places.moved(agent="", answered={}, initiator=agent.name)
+    return scope.moved(agent="", answered={}, initiator=agent.name)
 
 
 def _executing(
@@ -135,7 +134,7 @@ def _executing(
 ) -> contextlib.AbstractContextManager[None]:
     call = arguments["func_call"]
     _guard_tools(agent)
-    return places.moved(call={"call_id": arguments.get("call_id"), "func_name": call.get("name")})
+    return scope.moved(call={"call_id": arguments.get("call_id"), "func_name": call.get("name")})
 
 
 def _answer_at_end(name: str) -> None:
@@ -167,7 +166,7 @@ def _answer_at_end(name: str) -> None:
 
 
 def _would_run_code(agent: ConversableAgent) -> bool:
-    content = places.current.get().answered.get("content")
+    content = scope.current.get().answered.get("content")
     return agent._code_execution_config is not False and isinstance(content, str) and "```" in content
 
 

@@ -18,8 +18,8 @@ from autogen.io.base import IOStream
 from pydantic import BaseModel
 
 from agentchat.ag2 import events as ag2_events
-from agentchat.ag2 import place as places
 from agentchat.ag2 import prompts as ag2_prompts
+from agentchat.ag2 import scope
 from agentchat.ag2.console import Console
 from agentchat.ag2.history import PartialMessage, TurnHistory
 from agentchat.ag2.limits import Limits
@@ -145,17 +145,17 @@ class TurnStream(IOStream):
     # Called by the models' output
 
     def author(self) -> tuple[str, Mapping[str, str]] | None:
-        place = places.current.get()
-        if not place.agent or ag2_events.chooses_speakers(place.agent):
+        here = scope.current.get()
+        if not here.agent or ag2_events.chooses_speakers(here.agent):
             return None
         if self._leaving is not None:
             (giver, reason), self._leaving = self._leaving, None
-            self._handed_over(giver, place.agent, reason)
-        return place.agent, place.about_agent
+            self._handed_over(giver, here.agent, reason)
+        return here.agent, here.about_agent
 
     def payer(self) -> str:
-        place = places.current.get()
-        return (place.agent_within if place.agent else place.within) or self._payer
+        here = scope.current.get()
+        return (here.agent_within if here.agent else here.within) or self._payer
 
     # Called by AG2
 
@@ -167,13 +167,13 @@ class TurnStream(IOStream):
             return
         if ag2_events.is_inner(type, content):
             return
-        place = places.current.get()
-        about = place.about if type in _MESSAGES else place.about_agent
+        here = scope.current.get()
+        about = here.about if type in _MESSAGES else here.about_agent
         event: Any = getattr(message, "content", message)  # AG2 wraps its events, ours are plain
         if type in {"text", "tool_call"} and not self._finish(type, content, about):
             return
         if type == "executed_function" and not about:
-            self._keep_result(place.caller, event.content, content["content"])
+            self._keep_result(here.caller, event.content, content["content"])
         elif type == "execute_function":
             arguments = content.get("arguments")
             self._reason = str(arguments.get("reason", "")) if isinstance(arguments, dict) else ""
@@ -218,7 +218,7 @@ class TurnStream(IOStream):
         if written is None and type == "text":
             if ag2_events.is_transfer(type, content):
                 return False
-            if not text or (text in self._words and not places.current.get().agent):
+            if not text or (text in self._words and not scope.current.get().agent):
                 return True
         content["message_id"] = written.id if written else uuid4().hex
         if written is not None and written.notice:
@@ -254,12 +254,12 @@ class TurnStream(IOStream):
     def add_event(self, type: str, content: Mapping[str, Any]) -> None:
         """Append an event that is not AG2's."""
         self._token.check()
-        self.append(type, {"uuid": str(uuid4()), **content, **places.current.get().about})
+        self.append(type, {"uuid": str(uuid4()), **content, **scope.current.get().about})
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         """Show how far the running tool is."""
         self._token.check()
-        call = places.current.get().call
+        call = scope.current.get().call
         call_id, tool = str(call.get("call_id") or ""), str(call.get("func_name") or "")
         self._turn.progress(call_id, tool, done, total, clean(text))
 
@@ -267,10 +267,10 @@ class TurnStream(IOStream):
 
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         self.console.flush()
-        place = places.current.get()
+        here = scope.current.get()
         # The proxy stands for the person, so the question comes from the agent that spoke last.
-        agent = place.agent if place.agent not in {"", self.person} else self.speaker or self.person
-        prompt, labels = ag2_prompts.in_words(prompt, place.answered, self._candidates)
+        agent = here.agent if here.agent not in {"", self.person} else self.speaker or self.person
+        prompt, labels = ag2_prompts.in_words(prompt, here.answered, self._candidates)
         answer = self._ask(Request(agent, prompt, password, list(labels) if labels and not password else None, labels))
         if answer.text and not password:
             self._words.add(answer.text)
@@ -278,9 +278,9 @@ class TurnStream(IOStream):
 
     def ends_here(self) -> bool:
         """Return True if AG2 asks for the person's next message, which ends the turn: they write it when they like."""
-        place = places.current.get()
-        is_person = place.agent and place.agent == (self.person or place.initiator) and not place.agent_within
-        message = place.answered
+        here = scope.current.get()
+        is_person = here.agent and here.agent == (self.person or here.initiator) and not here.agent_within
+        message = here.answered
         return bool(is_person and not (message.get("tool_calls") or message.get("function_call")))
 
     def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
@@ -295,9 +295,9 @@ class TurnStream(IOStream):
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         """Ask whether a tool may run. Raises Stopped, also when time is up."""
-        place = places.current.get()
-        call = {"name": tool, "arguments": dict(arguments), "call_id": place.call.get("call_id")}
-        return self._ask(Request(place.caller or self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
+        here = scope.current.get()
+        call = {"name": tool, "arguments": dict(arguments), "call_id": here.call.get("call_id")}
+        return self._ask(Request(here.caller or self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
 
     def _ask(self, request: Request) -> Answer:
         self._token.check()

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from autogen.agentchat.group import AgentNameTarget, ReplyResult
 
 from agentchat import cancellation
-from agentchat.ag2 import place as places
+from agentchat.ag2 import scope
 from agentchat.ag2.model_output import ModelOutput
-from agentchat.ag2.place import Place
+from agentchat.ag2.scope import Scope
 from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
@@ -58,9 +58,9 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         if answer is not None and answer.text == "deny":
             reason = f": {answer.reason}" if answer.reason else ""
             raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
-        place = places.current.get()
-        caller = place.caller or place.within
-        with places.at(Place(within=caller, caller=caller, call=place.call)):
+        here = scope.current.get()
+        caller = here.caller or here.within
+        with scope.at(Scope(within=caller, caller=caller, call=here.call)):
             if answer is None or answer.arguments is None:
                 call = functools.partial(stoppable, *args, **kwargs)
             else:

@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import main
 from agentchat import app, settings
+from agentchat.cli import serve
 from agentchat.models import config
 from agentchat.protocol.events import Draft, Event
 from agentchat.store.sqlite import SqliteStore
@@ -102,7 +102,7 @@ class Zygote:
 
 
 def _serve(order: Order) -> None:
-    """Do what main.main does, with a log file instead of a terminal."""
+    """Do what serve.serve does, with a log file instead of a terminal."""
     out = os.dup(OUT)
     log = os.open(Path(order["folder"]) / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -114,7 +114,7 @@ def _serve(order: Order) -> None:
         vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
     environment: Mapping[str, str] = order["environment"]
     chosen = settings.load(order["arguments"], environment)
-    main.set_up_logging(chosen.log_level)
+    serve.set_up_logging(chosen.log_level)
     with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])

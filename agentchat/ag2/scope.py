@@ -1,4 +1,4 @@
-"""The place of a thread or task in a running turn: for which agent it works, and within which agent's chat."""
+"""The scope of a thread or task in a running turn: for which agent it works, and within which agent's chat."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place of a thread or task in a running turn. Agents are given by their names."""
+class Scope:
+    """Where a thread or task is in a running turn. Agents are given by their names."""
 
     within: str = ""
     """The agent that holds the chat in which something is said now; empty for the turn's own chat."""
@@ -42,13 +42,13 @@ class Place:
         return {"within": within} if within else {}
 
 
-current: contextvars.ContextVar[Place] = contextvars.ContextVar("place", default=Place())  # noqa: B039
+current: contextvars.ContextVar[Scope] = contextvars.ContextVar("scope", default=Scope())  # noqa: B039
 
 
 @contextlib.contextmanager
-def at(place: Place) -> Iterator[None]:
-    """Be at this place during the context."""
-    token = current.set(place)
+def at(scope: Scope) -> Iterator[None]:
+    """Be in this scope during the context."""
+    token = current.set(scope)
     try:
         yield
     finally:
@@ -56,5 +56,5 @@ def at(place: Place) -> Iterator[None]:
 
 
 def moved(**changes: Any) -> contextlib.AbstractContextManager[None]:
-    """Be at the current place with changes during the context."""
+    """Be in the current scope with changes during the context."""
     return at(replace(current.get(), **changes))

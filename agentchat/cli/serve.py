@@ -1,0 +1,77 @@
+"""Run the server until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import webbrowser
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agentchat import __version__, settings
+from agentchat.net.listener import Ports
+from agentchat.settings import Settings
+
+if TYPE_CHECKING:
+    from agentchat.app import Running
+
+SIGNAL_POLL = 0.5  # seconds
+SHOWN_MODELS = 5  # of a local server
+TALKATIVE = (
+    "httpx",
+    "mcp",
+    "openai",
+    "autogen.io.websockets",
+    "agentchat.websockets",
+)  # loggers with a line for each request
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run the server until a signal ends it. Returns the exit status. Raises SettingsError."""
+    chosen = settings.load(arguments, os.environ)
+    stopped = _stop_signal()
+    set_up_logging(chosen.log_level)
+    with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
+        from agentchat import app  # imports AG2, which takes seconds: clients wait in the backlog meanwhile
+
+        with app.serving(chosen, os.environ, ports) as running:
+            announce(chosen, running)
+            while not stopped.wait(SIGNAL_POLL):  # a wait without a timeout would miss a signal just before it
+                continue
+            print("Stopping …", flush=True)
+    return 0
+
+
+def announce(chosen: Settings, running: Running) -> None:
+    print(f"agentchat {__version__}")
+    print(f"  page       {running.page}")
+    print(f"  websocket  {running.websocket}")
+    hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
+    print(f"  model      {running.models.name}{hint}")
+    if others := ", ".join(running.models.others):
+        print(f"  note       {others}: AG2's own client has its own time-outs, and a stopped call runs on unseen")
+    for server in running.search.wait():
+        print(f"  local      {server.title} has {', '.join(server.models[:SHOWN_MODELS])}: {server.command}")
+    for info in running.catalogue.agents():
+        print(f"  agent      {info.name}" + ("" if info.available else f"  unavailable: {info.reason}"))
+    if not running.catalogue.agents():
+        print(f"  agent      none found in {chosen.served or chosen.agents}")
+    print("Ctrl-C ends the server.", flush=True)
+    if chosen.open:
+        webbrowser.open(running.page)
+
+
+def _stop_signal() -> threading.Event:
+    """Return an event that Ctrl-C or SIGTERM sets."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
+
+
+def set_up_logging(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    for name in TALKATIVE:  # at DEBUG they would log everything people send, passwords included
+        logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.CRITICAL)
