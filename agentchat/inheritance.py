@@ -6,12 +6,15 @@ Start a thread that outlives the turn with `contextvars.Context().run(thread.sta
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from agentchat.cancellation import Stopped
 
 inherits: contextvars.ContextVar[bool] = contextvars.ContextVar("inherits", default=False)
 """True in the threads and tasks of a turn."""
@@ -32,7 +35,8 @@ def _start(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thr
 
             def run_inheriting() -> None:
                 del thread.run  # a thread that refers to itself would outlive its end
-                context.run(run)
+                with contextlib.suppress(Stopped):  # the turn is over, and so is this
+                    context.run(run)
 
             thread.run = run_inheriting  # type: ignore[method-assign]
         start(thread)

@@ -57,7 +57,8 @@ def install() -> None:
     for stream in (ThreadIOStream, AsyncThreadIOStream):
         _tee(stream)
     _make_stoppable(ThreadIOStream)
-    base_event.event_print = _shown_already(base_event.event_print)
+    for event_class in base_event.get_event_classes().values():
+        event_class.print = _shown_already(event_class.print)
 
 
 # Replies
@@ -225,9 +226,9 @@ def _shown_already(event_print: Callable[..., None]) -> Callable[..., None]:
     """Keep programs that print the events of a run from showing them again."""
 
     @functools.wraps(event_print)
-    def printed(*args: Any, **kwargs: Any) -> None:
+    def printed(event: Any, *args: Any, **kwargs: Any) -> None:
         if streams.current.get() is None:
-            event_print(*args, **kwargs)
+            event_print(event, *args, **kwargs)
 
     return printed
 

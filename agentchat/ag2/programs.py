@@ -72,7 +72,11 @@ class RunningProgram:
         self.history.add("user", text)
         returned = self._on_message(text, self._chat)
         if inspect.iscoroutine(returned) or inspect.isasyncgen(returned):
-            return cancellation.run_async(self._finish_async(returned, stream))
+            try:
+                return cancellation.run_async(self._finish_async(returned, stream))
+            finally:
+                if inspect.iscoroutine(returned):
+                    returned.close()  # a stop may have come before it began
         return self._finish(returned, stream)
 
     def end(self, text: str, summary: str) -> None:

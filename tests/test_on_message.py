@@ -1,0 +1,267 @@
+"""Programs that are called with each message, as AG2's users write them for a terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.agent_files import write_agents
+from tests.clients import ChatClient, Frame, contents
+from tests.conftest import Serve
+from tests.model_server import ModelServer, Reply
+
+HEAD = '''
+"""A program."""
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent, initiate_chats
+from autogen.agentchat import a_run_group_chat, initiate_group_chat, run_group_chat
+from autogen.agentchat.group.patterns import RoundRobinPattern
+
+def agent(chat, name, **more):
+    return ConversableAgent(name, system_message=f"You are {name}.", llm_config=chat.llm_config,
+                            human_input_mode="NEVER", **more)
+
+def team(chat):
+    one, two = agent(chat, "one"), agent(chat, "two")
+    return RoundRobinPattern(initial_agent=one, agents=[one, two])
+'''
+
+PROGRAMS = {
+    "text": 'def on_message(message, chat):\n    return f"You said {message}."',
+    "nothing": "def on_message(message, chat):\n    return None",
+    "pieces": 'def on_message(message, chat):\n    yield "One, "\n    yield "two."',
+    "async_pieces": 'async def on_message(message, chat):\n    yield "One, "\n    yield "two."',
+    "pair": """def on_message(message, chat):
+    user = UserProxyAgent("user", code_execution_config=False)
+    return user.initiate_chat(agent(chat, "helper"), message=message)""",
+    "students": """def on_message(message, chat):
+    return agent(chat, "student").initiate_chat(agent(chat, "teacher"), message=message, max_turns=2)""",
+    "sequence": """def on_message(message, chat):
+    boss, one, two = agent(chat, "boss"), agent(chat, "one"), agent(chat, "two")
+    return boss.initiate_chats([
+        {"recipient": one, "message": f"Topic: {message}", "max_turns": 1, "summary_method": "last_msg"},
+        {"recipient": two, "message": "Go on.", "max_turns": 1, "summary_method": "reflection_with_llm"},
+    ])""",
+    "run": 'def on_message(message, chat):\n    return agent(chat, "helper").run(message=message, max_turns=1)',
+    "events": """def on_message(message, chat):
+    response = agent(chat, "helper").run(message=message, max_turns=1)
+    for event in response.events:
+        if event.type == "text":
+            event.print()
+    return response.summary""",
+    "a_run": """async def on_message(message, chat):
+    return await agent(chat, "helper").a_run(message=message, max_turns=1)""",
+    "stepped": """def on_message(message, chat):
+    return agent(chat, "helper").run_iter(message=message, max_turns=1)""",
+    "group": "def on_message(message, chat):\n    return run_group_chat(team(chat), messages=message, max_rounds=3)",
+    "initiated": """def on_message(message, chat):
+    result, variables, last = initiate_group_chat(team(chat), messages=message, max_rounds=3)
+    return result, variables, last""",
+    "a_group": """async def on_message(message, chat):
+    response = await a_run_group_chat(team(chat), messages=message, max_rounds=3)
+    await response.process()
+    return await response.summary""",
+    "reply": """def on_message(message, chat):
+    return agent(chat, "helper").generate_reply([*chat.history, {"role": "user", "content": message}])""",
+    "memory": """def on_message(message, chat):
+    chat.state["count"] = chat.state.get("count", 0) + 1
+    said = [m["content"] for m in chat.history if m["role"] == "user"]
+    return f"{chat.state['count']}: {said}" """,
+    "console": """def on_message(message, chat):
+    print("Working on", message)
+    name = input("Your name? ")
+    print("Done.", flush=True)
+    return f"Hello {name}" """,
+    "threads": """def on_message(message, chat):
+    with ThreadPoolExecutor() as pool:
+        replies = list(pool.map(lambda name: agent(chat, name).generate_reply(
+            [{"role": "user", "content": message}]), ["one"]))
+    return f"FINAL {replies[0]}" """,
+    "asleep": "def on_message(message, chat):\n    time.sleep(60)",
+    "coroutine": "async def on_message(message, chat):\n    await asyncio.sleep(60)",
+    "greedy": """def on_message(message, chat):
+    def ask():
+        while True:
+            agent(chat, "helper").generate_reply([{"role": "user", "content": message}])
+    with ThreadPoolExecutor() as pool:
+        pool.submit(ask).result()""",
+    "object": "def on_message(message, chat):\n    return object()",
+    "broken": 'def on_message(message, chat):\n    raise ValueError("no")',
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return one folder with all programs: a process imports an unchanged file once."""
+    return write_agents(
+        tmp_path_factory.mktemp("programs"), **{name: HEAD + "\n" + source for name, source in PROGRAMS.items()}
+    )
+
+
+@pytest.fixture
+def talk(serve: Serve, folder: str, model: ModelServer) -> Iterator[Callable[..., ChatClient]]:
+    clients: list[ChatClient] = []
+
+    def begin(agent: str = "", **query: str) -> ChatClient:
+        where = {"agent": agent} if agent else {}
+        clients.append(ChatClient(serve("--agents", folder, model=model).websocket, **where, **query))
+        clients[-1].confirmed()
+        return clients[-1]
+
+    yield begin
+    for client in clients:
+        client.socket.close()
+
+
+def said(frames: list[Frame]) -> list[tuple[str, str, str | None]]:
+    """Return what agents said: their names, texts, and the agents within whose chats they spoke."""
+    return [(t["sender"], t["content"], t.get("within")) for t in contents(frames, "text") if "message_id" in t]
+
+
+def ended(frames: list[Frame]) -> tuple[str, str]:
+    [end] = contents(frames, "turn_completed")
+    return end["status"], end["summary"]
+
+
+def streamed(frames: list[Frame]) -> dict[str, str]:
+    """Return the streamed texts by their message ids, without output."""
+    texts: dict[str, str] = {}
+    for chunk in contents(frames, "stream"):
+        if "kind" not in chunk:
+            texts[chunk["message_id"]] = texts.get(chunk["message_id"], "") + chunk["content"]
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("program", "replies", "expected"),
+    [
+        ("text", [], [("text", "You said Hi.", None)]),
+        ("nothing", [], []),
+        ("pieces", [], [("pieces", "One, two.", None)]),
+        ("async_pieces", [], [("async_pieces", "One, two.", None)]),
+        ("pair", ["Hello."], [("helper", "Hello.", None)]),
+        (
+            "students",
+            ["It is 4.", "And 3+3?", "It is 6."],
+            [("teacher", "It is 4.", None), ("student", "And 3+3?", None), ("teacher", "It is 6.", None)],
+        ),
+        (
+            "sequence",
+            ["First.", "Second.", "In short."],
+            [
+                ("boss", "Topic: Hi", None),
+                ("one", "First.", None),
+                ("boss", "Go on.\nContext: \nFirst.", None),
+                ("two", "Second.", None),
+                ("sequence", "In short.", None),
+            ],
+        ),
+        ("run", ["Hello."], [("helper", "Hello.", None)]),
+        ("events", ["Hello."], [("helper", "Hello.", None)]),
+        ("a_run", ["Hello."], [("helper", "Hello.", None)]),
+        ("stepped", ["Hello."], [("helper", "Hello.", None)]),
+        ("group", ["First.", "Second."], [("one", "First.", None), ("two", "Second.", None)]),
+        ("initiated", ["First.", "Second."], [("one", "First.", None), ("two", "Second.", None)]),
+        ("a_group", ["First.", "Second."], [("one", "First.", None), ("two", "Second.", None)]),
+        ("reply", ["Hello."], [("helper", "Hello.", None)]),
+        ("threads", ["Hello."], [("one", "Hello.", "one"), ("threads", "FINAL Hello.", None)]),
+    ],
+)
+def test_a_program(
+    talk: Callable[..., ChatClient],
+    model: ModelServer,
+    program: str,
+    replies: list[str],
+    expected: list[tuple[str, str, str | None]],
+) -> None:
+    """Everything that is said is shown with its author, streamed, and once; the last word is what is returned."""
+    model.script(*(Reply(text) for text in replies))
+    frames = talk(program).ask("Hi")
+
+    assert said(frames) == expected
+    assert ended(frames) == ("completed", expected[-1][1] if expected else "")
+    assert len(model.requests) == len(replies)
+    texts = {t["message_id"]: t["content"] for t in contents(frames, "text") if "message_id" in t}
+    assert all(texts[id] == text for id, text in streamed(frames).items())
+    assert not contents(frames, "error")
+    output = [chunk for chunk in contents(frames, "stream") if chunk.get("kind") == "output"]
+    assert not output
+
+
+def test_the_turns_before(serve: Serve, folder: str, model: ModelServer) -> None:
+    """History and state are kept with the conversation, through a restart; a retry takes both back."""
+    first = serve("--agents", folder, "--data-dir", "kept", model=model)
+    with ChatClient(first.websocket, agent="memory") as client:
+        session = client.confirmed()["session_id"]
+        summaries = [ended(client.ask(text))[1] for text in ("a", "b")]
+    first.close()
+    second = serve("--agents", folder, "--data-dir", "kept", model=model)
+    with ChatClient(second.websocket, session=session) as client:
+        client.confirmed()
+        client.until("turn_completed", turn=2)
+        summaries.append(ended(client.ask("c"))[1])
+        client.command("retry")
+        summaries.append(client.until("turn_completed", turn=4)["content"]["summary"])
+
+    assert summaries == ["1: []", "2: ['a']", "3: ['a', 'b']", "3: ['a', 'b']"]
+
+
+def test_the_console_is_the_conversation(talk: Callable[..., ChatClient], capfd: pytest.CaptureFixture[str]) -> None:
+    """What a program prints is shown live and is not in the log; what it asks for by `input` is asked."""
+    client = talk("console")
+    client.say("it")
+    request = client.until("input_request")["content"]
+    client.command("input_response", request_id=request["request_id"], text="Ada")
+    client.until("turn_completed")
+
+    output = [chunk for chunk in contents(client.frames, "stream") if chunk.get("kind") == "output"]
+    assert "".join(chunk["content"] for chunk in output) == "Working on it\nDone.\n"
+    assert request["prompt"] == "Your name? "
+    assert ended(client.frames) == ("completed", "Hello Ada")
+    assert not contents(client.log, "print")
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("program", ["asleep", "coroutine"])
+def test_a_stop_ends_what_waits(talk: Callable[..., ChatClient], program: str) -> None:
+    """A stop ends the turn whatever the program does; the next one is stopped as well."""
+    client = talk(program)
+    for turn in (1, 2):
+        client.say("Hi")
+        client.until("turn_started", turn=turn)
+        client.command("stop")
+        assert client.until("turn_completed", turn=turn)["content"]["status"] == "stopped"
+
+
+def test_a_stop_ends_the_calls_of_other_threads(talk: Callable[..., ChatClient], model: ModelServer) -> None:
+    """After a stop no thread that the program has started calls a model, and the conversation goes on."""
+    gate = threading.Event()
+    model.script(Reply("One."), Reply("Two.", gate=gate))
+    client = talk("greedy")
+    client.say("Hi")
+    model.wait_for(lambda counts: counts.requests == 2)
+    client.command("stop")
+    assert client.until("turn_completed")["content"]["status"] == "stopped"
+    gate.set()
+    client.say("Hi")
+    error = client.until("error", turn=2)["content"]
+    client.until("turn_completed", turn=2)
+
+    assert error["code"] == "model_calls"
+    assert model.counts.requests == 2 + 30
+
+
+@pytest.mark.parametrize("program", ["object", "broken"])
+def test_a_program_that_fails(talk: Callable[..., ChatClient], program: str) -> None:
+    """A program that fails, or returns what is no answer, ends its turn; the next one begins."""
+    client = talk(program)
+    frames = client.ask("Hi")
+    again = client.ask("Hi")
+
+    assert [ended(frames)[0], ended(again)[0]] == ["failed", "failed"]
+    assert contents(frames, "error")[0]["code"] == "agent_failed"
