@@ -112,7 +112,7 @@ def test_thoughts(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
         said = [each["data"] for each in items(stream)]
 
     thoughts = [each["content"] for each in said if each.get("message_type") == "thought"]
-    assert [*thoughts, said[-1]["message"]["content"]] == ["First thought.", "Second thought."]
+    assert [*thoughts, said[-1]["message"]["content"]] == ["First thought.", "go on", "Second thought."]
 
 
 def test_failed_turn(session: Conversation, model: ModelServer) -> None:

@@ -79,6 +79,8 @@ class Conversation:
         self._limits = limits or Limits()
         self._agents = RunningTeam(built) if isinstance(built, Team) else RunningProgram(built, chat)
         self._agents.history.restore([json.loads(history) for history in histories])
+        calls = (call for message in self._agents.history.messages for call in message.get("tool_calls") or ())
+        self._call_ids = {str(call.get("id")) for call in calls}
 
     def run(self, text: str, turn: TurnOutput, token: StopToken, history: str | None = None) -> Outcome:
         """Let the agents answer `text`. Never raises: whatever happens becomes the outcome.
@@ -101,6 +103,7 @@ class Conversation:
             self._agents.name,
             self._limits,
             self._approve,
+            self._call_ids,
         )
         left_behind = [False]
         self._begin_changes(is_resumed=history is not None)

@@ -26,6 +26,7 @@ from agentchat.ag2 import console, scope
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.events import nesting_agent
 from agentchat.ag2.iostream import NullStream, TurnStream
+from agentchat.ag2.shapes import groups_of
 from agentchat.ag2.tools import is_guarded, wrap_tool
 from agentchat.models.sanitize import without_pictures
 from agentchat.protocol.events import clean
@@ -85,7 +86,7 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
             here,
             within=here.within if is_manager else name,
             agent=name,
-            agent_within=here.within,
+            level=here.within,
             answered=answered,
             caller=nesting_agent(partner.name) if partner is not None else "",
         )
@@ -105,7 +106,8 @@ def _reply(agent: ConversableAgent, arguments: Mapping[str, Any], reply: Any) ->
 
 
 def _prepare(manager: GroupChatManager) -> None:
-    manager.groupchat.select_speaker_auto_verbose = False  # AG2 fails to serialise these events
+    for group in groups_of(manager):
+        group.select_speaker_auto_verbose = False  # AG2 fails to serialise these events
 
 
 def _borrow_tools(agent: ConversableAgent, caller: Agent | None, message: Message) -> None:
@@ -127,7 +129,7 @@ def _guard_tools(agent: ConversableAgent) -> None:
 def _initiating(
     stream: TurnStream, agent: ConversableAgent, arguments: Mapping[str, Any]
 ) -> contextlib.AbstractContextManager[None]:
-    return scope.moved(agent="", answered={}, initiator=agent.name)
+    return scope.moved(agent="", answered={}, initiator=agent.name, level=scope.current.get().within)
 
 
 def _executing(

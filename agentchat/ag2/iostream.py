@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MAX_HANDOFFS = 10  # for one message; more than that is a circle
 
+TEMPORARY_USER = "_User"  # made by AG2 to pass on the first message of a group that has no user
+
 _MESSAGES = frozenset(
     {"text", "tool_call", "tool_response", "function_call", "function_response", "post_carryover_processing"}
 )
@@ -57,10 +59,12 @@ class TurnStream(IOStream):
         payer: str,
         limits: Limits,
         approvals: str = "marked",
+        call_ids: set[str] | None = None,
     ) -> None:
         """`person` is the agent that stands for the person, who wrote `text`; it is empty if none is known.
 
-        `payer` is charged for calls that belong to no agent. `approvals` is the setting `approve`.
+        `payer` is charged for calls that belong to no agent. `approvals` is the setting `approve`; `call_ids`
+        holds the ids of the tool calls before this turn.
         """
         self.journal = journal
         self.approvals = approvals
@@ -78,7 +82,7 @@ class TurnStream(IOStream):
         self._candidates: list[str] = []  # agents that can be chosen to speak next
         self._result: tuple[str, str] | None = None  # an agent and its newest tool's result, if nobody spoke since
         self.model_output = ModelOutput(
-            turn, token, journal, usage, self, limits.answer_chars, limits.model_calls or MAX_MODEL_CALLS
+            turn, token, journal, usage, self, limits.answer_chars, limits.model_calls or MAX_MODEL_CALLS, call_ids
         )
         self.console = Console(turn)
 
@@ -151,11 +155,11 @@ class TurnStream(IOStream):
         if self._leaving is not None:
             (giver, reason), self._leaving = self._leaving, None
             self._handed_over(giver, here.agent, reason)
-        return here.agent, here.about_agent
+        return here.agent, here.about_level
 
     def payer(self) -> str:
         here = scope.current.get()
-        return (here.agent_within if here.agent else here.within) or self._payer
+        return (here.level if here.agent else here.within) or self._payer
 
     # Called by AG2
 
@@ -168,7 +172,7 @@ class TurnStream(IOStream):
         if ag2_events.is_inner(type, content):
             return
         here = scope.current.get()
-        about = here.about if type in _MESSAGES else here.about_agent
+        about = here.about if type in _MESSAGES else here.about_level
         event: Any = getattr(message, "content", message)  # AG2 wraps its events, ours are plain
         if type in {"text", "tool_call"} and not self._finish(type, content, about):
             return
@@ -218,7 +222,7 @@ class TurnStream(IOStream):
         if written is None and type == "text":
             if ag2_events.is_transfer(type, content):
                 return False
-            if not text or (text in self._words and not scope.current.get().agent):
+            if not text or sender == TEMPORARY_USER or (text in self._words and not scope.current.get().agent):
                 return True
         content["message_id"] = written.id if written else uuid4().hex
         if written is not None and written.notice:
@@ -254,7 +258,7 @@ class TurnStream(IOStream):
     def add_event(self, type: str, content: Mapping[str, Any]) -> None:
         """Append an event that is not AG2's."""
         self._token.check()
-        self.append(type, {"uuid": str(uuid4()), **content, **scope.current.get().about})
+        self.append(type, {"uuid": str(uuid4()), **content, **scope.current.get().about_level})
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         """Show how far the running tool is."""
@@ -279,7 +283,7 @@ class TurnStream(IOStream):
     def ends_here(self) -> bool:
         """Return True if AG2 asks for the person's next message, which ends the turn: they write it when they like."""
         here = scope.current.get()
-        is_person = here.agent and here.agent == (self.person or here.initiator) and not here.agent_within
+        is_person = here.agent and here.agent == (self.person or here.initiator) and not here.level
         message = here.answered
         return bool(is_person and not (message.get("tool_calls") or message.get("function_call")))
 

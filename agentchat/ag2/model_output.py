@@ -106,8 +106,9 @@ class ModelOutput:
         host: AnswerHost,
         answer_chars: int = 0,
         max_calls: int = MAX_MODEL_CALLS,
+        call_ids: set[str] | None = None,
     ) -> None:
-        """`answer_chars` and `max_calls` are the settings of these names."""
+        """`answer_chars` and `max_calls` are settings; `call_ids` holds those of the tool calls before this turn."""
         self.turn = turn
         self.token = token
         self.journal = journal
@@ -115,6 +116,7 @@ class ModelOutput:
         self.host = host
         self.answer_chars = answer_chars
         self._max_calls = max_calls
+        self._call_ids = call_ids if call_ids is not None else set()
         self._lock = threading.Lock()  # guards the fields below
         self._calls_left = max_calls
         self._writing: list[Answer] = []
@@ -170,6 +172,16 @@ class ModelOutput:
             self._calls_left -= 1
         self._close_opened(threading.get_ident())
         self.usage.begin_call()
+
+    def own_call_id(self, id: str) -> str:
+        """Return an id that no other tool call of the conversation has: AG2 hides hand-offs from models by their ids.
+
+        Some servers number the calls that a request shows them, and so give ids twice.
+        """
+        with self._lock:
+            own = id if id not in self._call_ids else f"call_{uuid4().hex}"
+            self._call_ids.add(own)
+        return own
 
     def opened(self, stream: httpx.SyncByteStream) -> None:
         self._opened[threading.get_ident()] = stream
@@ -292,6 +304,9 @@ class Answer:
         if self.message is not None and text not in self.message.notice:
             self.message.notice = f"{self.message.notice} {text}".strip()
             self.message.is_cut_off = is_cut_off
+
+    def own_call_id(self, id: str) -> str:
+        return self._output.own_call_id(id)
 
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Add what a call has cost, now that it has an answer."""

@@ -19,8 +19,8 @@ class Scope:
     """The agent that holds the chat in which something is said now; empty for the turn's own chat."""
     agent: str = ""
     """The agent that is replying: models are called for its answer. Empty between replies."""
-    agent_within: str = ""
-    """The agent that holds the chat in which `agent` is replying."""
+    level: str = ""
+    """The agent that holds the chat of which events are reported: that in which `agent` replies or a tool is called."""
     answered: Message = field(default_factory=dict)
     """The message that `agent` replies to."""
     caller: str = ""
@@ -36,10 +36,9 @@ class Scope:
         return {"within": self.within} if self.within else {}
 
     @property
-    def about_agent(self) -> dict[str, str]:
-        """The fields of what is reported of the agent's reply."""
-        within = self.agent_within if self.agent else self.within
-        return {"within": within} if within else {}
+    def about_level(self) -> dict[str, str]:
+        """The fields of what is reported beside what is said."""
+        return {"within": self.level} if self.level else {}
 
 
 current: contextvars.ContextVar[Scope] = contextvars.ContextVar("scope", default=Scope())  # noqa: B039

@@ -43,6 +43,12 @@ class Program:
     on_message: Callable[..., Any]
 
 
+def groups_of(manager: GroupChatManager) -> list[GroupChat]:
+    """Return the group of a manager, and the copies of it that AG2 makes for the functions by which it is run."""
+    copies = (reply["config"] for reply in manager._reply_func_list)
+    return [manager.groupchat, *(group for group in copies if isinstance(group, GroupChat))]
+
+
 class Unusable(Exception):
     """An agent file gives something that cannot be used; the sentence says what to write instead."""
 

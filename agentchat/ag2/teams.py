@@ -11,7 +11,7 @@ from autogen import Agent, ConversableAgent, GroupChat, GroupChatManager
 from agentchat import cancellation
 from agentchat.ag2.history import History
 from agentchat.ag2.iostream import TurnStream
-from agentchat.ag2.shapes import Team
+from agentchat.ag2.shapes import Team, groups_of
 
 _LAST = 1_000_000  # a position behind all of AG2's own reply functions; register_reply inserts
 
@@ -27,9 +27,10 @@ class RunningTeam:
         self.history = History((self._user, self._agent), self._agents)
         self.person: str = self._user.name
         self.name: str = self._agent.name
-        if isinstance(self._agent, GroupChatManager):
-            _show_turns_alone(self._agent.groupchat, lambda: self._start)
         self._start = 0
+        if isinstance(self._agent, GroupChatManager):
+            for group in groups_of(self._agent):
+                _show_turns_alone(group, lambda: self._start)
 
     def begin(self) -> None:
         """Prepare for a turn."""

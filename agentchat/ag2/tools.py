@@ -60,7 +60,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
             raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
         here = scope.current.get()
         caller = here.caller or here.within
-        with scope.at(Scope(within=caller, caller=caller, call=here.call)):
+        with scope.at(Scope(within=caller, caller=caller, call=here.call, level=here.level)):
             if answer is None or answer.arguments is None:
                 call = functools.partial(stoppable, *args, **kwargs)
             else:

@@ -280,6 +280,9 @@ class Completions:
         completion = normalize.completion(answer, origin, any(w in origin.lower() for w in WANT_THOUGHTS), model)
         completion["usage"] = normalize.estimated(completion["usage"], response.request.content)
         choice = completion["choices"][0]
+        if calls is not None:
+            for call in choice["message"].get("tool_calls") or ():
+                call["id"] = calls.own_call_id(call["id"])
         if choice["finish_reason"] in {"error", "limit"}:  # of which OpenAI knows nothing
             choice["finish_reason"] = "stop"
         return ChatCompletion.model_validate(completion)

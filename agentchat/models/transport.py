@@ -79,6 +79,9 @@ class ModelCalls(Protocol):
     def on_notice(self, text: str, is_cut_off: bool = False) -> None:
         """Called with what people should know about the answer that is being written; empty if there is nothing."""
 
+    def own_call_id(self, id: str) -> str:
+        """Return the id for a tool call that the model has given this id, unlike those of all earlier calls."""
+
     def on_usage(self, usage: Mapping[str, Any]) -> None:
         """Called with the tokens and the cost of a call once it has an answer, whatever client made it."""
 
