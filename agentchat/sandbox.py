@@ -7,20 +7,18 @@ whole server in a container.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agentchat import cancellation
+from agentchat.processes import Programs, own_processes
 
 SECONDS = 30.0
 MEGABYTES = 1024  # of memory, including Python's own
@@ -30,9 +28,6 @@ FILE_BYTES = 20 * 2**20
 OPEN_FILES = 128
 TASKS = 64  # processes and threads
 READ_TIMEOUT = 1.0  # seconds to read the rest of the output
-KILL_ROUNDS = 100  # for programs that start others as fast as they are killed
-
-_MARK = "AGENTCHAT_RUN"
 
 # Sets its own limits, then becomes the program. Setting them between fork and exec could deadlock, because other
 # threads of the server may hold locks at that moment.
@@ -75,28 +70,29 @@ def run(code: str, folder: Path, seconds: float = SECONDS, megabytes: int = MEGA
         raise ValueError(f"The code must have at most {CODE_BYTES:,} bytes, and no NUL.")
     if importlib.util.find_spec("resource") is None:
         raise RuntimeError("This system has no limits for processes, so it cannot run code.")
-    mark = secrets.token_hex(16)
+    programs = Programs()
     token = cancellation.current.get()
     token.check()
     process = subprocess.Popen(  # noqa: S603 - a person has approved the code
         [sys.executable, "-I", "-c", _START, json.dumps(_limits(seconds, megabytes)), code],
         cwd=folder,
-        env={"PATH": os.defpath, "HOME": str(folder.absolute()), "LANG": "C.UTF-8", _MARK: mark},
+        env={"PATH": os.defpath, "HOME": str(folder.absolute()), "LANG": "C.UTF-8", **programs.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         bufsize=0,
         start_new_session=True,
     )
+    programs.add(process.pid)
     output, why = _Output(process), ""
     try:
-        with token.interruptible(lambda: _end(process, mark)):
+        with token.interruptible(programs.kill):
             try:
                 process.wait(seconds)
             except subprocess.TimeoutExpired:
                 why = f"it took longer than {seconds:g} seconds"
     finally:
-        _end(process, mark)
+        programs.kill()
         process.wait()
     text, is_cut = output.all()
     if not why and process.returncode in {-signal.SIGKILL, -signal.SIGXCPU}:
@@ -113,7 +109,7 @@ def _limits(seconds: float, megabytes: int) -> dict[str, int]:
         "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_CORE": 0,
     }
-    tasks = sum(_tasks(process) for process in _processes())
+    tasks = sum(_tasks(process) for process in own_processes())
     return limits | ({"RLIMIT_NPROC": tasks + TASKS} if tasks else {})
 
 
@@ -146,43 +142,8 @@ class _Output:
                     del self._kept[half:-half]
 
 
-def _end(process: subprocess.Popen[bytes], mark: str) -> None:
-    """Kill the process and its group, then processes that left the group: /proc shows the mark in their environment."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    marked = f"{_MARK}={mark}".encode()
-    for _ in range(KILL_ROUNDS):
-        left = [number for number in _processes() if marked in _environment(number)]
-        if not left:
-            return
-        for number in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-
-
-def _processes() -> Iterator[int]:
-    """Yield the ids of this user's processes, if the system has /proc."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return
-    for name in names:
-        if name.isdigit():
-            with contextlib.suppress(OSError):  # ended meanwhile
-                if os.stat(f"/proc/{name}").st_uid == os.getuid():
-                    yield int(name)
-
-
 def _tasks(process: int) -> int:
     try:
         return len(os.listdir(f"/proc/{process}/task"))
     except OSError:
         return 0
-
-
-def _environment(process: int) -> bytes:
-    """Return the environment that the process was started with; empty if it has ended."""
-    try:
-        return Path(f"/proc/{process}/environ").read_bytes()
-    except OSError:
-        return b""
