@@ -1,4 +1,4 @@
-"""Marks tools that wait for a person's yes."""
+"""Marks tools that wait for a person's yes, and says what else waits for one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 Tool = TypeVar("Tool", bound=Callable[..., Any])
 
 _MARK = "needs_approval"
+_HANDOFFS = "autogen.agentchat.group.group_utils"  # where AG2 makes the tools with which agents hand over
 
 
 @overload
@@ -28,6 +29,16 @@ def needs_approval(tool: Tool | None = None, *, always: bool = False) -> Tool | 
 
 
 def needs_yes(tool: Callable[..., Any], approve: str) -> bool:
-    """Return True if the tool needs a yes; `approve` is the setting. A wrapper such as AG2's keeps the mark."""
+    """Return True if the tool needs a yes; `approve` is the setting. A wrapper such as AG2's keeps the mark.
+
+    AG2's own tools, with which agents hand over to each other, never do.
+    """
+    if getattr(tool, "__module__", None) == _HANDOFFS:
+        return False
     mark = getattr(tool, _MARK, None)
     return mark == "always" or approve == "all" or (approve == "marked" and mark is not None)
+
+
+def code_needs_yes(approve: str) -> bool:
+    """Return True if code that AG2's executors run needs a yes; `approve` is the setting."""
+    return approve != "none"
