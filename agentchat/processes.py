@@ -69,14 +69,15 @@ class Programs:
     def collecting(self) -> Iterator[None]:
         """Add the programs that are started with `subprocess` within the context."""
         _install()
-        token = _collecting.set(self)
+        token = current.set(self)
         try:
             yield
         finally:
-            _collecting.reset(token)
+            current.reset(token)
 
 
-_collecting: contextvars.ContextVar[Programs | None] = contextvars.ContextVar("programs", default=None)
+current: contextvars.ContextVar[Programs | None] = contextvars.ContextVar("programs", default=None)
+"""Those to which programs started by this thread or task are added."""
 
 
 def own_processes() -> Iterator[int]:
@@ -111,7 +112,7 @@ def _marking(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def start(*args: object, **kwargs: object) -> None:
-        programs = _collecting.get()
+        programs = current.get()
         if programs is None:
             init(*args, **kwargs)
             return

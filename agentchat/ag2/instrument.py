@@ -22,7 +22,7 @@ from autogen.io.base import IOStream
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 
 from agentchat import cancellation, inheritance
-from agentchat.ag2 import console, scope
+from agentchat.ag2 import code_execution, console, scope
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.events import nesting_agent
 from agentchat.ag2.iostream import NullStream, TurnStream
@@ -45,6 +45,7 @@ def install() -> None:
     if hasattr(ConversableAgent.generate_reply, "__wrapped__"):
         return
     IOStream.set_global_default(NullStream())
+    code_execution.install()
     for name in ("generate_reply", "a_generate_reply"):
         _wrap(ConversableAgent, name, _replying, _reply)
     for name in ("initiate_chat", "a_initiate_chat"):

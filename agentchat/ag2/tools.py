@@ -65,7 +65,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
                 call = functools.partial(stoppable, *args, **kwargs)
             else:
                 call = functools.partial(stoppable, **answer.arguments)
-            result = _recorded(running.journal, name, call)
+            result = recorded(running.journal, name, call)
         running.model_output.release(about={"within": caller})
         if answer is None or answer.arguments is None:
             return result
@@ -76,7 +76,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
     return run
 
 
-def _recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
+def recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
     """Return or raise the result of the call, from the journal if it is there. A call that broke off is repeated."""
     if journal.next_is("tool"):
         entry = journal.replay("tool", name) or {}
