@@ -67,7 +67,7 @@ class Programs:
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
-        """Add the programs that are started with `subprocess` within the context."""
+        """Add the programs that are started with `subprocess` within the context. They have nothing to read."""
         _install()
         token = current.set(self)
         try:
@@ -120,6 +120,8 @@ def _marking(init: Callable[..., None]) -> Callable[..., None]:
         own = given.arguments.get("env")
         given.arguments["env"] = {**(os.environ if own is None else own), **programs.environment}
         given.arguments["start_new_session"] = True
+        if given.arguments.get("stdin") is None:
+            given.arguments["stdin"] = subprocess.DEVNULL  # not the server's terminal
         init(*given.args, **given.kwargs)
         programs.add(given.arguments["self"].pid)
 

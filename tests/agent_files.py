@@ -98,6 +98,37 @@ def build(llm_config, chat):
     return user, agent
 '''
 
+# {config} is AG2's code_execution_config, in which `folder` is that of the conversation.
+CODE = '''
+"""An assistant that writes code, and a proxy that runs it."""
+import pathlib
+from autogen import AssistantAgent, UserProxyAgent
+from autogen.code_utils import execute_code
+from autogen.coding import CodeExecutor, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
+{more}
+def build(llm_config, chat):
+    folder = chat.workspace
+    assistant = AssistantAgent("assistant", llm_config=llm_config)
+    user = UserProxyAgent(
+        "user_proxy", human_input_mode="NEVER", max_consecutive_auto_reply=10, default_auto_reply=None,
+        is_termination_msg=lambda message: (message.get("content") or "").rstrip().endswith("TERMINATE"),
+        code_execution_config={config},
+    )
+    return {pair}
+'''
+
+LOCAL_CODE = '{"executor": LocalCommandLineCodeExecutor(work_dir=folder)}'
+
+
+def code_pair(config: str = LOCAL_CODE, more: str = "", pair: str = "user, assistant") -> str:
+    """Return an agent file whose proxy runs the code that its assistant writes."""
+    return CODE.format(config=config, more=more, pair=pair)
+
+
+def code_block(code: str, language: str = "python") -> str:
+    """Return a message with code."""
+    return f"Run this:\n```{language}\n{code}\n```\n"
+
 
 def write_agents(folder: Path, **sources: str) -> str:
     """Write the agent files and return their folder."""

@@ -11,29 +11,10 @@ from typing import Any
 import pytest
 
 from agentchat.ag2.code_execution import OUTPUT_CHARS, advice
-from tests.agent_files import write_agents
+from tests.agent_files import LOCAL_CODE, code_block, code_pair, write_agents
 from tests.clients import ChatClient, contents, types, wait_until
 from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
-
-# {config} is AG2's code_execution_config, {chat} the folder of the conversation.
-PAIR = '''
-"""An assistant that writes code, and a proxy that runs it."""
-import pathlib
-from autogen import AssistantAgent, UserProxyAgent
-from autogen.code_utils import execute_code
-from autogen.coding import CodeExecutor, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
-{more}
-def build(llm_config, chat):
-    folder = chat.workspace
-    assistant = AssistantAgent("assistant", llm_config=llm_config)
-    user = UserProxyAgent(
-        "user_proxy", human_input_mode="NEVER", max_consecutive_auto_reply=10, default_auto_reply=None,
-        is_termination_msg=lambda message: (message.get("content") or "").rstrip().endswith("TERMINATE"),
-        code_execution_config={config},
-    )
-    return {pair}
-'''
 
 OWN = '''
 class Executor:
@@ -85,30 +66,21 @@ def build(llm_config, chat):
 '''
 
 
-def pair(config: str, more: str = "", pair: str = "user, assistant") -> str:
-    return PAIR.format(config=config, more=more, pair=pair)
-
-
-LOCAL = '{"executor": LocalCommandLineCodeExecutor(work_dir=folder)}'
 AGENTS = {
-    "local": pair(LOCAL),
-    "named": pair('{"executor": "commandline-local", "commandline-local": {"work_dir": str(folder)}}'),
-    "legacy": pair('{"work_dir": str(folder), "use_docker": False}'),
-    "own": pair('{"executor": Executor(folder)}', OWN),
-    "bare": pair('{"executor": Bare(Executor(folder))}', OWN),
-    "coroutines": pair(LOCAL, COROUTINES),
-    "talker": pair(LOCAL, pair="assistant, user"),
+    "local": code_pair(LOCAL_CODE),
+    "named": code_pair('{"executor": "commandline-local", "commandline-local": {"work_dir": str(folder)}}'),
+    "legacy": code_pair('{"work_dir": str(folder), "use_docker": False}'),
+    "own": code_pair('{"executor": Executor(folder)}', OWN),
+    "bare": code_pair('{"executor": Bare(Executor(folder))}', OWN),
+    "coroutines": code_pair(LOCAL_CODE, COROUTINES),
+    "talker": code_pair(LOCAL_CODE, pair="assistant, user"),
     "nested": NESTED,
 }
 WAYS = ["local", "named", "legacy", "own", "bare", "coroutines"]
 
 
-def block(code: str, language: str = "python") -> str:
-    return f"Run this:\n```{language}\n{code}\n```\n"
-
-
 MARK = "open('ran.txt', 'a').write('x')\nprint('It ran')"
-WRITES = Reply(tokens=[block(MARK)])
+WRITES = Reply(tokens=[code_block(MARK)])
 DONE = Reply("All done. TERMINATE")
 
 
@@ -216,7 +188,7 @@ def test_code_that_is_changed(meet: Meet, model: ModelServer, agent: str) -> Non
 @pytest.mark.parametrize("agent", ["local", "legacy"])
 def test_all_blocks_are_asked_about_before_any_runs(meet: Meet, model: ModelServer, agent: str) -> None:
     """A message with several blocks runs only if all of them may."""
-    model.script(Reply(tokens=[block(MARK) + block("print(1)") + block(MARK)]), DONE)
+    model.script(Reply(tokens=[code_block(MARK) + code_block("print(1)") + code_block(MARK)]), DONE)
     person = meet(agent)
     person.client.say("Compute")
     person.answer(person.request(), "approve")
@@ -233,7 +205,7 @@ def test_code_that_a_person_typed(meet: Meet, model: ModelServer) -> None:
     """Code in a person's own message to a proxy that runs code is asked about, too."""
     model.script(DONE)
     person = meet("talker")
-    person.client.say(block(MARK))
+    person.client.say(code_block(MARK))
     request = person.request()
     assert request["agent"]
     assert person.runs == 0
@@ -283,7 +255,7 @@ def test_code_is_asked_about_with_all_tools(meet: Meet, model: ModelServer) -> N
 
 def test_long_output_is_cut(meet: Meet, model: ModelServer) -> None:
     """The middle of a long output is left out."""
-    model.script(Reply(tokens=[block(f"print('a' + 'x' * {2 * OUTPUT_CHARS} + 'b')")]), DONE)
+    model.script(Reply(tokens=[code_block(f"print('a' + 'x' * {2 * OUTPUT_CHARS} + 'b')")]), DONE)
     person = meet("local")
     person.client.say("Compute")
     person.answer(person.request(), "approve")
@@ -295,13 +267,24 @@ def test_long_output_is_cut(meet: Meet, model: ModelServer) -> None:
 
 def test_code_that_the_executor_refuses(meet: Meet, model: ModelServer) -> None:
     """An error of the executor becomes the result: the agent can try again."""
-    model.script(Reply(tokens=[block("sudo rm -rf /", "sh")]), DONE)
+    model.script(Reply(tokens=[code_block("sudo rm -rf /", "sh")]), DONE)
     person = meet("local")
     person.client.say("Compute")
     person.answer(person.request(), "approve")
     assert person.end()["status"] == "completed"
 
     assert "ValueError: Potentially dangerous command detected" in told(model)
+
+
+def test_code_has_nothing_to_read(meet: Meet, model: ModelServer) -> None:
+    """Code that reads its input finds none, rather than the server's terminal."""
+    model.script(Reply(tokens=[code_block("input('Name? ')")]), DONE)
+    person = meet("local")
+    person.client.say("Compute")
+    person.answer(person.request(), "approve")
+    person.end()
+
+    assert "EOFError" in told(model)
 
 
 # Stopping
@@ -345,7 +328,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="without
 @pytest.mark.parametrize("agent", ["local", "legacy", "own"])
 def test_a_stop_kills_what_code_started(meet: Meet, model: ModelServer, agent: str) -> None:
     """A stop kills the running code and all that it started, wherever that went."""
-    model.script(Reply(tokens=[block(FAMILY + "time.sleep(600)")]))
+    model.script(Reply(tokens=[code_block(FAMILY + "time.sleep(600)")]))
     person = meet(agent)
     person.client.say("Compute")
     person.answer(person.request(), "approve")
@@ -367,7 +350,7 @@ def test_a_stop_kills_what_code_started(meet: Meet, model: ModelServer, agent: s
 @pytest.mark.parametrize("agent", ["local", "legacy"])
 def test_nothing_runs_on_in_the_background(meet: Meet, model: ModelServer, agent: str) -> None:
     """What code leaves running when it ends is killed: a server that nobody sees would collect it."""
-    model.script(Reply(tokens=[block("nohup sleep 600 >/dev/null 2>&1 &\necho $! > left.txt", "sh")]), DONE)
+    model.script(Reply(tokens=[code_block("nohup sleep 600 >/dev/null 2>&1 &\necho $! > left.txt", "sh")]), DONE)
     person = meet(agent)
     person.client.say("Compute")
     person.answer(person.request(), "approve")
@@ -387,8 +370,8 @@ TIMED = {
 @pytest.mark.parametrize("agent", TIMED)
 def test_time_that_is_up(serve: Serve, model: ModelServer, tmp_path: Path, agent: str) -> None:
     """When the executor's own time-out has passed, nothing is left running, and the agent is told."""
-    server = serve("--agents", write_agents(tmp_path, timed=pair(TIMED[agent])), model=model)
-    model.script(Reply(tokens=[block(FAMILY + "time.sleep(600)")]), DONE)
+    server = serve("--agents", write_agents(tmp_path, timed=code_pair(TIMED[agent])), model=model)
+    model.script(Reply(tokens=[code_block(FAMILY + "time.sleep(600)")]), DONE)
     with ChatClient(server.websocket, agent="timed") as client:
         person = Person(client, tmp_path / "data")
         client.say("Compute")
@@ -405,7 +388,7 @@ def test_time_that_is_up(serve: Serve, model: ModelServer, tmp_path: Path, agent
 def test_a_turn_whose_time_is_up(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
     """The end of the turn's time kills what code started."""
     server = serve("--agents", write_agents(tmp_path, local=AGENTS["local"]), "--turn-timeout", "3", model=model)
-    model.script(Reply(tokens=[block(FAMILY + "time.sleep(600)")]))
+    model.script(Reply(tokens=[code_block(FAMILY + "time.sleep(600)")]))
     with ChatClient(server.websocket, agent="local") as client:
         person = Person(client, tmp_path / "data")
         client.say("Compute")
@@ -420,7 +403,7 @@ def test_a_turn_whose_time_is_up(serve: Serve, model: ModelServer, tmp_path: Pat
 def test_the_end_of_the_server(fork: Fork, model: ModelServer, tmp_path: Path) -> None:
     """A server that ends takes what code started with it."""
     agents = write_agents(tmp_path, local=AGENTS["local"])
-    model.script(Reply(tokens=[block(FAMILY + "time.sleep(600)")]))
+    model.script(Reply(tokens=[code_block(FAMILY + "time.sleep(600)")]))
     with (
         fork("--port", "0", "--ws-port", "0", "--agents", agents, environment=config_list(model)) as server,
         ChatClient(server.websocket, agent="local") as client,
@@ -443,7 +426,7 @@ def test_the_end_of_the_server(fork: Fork, model: ModelServer, tmp_path: Path) -
 def test_code_runs_once_across_a_restart(fork: Fork, model: ModelServer, tmp_path: Path, agent: str) -> None:
     """A turn that asks again after code ran does not run it a second time when the server was restarted."""
     options = ("--port", "0", "--ws-port", "0", "--agents", write_agents(tmp_path, **AGENTS))
-    model.script(WRITES, Reply(tokens=[block(MARK + "\nprint('again')")]), DONE)
+    model.script(WRITES, Reply(tokens=[code_block(MARK + "\nprint('again')")]), DONE)
     with fork(*options, environment=config_list(model)) as server:
         with ChatClient(server.websocket, agent=agent) as client:
             person = Person(client, tmp_path / "data")

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from agentchat.app import Running
+from tests.agent_files import code_block, code_pair
 from tests.clients import ChatClient
 from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
@@ -56,6 +57,7 @@ def clerks(folder: Path) -> list[str]:
     agents = folder / "agents"
     agents.mkdir()
     (agents / "clerk.py").write_text(CLERK.replace("MODE", "NEVER"))
+    (agents / "coder.py").write_text(code_pair())
     (agents / "polite.py").write_text(CLERK.replace("MODE", "ALWAYS"))
     return ["--agents", str(agents), "--default-agent", "clerk"]
 
@@ -207,6 +209,28 @@ def test_a_tool_gets_other_arguments(clerk: Running, model: ModelServer, page: P
     finished(page)
     page.locator(".tool-card summary").click()
     expect(page.locator(".tool-card")).to_contain_text("Booked: 3 nights at Sandviken")
+
+
+def test_code_is_approved(clerk: Running, model: ModelServer, page: Page) -> None:
+    """Code waits for approval with its folder, and is edited as text, in the language of one's choice."""
+    model.script(Reply(tokens=[code_block("for n in range(3):\n    print(n)")]), Reply("That was it. TERMINATE"))
+    page.goto(f"{clerk.page}?agent=coder")
+    say(page, "Count")
+    card = page.locator(".approval")
+    expect(card).to_contain_text("Code waits for your yes")
+    expect(card).to_contain_text("language: python")
+    expect(card.get_by_label("Code")).to_have_text("for n in range(3):\n    print(n)")
+    card.get_by_role("button", name="Edit").click()
+    card.get_by_label("Code").fill(" ")
+    card.get_by_role("button", name="Run this").click()
+    expect(card).to_contain_text("Write some code")
+    card.get_by_label("Language").fill("sh")
+    card.get_by_label("Code").fill("echo $((6 *\n7))")
+    card.get_by_role("button", name="Run this").click()
+    expect(card).to_contain_text("changed the code and approved it")
+    finished(page)
+    assert "Code output: [The person changed" in json.dumps(model.requests[-1]["body"])
+    assert "42" in model.requests[-1]["body"]["messages"][-1]["content"]
 
 
 def test_messages_that_wait_can_be_changed(server: Running, model: ModelServer, page: Page) -> None:

@@ -94,6 +94,14 @@ test("a denied call stays denied, whatever result the model gets", () => {
   assert.deepEqual([told.state, told.result], ["denied", "The person said no."]);
 });
 
+test("an approval of code that a tool runs leaves the tool's card alone", () => {
+  const code = wants("q1", { tool: { name: "execute_code", arguments: { code: "1" }, call_id: "c1" } });
+  const denied = fold([...begun, called("c1"), code, replied("deny")]);
+
+  assert.equal(call(denied).state, "running");
+  assert.equal(question(denied).state, "answered");
+});
+
 test("an approval of an unknown call is shown as well", () => {
   assert.equal(question(fold([...begun, approval("c9")])).state, "open");
 });

@@ -23,7 +23,7 @@ export function onInputRequest(turn, content) {
     expires: expires ?? null, callKey: null, state: "open", answer: null, sending: null, error: null,
   };
   const call = tool && openCall(turn, tool.call_id, tool.name);
-  if (!call) return putItem(turn, question);
+  if (!call || call.name !== tool.name) return putItem(turn, question); // code that a tool runs has that tool's call_id
   return insertItemAfter(putItem(turn, { ...call, state: "waiting" }), call.key, { ...question, callKey: call.key });
 }
 

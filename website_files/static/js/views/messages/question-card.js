@@ -108,11 +108,21 @@ function choiceLabel(text, labels) {
 /** Says who is asking or, once answered, what it was about. */
 function titleOf({ agent, prompt, tool, state }) {
   const isOpen = state === "open";
-  if (tool) return isOpen ? `${tool.name} waits for your yes` : `Approval of ${tool.name}`;
+  if (tool) return isOpen ? `${toolName(tool)} waits for your yes` : `Approval of ${toolName(tool)}`;
   const name = repliesTo(prompt);
   if (name) return isOpen ? `${name} waits for your reply` : `Reply to ${name}`;
   const asks = `${displayName(agent)} asks`;
   return isOpen || !prompt.trim() ? asks : `${asks}: ${shorten(prompt, 80)}`;
+}
+
+/** The name of a tool; AG2's execution of code, which is none, is asked about as a tool of this name. */
+function toolName({ name }) {
+  return name === "execute_code" ? "Code" : name;
+}
+
+/** Whether a tool has code to run: text of several lines, unreadable as JSON. */
+function hasCode(tool) {
+  return typeof tool.arguments?.code === "string";
 }
 
 function openNote({ sending, canAnswer, isOnline, expires }) {
@@ -129,19 +139,23 @@ function outcome({ state, tool, isPassword, answer, labels }) {
   if (!tool) return `${who}: ${labels[answer.text] || shorten(answer.text, 200) || "Continue"}`;
   const { choice, reason } = verdict(answer.text);
   const why = choice === "deny" && reason ? `: ${shorten(reason, 200)}` : "";
-  return `${who} ${VERDICTS[choice] ?? "answered"}${why}`;
+  const did = choice === "edit" && hasCode(tool) ? "changed the code and approved it" : VERDICTS[choice];
+  return `${who} ${did ?? "answered"}${why}`;
 }
 
-/** Approves a tool call, denies it, or approves it with edited arguments. */
+/** Approves a tool call, denies it, or approves it with edited arguments. Code is shown and edited as it is. */
 class ApprovalControls {
   #answer;
-  #arguments = h("pre", { class: "code-box approval-arguments", tabindex: 0, "aria-label": "Arguments" });
+  #tool = null;
+  #about = h("p", { class: "approval-about" });
+  #arguments = h("pre", { class: "code-box approval-arguments", tabindex: 0 });
   #approve = button("solid-button", () => this.#answer({ text: "approve" }), "Approve");
   #deny = button("outline-button", () => this.#answer({ text: "deny" }), "Deny");
   #edit = button("quiet-button approval-edit", () => this.#open(), "Edit");
   #row = h("div", { class: "question-choices" }, this.#approve, this.#deny, this.#edit);
   #form = null;
-  element = h("div", { class: "question-answer" }, this.#arguments, this.#row);
+  #language = null; // of the code being edited
+  element = h("div", { class: "question-answer" }, this.#about, this.#arguments, this.#row);
 
   /** @param {(answer: {text: string, arguments?: object}) => void} answer */
   constructor(answer) {
@@ -149,7 +163,12 @@ class ApprovalControls {
   }
 
   update({ tool, sending }) {
-    setText(this.#arguments, pretty(tool.arguments) || "{}");
+    this.#tool = tool;
+    const { code, ...others } = tool.arguments ?? {};
+    setText(this.#about, hasCode(tool) ? lines(others) : "");
+    this.#about.hidden = this.#about.textContent === "";
+    this.#arguments.setAttribute("aria-label", hasCode(tool) ? "Code" : "Arguments");
+    setText(this.#arguments, hasCode(tool) ? code : pretty(tool.arguments) || "{}");
     for (const each of [this.#approve, this.#deny, this.#edit]) each.disabled = Boolean(sending);
     if (this.#form) this.#form.isDisabled = Boolean(sending);
   }
@@ -159,22 +178,33 @@ class ApprovalControls {
   }
 
   #open() {
+    const isCode = hasCode(this.#tool);
+    const { language } = this.#tool.arguments ?? {};
     this.#form = new InlineForm({
       kind: "code",
-      label: "Arguments as JSON",
+      label: isCode ? "Code" : "Arguments as JSON",
       value: this.#arguments.textContent,
-      save: "Run with these",
-      done: (text) => this.#run(text),
+      save: isCode ? "Run this" : "Run with these",
+      done: (text) => (isCode ? this.#runCode(text) : this.#run(text)),
       cancel: () => this.#close(),
     });
+    this.#language = isCode && typeof language === "string" ? languageField(language) : null;
+    if (this.#language) this.#form.element.prepend(this.#language);
     this.element.replaceChildren(this.#form.element);
     this.#form.focus();
   }
 
   #close() {
-    this.#form = null;
-    this.element.replaceChildren(this.#arguments, this.#row);
+    this.#form = this.#language = null;
+    this.element.replaceChildren(this.#about, this.#arguments, this.#row);
     this.#edit.focus();
+  }
+
+  #runCode(code) {
+    if (!code.trim()) return "Write some code, or deny it.";
+    const language = this.#language?.value.trim() || this.#tool.arguments.language;
+    this.#answer({ text: "edit", arguments: { ...this.#tool.arguments, ...(language ? { language } : {}), code } });
+    return "";
   }
 
   #run(text) {
@@ -188,4 +218,15 @@ class ApprovalControls {
     }
     return "";
   }
+}
+
+function lines(given) {
+  const words = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.entries(given).map(([name, value]) => `${name}: ${words(value)}`).join("\n");
+}
+
+function languageField(value) {
+  const field = h("input", { class: "field", type: "text", "aria-label": "Language", autocomplete: "off", spellcheck: "false" });
+  field.value = value;
+  return field;
 }
