@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agentchat.protocol.events import Event, text_of
+from agentchat.protocol.events import Event, pictures_in, text_of
 from agentchat.sessions.registry import Session
 
 _SCORES = {1: "good answer", 0: "", -1: "bad answer"}
@@ -57,11 +57,6 @@ def pages(session: Session, last_seq: int) -> Iterator[list[Event]]:
         seq = page[-1].seq
 
 
-def has_words(event: Event) -> bool:
-    """Return True for a `text` that was said to people and isn't blank."""
-    return event.is_said and bool(text_of(event.content["content"]).strip())
-
-
 def arguments_of(arguments: Any) -> Any:
     """Return the arguments of a tool call as an object, or as they are if the model wrote invalid JSON."""
     try:
@@ -71,8 +66,11 @@ def arguments_of(arguments: Any) -> Any:
 
 
 def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
-    if has_words(event) or (event.type == "tool_call" and text_of(content["content"]).strip()):
-        yield Part("agent", content["sender"], text_of(content["content"]), event.ts)
+    if event.is_said or event.type == "tool_call":
+        if words := text_of(content["content"]).strip():
+            yield Part("agent", content["sender"], words, event.ts)
+        if pictures := pictures_in(content["content"]):
+            yield Part("note", "", f"{content['sender']} showed {_counted(pictures)}.", event.ts)
     if event.type in {"text", "tool_call"} and "notice" in content:
         yield Part("note", "", content["notice"], event.ts)
     if event.type == "tool_call":
@@ -107,6 +105,10 @@ def _feedback(session: Session) -> dict[int, dict[str, Part]]:
         if rating:
             people[content["name"]] = Part("note", "", f"{content['name']}: {rating}", event.ts)
     return found
+
+
+def _counted(pictures: int) -> str:
+    return "a picture" if pictures == 1 else f"{pictures} pictures"
 
 
 def _encoded(arguments: Any) -> str:

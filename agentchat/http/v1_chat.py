@@ -10,11 +10,11 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS
-from agentchat.http.transcript import arguments_of, has_words
+from agentchat.http.transcript import arguments_of
 from agentchat.http.turn_events import TurnEvents
 from agentchat.http.waiting import Waiter
 from agentchat.protocol.errors import ERRORS, ChatError
-from agentchat.protocol.events import Event, text_of
+from agentchat.protocol.events import Event, is_blank, text_of
 from agentchat.sessions.registry import Session, Sessions
 
 CHAT = "/api/v1/chat/{session_id}"
@@ -86,7 +86,7 @@ class _Interactions:
 
     def _items(self, event: Event) -> Iterator[Item]:
         content = event.content
-        if event.type == "text" and not has_words(event):
+        if event.type == "text" and (not event.is_said or is_blank(content["content"])):
             return
         if event.type == "turn_completed" and content["status"] == "completed":
             yield self._complete(event)

@@ -16,6 +16,8 @@ Content = Mapping[str, Any]
 HELD_AFTER = {"wanted": "waiting", "taken": "taken", "returned": ""}
 """The state of the handover after a hand-off between agents and people, by its kind; "" if the agents have it."""
 
+_PICTURES = frozenset({"image_url", "input_image", "image"})  # types of parts, as models and MCP servers name them
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # made once, used per token
 
 
@@ -37,8 +39,7 @@ class Draft:
         content = json.loads(self.body)
         if self.type == "user_message":
             return str(content["text"])
-        said = content["content"] if _is_said(content) else None
-        return said if isinstance(said, str) else None
+        return text_of(content["content"]) if _is_said(content) else None
 
     @property
     def title(self) -> str | None:
@@ -83,10 +84,26 @@ def _is_said(text_content: Content) -> bool:
 
 
 def text_of(content: Any) -> str:
-    """Return the text of a message's content, which may be a list of parts."""
+    """Return the text of a message's content, which may be a list of parts: each is a paragraph."""
     if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        return "\n\n".join(text for part in content if (text := _text_of_part(part)))
     return "" if content is None else str(content)
+
+
+def pictures_in(content: Any) -> int:
+    """Return how many pictures a message's content has among its parts."""
+    parts = content if isinstance(content, list) else ()
+    return sum(isinstance(part, dict) and part.get("type") in _PICTURES for part in parts)
+
+
+def is_blank(content: Any) -> bool:
+    """Return True for the content of a message that has neither words nor pictures."""
+    return not text_of(content).strip() and not pictures_in(content)
+
+
+def _text_of_part(part: Any) -> str:
+    text = part.get("text") if isinstance(part, dict) else part
+    return text if isinstance(text, str) else ""
 
 
 def now() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from agentchat.protocol.events import Event
+from agentchat.protocol.events import Event, is_blank
 
 Show = Literal["final", "agents", "tools", "all"]
 SHOWS: tuple[str, ...] = get_args(Show)
@@ -67,7 +67,7 @@ class VisibilityFilter:
             return self._in_order(event)
         if event.type == "text":
             return self._text(event)
-        if event.type == "tool_call" and self._show == "agents" and event.content.get("content"):
+        if event.type == "tool_call" and self._show == "agents" and not is_blank(event.content.get("content")):
             return [event]  # it ends what was streamed
         return []
 
@@ -79,7 +79,7 @@ class VisibilityFilter:
         content = event.content
         if content.get("operator"):
             return self._in_order(event)
-        if "within" in content or not content.get("content"):
+        if "within" in content or is_blank(content.get("content")):
             return []
         shown = self._pending[1:]  # the answer before it was not the last
         self._pending = [event]
