@@ -29,8 +29,8 @@ def say(log: Log, text: str = "", completes: MessageStream | None = None, **more
     log.append([Draft("text", encode(content), 1)], completes=completes)
 
 
-def streaming(log: Log, *texts: str, id: str = "m") -> MessageStream:
-    message = MessageStream(id, "agent", {})
+def streaming(log: Log, *texts: str, id: str = "m", **about: str) -> MessageStream:
+    message = MessageStream(id, "agent", about)
     message.texts += texts
     log.set_streaming([*log.view.streaming, message])
     return message
@@ -129,6 +129,26 @@ def test_who_sees_what(log: Log) -> None:
     assert {show: shown(reader.advance()) for show, reader in readers.items()} == {
         "final": [], "agents": [(0, "live")], "tools": [(0, "live"), "progress"], "all": [(0, "live"), "progress"],
     }  # fmt: skip
+
+
+def test_output_is_no_part_of_an_answer(log: Log) -> None:
+    """Those who see tools see what programs print, from its beginning, and then the log; others never do."""
+    readers = {show: Cursor(log, 0, show=show) for show in ("final", "agents", "tools", "all")}
+    output = streaming(log, "1\n", id="output-c1", kind="output", call_id="c1")
+    thought = streaming(log, "hm", id="t", kind="reasoning")
+    assert {show: shown(reader.advance()) for show, reader in readers.items()} == {
+        "final": [], "agents": [(0, "hm")], "tools": [(0, "1\n"), (0, "hm")], "all": [(0, "1\n"), (0, "hm")],
+    }  # fmt: skip
+    output.texts.append("2\n")
+    say(log, "hm", completes=thought)
+    late = Cursor(log, 0, show="tools")
+    assert [shown(reader.advance()) for reader in (readers["agents"], readers["tools"], late)] == [
+        [1], [1, (2, "2\n")], [1, (0, "1\n2\n")],
+    ]  # fmt: skip
+    [frame] = Cursor(log, 1).advance()
+    assert json.loads(frame.text)["content"].items() >= {"kind": "output", "call_id": "c1"}.items()
+    log.set_streaming([])
+    assert shown(readers["tools"].advance()) == []
 
 
 def test_words_on_their_way_to_the_agent_are_not_said(log: Log) -> None:

@@ -8,6 +8,8 @@ from agentchat.protocol.events import Event, is_blank
 
 Show = Literal["final", "agents", "tools", "all"]
 SHOWS: tuple[str, ...] = get_args(Show)
+OUTPUT = "output"
+"""The `kind` of a stream of what programs print, which is no part of an answer."""
 
 _PEOPLE = frozenset(
     {
@@ -39,6 +41,7 @@ _TOOLS = _AGENTS | {
     "print",
 }
 _TYPES = {"final": _PEOPLE, "agents": _AGENTS, "tools": _TOOLS}
+_LIVE = frozenset({"tools", "all"})  # these show what running tools report and print
 _FINALIZING = frozenset({"turn_completed", "input_request"})  # these make the text before them the last word
 
 
@@ -51,15 +54,14 @@ class VisibilityFilter:
         # An answer that may be its turn's last, which becomes known later, and the events since.
         self._pending: list[Event] = []
 
-    @property
-    def shows_streams(self) -> bool:
-        """True if the reader sees answers as they are written."""
-        return self._show != "final"
+    def shows_stream(self, kind: str) -> bool:
+        """Return True if the reader sees streams of this kind: answers as they are written, or output of programs."""
+        return self._show in _LIVE if kind == OUTPUT else self._show != "final"
 
     @property
     def shows_progress(self) -> bool:
         """True if the reader sees how far running tools are."""
-        return self._show in {"tools", "all"}
+        return self._show in _LIVE
 
     def feed(self, event: Event) -> list[Event]:
         """Take the next event of the log and return the events that can be shown now."""

@@ -27,6 +27,7 @@ class MessageStream:
     def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
         """`about` holds more fields for each of the message's frames."""
         self.message_id = message_id
+        self.kind = about.get("kind", "")
         self.texts: list[str] = []
         self._start = events.encode({"message_id": message_id, "sender": sender})[1:-1]
         self._end = f",{events.encode(about)[1:-1]}" if about else ""
@@ -146,7 +147,7 @@ class Cursor:
         return self._filter.shows_progress or not state.about.startswith("progress:")
 
     def _rest_of(self, message: MessageStream) -> list[Frame]:
-        if not self._filter.shows_streams:
+        if not self._filter.shows_stream(message.kind):
             return []
         count, offset = self._sent.get(message, (0, 0))
         texts = message.texts[count:]
