@@ -72,6 +72,23 @@ def test_a_proxy_that_always_asks(talk: Talk) -> None:
     assert len(contents(client.log, "executed_function")) == 1
 
 
+def test_an_answer_that_looks_like_a_command(talk: Talk, model: ModelServer) -> None:
+    """A mistyped command doesn't answer an open question, which counts once; sent as an answer, any text does."""
+    client = talk("tools")
+    model.script(Reply(tools=[("book", {"city": "Oslo"})]), Reply("Done."))
+    client.say("Book.")
+    first = client.until("input_request")["content"]
+    client.say('{"type": "input_respond", "content": {"text": "Monday"}}')
+    assert client.until("error")["content"]["code"] == "unsupported"
+    client.command("input_response", request_id=first["request_id"], text='{"type": "day"}')
+    assert client.until("input_response")["content"]["text"] == '{"type": "day"}'
+    client.until("input_request")
+    client.say('{"seat": "aisle"}')
+
+    assert client.until("input_response")["content"]["text"] == '{"seat": "aisle"}'
+    client.until("turn_completed")
+
+
 def test_a_proxy_that_asks_at_the_end(talk: Talk, model: ModelServer) -> None:
     """A proxy with TERMINATE asks where AG2 would stop: here the turn ends, and the next message continues."""
     model.script(Reply("Done. TERMINATE"), Reply("More done."))

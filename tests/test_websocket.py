@@ -44,7 +44,8 @@ def test_a_message_frame_and_a_plain_one_say_the_same(client: ChatClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ['{"type": "object", "properties": {}}', "{}", "[1, 2]", "{half a frame", '"quoted"', "  spaced  "]
+    "text",
+    ["{}", '{"kind": "stop"}', '{"type": 5}', '[{"type": "stop"}]', '{"type": "stop"', '"quoted"', "  spaced  "],
 )
 def test_a_text_frame_that_is_no_command_is_a_message(client: ChatClient, text: str) -> None:
     """A text frame that isn't a command is a verbatim message, since people paste JSON, too."""
@@ -94,6 +95,37 @@ def test_a_bad_frame_gets_an_error_and_harms_nothing(client: ChatClient, frame: 
     assert error["content"]["code"] == code
     assert "seq" not in error
     assert client.ask("still there?")[0]["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type": "cancel", "turn": 3}',
+        '{"type": "", "content": {}}',
+        ' {"type": "object", "content": "text"}',
+        '{"type": "connection_confirmed", "content": {}}',
+    ],
+)
+def test_an_unknown_command_is_refused(client: ChatClient, model: ModelServer, frame: str) -> None:
+    """A command that doesn't exist costs no model call; its sender learns which there are."""
+    client.say(frame)
+    error = client.until("error")["content"]
+
+    assert error["code"] == "unsupported"
+    assert f"'{json.loads(frame)['type']}'" in error["message"]
+    assert "message, input_response, stop," in error["message"]
+    assert client.ask("still there?")[0]["seq"] == 1
+    assert len(model.requests) == 1
+
+
+def test_an_unknown_command_is_told_within_limits(client: ChatClient) -> None:
+    """An error about an unknown command names the message that it was for, and repeats only a line of its type."""
+    client.command("mesage\n\u202e" + "x" * 1_000_000, id="q1", text="hello")
+    error = client.until("error")["content"]
+
+    assert error["id"] == "q1"
+    assert "'mesage x" in error["message"]
+    assert len(error["message"]) < 500
 
 
 def test_the_longest_message_is_answered(client: ChatClient) -> None:

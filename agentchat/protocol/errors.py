@@ -34,7 +34,9 @@ ERRORS: dict[str, ErrorRow] = {
     "bad_query": ErrorRow(400, "This address cannot be used: {problem}.", close=1008),
     "message_empty": ErrorRow(400, "The message is empty. Write something and send it again."),
     "message_too_long": ErrorRow(413, "The message has {length} characters; the limit is {limit}. Send less."),
-    "unsupported": ErrorRow(501, "This server does not handle '{type}' yet."),
+    "unsupported": ErrorRow(
+        501, "There is no command '{type}'. If it is meant as text, send it in a message. There are: {types}."
+    ),
     "agent_unknown": ErrorRow(404, "There is no agent '{agent}'. There are: {agents}.", close=1008),
     "origin_refused": ErrorRow(403, "Pages from {origin} may not talk to this server. See AGENTCHAT_ORIGINS."),
     "host_refused": ErrorRow(403, "This server is not known as {host}. See AGENTCHAT_ORIGINS."),

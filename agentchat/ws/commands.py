@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from agentchat.protocol import events, handover
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.validation import ID_CHARS, one_line
 from agentchat.sessions.session import Session
 from agentchat.ws.sending import Client
 
@@ -55,10 +56,10 @@ def receive(frame: str | bytes, sender: Sender) -> None:
     """Execute a frame. Errors go only to its sender."""
     about: dict[str, str] = {}
     try:
-        run, content = _parse(frame)
+        name, content = _parse(frame)
         about = {key: id for key in ("id", "request_id") if isinstance(id := content.values.get(key), str)}
         _check_may_send(sender)
-        run(sender, content)
+        _command(name)(sender, content)
     except ChatError as error:
         sender.client.tell(events.error_frame(error, **about))
 
@@ -68,18 +69,30 @@ def _check_may_send(sender: Sender) -> None:
         raise ChatError("read_only")
 
 
-def _parse(frame: str | bytes) -> tuple[Command, Content]:
-    """Return the command of a frame; any text that isn't a JSON object with the name of one is plain text."""
+def _parse(frame: str | bytes) -> tuple[str | None, Content]:
+    """Return the name and the content of a command; text that isn't a JSON object with a `type` is plain text."""
     if isinstance(frame, bytes):
         raise ChatError("bad_frame", problem="it is binary; send text")
     value = _json_object(frame)
     name = value.get("type")
-    if not isinstance(name, str) or name not in COMMANDS:
-        return _plain_text, Content({"text": frame})
+    if not isinstance(name, str):
+        return None, Content({"text": frame})
     content = value.get("content", {})
-    if not isinstance(content, dict):
+    if isinstance(content, dict):
+        return name, Content(content)
+    if name in COMMANDS:
         raise ChatError("bad_frame", problem="its content is not an object")
-    return COMMANDS[name], Content(content)
+    return name, Content({})
+
+
+def _command(name: str | None) -> Command:
+    """Return the command of that name; None is plain text."""
+    if name is None:
+        return _plain_text
+    if name not in COMMANDS:
+        shown = one_line(name[:ID_CHARS])  # a client chose it
+        raise ChatError("unsupported", type=shown, types=", ".join(COMMANDS))
+    return COMMANDS[name]
 
 
 def _json_object(frame: str) -> dict[str, Any]:
