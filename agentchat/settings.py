@@ -88,7 +88,8 @@ class Settings:
     )
     approve: str = setting(
         "marked",
-        "Tools that need a person's approval: all, marked (in their agent file) or none.",
+        "Tools that need a person's approval: all, marked (in their agent file) or none. "
+        "Code that agents run needs it as well, except with none.",
         choices=("all", "marked", "none"),
     )
     run_code: bool = setting(

@@ -346,6 +346,40 @@ def test_a_stop_kills_what_code_started(meet: Meet, model: ModelServer, agent: s
     assert person.runs == 1
 
 
+ELSEWHERE = """
+class Elsewhere:
+    def __init__(self, folder):
+        self.folder = folder
+        self.restarted = threading.Event()
+    @property
+    def code_extractor(self):
+        return MarkdownCodeExtractor()
+    def execute_code_blocks(self, code_blocks):
+        (self.folder / "begun.txt").write_text("x")
+        self.restarted.wait()
+        (self.folder / "ended.txt").write_text("x")
+        return CodeResult(exit_code=0, output="")
+    def restart(self):
+        self.restarted.set()
+"""
+
+
+def test_code_that_runs_elsewhere(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """A stop does not wait for an executor that starts no programs, such as a notebook's, but restarts it."""
+    more = "import threading\nfrom autogen.coding import CodeResult\n" + ELSEWHERE
+    agents = write_agents(tmp_path, elsewhere=code_pair('{"executor": Elsewhere(folder)}', more))
+    server = serve("--agents", agents, model=model)
+    model.script(WRITES)
+    with ChatClient(server.websocket, agent="elsewhere") as client:
+        person = Person(client, tmp_path / "data")
+        client.say("Compute")
+        person.answer(person.request(), "approve")
+        wait_until(lambda: (person.folder / "begun.txt").exists())
+        client.command("stop")
+        assert person.end()["status"] == "stopped"
+        wait_until(lambda: (person.folder / "ended.txt").exists())
+
+
 @needs_proc
 @pytest.mark.parametrize("agent", ["local", "legacy"])
 def test_nothing_runs_on_in_the_background(meet: Meet, model: ModelServer, agent: str) -> None:
@@ -521,6 +555,7 @@ def test_hand_offs_need_no_yes(serve: Serve, model: ModelServer, tmp_path: Path)
         (RuntimeError("Code execution is set to be run in docker (default) but"), "code_execution_config=False"),
         (ImportError("A module needed for autogen.coding is missing:\n - 'docker' is not installed."), "pip install"),
         (ImportError("A module needed for autogen.coding is missing:\n - 'zmq' is not installed."), "- 'zmq'"),
+        (RuntimeError("Docker is not available. Make sure the Docker daemon/service is running"), "Start it, or"),
         (ImportError("No module named x"), None),
         (ValueError("docker"), None),
     ],

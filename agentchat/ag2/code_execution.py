@@ -83,7 +83,8 @@ def advice(error: BaseException) -> str | None:
             'code_execution_config=False to run none, or {"work_dir": "coding", "use_docker": False} to run it on this '
             "machine, after a person's yes."
         )
-    if type(error).__name__ == "DockerException" or (isinstance(error, ImportError) and "'docker' is not" in text):
+    is_unreachable = isinstance(error, RuntimeError) and text.startswith("Docker is not available")
+    if is_unreachable or (isinstance(error, ImportError) and "'docker' is not installed" in text):
         return (
             "Its code runs in Docker, which needs the package docker (pip install docker) and Docker running on this "
             "machine. Start it, or use autogen.coding.LocalCommandLineCodeExecutor."

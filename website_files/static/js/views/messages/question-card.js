@@ -7,6 +7,7 @@ import { button, h, icon, setText } from "../shared/dom.js";
 import { InlineForm } from "../shared/inline-form.js";
 
 const NOT_SENT = "There is no connection. Send it again when it is back.";
+const CODE = "execute_code"; // the name under which AG2's execution of code is asked about
 const VERDICTS = { approve: "approved it", deny: "denied it", edit: "changed the arguments and approved it" };
 
 export class QuestionCard {
@@ -108,19 +109,15 @@ function choiceLabel(text, labels) {
 /** Says who is asking or, once answered, what it was about. */
 function titleOf({ agent, prompt, tool, state }) {
   const isOpen = state === "open";
-  if (tool) return isOpen ? `${toolName(tool)} waits for your yes` : `Approval of ${toolName(tool)}`;
+  if (tool?.name === CODE) return isOpen ? "Code waits for your yes" : "Approval of code";
+  if (tool) return isOpen ? `${tool.name} waits for your yes` : `Approval of ${tool.name}`;
   const name = repliesTo(prompt);
   if (name) return isOpen ? `${name} waits for your reply` : `Reply to ${name}`;
   const asks = `${displayName(agent)} asks`;
   return isOpen || !prompt.trim() ? asks : `${asks}: ${shorten(prompt, 80)}`;
 }
 
-/** The name of a tool; AG2's execution of code, which is none, is asked about as a tool of this name. */
-function toolName({ name }) {
-  return name === "execute_code" ? "Code" : name;
-}
-
-/** Whether a tool has code to run: text of several lines, unreadable as JSON. */
+/** True for a tool that runs code: text of several lines, unreadable as JSON. */
 function hasCode(tool) {
   return typeof tool.arguments?.code === "string";
 }
