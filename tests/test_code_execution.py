@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from autogen import UserProxyAgent, code_utils, coding
 
 from agentchat.ag2.code_execution import OUTPUT_CHARS, advice
 from tests.agent_files import LOCAL_CODE, code_block, code_pair, write_agents
@@ -49,6 +50,7 @@ UserProxyAgent = Person
 # A tool with a pair of its own, made at run time; the pair runs code.
 NESTED = '''
 """An agent whose tool holds a chat that runs code."""
+from concurrent.futures import ThreadPoolExecutor
 from autogen import AssistantAgent, ConversableAgent, UserProxyAgent, register_function
 from autogen.coding import LocalCommandLineCodeExecutor
 
@@ -57,7 +59,8 @@ def build(llm_config, chat):
         coder = AssistantAgent("coder", llm_config=llm_config)
         runner = UserProxyAgent("runner", human_input_mode="NEVER", default_auto_reply=None,
             code_execution_config={"executor": LocalCommandLineCodeExecutor(work_dir=chat.workspace)})
-        return runner.initiate_chat(coder, message=task, max_turns=2, silent=True).chat_history[-2]["content"]
+        result = TALK
+        return result.chat_history[-2]["content"]
 
     agent = ConversableAgent("chief", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
@@ -65,6 +68,36 @@ def build(llm_config, chat):
     return user, agent
 '''
 
+
+# Tools that run code without a chat.
+TOOLS = '''
+"""An agent whose tools run code."""
+import shlex
+from autogen import ConversableAgent, UserProxyAgent, register_function
+from autogen.coding import CodeBlock, LocalCommandLineCodeExecutor
+from autogen.tools.experimental.shell import ShellExecutor
+
+def build(llm_config, chat):
+    folder = str(chat.workspace)
+    runner = UserProxyAgent("runner", code_execution_config={"work_dir": folder, "use_docker": False})
+
+    def executor(code: str) -> str:
+        local, block = LocalCommandLineCodeExecutor(work_dir=folder), CodeBlock(code=code, language="python")
+        result = local.execute_code_blocks([block])
+        return f"{result.exit_code}, {result.code_file is not None}: {result.output}"
+
+    def run_code(code: str) -> str:
+        return str(runner.run_code(code, **runner._code_execution_config))
+
+    def shell(code: str) -> str:
+        return str(ShellExecutor(workspace_dir=folder).run_commands([f"python3 -c {shlex.quote(code)}"]))
+
+    agent = ConversableAgent("chief", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    for tool in (executor, run_code, shell):
+        register_function(tool, caller=agent, executor=user, description="Run code.")
+    return user, agent
+'''
 
 AGENTS = {
     "local": code_pair(LOCAL_CODE),
@@ -74,7 +107,11 @@ AGENTS = {
     "bare": code_pair('{"executor": Bare(Executor(folder))}', OWN),
     "coroutines": code_pair(LOCAL_CODE, COROUTINES),
     "talker": code_pair(LOCAL_CODE, pair="assistant, user"),
-    "nested": NESTED,
+    "nested": NESTED.replace("TALK", "runner.initiate_chat(coder, message=task, max_turns=2)"),
+    "threaded": NESTED.replace(
+        "TALK", "ThreadPoolExecutor().submit(runner.initiate_chat, coder, message=task, max_turns=2).result()"
+    ),
+    "tools": TOOLS,
 }
 WAYS = ["local", "named", "legacy", "own", "bare", "coroutines"]
 
@@ -215,10 +252,11 @@ def test_code_that_a_person_typed(meet: Meet, model: ModelServer) -> None:
     assert person.runs == 1
 
 
-def test_code_of_agents_made_in_a_tool(meet: Meet, model: ModelServer) -> None:
-    """Agents that a tool makes ask as well; one execution is asked about once."""
+@pytest.mark.parametrize("agent", ["nested", "threaded"])
+def test_code_of_agents_made_in_a_tool(meet: Meet, model: ModelServer, agent: str) -> None:
+    """Agents that a tool makes ask as well, also in a thread of its own; one execution is asked about once."""
     model.script(Reply(tools=[("compute", {"task": "Count"})]), WRITES, Reply("Counted."), Reply("It is done."))
-    person = meet("nested")
+    person = meet(agent)
     person.client.say("Compute")
     request = person.request()
     assert request["tool"]["name"] == "execute_code"
@@ -228,6 +266,26 @@ def test_code_of_agents_made_in_a_tool(meet: Meet, model: ModelServer) -> None:
 
     assert person.runs == 1
     assert len(contents(person.client.log, "input_request")) == 1
+
+
+@pytest.mark.parametrize("tool", ["executor", "run_code", "shell"])
+def test_code_that_a_tool_runs(meet: Meet, model: ModelServer, tool: str) -> None:
+    """A tool that runs code with AG2's executors asks as well, and learns of a no."""
+    call = (tool, {"code": MARK})
+    model.script(Reply(tools=[call], ids=["a"]), Reply(tools=[call], ids=["b"]), Reply("Done."))
+    person = meet("tools")
+    person.client.say("Compute")
+    person.answer(person.request(), "deny, no")
+    second = person.request()
+    assert person.runs == 0
+    person.answer(second, "approve")
+    person.end()
+
+    assert person.runs == 1
+    refused, ran = (each["content"] for each in contents(person.client.log, "executed_function"))
+    assert "The person did not allow this code to run: no." in refused
+    assert "It ran" in ran
+    assert "False" in refused or tool != "executor"
 
 
 @pytest.mark.parametrize("meet", [("--approve", "none")], indirect=True)
@@ -546,22 +604,55 @@ def test_hand_offs_need_no_yes(serve: Serve, model: ModelServer, tmp_path: Path)
         assert client.until("turn_completed")["content"]["summary"] == "I am the expert."
 
 
-# What cannot be set up
+# What is there by default, and what cannot be set up
+
+DEFAULT = '''
+"""AG2's default."""
+from autogen import AssistantAgent, UserProxyAgent
+
+def build(llm_config, chat):
+    user = UserProxyAgent("user_proxy", human_input_mode="NEVER", default_auto_reply=None)
+    return user, AssistantAgent("assistant", llm_config=llm_config)
+'''
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (RuntimeError("Code execution is set to be run in docker (default) but"), "code_execution_config=False"),
-        (ImportError("A module needed for autogen.coding is missing:\n - 'docker' is not installed."), "pip install"),
-        (ImportError("A module needed for autogen.coding is missing:\n - 'zmq' is not installed."), "- 'zmq'"),
-        (RuntimeError("Docker is not available. Make sure the Docker daemon/service is running"), "Start it, or"),
-        (ImportError("No module named x"), None),
-        (ValueError("docker"), None),
-    ],
-)
-def test_advice(error: Exception, words: str | None) -> None:
-    """Code execution that cannot be set up is explained in a sentence."""
-    said = advice(error)
-    assert said is None if words is None else words in (said or "")
-    assert "\n" not in (said or "")
+def test_the_default_in_a_container(
+    serve: Serve, model: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container AG2's default proxy runs code in the server's own container, though not unasked."""
+    monkeypatch.setattr(code_utils, "in_docker_container", lambda: True)
+    server = serve("--agents", write_agents(tmp_path, default=DEFAULT), model=model)
+    model.script(WRITES, Reply("Then not."))
+    with ChatClient(server.websocket, agent="default") as client:
+        client.say("Compute")
+        request = client.until("input_request")["content"]
+        assert request["tool"]["arguments"]["folder"] == code_utils.WORKING_DIR
+        client.command("input_response", request_id=request["request_id"], text="deny")
+        assert client.until("turn_completed")["content"]["summary"] == "Then not."
+
+
+def failure(build: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as caught:
+        build()
+    return caught.value
+
+
+@pytest.mark.skipif(code_utils.is_docker_running(), reason="Docker is there")
+def test_advice_without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Docker is missing, a sentence says what to write."""
+    monkeypatch.setattr(code_utils, "in_docker_container", lambda: False)
+    by_default = advice(failure(lambda: UserProxyAgent("user"))) or ""
+    with_executor = advice(failure(coding.DockerCommandLineCodeExecutor)) or ""
+
+    assert "code_execution_config=False" in by_default
+    assert "pip install docker" in with_executor
+    assert "\n" not in by_default + with_executor
+
+
+def test_advice_on_other_executors() -> None:
+    """Other executors that are not installed say so in one line; other errors are not for us to explain."""
+    error = ImportError("A module needed for autogen.coding is missing:\n - 'zmq' is not installed.")
+
+    assert advice(error) == "A module needed for autogen.coding is missing: - 'zmq' is not installed."
+    assert advice(ImportError("No module named x")) is None
+    assert advice(ValueError("docker")) is None
