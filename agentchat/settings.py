@@ -107,6 +107,7 @@ class Settings:
     answer_chars: int = setting(
         400_000, "Characters of one answer after which a streaming model is cut off; 0: no limit.", minimum=0
     )
+    model_calls: int = setting(30, "Calls of models that the agents may make for one message.", minimum=1)
     context_tokens: int = setting(
         100_000,
         "Approximate number of tokens of a conversation that a model sees, and no more than its server says it takes. "

@@ -102,7 +102,7 @@ def build(llm_config, chat):
 CODE = '''
 """An assistant that writes code, and a proxy that runs it."""
 import pathlib
-from autogen import AssistantAgent, UserProxyAgent
+from autogen import AssistantAgent, ConversableAgent, UserProxyAgent
 from autogen.code_utils import execute_code
 from autogen.coding import CodeExecutor, LocalCommandLineCodeExecutor, MarkdownCodeExtractor
 {more}

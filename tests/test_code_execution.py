@@ -106,7 +106,7 @@ AGENTS = {
     "own": code_pair('{"executor": Executor(folder)}', OWN),
     "bare": code_pair('{"executor": Bare(Executor(folder))}', OWN),
     "coroutines": code_pair(LOCAL_CODE, COROUTINES),
-    "talker": code_pair(LOCAL_CODE, pair="assistant, user"),
+    "talker": code_pair(LOCAL_CODE, pair="assistant, user").replace("UserProxyAgent(", "ConversableAgent("),
     "nested": NESTED.replace("TALK", "runner.initiate_chat(coder, message=task, max_turns=2)"),
     "threaded": NESTED.replace(
         "TALK", "ThreadPoolExecutor().submit(runner.initiate_chat, coder, message=task, max_turns=2).result()"
