@@ -15,6 +15,7 @@ from types import ModuleType
 
 from autogen import ConversableAgent, LLMConfig
 
+from agentchat.ag2 import code_execution
 from agentchat.ag2.agent_file import AgentFile, holds_agents
 from agentchat.ag2.places import Place
 from agentchat.ag2.shapes import Program, Team, Unusable, members
@@ -169,6 +170,8 @@ def reason(error: BaseException, file: Path) -> str:
     path = str(file)
     if isinstance(error, Unusable):
         return str(error)
+    if advice := code_execution.advice(error):
+        return advice
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     if isinstance(error, SyntaxError) and error.filename == path:
         return f"SyntaxError: {error.msg} (line {error.lineno})"
