@@ -170,6 +170,32 @@ def test_a_deleted_session_ends_the_connection(log: Log, connect: Connect) -> No
     assert close_code(peer) == 1008
 
 
+def test_the_last_frames_reach_a_slow_reader(log: Log, connect: Connect) -> None:
+    """A client that reads slowly gets all up to the end of its turn, nothing behind it, and the close frame."""
+    client, peer = connect()
+    follow(client, log)
+    client.expect(2, None)
+    for turn in (1, 2, 3):
+        for _ in range(10):
+            write(log, "x" * 20_000)
+        log.append([Draft("turn_completed", "{}", turn)])
+    assert client.connection.is_stalled
+    received = [receive(peer) for _ in range(22)]
+    assert [frame["seq"] for frame in received] == list(range(1, 23))
+    assert close_code(peer) == 1000
+
+
+def test_a_deleted_session_and_a_slow_reader(log: Log, connect: Connect) -> None:
+    """The reason for the close reaches a client that was not reading when the session was deleted."""
+    client, peer = connect()
+    follow(client, log)
+    write(log, "x" * 1_000_000)
+    assert client.connection.is_stalled
+    log.delete()
+    assert [receive(peer)["type"] for _ in range(2)] == ["text", "error"]
+    assert close_code(peer) == 1008
+
+
 def test_a_log_that_cannot_be_read_ends_the_connection(log: Log, connect: Connect) -> None:
     """A log that can't be read closes the connection, without harm to the writer; the client may reconnect."""
     client, peer = connect()

@@ -15,10 +15,11 @@ BATCH_BYTES = 256 * 1024  # size of the pieces in which a cursor that lags catch
 
 
 class Frame(NamedTuple):
-    """One frame for a client: its JSON text, and its `seq` if it is in the log."""
+    """One frame for a client: its JSON text, its `seq` if it is in the log, and the turn that it ends, if any."""
 
     text: str
     seq: int | None = None
+    ends: int | None = None
 
 
 class MessageStream:
@@ -92,6 +93,7 @@ class Cursor:
         self._joined = log.view.last_seq
         self.recovered = 0 <= after <= self._joined
         self.seq = after if self.recovered else 0
+        self.shown = self.seq  # of the newest event that the reader got, or had before
         self._sent: dict[MessageStream, tuple[int, int]] = {}  # texts and characters sent of each message
 
     @property
@@ -124,7 +126,9 @@ class Cursor:
                     frames += self._rest_of(streamed)
                     self._sent.pop(streamed, None)
                 for shown in self._filter.feed(event):
-                    frames.append(Frame(shown.frame, shown.seq))
+                    ends = shown.turn if shown.type == "turn_completed" else None
+                    frames.append(Frame(shown.frame, shown.seq, ends))
+                    self.shown = shown.seq
                     size += len(shown.frame)
                 self.seq = event.seq
                 if size >= BATCH_BYTES:

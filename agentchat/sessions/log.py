@@ -147,10 +147,14 @@ class Log:
         """Return True once the agents began to answer that turn's message."""
         return any(event.type == "turn_started" for event in self._bounds(turn))
 
+    def end(self, turn: int) -> Event | None:
+        """Return the event that ended a turn, or None if it hasn't ended."""
+        return next((event for event in self._bounds(turn) if event.type == "turn_completed"), None)
+
     def final_status(self, turn: int) -> str | None:
         """Return how a turn ended, or None if it hasn't."""
-        ends = [event for event in self._bounds(turn) if event.type == "turn_completed"]
-        return str(ends[0].content["status"]) if ends else None
+        end = self.end(turn)
+        return str(end.content["status"]) if end is not None else None
 
     def first_seq(self, turn: int) -> int:
         """Return the `seq` of a turn's message."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from agentchat.protocol import events, handover
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import Event
 from agentchat.protocol.validation import ID_CHARS, one_line
 from agentchat.sessions.session import Session
 from agentchat.ws.sending import Client
@@ -54,14 +55,24 @@ _KINDS: dict[type, str] = {str: "text", dict: "an object", int: "a number", bool
 
 def receive(frame: str | bytes, sender: Sender) -> None:
     """Execute a frame. Errors go only to its sender."""
+    client, session = sender.client, sender.session
+    if client.is_done:
+        return  # it came too late to be answered
     about: dict[str, str] = {}
     try:
         name, content = _parse(frame)
         about = {key: id for key in ("id", "request_id") if isinstance(id := content.values.get(key), str)}
         _check_may_send(sender)
-        _command(name)(sender, content)
+        command = _command(name)
+        if not client.closes_behind_turn:
+            command(sender, content)
+            return
+        with session.turns.hold():  # no turn ends before the client waits for it
+            event = command(sender, content)
+            if event is not None:
+                client.expect(event.turn, session.log.end(event.turn))
     except ChatError as error:
-        sender.client.tell(events.error_frame(error, **about))
+        client.refuse(events.error_frame(error, **about))
 
 
 def _check_may_send(sender: Sender) -> None:
@@ -105,40 +116,38 @@ def _json_object(frame: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _plain_text(sender: Sender, content: Content) -> None:
+def _plain_text(sender: Sender, content: Content) -> Event | None:
     """Answer the question that this client was shown, if there is one; else post a message."""
     cursor = sender.client.cursor
     question = sender.session.questions.oldest_seen(cursor.seq) if cursor is not None else None
     if question is None or sender.role == "operator":
-        _message(sender, content)
-    else:
-        sender.session.answer(question, content.field("text", str), sender.name)
+        return _message(sender, content)
+    return sender.session.answer(question, content.field("text", str), sender.name)
 
 
-def _message(sender: Sender, content: Content) -> None:
+def _message(sender: Sender, content: Content) -> Event:
     text, id = content.field("text", str), content.field("id", str, None)
     if sender.role == "operator":
-        sender.session.takeover.reply(text, sender.name, id)
-        return
+        return sender.session.takeover.reply(text, sender.name, id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
-    sender.session.post(text, sender.name, id, context, busy, sender.browser)
+    return sender.session.post(text, sender.name, id, context, busy, sender.browser)
 
 
-def _input_response(sender: Sender, content: Content) -> None:
+def _input_response(sender: Sender, content: Content) -> Event:
     request_id, text = content.field("request_id", str), content.field("text", str)
-    sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None))
+    return sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None))
 
 
 def _stop(sender: Sender, content: Content) -> None:
     sender.session.stop(content.field("turn", int, None))
 
 
-def _retry(sender: Sender, content: Content) -> None:
-    sender.session.retry()
+def _retry(sender: Sender, content: Content) -> Event:
+    return sender.session.retry()
 
 
-def _edit(sender: Sender, content: Content) -> None:
-    sender.session.edit(content.field("seq", int), content.field("text", str), sender.name, sender.browser)
+def _edit(sender: Sender, content: Content) -> Event:
+    return sender.session.edit(content.field("seq", int), content.field("text", str), sender.name, sender.browser)
 
 
 def _rename(sender: Sender, content: Content) -> None:
@@ -172,7 +181,8 @@ def _hand_back(sender: Sender, content: Content) -> None:
     sender.session.takeover.hand_back(content.field("note", str, ""), sender.name)
 
 
-Command = Callable[[Sender, Content], None]
+Command = Callable[[Sender, Content], Event | None]
+"""Carries a command out. Returns the event that begins or continues a turn, if there is one."""
 
 COMMANDS: dict[str, Command] = {
     "message": _message,

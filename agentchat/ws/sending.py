@@ -78,12 +78,20 @@ class ClientConnection(ServerConnection):
             if self.protocol.state is not State.OPEN:
                 return False
             act()
-            try:
-                self.send_data()
-            except OSError:
-                self.abort()
-                return False
-            return True
+            return self._try_to_send()
+
+    def flush(self) -> bool:
+        """Send what the socket has not taken yet, up to a close frame. Returns False if the connection is gone."""
+        with self.protocol_mutex:
+            return self.protocol.state is not State.CLOSED and self._try_to_send()
+
+    def _try_to_send(self) -> bool:
+        try:
+            self.send_data()
+        except OSError:
+            self.abort()
+            return False
+        return True
 
     def send_texts(self, texts: Iterable[str]) -> None:
         """Send a text frame for each of `texts`, within `write`."""
@@ -110,17 +118,21 @@ class Client:
 
     def __init__(self, connection: ClientConnection, deliverer: Deliverer) -> None:
         self.connection = connection
-        self.cursor: Cursor | None = None
+        self.cursor: Cursor | None = None  # None before the first frame, and behind the last
         self.is_queued = False  # in the deliverer's queue
+        self.closes_behind_turn = False  # the client reads until the connection is closed
+        self.is_done = False  # it has got all that it wants; the close frame comes next
         self._deliverer = deliverer
         self._own: deque[str] = deque()  # frames for this connection alone
         self._sending = threading.Lock()  # held by the thread that sends; guards the cursor
         self._is_due = False  # there may be something new that the sending thread doesn't know of
         self._pinged: float | None = None
+        self._turn = 0  # the turn behind which the connection is closed; 0 for none
 
     def wake(self) -> None:
         """Send what is new, or have the deliverer do it if that may take long."""
-        if self.connection.is_stalled or (self.cursor is not None and self.cursor.is_lagging):
+        cursor = self.cursor  # another thread may drop it
+        if self.connection.is_stalled or (cursor is not None and cursor.is_lagging):
             self._deliverer.due(self)
         else:
             self.deliver()
@@ -128,6 +140,23 @@ class Client:
     def tell(self, frame: str) -> None:
         """Send a frame to this client alone."""
         self._own.append(frame)
+        self.wake()
+
+    def expect(self, turn: int, end: events.Event | None) -> None:
+        """Close the connection behind the end of this turn, unless the client sends something for a later one.
+
+        The turn must not end meanwhile. `end` is its last event if it has ended before: the client repeats itself.
+        """
+        self._turn = max(self._turn, turn)
+        cursor = self.cursor
+        if end is not None and turn == self._turn and cursor is not None and end.seq <= cursor.shown:
+            self.is_done = True
+            self.wake()
+
+    def refuse(self, error: str) -> None:
+        """Tell the client that its frame was refused. Close the connection if that leaves no turn to wait for."""
+        self._own.append(error)
+        self.is_done = self.is_done or (self.closes_behind_turn and not self._turn)
         self.wake()
 
     def deliver(self) -> None:
@@ -146,13 +175,21 @@ class Client:
 
     def _send_news(self) -> None:
         connection = self.connection
-        if connection.is_stalled and (not connection.write() or connection.is_stalled):
+        if connection.is_stalled and (not connection.flush() or connection.is_stalled):
             return
+        is_done = self.is_done  # before looking, because it is set behind the last frame
         texts = [self._own.popleft() for _ in range(len(self._own))]
-        if self.cursor is not None:
-            texts += [frame.text for frame in self.cursor.advance()]
+        frames = self.cursor.advance() if self.cursor is not None and not is_done else []
+        for frame in frames:
+            texts.append(frame.text)
+            if frame.ends == self._turn:
+                is_done = self.is_done = True
+                break
         if texts:
             connection.write(lambda: connection.send_texts(texts))
+        if is_done:
+            connection.write(lambda: connection.protocol.send_close(1000))
+            self.cursor = None
         if self.cursor is not None and self.cursor.has_ended:
             gone = ChatError("session_deleted")
             connection.write(lambda: connection.send_texts([events.error_frame(gone)]))
@@ -234,5 +271,5 @@ class Deliverer:
 
     def _deliver(self, client: Client) -> None:
         client.deliver()
-        is_stalled = client.connection.is_stalled and client.connection.state is State.OPEN
+        is_stalled = client.connection.is_stalled and client.connection.state is not State.CLOSED
         (self._stalled.add if is_stalled else self._stalled.discard)(client)

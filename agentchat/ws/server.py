@@ -114,6 +114,7 @@ class Server:
             session.join(query.name, query.role)
             cursor = Cursor(session.log, query.after, owner=client, show=query.show)
             client.tell(session.confirmation(cursor, query.name, query.role, replaced))
+            client.closes_behind_turn = query.closes_behind_turn
             client.cursor = cursor  # from now on frames follow the first one
             session.log.follow(client.wake)
             client.wake()
@@ -146,6 +147,9 @@ class _Query:
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY_MODES)
         self.show = _one_of("show", values, SHOWS) or "all"
+        self.closes_behind_turn = _one_of("close", values, ("turn",)) is not None
+        if self.closes_behind_turn and self.role != "member":
+            raise ChatError("bad_query", problem="close=turn is only for members, whose messages begin turns")
         self.browser = identity.browser(cookie)
         after = values.get("after", ["0"])[0]
         self.after = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else -1
@@ -154,7 +158,7 @@ class _Query:
 def _one_of(name: str, values: dict[str, list[str]], known: Sequence[str]) -> str | None:
     value = values.get(name, [""])[0]
     if value and value not in known:
-        raise ChatError("bad_query", problem=f"{name} is not one of {', '.join(known)}")
+        raise ChatError("bad_query", problem=f"{name} can only be {', '.join(known)}")
     return value or None
 
 
