@@ -90,6 +90,22 @@ PROGRAMS = {
             agent(chat, "helper").generate_reply([{"role": "user", "content": message}])
     with ThreadPoolExecutor() as pool:
         pool.submit(ask).result()""",
+    "own_tools": """def weekday(date: str) -> str:
+    "Return the weekday of a date."
+    return "Thursday"
+
+def on_message(message, chat):
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    return user.initiate_chat(agent(chat, "clerk", functions=[weekday]), message=message)""",
+    "own_tools_group": """def weekday(date: str) -> str:
+    "Return the weekday of a date."
+    return "Thursday"
+
+def on_message(message, chat):
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    members = [user, agent(chat, "clerk", functions=[weekday])]
+    group = GroupChat(members, [], max_round=4, speaker_selection_method="round_robin")
+    return user.initiate_chat(GroupChatManager(group), message=message)""",
     "object": "def on_message(message, chat):\n    return object()",
     "broken": 'def on_message(message, chat):\n    raise ValueError("no")',
 }
@@ -265,3 +281,13 @@ def test_a_program_that_fails(talk: Callable[..., ChatClient], program: str) -> 
 
     assert [ended(frames)[0], ended(again)[0]] == ["failed", "failed"]
     assert contents(frames, "error")[0]["code"] == "agent_failed"
+
+
+@pytest.mark.parametrize("program", ["own_tools", "own_tools_group"])
+def test_tools_of_agents_alone(talk: Callable[..., ChatClient], model: ModelServer, program: str) -> None:
+    """Tools that agents only have for their models are carried out in pairs and in groups that a program makes."""
+    model.script(Reply(tools=[("weekday", {"date": "today"})]), Reply("It is Thursday."))
+    frames = talk(program).ask("Which day?")
+
+    assert contents(frames, "executed_function")[0]["content"] == "Thursday"
+    assert ended(frames) == ("completed", "It is Thursday.")

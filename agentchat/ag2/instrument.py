@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from autogen import Agent, ConversableAgent, GroupChatManager
+from autogen import ConversableAgent, GroupChatManager
+from autogen.agentchat.group.group_tool_executor import GroupToolExecutor
 from autogen.events import base_event
 from autogen.events.agent_events import ErrorEvent, InputRequestEvent, RunCompletionEvent
 from autogen.io.base import IOStream
@@ -26,6 +27,7 @@ from agentchat.ag2 import code_execution, console, scope
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.events import nesting_agent
 from agentchat.ag2.iostream import NullStream, TurnStream
+from agentchat.ag2.own_tools import carry_out_in_group, lend
 from agentchat.ag2.shapes import groups_of
 from agentchat.ag2.tools import is_guarded, wrap_tool
 from agentchat.models.sanitize import without_pictures
@@ -78,7 +80,8 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
     if is_manager:
         _prepare(agent)
     if answered.get("tool_calls") or answered.get("function_call"):
-        _borrow_tools(agent, partner, answered)
+        if isinstance(partner, ConversableAgent) and partner is not agent:
+            lend(partner, agent, [call.get("function", {}).get("name") for call in answered.get("tool_calls") or ()])
         _guard_tools(agent)
     here = scope.current.get()
     name = nesting_agent(agent.name)
@@ -109,16 +112,8 @@ def _reply(agent: ConversableAgent, arguments: Mapping[str, Any], reply: Any) ->
 def _prepare(manager: GroupChatManager) -> None:
     for group in groups_of(manager):
         group.select_speaker_auto_verbose = False  # AG2 fails to serialise these events
-
-
-def _borrow_tools(agent: ConversableAgent, caller: Agent | None, message: Message) -> None:
-    """Let the agent carry out tools that the caller only has for its model, as `ConversableAgent(functions=…)` does."""
-    if not isinstance(caller, ConversableAgent):
-        return
-    wanted = {call.get("function", {}).get("name") for call in message.get("tool_calls") or ()}
-    for tool in caller.tools:
-        if tool.name in wanted - agent.function_map.keys():
-            agent.register_for_execution()(tool)
+    if not any(isinstance(agent, GroupToolExecutor) for agent in manager.groupchat.agents):
+        carry_out_in_group(manager.groupchat)
 
 
 def _guard_tools(agent: ConversableAgent) -> None:

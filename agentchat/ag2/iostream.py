@@ -222,7 +222,11 @@ class TurnStream(IOStream):
         if written is None and type == "text":
             if ag2_events.is_transfer(type, content):
                 return False
-            if not text or sender == TEMPORARY_USER or (text in self._words and not scope.current.get().agent):
+            if (
+                not text
+                or sender == TEMPORARY_USER
+                or (isinstance(text, str) and text in self._words and not scope.current.get().agent)
+            ):
                 return True
         content["message_id"] = written.id if written else uuid4().hex
         if written is not None and written.notice:
@@ -289,12 +293,12 @@ class TurnStream(IOStream):
 
     def ask(self, prompt: str, choices: Sequence[str] | None, password: bool) -> str:
         """Ask a tool's question. Raises Stopped, also when time is up."""
-        return self._ask(Request(self.speaker or self._person, prompt, password, choices)).text
+        return self._ask(Request(self.speaker or self.person, prompt, password, choices)).text
 
     def confirm(self, what: str, details: Mapping[str, Any]) -> bool:
         """Ask a tool's yes-or-no question. Raises Stopped, also when time is up."""
         lines = [what, *(f"{name}: {value}" for name, value in details.items())]
-        answer = self._ask(Request(self.speaker or self._person, "\n".join(lines), choices=("approve", "deny")))
+        answer = self._ask(Request(self.speaker or self.person, "\n".join(lines), choices=("approve", "deny")))
         return is_yes(answer.text)
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:

@@ -16,7 +16,7 @@ def carry_out(team: Team) -> None:
     What is registered stays as it is.
     """
     if isinstance(team.agent, GroupChatManager):
-        _carry_out_in_group(team.agent.groupchat, team.user)
+        carry_out_in_group(team.agent.groupchat, team.user)
     else:
         _give(team.agent, team.user)
         _give(team.user, team.agent)
@@ -27,18 +27,28 @@ def without_executor(agent: ConversableAgent, executors: Iterable[ConversableAge
     return [name for name in _offered(agent) if not any(other.can_execute_function(name) for other in executors)]
 
 
-def _carry_out_in_group(group: GroupChat, user: ConversableAgent) -> None:
+def lend(caller: ConversableAgent, executor: ConversableAgent, wanted: Iterable[str]) -> None:
+    """Register the caller's tools of these names with the agent that is to run them, unless it has such tools."""
+    names = set(wanted).intersection(without_executor(caller, [executor]))
+    if names:
+        _give(caller, executor, names)
+
+
+def carry_out_in_group(group: GroupChat, user: ConversableAgent | None = None) -> None:
+    """Register each tool that no member can run: with `user`, or else a member without a model, or its own agent."""
+    members = [agent for agent in group.agents if isinstance(agent, ConversableAgent)]
+    user = user or next((agent for agent in members if not agent.llm_config), None)
     for agent in group.agents:
         if isinstance(agent, GroupChatManager):
-            _carry_out_in_group(agent.groupchat, user)
+            carry_out_in_group(agent.groupchat, user)
         elif isinstance(agent, ConversableAgent) and (names := without_executor(agent, group.agents)):
             _give(agent, _executor(group, agent, user), names)
 
 
-def _executor(group: GroupChat, agent: ConversableAgent, user: ConversableAgent) -> ConversableAgent:
+def _executor(group: GroupChat, agent: ConversableAgent, user: ConversableAgent | None) -> ConversableAgent:
     """Return a member that may speak next: AG2 gives the word to one that can run the tool."""
     allowed = group.allowed_speaker_transitions_dict.get(agent, group.agents)
-    members = [*([user] if user in group.agents else []), agent, *group.agents]
+    members = [*([user] if user is not None and user in group.agents else []), agent, *group.agents]
     return next((member for member in members if member in allowed), agent)
 
 
