@@ -1,22 +1,26 @@
-"""The command line: serves agents."""
+"""The command line: `new` writes an agent file; everything else starts the server."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dotenv import load_dotenv
 
-from agentchat.cli import serve
+from agentchat.cli.new import new
+from agentchat.cli.serve import serve
 from agentchat.protocol.errors import SettingsError
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"new": new}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out a command and return the exit status: 2 for arguments and settings that cannot be used."""
     load_dotenv(Path(".env"))
     try:
-        return serve.serve(arguments)
+        command = _COMMANDS.get(arguments[0]) if arguments else None
+        return command(arguments[1:]) if command else serve(arguments)
     except SettingsError as error:
         print(f"agentchat: {error}", file=sys.stderr)
         return 2

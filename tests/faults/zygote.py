@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agentchat import app, settings
-from agentchat.cli import serve
+from agentchat.cli.serve import set_up_logging
 from agentchat.models import config
 from agentchat.protocol.events import Draft, Event
 from agentchat.store.sqlite import SqliteStore
@@ -114,7 +114,7 @@ def _serve(order: Order) -> None:
         vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
     environment: Mapping[str, str] = order["environment"]
     chosen = settings.load(order["arguments"], environment)
-    serve.set_up_logging(chosen.log_level)
+    set_up_logging(chosen.log_level)
     with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
