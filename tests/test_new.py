@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agentchat.ag2.shapes import Program
-from agentchat.chat import Chat
 from agentchat.cli import main
 from agentchat.cli.new import KINDS, TEMPLATES
 from tests.clients import ChatClient, contents
 from tests.processes import ROOT
 from tests.shared_servers import Served, start
-
-TEAMS = [kind for kind in KINDS if kind != "function"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,7 @@ def test_each_kind_is_a_file() -> None:
     assert {path.stem for path in TEMPLATES.glob("*.py")} == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", TEAMS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_answers(served: Served, folder: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
     """A new file is in the picker of a running server at once, and answers its first suggestion."""
     assert new(served, folder, f"my_{kind}", "--kind", kind) == 0
@@ -54,16 +50,6 @@ def test_each_kind_answers(served: Served, folder: Path, capsys: pytest.CaptureF
         [end] = contents(client.ask(info.suggestions[0]), "turn_completed")
     assert end["status"] == "completed"
     assert end["summary"]
-
-
-def test_a_function_answers(served: Served, folder: Path) -> None:
-    """The program of the kind `function` answers with the given model."""
-    new(served, folder, "my_function", "--kind", "function")
-    chat = Chat("s")
-    program = served.catalogue.build("my_function", chat)
-
-    assert isinstance(program, Program)
-    assert program.on_message("bees", chat).summary
 
 
 def test_the_kind_chat_is_the_default(served: Served, folder: Path) -> None:

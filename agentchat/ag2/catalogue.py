@@ -109,6 +109,10 @@ class Catalogue:
             raise ChatError("agent_unavailable", agent=name, reason=reason(error, loaded.file.path)) from error
         return made
 
+    def try_out(self, file: AgentFile) -> Team | Program | None:
+        """Import a file anew and make its agents; None if it is no agent file. Raises whatever that raises."""
+        return _made(file, file.load(), self._llm_config, Chat("probe", services=self._services))
+
     def _give(self, made: Team | Program) -> None:
         """Raise Unusable if another conversation has one of the agents."""
         agents = members(made) if isinstance(made, Team) else []

@@ -1,4 +1,4 @@
-"""The command line: `new` writes an agent file; everything else starts the server."""
+"""The command line: `new` writes an agent file, `check` tries agents; everything else starts the server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from dotenv import load_dotenv
 
+from agentchat.cli.check import check
 from agentchat.cli.new import new
 from agentchat.cli.serve import serve
 from agentchat.protocol.errors import SettingsError
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"new": new}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "new": new}
 
 
 def main(arguments: Sequence[str]) -> int:
