@@ -45,7 +45,8 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     (tmp_path / "own" / "mine.py").write_text(SOURCE)
     (tmp_path / "own" / "words.py").write_text("WORD = 'hello'")
     (tmp_path / "own" / "other.py").write_text(SOURCE)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    others = str(tmp_path.parent)  # folders of other tests, which may have modules of the same names
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not path.startswith(others)])
     for name in ("words", "mine"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 

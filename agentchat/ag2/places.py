@@ -51,7 +51,8 @@ def _just(file: AgentFile) -> Place:
 
 
 def _file_of(module: str) -> Path:
-    _make_importable(Path.cwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError) as error:
