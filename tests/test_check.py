@@ -153,6 +153,21 @@ def test_tools_are_not_run(check: Check, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_code_is_not_run(check: Check, tmp_path: Path) -> None:
+    """Code that an agent writes is denied as well, whatever --approve says."""
+    code = f"```sh\\ntouch {tmp_path / 'ran'}\\n```"
+    status, lines = check(
+        "--approve",
+        "none",
+        code="def build(c):\n    a = ConversableAgent('a', llm_config=False, human_input_mode='NEVER', "
+        f"max_consecutive_auto_reply=1, default_auto_reply={code!r}.replace(chr(92) + 'n', chr(10)))\n"
+        f"    executor = LocalCommandLineCodeExecutor(work_dir={str(tmp_path)!r})\n"
+        "    return UserProxyAgent('u', human_input_mode='NEVER', code_execution_config={'executor': executor}), a",
+    )
+    assert status == 0, lines
+    assert not (tmp_path / "ran").exists()
+
+
 def test_configured_models_keep_their_names(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent file may ask for a configured model by its name; the demo model answers in its place."""
     monkeypatch.setenv("OAI_CONFIG_LIST", json.dumps([{"model": "gpt-x", "api_key": KEY}]))
