@@ -77,6 +77,11 @@ PROGRAMS = {
     name = input("Your name? ")
     print("Done.", flush=True)
     return f"Hello {name}" """,
+    "asks_after": """def on_message(message, chat):
+    said = agent(chat, "helper").generate_reply([{"role": "user", "content": message}])
+    if chat.approve("Go on?", {"said": said}):
+        return f"{input('Your name? ')}: {said}"
+    return "No." """,
     "threads": """def on_message(message, chat):
     with ThreadPoolExecutor() as pool:
         replies = list(pool.map(lambda name: agent(chat, name).generate_reply(
@@ -241,6 +246,28 @@ def test_the_console_is_the_conversation(talk: Callable[..., ChatClient], capfd:
     assert ended(client.frames) == ("completed", "Hello Ada")
     assert not contents(client.log, "print")
     assert capfd.readouterr().out == ""
+
+
+def test_questions_through_restarts(serve: Serve, folder: str, model: ModelServer) -> None:
+    """A program that asks is run again after a restart, up to its question, without asking the model again."""
+    model.script(Reply("Hello."))
+    server = serve("--agents", folder, "--data-dir", "kept", model=model)
+    with ChatClient(server.websocket, agent="asks_after") as client:
+        session = client.confirmed()["session_id"]
+        client.say("Hi")
+        client.until("input_request")
+    for answer in ("approve", "Ada"):
+        server.close()
+        server = serve("--agents", folder, "--data-dir", "kept", model=model)
+        with ChatClient(server.websocket, session=session) as client:
+            [request] = client.confirmed()["open_requests"]
+            client.command("input_response", request_id=request["request_id"], text=answer)
+            client.until("input_response", lambda content, answer=answer: content["text"] == answer)
+            last = client.until("turn_completed" if answer == "Ada" else "input_request")
+
+    assert last["content"]["summary"] == "Ada: Hello."
+    assert said(client.log) == [("helper", "Hello.", "helper"), ("asks_after", "Ada: Hello.", None)]
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize("program", ["asleep", "coroutine"])

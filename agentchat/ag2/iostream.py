@@ -309,6 +309,7 @@ class TurnStream(IOStream):
 
     def _ask(self, request: Request) -> Answer:
         self._token.check()
+        self.model_output.release()  # people see it before they answer, and after a restart
         entry = self.journal.replay("input", request.prompt)
         if entry is not None and "text" in entry:
             return Answer(entry["text"], entry["name"], entry["arguments"], entry["reason"])
