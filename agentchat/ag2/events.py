@@ -9,7 +9,10 @@ from typing import Any
 import pydantic_core
 from autogen import Agent
 from autogen.agentchat.group import ReplyResult
+from autogen.events.agent_events import TextEvent
 from pydantic import BaseModel
+
+from agentchat.ag2 import pictures
 
 _INNER = frozenset({"checking_agent", "speaker_selection_agent"})  # AG2's own agents, which choose the next speaker
 _TOOL_EXECUTOR = "_Group_Tool_Executor"
@@ -27,16 +30,29 @@ _TRANSFER = re.compile(r"\[Handing off to .+\]")
 _WRAPPER = re.compile(r"wrapped_(?:nested|group)_(.+)_\d+")  # AG2 makes such agents to hold nested chats
 
 
+def install() -> None:
+    """Let AG2's `text` events keep pictures. They would put "<image>" in their place, and in the agents' history."""
+    said: Any = TextEvent.model_fields["content"].annotation
+    said._replace_pil_image_with_placeholder = classmethod(lambda cls, image_url: None)
+
+
 def dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
-    """Return type and content as AG2 would send them; agents, which it cannot serialise, become their names."""
+    """Return type and content as AG2 would send them.
+
+    Of what it cannot serialise, agents become their names, and pictures `data:` addresses. Those of large pictures
+    show smaller copies.
+    """
     if isinstance(getattr(getattr(event, "content", None), "content", None), ReplyResult):
-        event = event.model_copy(deep=True)
-        event.content.content = str(event.content.content)  # type: ignore[attr-defined]
+        inner: BaseModel = event.content  # type: ignore[attr-defined]
+        event = event.model_copy(update={"content": inner.model_copy(update={"content": str(inner.content)})})  # type: ignore[attr-defined]
     try:
         data = event.model_dump(mode="json")
     except (pydantic_core.PydanticSerializationError, UnicodeError, TypeError, ValueError, AttributeError):
         data = pydantic_core.to_jsonable_python(dict(event), fallback=_described, bytes_mode="base64")
     type, content = data["type"], data["content"]
+    for part in content["content"] if isinstance(content.get("content"), list) else ():
+        if isinstance(part, dict) and isinstance(address := part.get("image_url"), dict):
+            address["url"] = pictures.shortened(address.get("url"))
     for role in ("sender", "recipient"):
         if isinstance(content.get(role), str):
             content[role] = nesting_agent(content[role])
@@ -44,6 +60,8 @@ def dump(event: BaseModel) -> tuple[str, dict[str, Any]]:
 
 
 def _described(value: object) -> Any:
+    if pictures.is_picture(value):
+        return pictures.shown(value)
     if isinstance(value, BaseModel):
         return dict(value)
     return value.name if isinstance(value, Agent) else str(value)
