@@ -132,6 +132,7 @@ def _services(
     agent_services: AgentServices,
 ) -> Services:
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
+        chat.state.clear()  # what counts of it is restored
         built = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
         context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0

@@ -130,6 +130,53 @@ def code_block(code: str, language: str = "python") -> str:
     return f"Run this:\n```{language}\n{code}\n```\n"
 
 
+PICTURES = '''
+"""Explains pictures."""
+from autogen import UserProxyAgent
+from autogen.agentchat.contrib.multimodal_conversable_agent import MultimodalConversableAgent
+
+def build(llm_config, chat):
+    agent = MultimodalConversableAgent("explainer", max_consecutive_auto_reply=10, llm_config=llm_config)
+    user = UserProxyAgent(
+        "person", human_input_mode="NEVER", max_consecutive_auto_reply=0, code_execution_config=False
+    )
+    return user, agent
+'''
+
+TYPES = '''
+"""Has context variables that are no JSON: a set, a date, a pydantic model."""
+from datetime import date
+from autogen import ConversableAgent, UserProxyAgent
+from autogen.agentchat.group import ContextVariables, ReplyResult, TerminateTarget
+from autogen.agentchat.group.patterns import DefaultPattern
+from agentchat.teams import manager_of
+from pydantic import BaseModel
+
+class Order(BaseModel):
+    number: int = 7
+
+def build(llm_config, chat):
+    def visit(city: str, context_variables: ContextVariables) -> ReplyResult:
+        """Visit a city."""
+        if context_variables["order"] is None:
+            context_variables["order"] = Order()
+        context_variables["order"].number += 1
+        context_variables["seen"].add(city)
+        when, context_variables["when"] = context_variables["when"], date(2026, 1, 1)
+        message = f"seen {sorted(context_variables['seen'])}, {when!r}, {context_variables['order']!r}"
+        return ReplyResult(message=message, context_variables=context_variables)
+
+    agent = ConversableAgent("guide", system_message="You guide.", functions=[visit], llm_config=llm_config)
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    variables = ContextVariables(data={"seen": set(), "when": None, "order": None})
+    pattern = DefaultPattern(
+        initial_agent=agent, agents=[agent], context_variables=variables, user_agent=user,
+        group_after_work=TerminateTarget(),
+    )
+    return user, manager_of(pattern)
+'''
+
+
 def write_agents(folder: Path, **sources: str) -> str:
     """Write the agent files and return their folder."""
     agents = folder / "agents"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentchat.ag2.history import heard
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -226,12 +227,13 @@ class TestRewinds:
 
     def test_the_agents_forget(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
         """After a rewind, the agents are rebuilt from the turns that count."""
-        finish(session, running, history="one")
+        one = heard("one")
+        finish(session, running, history=one)
         session.post("second", "Ada")
         finish(session, server.agents.turn(), history="two")
         session.retry()
         third = server.agents.turn()
-        assert (third.text, server.agents.built) == ("second", [[], ["one"]])
+        assert (third.text, server.agents.built) == ("second", [[], [one]])
         finish(session, third)
 
     def test_a_rewind_while_the_agents_are_built(self, server: ScriptedServer, session: Session) -> None:

@@ -252,7 +252,7 @@ def _carried_out(
     """Ask about each block, then run them all. Raises Refused if one of them may not run, and Stopped."""
     place = str(Path(folder).absolute()) if folder else ""
     approved = [_approved(turn, block, place) for block in blocks] if code_needs_yes(turn.approvals) else blocks
-    kept: Kept = recorded(turn.journal, TOOL, lambda: _executed(lambda: execute(approved), restart))
+    kept: Kept = recorded(turn, TOOL, lambda: _executed(lambda: execute(approved), restart))
     changed = [new for new, old in zip(approved, blocks, strict=True) if new != old]
     if changed:
         code = ", ".join(json.dumps(block._asdict(), ensure_ascii=False) for block in changed)

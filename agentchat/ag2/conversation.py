@@ -8,7 +8,6 @@ left behind, and can no longer write, ask or call a model.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from autogen.io.base import IOStream
 
 from agentchat import cancellation, inheritance, journal
-from agentchat.ag2 import console, scope
+from agentchat.ag2 import console, scope, stored_history
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.history import TurnHistory
 from agentchat.ag2.iostream import TurnStream
@@ -50,6 +49,8 @@ class Outcome:
     history: str | None
     error: ChatError | None = None
     code_changes: Sequence[Mapping[str, str]] = ()
+    refused: Sequence[ChatError] = ()
+    """What the agents cannot keep of the turn, or did not have for it; told even if it completed."""
     is_left_behind: bool = False
     """True if the agents go on with something that could not be stopped, so that others must be built."""
 
@@ -77,8 +78,8 @@ class Conversation:
         self._has_price = has_price
         self._approve = approve
         self._limits = limits or Limits()
-        self._agents = RunningTeam(built) if isinstance(built, Team) else RunningProgram(built, chat)
-        self._agents.history.restore([json.loads(history) for history in histories])
+        self._agents = RunningTeam(built, chat.state) if isinstance(built, Team) else RunningProgram(built, chat)
+        self._agents.history.restore([stored_history.read(history) for history in histories])
         calls = (call for message in self._agents.history.messages for call in message.get("tool_calls") or ())
         self._call_ids = {str(call.get("id")) for call in calls}
 
@@ -89,7 +90,7 @@ class Conversation:
         """
         text = clean(text)
         memory = self._agents.history
-        replay = Journal(json.loads(history)["journal"] if history else None)
+        replay = Journal(stored_history.read(history)["journal"] if history else None)
         usage = Usage(self._has_price)
         self._agents.begin()
         stream = TurnStream(
@@ -132,7 +133,16 @@ class Conversation:
             memory.close(stream.keep_partial(), status)
         self._agents.end(text, stream.summary)
         ended = stream.history.ended()
-        return Outcome(status, stream.summary, usage.content, ended, failure, self._changes(), left_behind[0])
+        return Outcome(
+            status,
+            stream.summary,
+            usage.content,
+            ended,
+            failure,
+            self._changes(),
+            stream.history.refused,
+            left_behind[0],
+        )
 
     def _begin_changes(self, is_resumed: bool) -> None:
         try:

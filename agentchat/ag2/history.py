@@ -1,16 +1,23 @@
-"""The message lists in which agents keep a conversation: filled, closed and stored turn by turn."""
+"""The message lists in which agents keep a conversation: filled, closed and stored turn by turn.
+
+stored_history.py has the form in which they are stored.
+"""
 
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 from autogen import ConversableAgent, GroupChatManager
 
+from agentchat.ag2 import stored_history
+from agentchat.ag2.pictures import Memo
+from agentchat.ag2.stored_history import can_go_on as can_go_on
+from agentchat.ag2.stored_history import handed_back as handed_back
+from agentchat.ag2.stored_history import heard as heard
 from agentchat.journal import Journal
-from agentchat.protocol.events import clean
+from agentchat.protocol.errors import ChatError
 
 Message = dict[str, Any]
 
@@ -20,6 +27,8 @@ NOTES = {
     "failed": "[This answer failed.]",
     "completed": "[The person ended this answer here.]",
 }
+VARIABLE = "The context variable '{name}'"
+STATE = "chat.state['{name}']"
 _SWAPPED = {"user": "assistant", "assistant": "user"}
 
 
@@ -30,13 +39,91 @@ class PartialMessage(NamedTuple):
     text: str
 
 
-class History:
+class Memory:
+    """What agents remember of a conversation: the messages, and the values that they keep beside them."""
+
+    has_open_calls = False
+
+    def __init__(self, state: MutableMapping[str, Any]) -> None:
+        """`state` is `chat.state`, kept with the turns."""
+        self.state = state
+        self._built = {"shared": self.context_variables, "state": dict(state)}
+        self._lost: list[ChatError] = []  # what could not be brought back, and was not told yet
+        self._told: set[str] = set()
+
+    @property
+    def messages(self) -> list[Message]:
+        """The list to which the turns' messages are appended."""
+        raise NotImplementedError
+
+    @property
+    def context_variables(self) -> dict[str, Any]:
+        """The variables that a team shares beside its messages."""
+        return {}
+
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        """Give these variables their values."""
+
+    def bring_back_newest(self, turns: Sequence[Mapping[str, Any]]) -> None:
+        """Give the variables and the state the values that they had after the last of these turns."""
+        for part in ("shared", "state"):
+            newest: Mapping[str, Any] = next((turn for turn in reversed(turns) if turn.get(part)), {})
+            kept = newest.get(part, {})
+            if newest.get("has_plain_values"):
+                kept = self._without_texts(kept)
+            self.bring_back({part: kept})
+
+    def kept(self, memo: Memo) -> tuple[dict[str, Any], list[ChatError]]:
+        """Return the variables and the state as JSON values, and what cannot be kept.
+
+        Connections and the like that `build` put there are left out without a word: `build` does so again.
+        """
+        refused: list[ChatError] = []
+        values = {"shared": (VARIABLE, self.context_variables), "state": (STATE, self.state)}
+        kept = {
+            part: stored_history.kept_values(name, of, self._built[part], refused.append, memo)
+            for part, (name, of) in values.items()
+        }
+        return kept, refused
+
+    def bring_back(self, kept: Mapping[str, Any]) -> None:
+        """Give the variables and the state the values that they had when `kept` returned this."""
+        lose = self._lost.append
+        self.set_variables(stored_history.restored_values(VARIABLE, kept.get("shared") or {}, lose))
+        self.state.update(stored_history.restored_values(STATE, kept.get("state") or {}, lose))
+
+    def _without_texts(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return old values without texts that stand for something else: `build` gave the variable another type."""
+        lost = [name for name, value in kept.items() if isinstance(value, str) and self._is_no_text(name)]
+        reason = "an older version of this server kept it as text"
+        self._lost += [ChatError("not_restored", what=VARIABLE.format(name=name), reason=reason) for name in lost]
+        return {name: value for name, value in kept.items() if name not in lost}
+
+    def _is_no_text(self, name: str) -> bool:
+        built = self._built["shared"].get(name)
+        return built is not None and not isinstance(built, str)
+
+    def news(self, refused: list[ChatError]) -> list[ChatError]:
+        """Return what was lost since the last call, and what of `refused` wasn't told by it."""
+        new = [error for error in refused if error.message not in self._told]
+        self._told.update(error.message for error in new)
+        lost, self._lost = self._lost, []
+        return lost + new
+
+
+class History(Memory):
     """The message lists of a pair, which AG2 appends to. In a group they are those of all its members."""
 
-    def __init__(self, pair: tuple[ConversableAgent, ConversableAgent], agents: Sequence[ConversableAgent]) -> None:
-        """`agents` are all that may speak, the pair included."""
+    def __init__(
+        self,
+        pair: tuple[ConversableAgent, ConversableAgent],
+        agents: Sequence[ConversableAgent],
+        state: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        """`agents` are all that may speak, the pair included. `state` is `chat.state`, kept with the turns."""
         self._user, self._agent = pair
         self._agents = agents
+        super().__init__(state if state is not None else {})
 
     @property
     def messages(self) -> list[Message]:
@@ -50,17 +137,19 @@ class History:
         """The variables that a team shares beside its messages."""
         return self._agent.context_variables.to_dict()  # type: ignore[no-any-return]
 
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        if isinstance(self._agent, GroupChatManager):
+            self._agent.context_variables.update(values)
+
     @property
-    def has_open_calls(self) -> bool:
+    def has_open_calls(self) -> bool:  # type: ignore[override]
         """True if a tool call has no result, which models refuse. Answering AG2 with `exit` leaves one, too."""
         return _has_open_calls(self.messages)
 
     def restore(self, turns: Sequence[Mapping[str, Any]]) -> None:
         """Fill the lists from stored turns, closing those that the server did not survive."""
         self._fill([message for turn in turns for message in self._restored(turn)])
-        if isinstance(self._agent, GroupChatManager):
-            variables = [turn["shared"] for turn in turns if turn.get("shared")]
-            self._agent.context_variables.update(variables[-1] if variables else {})
+        self.bring_back_newest(turns)
 
     def clear(self) -> None:
         """Forget all messages."""
@@ -108,21 +197,23 @@ class History:
         self._user.chat_messages[self._agent][:] = messages
 
     def _restored(self, turn: Mapping[str, Any]) -> list[Message]:
-        messages: list[Message] = turn["messages"]
+        messages = [stored_history.restored_message(message, self._lost.append) for message in turn["messages"]]
         if turn.get("is_heard"):
-            return [self._overheard(message) for message in messages]
-        return messages if turn["has_ended"] else self._closed(messages, PartialMessage("", ""), "interrupted")
+            messages = [self._overheard(message) for message in messages]
+        if turn["has_ended"]:
+            return messages
+        return self._closed(messages, PartialMessage("", ""), turn.get("broke_off", "interrupted"))
 
     def _overheard(self, message: Message) -> Message:
-        """Return what people said to each other as messages the agents could have received."""
+        """Return what people, or agents of another time, said as messages that the agents could have received."""
         is_group = isinstance(self._agent, GroupChatManager)
         if message["role"] == "assistant" and not is_group:
             return {**message, "name": self._agent.name}
-        return {**message, "role": "user", "name": self._user.name}
+        return {**message, "role": "user", "name": message.get("name", self._user.name)}
 
     def _closed(self, messages: list[Message], partial: PartialMessage, status: str) -> list[Message]:
         """Answer open calls, keep what was said, and note that the turn broke off."""
-        note = NOTES[status]
+        note = NOTES.get(status, NOTES["interrupted"])
         if _has_open_calls(messages):
             messages = [*messages, _without_result(messages[-1], self._user.name, note)]
         if not messages or messages[-1]["role"] not in {"user", "tool"}:
@@ -132,24 +223,16 @@ class History:
         return [*messages, {"role": role, "name": partial.sender or self._agent.name, "content": content}]
 
 
-class Memory(Protocol):
-    """The history of a team or of a program."""
-
-    @property
-    def messages(self) -> list[Message]:
-        """The list to which the turns' messages are appended."""
-
-    @property
-    def context_variables(self) -> dict[str, Any]:
-        """The values that are kept beside the messages."""
-
-
 class TurnHistory:
     """The part of a history that belongs to one turn, as JSON text to be stored with it."""
 
     def __init__(self, history: Memory) -> None:
         self._history = history
         self._start = self._saved = len(history.messages)
+        self._memo: Memo = {}
+        self._recorded, _ = history.kept(self._memo)
+        self.refused: Sequence[ChatError] = ()
+        """What could not be kept of the turn, or not be brought back before it; known once it has ended."""
 
     def changed(self) -> str | None:
         """Return all of it if it has grown since the last call, else None."""
@@ -161,37 +244,39 @@ class TurnHistory:
 
     def ended(self) -> str:
         """Return all of it, as that of a turn that has ended."""
-        return self._dump(has_ended=True)
+        refused: list[ChatError] = []
+        text = self._dump(refused, has_ended=True)
+        self.refused = self._history.news(refused)
+        return text
 
     def waiting(self, journal: Journal) -> str:
         """Return all of it, with what it takes to resume the turn after a restart."""
         return self._dump(has_ended=False, journal=journal.entries())
 
-    def _dump(self, **more: Any) -> str:
+    def variables(self) -> dict[str, Any]:
+        """Return the variables and the state as JSON values if they have changed since the last call, else {}.
+
+        Raises ChatError if some of it cannot be kept.
+        """
+        kept, refused = self._history.kept(self._memo)
+        if refused:
+            raise refused[0]
+        if kept == self._recorded:
+            return {}
+        self._recorded = kept
+        return kept
+
+    def bring_back(self, variables: Mapping[str, Any]) -> None:
+        """Give the variables and the state the values that they had when `variables` returned this."""
+        self._history.bring_back(variables)
+
+    def _dump(self, refused: list[ChatError] | None = None, **more: Any) -> str:
+        refused = refused if refused is not None else []
         messages = self._history.messages[self._start :]
-        return json.dumps({"messages": messages, "shared": self._history.context_variables, **more}, default=str)
-
-
-def can_go_on(history: str) -> bool:
-    """Return True if a turn with this history, left waiting for an answer, can be brought back to its question."""
-    return json.loads(history).get("journal") is not None
-
-
-def heard(text: str, operator: str = "") -> str:
-    """Return the history of words that no agent answered: the person's, or an operator's in the agents' place."""
-    if not operator:
-        return _heard_history("user", text)
-    return _heard_history("assistant", f"[{operator}, a human, answered here:] {text}")
-
-
-def handed_back(note: str, operator: str) -> str:
-    """Return the history of handing the conversation back to the agents. `operator` is empty if nobody had come."""
-    who = f"{operator}, a human, has handed the conversation back to you" if operator else "Nobody came"
-    return _heard_history("user", f"[{who}. You answer again.{' Note: ' + note if note else ''}]")
-
-
-def _heard_history(role: str, content: str) -> str:
-    return json.dumps({"messages": [{"role": role, "content": clean(content)}], "has_ended": True, "is_heard": True})
+        kept, unkept = self._history.kept(self._memo)
+        texts = [stored_history.kept_message(message, refused.append, self._memo) for message in messages]
+        refused += unkept
+        return stored_history.write(messages=texts, **kept, **more)
 
 
 def _has_open_calls(messages: list[Message]) -> bool:

@@ -23,9 +23,8 @@ from autogen.io.base import IOStream
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 
 from agentchat import cancellation, inheritance
-from agentchat.ag2 import code_execution, console, scope
+from agentchat.ag2 import code_execution, console, events, scope
 from agentchat.ag2 import iostream as streams
-from agentchat.ag2.events import nesting_agent
 from agentchat.ag2.iostream import NullStream, TurnStream
 from agentchat.ag2.own_tools import carry_out_in_group, lend
 from agentchat.ag2.shapes import groups_of
@@ -48,6 +47,7 @@ def install() -> None:
         return
     IOStream.set_global_default(NullStream())
     code_execution.install()
+    events.install()
     for name in ("generate_reply", "a_generate_reply"):
         _wrap(ConversableAgent, name, _replying, _reply)
     for name in ("initiate_chat", "a_initiate_chat"):
@@ -84,7 +84,7 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
             lend(partner, agent, [call.get("function", {}).get("name") for call in answered.get("tool_calls") or ()])
         _guard_tools(agent)
     here = scope.current.get()
-    name = nesting_agent(agent.name)
+    name = events.nesting_agent(agent.name)
     with scope.at(
         replace(
             here,
@@ -92,7 +92,7 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
             agent=name,
             level=here.within,
             answered=answered,
-            caller=nesting_agent(partner.name) if partner is not None else "",
+            caller=events.nesting_agent(partner.name) if partner is not None else "",
         )
     ):
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from autogen.agentchat import ChatResult
@@ -12,34 +12,29 @@ from autogen.io.run_response import AsyncRunIterResponse, AsyncRunResponse, RunI
 from pydantic import BaseModel
 
 from agentchat import cancellation
-from agentchat.ag2.history import NOTES, Message, PartialMessage
+from agentchat.ag2.history import NOTES, Memory, Message, PartialMessage
 from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.model_output import StreamingMessage
 from agentchat.ag2.shapes import Program
 from agentchat.chat import Chat
 
 
-class ProgramHistory:
+class ProgramHistory(Memory):
     """The messages of a program's turns: those of the person, and the program's answers."""
 
-    has_open_calls = False
-
-    def __init__(self, chat: Chat, name: str) -> None:
-        self._chat = chat
+    def __init__(self, name: str, state: MutableMapping[str, Any]) -> None:
         self._name = name
-        self.messages: list[Message] = []
+        self._messages: list[Message] = []
+        super().__init__(state)
 
     @property
-    def context_variables(self) -> dict[str, Any]:
-        """The state that the program keeps with the session."""
-        return dict(self._chat.state)
+    def messages(self) -> list[Message]:
+        return self._messages
 
     def restore(self, turns: Sequence[Mapping[str, Any]]) -> None:
         """Fill the messages and the state from stored turns."""
-        self.messages[:] = [message for turn in turns for message in turn["messages"]]
-        states = [turn["shared"] for turn in turns if turn.get("shared") is not None]
-        self._chat.state.clear()
-        self._chat.state.update(states[-1] if states else {})
+        self._messages[:] = [message for turn in turns for message in turn["messages"]]
+        self.bring_back_newest(turns)
 
     def close(self, partial: PartialMessage, status: str) -> None:
         """Note that the turn broke off, with the part of an answer that was shown."""
@@ -61,7 +56,7 @@ class RunningProgram:
         self._on_message = program.on_message
         self._chat = chat
         self.name = program.name
-        self.history = ProgramHistory(chat, program.name)
+        self.history = ProgramHistory(program.name, chat.state)
 
     def begin(self) -> None:
         """Prepare for a turn: show the program the turns before it."""

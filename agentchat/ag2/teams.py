@@ -19,12 +19,13 @@ _LAST = 1_000_000  # a position behind all of AG2's own reply functions; registe
 class RunningTeam:
     """A team that answers one person, turn by turn."""
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, team: Team, state: dict[str, Any]) -> None:
+        """`state` is `chat.state`."""
         self._user, self._agent, self._run = team.user, team.agent, team.run
         members = self._agent.groupchat.agents if isinstance(self._agent, GroupChatManager) else []
         self._agents = [self._user, self._agent, *(agent for agent in members if agent is not self._user)]
         self._user.register_reply([Agent, None], _end_turn, position=_LAST)
-        self.history = History((self._user, self._agent), self._agents)
+        self.history = History((self._user, self._agent), self._agents, state)
         self.person: str = self._user.name
         self.name: str = self._agent.name
         self._start = 0

@@ -8,20 +8,30 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from autogen.agentchat.group import AgentNameTarget, ReplyResult
-
 from agentchat import cancellation
-from agentchat.ag2 import scope
+from agentchat.ag2 import scope, stored_values
 from agentchat.ag2.model_output import ModelOutput
 from agentchat.ag2.scope import Scope
+from agentchat.ag2.stored_values import NotKept, NotRestored
 from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
+from agentchat.protocol.errors import ChatError
 from agentchat.protocol.questions import Answer
 
 Tool = Callable[..., Any]
 
 _GUARDED = "is_guarded"
+
+
+class Variables(Protocol):
+    """The values that agents share beside their messages, which tools change."""
+
+    def variables(self) -> dict[str, Any]:
+        """Return all of them as JSON values, or {} if none has changed. Raises ChatError if one cannot be kept."""
+
+    def bring_back(self, variables: Mapping[str, Any]) -> None:
+        """Give them the values that they had when `variables` returned this."""
 
 
 class ToolHost(Protocol):
@@ -31,6 +41,10 @@ class ToolHost(Protocol):
     approvals: str
     """The setting `approve`."""
     model_output: ModelOutput
+
+    @property
+    def history(self) -> Variables:
+        """The values that agents share."""
 
     def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         """Ask whether the tool may run, and wait for the answer."""
@@ -65,7 +79,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
                 call = functools.partial(stoppable, *args, **kwargs)
             else:
                 call = functools.partial(stoppable, **answer.arguments)
-            result = recorded(running.journal, name, call)
+            result = recorded(running, name, call)
         running.model_output.release(about={"within": caller})
         if answer is None or answer.arguments is None:
             return result
@@ -76,44 +90,46 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
     return run
 
 
-def recorded(journal: Journal, name: str, call: Callable[[], Any]) -> Any:
+def recorded(turn: ToolHost, name: str, call: Callable[[], Any]) -> Any:
     """Return or raise the result of the call, from the journal if it is there. A call that broke off is repeated."""
+    journal = turn.journal
     if journal.next_is("tool"):
         entry = journal.replay("tool", name) or {}
-        if "error" in entry:
-            raise RuntimeError(entry["error"])
-        return _as_returned(entry)
+        return _replayed(turn, entry)
     start = journal.position
     if journal.replay("tool begun", name) is None:
         journal.record("tool begun", name)
     try:
         result = call()
     except Exception as error:
-        journal.record("tool", name, since=start, error=str(error))
+        journal.record("tool", name, since=start, error=str(error), **_kept_variables(turn))
         raise
-    kept = _as_kept(result)
-    journal.record("tool", name, since=start, **(kept or {"result": None}))
-    if kept is None:
-        journal.is_complete = False
+    try:
+        kept = stored_values.to_json(result)
+    except NotKept:
+        kept, journal.is_complete = None, False
+    journal.record("tool", name, since=start, result=kept, **_kept_variables(turn))
     return result
 
 
-def _as_kept(result: Any) -> dict[str, Any] | None:
-    """Return a tool's result as JSON values from which `_as_returned` restores it; None if that is impossible."""
-    if isinstance(result, ReplyResult):
-        taker = getattr(result.target, "agent_name", None)
-        is_plain = result.context_variables is None and (result.target is None or taker is not None)
-        return {"result": result.message, "taker": taker} if is_plain else None
+def _replayed(turn: ToolHost, entry: Mapping[str, Any]) -> Any:
+    turn.history.bring_back(entry.get("variables") or {})
+    if "error" in entry:
+        raise RuntimeError(entry["error"])
     try:
-        return {"result": result} if json.loads(json.dumps(result, allow_nan=False)) == result else None
-    except (TypeError, ValueError, RecursionError):
-        return None
+        return stored_values.from_json(entry["result"])
+    except NotRestored as error:
+        raise Stopped("failed", ChatError("not_resumed")) from error
 
 
-def _as_returned(kept: Mapping[str, Any]) -> Any:
-    if "taker" not in kept:
-        return kept["result"]
-    return ReplyResult(message=kept["result"], target=AgentNameTarget(kept["taker"]) if kept["taker"] else None)
+def _kept_variables(turn: ToolHost) -> dict[str, Any]:
+    """Return what a call changed beside its result, for the journal, which is incomplete if that cannot be kept."""
+    try:
+        changed = turn.history.variables()
+    except ChatError:
+        turn.journal.is_complete = False
+        return {}
+    return {"variables": changed} if changed else {}
 
 
 def _stoppable(tool: Tool) -> Tool:

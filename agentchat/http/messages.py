@@ -81,7 +81,8 @@ def _accepted(session: Session, message: Event) -> Reply:
 def _finished(message: Event, events: list[Event]) -> dict[str, Any]:
     end = events[-1].content
     errors = [event.content for event in events if event.type == "error"]
-    error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if errors else None
+    has_failed = errors and end["status"] == "failed"  # else they say what the agents cannot keep
+    error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if has_failed else None
     return {
         **_about(message, end["status"]),
         "summary": end["summary"],

@@ -76,6 +76,7 @@ class _Interactions:
         self.error: dict[str, str] | None = None
         """Code and message, once the turn has failed."""
         self._session = session
+        self._failure: dict[str, str] | None = None  # the newest `error` event; the turn goes on
         self._pending: Event | None = None  # a text
         self._functions: dict[str, dict[str, Any]] = {}  # by call id
 
@@ -90,6 +91,9 @@ class _Interactions:
             return
         if event.type == "turn_completed" and content["status"] == "completed":
             yield self._complete(event)
+            return
+        if event.type == "error":
+            self._failure = {"code": content["code"], "message": content["message"]}
             return
         if self._pending is not None:
             thought, self._pending = self._pending, None
@@ -106,11 +110,10 @@ class _Interactions:
                 yield _interaction(event, "tool_response", response["content"], function)
         elif event.type == "input_request":
             yield "input_request", content
-        elif event.type == "error":
-            self.error = {"code": content["code"], "message": content["message"]}
-        elif event.type == "turn_completed" and self.error is None:
+        elif event.type == "turn_completed":
             stopped = ChatError("turn_stopped" if content["status"] == "stopped" else "turn_interrupted")
-            self.error = {"code": stopped.code, "message": stopped.message}
+            failure = self._failure if content["status"] == "failed" else None
+            self.error = failure or {"code": stopped.code, "message": stopped.message}
 
     def _complete(self, end: Event) -> Item:
         last = self._pending

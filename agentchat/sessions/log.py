@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentchat.protocol import events, handover, session_events
@@ -142,6 +142,18 @@ class Log:
         """Return the message of a turn as it was last edited."""
         versions = [event for event in self._bounds(turn) if event.type == "user_message"]
         return session_events.user_message(versions[-1])
+
+    def events_of(self, turn: int) -> Iterator[Event]:
+        """Yield all events of a turn, oldest first. Reads the log from where the turn begins, all of it if need be."""
+        bounds = self._bounds(turn)
+        page = self.store.read(self.id, bounds[0].seq - 1 if bounds else 0)
+        while page:
+            for event in page:
+                if event.turn == turn:
+                    yield event
+                    if event.type == "turn_completed":
+                        return
+            page = self.store.read(self.id, page[-1].seq)
 
     def has_started(self, turn: int) -> bool:
         """Return True once the agents began to answer that turn's message."""

@@ -9,9 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from agentchat import cancellation
+from agentchat.ag2 import stored_history
 from agentchat.ag2.conversation import Outcome
 from agentchat.ag2.history import heard
 from agentchat.cancellation import Stopped
@@ -270,8 +272,8 @@ class TurnRunner:
                 turn.number, outcome.status, duration_ms, outcome.usage, outcome.summary, outcome.code_changes
             )
         ]
-        if outcome.error is not None:
-            drafts.insert(0, session_events.error_draft(turn.number, outcome.error))
+        errors = [*outcome.refused, *([outcome.error] if outcome.error is not None else [])]
+        drafts[:0] = [session_events.error_draft(turn.number, error) for error in errors]
         turn.end(drafts, outcome.history)
         log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
 
@@ -308,10 +310,11 @@ class TurnRunner:
             self._unheard = {number for number in self._unheard if number > turn.number}
             self._agents, rewound = None, self._rewound
             histories = self._services.store.histories(self.log.id).items()
-            counting = [h for number, h in histories if number < turn.number and number not in rewound]
+            counting = [(n, history) for n, history in histories if n < turn.number and n not in rewound]
         token = cancellation.current.set(turn.token)  # agent files may wait for something, and must not delay a stop
         try:
-            built = self._services.build_agents(self._agent, self._chat, counting)
+            readable = [stored_history.readable(history, partial(self.log.events_of, n)) for n, history in counting]
+            built = self._services.build_agents(self._agent, self._chat, readable)
         finally:
             cancellation.current.reset(token)
         with self._lock:
