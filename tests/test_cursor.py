@@ -175,6 +175,24 @@ def test_the_last_answer_is_known_at_the_end(log: Log) -> None:
     assert shown(cursor.advance()) == [3, 4, 5]
 
 
+def test_a_result_that_is_the_last_word(log: Log) -> None:
+    """A tool's result that is said after it, or a picture, is the last word like any answer; empty texts are none."""
+    cursors = {show: Cursor(log, 0, show=show) for show in ("final", "agents")}
+    say(log, "Let me see.")
+    log.append([Draft("tool_response", encode({"content": "Done.", "sender": "clerk", "tool_responses": []}), 1)])
+    say(log, "Done.", sender="clerk")
+    say(log, " ")
+    say(log, "", notice="The model gave an empty answer.")
+    log.append([Draft("turn_completed", "{}", 1)])
+    picture = encode({"content": [{"type": "image_url", "image_url": {"url": "data:"}}], "message_id": "p"})
+    log.append([Draft("text", picture, 2), Draft("turn_completed", "{}", 2)])
+    empty = encode({"content": "", "message_id": "e", "notice": "The model gave an empty answer."})
+    log.append([Draft("text", empty, 3), Draft("turn_completed", "{}", 3)])
+
+    assert shown(cursors["final"].advance()) == [3, 6, 7, 8, 9, 10]
+    assert shown(cursors["agents"].advance()) == [1, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
 def test_a_log_that_is_deleted(log: Log) -> None:
     """When a log is deleted, its readers are told, and unread events are gone."""
     cursor = Cursor(log, 0)

@@ -244,7 +244,7 @@ def test_hand_overs_are_lines_across(tell: Callable[..., Page]) -> None:
     expect(turn(page, 2).locator(".speaker")).to_contain_text("Annperson")
     expect(turn(page, 2).get_by_role("article", name="Ann")).to_have_text("What happened?Copy")
     expect(turn(page, 3).locator(".message")).to_have_count(1)
-    expect(turn(page, 3).locator(".empty-note, .ending:visible, .working:visible")).to_have_count(0)
+    expect(turn(page, 3).locator(".turn-notice, .ending:visible, .working:visible")).to_have_count(0)
 
 
 def test_an_empty_answer_says_so(tell: Callable[..., Page]) -> None:

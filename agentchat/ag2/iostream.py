@@ -29,7 +29,7 @@ from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import clean, text_of
+from agentchat.protocol.events import clean, is_blank, text_of
 from agentchat.protocol.questions import APPROVALS, Answer, Request, is_yes
 
 log = logging.getLogger(__name__)
@@ -242,8 +242,9 @@ class TurnStream(IOStream):
         is_proxy = written is None and sender == self.person
         if not is_proxy:
             self.speaker = sender
-        if said:
+        if not is_blank(text):
             self._result = None
+        if said:
             if not is_proxy or not self.summary:
                 self.summary = said
         return True

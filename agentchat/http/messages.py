@@ -29,7 +29,7 @@ class MessageRoutes(SessionResource):
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):
                 if turn.has_ended:
-                    return Reply(200, _finished(message, turn.events))
+                    return Reply(200, _finished(message, turn))
                 if turn.open_questions:
                     break
         return _accepted(session, message)
@@ -78,19 +78,20 @@ def _accepted(session: Session, message: Event) -> Reply:
     return Reply(202, _about(message, session.turn_status(message.turn)))
 
 
-def _finished(message: Event, events: list[Event]) -> dict[str, Any]:
-    end = events[-1].content
-    errors = [event.content for event in events if event.type == "error"]
+def _finished(message: Event, turn: TurnEvents) -> dict[str, Any]:
+    end = turn.events[-1].content
+    errors = [event.content for event in turn.events if event.type == "error"]
     has_failed = errors and end["status"] == "failed"  # else they say what the agents cannot keep
     error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if has_failed else None
     return {
         **_about(message, end["status"]),
         "summary": end["summary"],
+        "notice": turn.notice,
         "usage": {"agents": {}, **end["usage"]},  # logs of older versions have neither `agents` nor `code_changes`
         "code_changes": end.get("code_changes", []),
         "duration_ms": end["duration_ms"],
         "error": error,
-        "events": [json.loads(event.frame) for event in events],
+        "events": [json.loads(event.frame) for event in turn.events],
     }
 
 

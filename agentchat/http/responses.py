@@ -202,6 +202,7 @@ class Finished(Accepted):
     """A turn that has ended."""
 
     summary: str
+    notice: str | None = Field(description="What people should know about the answer, or about there being none")
     usage: UsageAbout
     code_changes: list[Change]
     duration_ms: int
@@ -277,6 +278,9 @@ class ChatMessage(BaseModel):
     content: str
     agent_name: str
     created_at: str
+    notice: str | None = Field(
+        default=None, description="What people should know about the answer, or about there being none"
+    )
 
 
 class Complete(BaseModel):

@@ -90,8 +90,8 @@ def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:
         yield Part("answer", content["name"], content.get("text", "(a password)"), event.ts, arguments)
     elif event.type == "error":
         yield Part("note", "", content["message"], event.ts)
-    elif event.type == "turn_completed" and content["status"] in _ENDS:
-        yield Part("note", "", _ENDS[content["status"]], event.ts)
+    elif event.type == "turn_completed" and (note := content.get("notice") or _ENDS.get(content["status"])):
+        yield Part("note", "", note, event.ts)
 
 
 def _feedback(session: Session) -> dict[int, dict[str, Part]]:

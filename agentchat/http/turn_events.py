@@ -38,6 +38,15 @@ class TurnEvents:
         return bool(self.events) and self.events[-1].type == "turn_completed"
 
     @property
+    def notice(self) -> str | None:
+        """The sentence for people about the last answer, or about there being none."""
+        for event in reversed(self.events):
+            notice: str | None = event.content.get("notice")
+            if event.is_answer or (event.type == "turn_completed" and notice is not None):
+                return notice
+        return None
+
+    @property
     def open_questions(self) -> list[Event]:
         """The questions that have not been answered."""
         answered = {event.content["request_id"] for event in self.events if event.type == "input_response"}

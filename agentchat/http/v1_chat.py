@@ -98,8 +98,10 @@ class _Interactions:
         if self._pending is not None:
             thought, self._pending = self._pending, None
             yield _interaction(thought, "thought", thought.content["content"])
-        if event.type == "text":
+        if event.is_answer:
             self._pending = event
+        elif event.type == "text":
+            yield _interaction(event, "thought", content["content"])
         elif event.type == "tool_call":
             for call in content["tool_calls"]:
                 function = self._functions[call["id"]] = call["function"]
@@ -124,6 +126,7 @@ class _Interactions:
             "content": text_of(last.content["content"]) if last else end.content["summary"],
             "agent_name": last.content["sender"] if last else self._session.agent,
             "created_at": (last or end).ts,
+            **({"notice": self.turn.notice} if self.turn.notice else {}),
         }
         changes = end.content.get("code_changes", [])
         return "complete", {"session_id": self._session.id, "message": message, "code_changes": changes}

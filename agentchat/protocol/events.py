@@ -74,6 +74,11 @@ class Event:
         return self.type == "text" and _is_said(self.content)
 
     @property
+    def is_answer(self) -> bool:
+        """True for a `text` that answers people: outside nested chats, and not empty unless it says why."""
+        return self.type == "text" and is_answer(self.content)
+
+    @property
     def frame(self) -> str:
         """The event in its envelope, as JSON text."""
         return f'{{"seq":{self.seq},"ts":"{self.ts}","turn":{self.turn},"type":"{self.type}","content":{self.body}}}'
@@ -81,6 +86,12 @@ class Event:
 
 def _is_said(text_content: Content) -> bool:
     return "message_id" in text_content
+
+
+def is_answer(text_content: Content) -> bool:
+    """Return True for the content of a `text` that answers people. See Event.is_answer."""
+    is_empty = is_blank(text_content.get("content")) and "notice" not in text_content
+    return _is_said(text_content) and "within" not in text_content and not is_empty
 
 
 def text_of(content: Any) -> str:

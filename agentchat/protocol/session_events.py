@@ -19,6 +19,9 @@ from agentchat.protocol.events import Draft, Event
 NO_USAGE: Mapping[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None, "agents": {}}
 UNKNOWN_USAGE: Mapping[str, Any] = {"prompt_tokens": None, "completion_tokens": None, "cost": None, "agents": {}}
 
+NO_ANSWER = "The agents ended this turn without an answer."
+"""The notice of a turn in which no agent said anything to people."""
+
 
 @wrap_event
 class ConnectionConfirmedEvent(BaseEvent):
@@ -70,6 +73,7 @@ class TurnCompletedEvent(BaseEvent):
     usage: dict[str, Any]
     summary: str
     code_changes: list[dict[str, str]]
+    notice: str | None
 
 
 @wrap_event
@@ -157,16 +161,21 @@ def turn_completed_draft(
     usage: Mapping[str, Any] = UNKNOWN_USAGE,
     summary: str = "",
     code_changes: Sequence[Mapping[str, str]] = (),
+    notice: str | None = None,
 ) -> Draft:
-    """Draft the end of a turn."""
+    """Draft the end of a turn. `notice` is a sentence for people about it."""
     event = TurnCompletedEvent(
         status=status,
         duration_ms=duration_ms,
         usage=dict(usage),
         summary=summary,
         code_changes=[dict(change) for change in code_changes],
+        notice=notice,
     )
-    return _draft(event, turn)
+    type, content = type_and_content(event)
+    if notice is None:
+        del content["notice"]
+    return Draft(type, events.encode(content), turn)
 
 
 def error_draft(turn: int, error: ChatError) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from agentchat.protocol.events import Event, is_blank
+from agentchat.protocol.events import Event, is_answer, is_blank
 
 Show = Literal["final", "agents", "tools", "all"]
 SHOWS: tuple[str, ...] = get_args(Show)
@@ -81,7 +81,7 @@ class VisibilityFilter:
         content = event.content
         if content.get("operator"):
             return self._in_order(event)
-        if "within" in content or is_blank(content.get("content")):
+        if not is_answer(content) or (self._pending and is_blank(content.get("content"))):
             return []
         shown = self._pending[1:]  # the answer before it was not the last
         self._pending = [event]

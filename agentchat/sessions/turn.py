@@ -59,6 +59,7 @@ class Turn:
         self.token = StopToken()
         self.time_limit = TimeLimit(self.token, rules.turn_timeout)
         self.history = history
+        self.has_answer = history is not None  # somebody said something; one that asked before has
         self.redaction = host.log.redaction
         self.progress_reports = ProgressReports(host.log)
         self._host = host
@@ -78,6 +79,7 @@ class Turn:
         """
         with self._streaming_lock:
             completes = self._streaming.pop(str(content.get("message_id")), None)
+        self.has_answer = self.has_answer or (type == "text" and events.is_answer(content))
         drafts, history = [self._draft(type, content)], self._redacted(history)
         self._write(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
         if type == "executed_function":

@@ -23,7 +23,7 @@ from agentchat.protocol.errors import ChatError, DuplicateMessage
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.protocol.session_events import NO_USAGE, UNKNOWN_USAGE, UserMessage
+from agentchat.protocol.session_events import NO_ANSWER, NO_USAGE, UNKNOWN_USAGE, UserMessage
 from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -269,13 +269,25 @@ class TurnRunner:
         duration_ms = round((time.monotonic() - began) * 1000)
         drafts = [
             session_events.turn_completed_draft(
-                turn.number, outcome.status, duration_ms, outcome.usage, outcome.summary, outcome.code_changes
+                turn.number,
+                outcome.status,
+                duration_ms,
+                outcome.usage,
+                outcome.summary,
+                outcome.code_changes,
+                NO_ANSWER if self._is_silent(turn, outcome) else None,
             )
         ]
         errors = [*outcome.refused, *([outcome.error] if outcome.error is not None else [])]
         drafts[:0] = [session_events.error_draft(turn.number, error) for error in errors]
         turn.end(drafts, outcome.history)
         log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
+
+    def _is_silent(self, turn: Turn, outcome: Outcome) -> bool:
+        """Return True if the agents had the turn to its end, and gave no answer."""
+        with self._lock:
+            is_held = turn.number in self._unheard or self.log.held is not None
+        return outcome.status == "completed" and not (is_held or turn.has_answer or outcome.summary)
 
     def _outcome(self, turn: Turn) -> Outcome:
         message = turn.message

@@ -132,7 +132,16 @@ test("a message passed on to a human is not a missing answer", () => {
   const toHuman = [asked(), ["turn_started", { message_id: "m1", agent: "human" }, 1], ended()];
 
   assert.deepEqual(shown(fold([confirmed(), ...toHuman]), "tools"), []);
-  assert.deepEqual(shown(fold([...begun, ended()]), "tools"), ["empty"]);
+  assert.deepEqual(shown(fold([...begun, ended()]), "tools"), ["notice"]);
+});
+
+test("the notice of a turn is shown at its end, at every level", () => {
+  const [type, content, number] = ended();
+  const notice = "The agents ended this turn without an answer.";
+  const state = fold([...begun, called(), runs(), ran("3"), [type, { ...content, notice }, number]]);
+
+  assert.deepEqual(shown(state, "final"), ["notice"]);
+  assert.equal(visibleItems(state.turns[0], "all").at(-1).notice, notice);
 });
 
 test("each file is listed once; a new one stays new", () => {

@@ -19,7 +19,8 @@
  *   import("./event-items.js").ChatStart | import("./event-items.js").OtherEvent} Occurrence
  * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
  *   items: (Answer|ToolCall|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
- *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[]}} Turn
+ *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[],
+ *   notice: string}} Turn
  *   `status` is pending (not at the server yet), queued, withdrawn, running, or how the turn was completed. Number 0 is
  *   for events outside of any turn. `versions` counts earlier versions, retried or edited. Items of a nested chat have
  *   `within`: the agent that runs it.
@@ -192,13 +193,15 @@ function onNextSpeaker(turn, content, ts, event) {
   return onOtherEvent({ ...turn, speaker: content.speaker ?? turn.speaker }, content, ts, event);
 }
 
-function onTurnCompleted(turn, { status = "completed", duration_ms: durationMs, usage, code_changes: codeChanges }) {
+function onTurnCompleted(turn, content) {
+  const { status = "completed", duration_ms: durationMs, usage, code_changes: codeChanges, notice = "" } = content;
   return {
     ...turn,
     status: turn.status === "queued" && status === "stopped" ? "withdrawn" : status,
     durationMs: durationMs ?? null,
     usage: usage ?? null,
     codeChanges: codeChanges ?? [],
+    notice,
     items: turn.items.map(endItem),
   };
 }

@@ -24,7 +24,8 @@ export function visibleItems(turn, level) {
   const isOver = turn.status !== "running";
   const blocks = grouped(items, isOver);
   if (turn.codeChanges.length) blocks.push({ kind: "changes", key: "changes", changes: turn.codeChanges });
-  if (isEmpty(turn)) blocks.push({ kind: "empty", key: "empty" });
+  const notice = turn.notice || (isEmpty(turn) ? "The answer was empty." : "");
+  if (notice) blocks.push({ kind: "notice", key: "notice", notice });
   return withSpeakers(blocks);
 }
 

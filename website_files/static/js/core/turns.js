@@ -5,7 +5,7 @@ import { partsOf, wordsOf } from "./content-parts.js";
 export function newTurn(number, key = `turn-${number}`) {
   return {
     key, number, status: "queued", message: null, versions: 0, items: [],
-    agent: null, speaker: null, durationMs: null, usage: null, codeChanges: [],
+    agent: null, speaker: null, durationMs: null, usage: null, codeChanges: [], notice: "",
   };
 }
 

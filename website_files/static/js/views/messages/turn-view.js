@@ -145,7 +145,7 @@ const VIEWS = {
   "nested-chat": (item, intents) => new NestedChat((each) => itemView(each, intents)),
   "chat-start": () => new NestedChatStart(),
   event: () => new EventLine(),
-  empty: () => new EmptyNote(),
+  notice: () => new TurnNotice(),
 };
 
 /** Creates the view of an item or block. */
@@ -153,8 +153,11 @@ function itemView(item, intents) {
   return VIEWS[item.kind](item, intents);
 }
 
-class EmptyNote {
-  element = h("p", { class: "empty-note" }, "The answer was empty.");
+/** Says why there is no answer. */
+class TurnNotice {
+  element = h("p", { class: "turn-notice", dir: "auto" });
 
-  update() {}
+  update({ notice }) {
+    setText(this.element, notice);
+  }
 }

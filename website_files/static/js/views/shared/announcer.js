@@ -26,7 +26,7 @@ export class Announcer {
     if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));
     if (type === "input_request") this.say(asked(content));
     if (type === "error") this.say(content.message);
-    if (type === "turn_completed" && ENDS[content.status]) this.say(ENDS[content.status]);
+    if (type === "turn_completed") this.say(ENDS[content.status] ?? content.notice);
   }
 
   say(text) {
