@@ -79,6 +79,13 @@ def test_found_by_their_words(session: Conversation) -> None:
     assert draft.searchable == "a"
 
 
+def test_as_a_summary(session: Conversation) -> None:
+    """The summary of a turn is the text of the parts; there is none without words, and no notice either."""
+    turns = [session.ask(text) for text in ("Paint.", "without words")]
+
+    assert [(turn["summary"], turn["notice"]) for turn in turns] == [(WORDS, None), ("", None)]
+
+
 def test_in_exports(session: Conversation) -> None:
     """Exports have the words of the parts, and say that there were pictures."""
     session.ask("Paint.")
