@@ -262,7 +262,8 @@ def test_questions_through_restarts(serve: Serve, folder: str, model: ModelServe
         with ChatClient(server.websocket, session=session) as client:
             [request] = client.confirmed()["open_requests"]
             client.command("input_response", request_id=request["request_id"], text=answer)
-            client.until("input_response", lambda content: content["request_id"] == request["request_id"])
+            while client.until("input_response")["content"]["request_id"] != request["request_id"]:
+                continue
             last = client.until("turn_completed" if answer == "Ada" else "input_request")
 
     assert last["content"]["summary"] == "Ada: Hello."

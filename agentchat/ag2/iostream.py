@@ -244,9 +244,8 @@ class TurnStream(IOStream):
             self.speaker = sender
         if not is_blank(text):
             self._result = None
-        if said:
-            if not is_proxy or not self.summary:
-                self.summary = said
+        if said and (not is_proxy or not self.summary):
+            self.summary = said
         return True
 
     def _keep_result(self, agent: str, result: Any, text: Any) -> None:
