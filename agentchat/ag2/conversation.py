@@ -16,7 +16,7 @@ from typing import Any
 from autogen.io.base import IOStream
 
 from agentchat import cancellation, inheritance, journal
-from agentchat.ag2 import console, scope, stored_history
+from agentchat.ag2 import console, named_pictures, scope, stored_history
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.history import TurnHistory
 from agentchat.ag2.iostream import TurnStream
@@ -110,7 +110,7 @@ class Conversation:
         self._begin_changes(is_resumed=history is not None)
         status, failure = "completed", None
         try:
-            with _in_force(stream, token, self._limits.context_tokens), self._chat.in_turn(stream):
+            with self._in_force(stream, token, text):
 
                 def talk() -> None:
                     answer = self._agents.talk(text, stream)
@@ -169,22 +169,21 @@ class Conversation:
         log.exception("The agent failed")
         return ChatError("agent_failed", error=type(error).__name__)
 
-
-@contextlib.contextmanager
-def _in_force(stream: TurnStream, token: StopToken, context_tokens: int) -> Iterator[None]:
-    """Set the context variables by which AG2, tools and models find the turn, its stop token and its journal."""
-    console.install(streams.current.get)
-    variables: list[tuple[Any, Any]] = [
-        (streams.current, stream),
-        (scope.current, Scope()),
-        (cancellation.current, token),
-        (inheritance.inherits, True),
-        (transport.current, stream.model_output),
-        (journal.current, stream.journal),
-        (context_window.setting, context_tokens),
-    ]
-    with contextlib.ExitStack() as stack:
-        for variable, value in variables:
-            stack.callback(variable.reset, variable.set(value))
-        with IOStream.set_default(stream):
-            yield
+    @contextlib.contextmanager
+    def _in_force(self, stream: TurnStream, token: StopToken, text: str) -> Iterator[None]:
+        """Set the context variables by which AG2, tools and models find the turn, its stop token and its journal."""
+        console.install(streams.current.get)
+        variables: list[tuple[Any, Any]] = [
+            (streams.current, stream),
+            (scope.current, Scope()),
+            (cancellation.current, token),
+            (inheritance.inherits, True),
+            (transport.current, stream.model_output),
+            (journal.current, stream.journal),
+            (context_window.setting, self._limits.context_tokens),
+        ]
+        with contextlib.ExitStack() as stack:
+            for variable, value in variables:
+                stack.callback(variable.reset, variable.set(value))
+            with IOStream.set_default(stream), self._chat.in_turn(stream), named_pictures.named_in(text):
+                yield

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from autogen import ConversableAgent, GroupChatManager
 
-from agentchat.ag2 import stored_history
+from agentchat.ag2 import named_pictures, stored_history
 from agentchat.ag2.pictures import Memo
 from agentchat.ag2.stored_history import can_go_on as can_go_on
 from agentchat.ag2.stored_history import handed_back as handed_back
@@ -171,8 +171,10 @@ class History(Memory):
                 for history in agent.chat_messages.values():
                     history.clear()
             self._agent.groupchat.messages.clear()
-            for message in messages:
-                self._add_to_group(message)
+            by_person = [str(each.get("content")) for each in messages if each.get("name") == self._user.name]
+            with named_pictures.named_in("\n".join(by_person)):
+                for message in messages:
+                    self._add_to_group(message)
         else:
             self._agent.chat_messages[self._user][:] = messages
             self._fill_user_side()

@@ -23,7 +23,7 @@ from autogen.io.base import IOStream
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 
 from agentchat import cancellation, inheritance
-from agentchat.ag2 import code_execution, console, events, scope
+from agentchat.ag2 import code_execution, console, events, named_pictures, scope
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.iostream import NullStream, TurnStream
 from agentchat.ag2.own_tools import carry_out_in_group, lend
@@ -48,6 +48,7 @@ def install() -> None:
     IOStream.set_global_default(NullStream())
     code_execution.install()
     events.install()
+    named_pictures.install()
     for name in ("generate_reply", "a_generate_reply"):
         _wrap(ConversableAgent, name, _replying, _reply)
     for name in ("initiate_chat", "a_initiate_chat"):
