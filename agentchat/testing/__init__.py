@@ -4,6 +4,7 @@ from agentchat.testing import ScriptedModel, call, talk
 """
 
 from agentchat.testing.models import Model, Request, ScriptedModel
+from agentchat.testing.recordings import record, recorded
 from agentchat.testing.replies import RATE_LIMIT, REFUSED_KEY, UNREACHABLE, Call, Failure, Reply, call
 from agentchat.testing.talks import Talk, talk
 from agentchat.testing.transcript import Event, Problem, Question, ToolCall, Turn
@@ -25,5 +26,7 @@ __all__ = [
     "ToolCall",
     "Turn",
     "call",
+    "record",
+    "recorded",
     "talk",
 ]
