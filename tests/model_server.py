@@ -7,9 +7,9 @@ In a test, in its own thread:
 
 As a process: `python tests/model_server.py` prints its base URL and ends when its standard input is closed.
 
-A request is answered by the first that applies: the next scripted `Reply`; the directive `@@{"n": 40, "delay": 0.05}@@`
-(fields of `Reply`) in the last user message; a call of `weather_forecast`, if it is offered and a
-city is asked about; a quote of the last tool result; an echo.
+A request is answered by the first that applies: the next scripted `Reply`; `server.rule`; the directive
+`@@{"n": 40, "delay": 0.05}@@` (fields of `Reply`) in the last user message; a call of `weather_forecast`, if it is
+offered and a city is asked about; a quote of the last tool result; an echo.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ class ModelServer:
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
         self.connections: set[Connection] = set()
+        self.rule: Callable[[Body], Reply | None] | None = None
+        """Answers requests for which nothing is scripted; None leaves them to the rules of the module."""
         self.facts: dict[str, Reply] = {}
         """The replies to requests other than for answers, by path. They are not counted."""
         self.asked: list[tuple[str, Body]] = []
@@ -155,6 +157,7 @@ class ModelServer:
         await self._hang_up()
         self._script.clear()
         self._requests.clear()
+        self.rule = None
         self.facts.clear()
         self.asked.clear()
         with self._changed:
@@ -178,7 +181,7 @@ class ModelServer:
         try:
             return self._script.popleft()
         except IndexError:
-            return answer(chat)
+            return (self.rule and self.rule(chat)) or answer(chat)
 
     def _run(self) -> None:
         try:

@@ -23,7 +23,8 @@ News = dict[str, Any]
 class Zygote:
     """The process that forks the servers (zygote.py); both end with the context."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = {}) -> None:
+        self._environment = environment
         self._lock = threading.Lock()  # guards the fields below
         self._last = 0
         self._listeners: dict[int, Callable[[News], None]] = {}
@@ -33,7 +34,7 @@ class Zygote:
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.faults.zygote"],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **self._environment, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
