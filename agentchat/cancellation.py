@@ -158,6 +158,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     async def run() -> T:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
+        loop.set_exception_handler(_report_unless_stopped)
 
         def cancel() -> None:
             with contextlib.suppress(RuntimeError):  # it has just ended by itself
@@ -167,3 +168,9 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
             return await coroutine
 
     return asyncio.run(run())
+
+
+def _report_unless_stopped(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what a task failed with that nobody waits for, unless it was stopped."""
+    if not isinstance(context.get("exception"), (Stopped, asyncio.CancelledError)):
+        loop.default_exception_handler(context)

@@ -6,7 +6,9 @@ everything they ask for is answered from the journal until they are back at the 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 from agentchat.cancellation import Stopped
@@ -23,6 +25,7 @@ class Journal:
         self._entries = list(entries or ())
         self.position = 0
         self.is_complete = True  # false once the turn got an answer that cannot be recorded
+        self._held: list[object] = []  # the calls that hold the journal, the outer ones first
 
     @property
     def is_replaying(self) -> bool:
@@ -58,6 +61,18 @@ class Journal:
         self._entries.append(entry)
         self.position = len(self._entries)
         return entry
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Note that a call that makes others is under way. Calls that cross have no order that could be replayed."""
+        call = object()
+        self._held.append(call)
+        try:
+            yield
+        finally:
+            if self._held[-1] is not call:
+                self.is_complete = False
+            self._held.remove(call)
 
     def entries(self) -> list[Entry] | None:
         """Return all entries as JSON values, or None if the turn cannot be run again from them."""

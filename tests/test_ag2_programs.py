@@ -8,7 +8,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -16,18 +15,6 @@ from tests.model_server import ModelServer
 from tests.program_runs import WORD, Program, Record, Runs, Turn, plain, programs
 
 PROGRAMS = programs()
-KNOWN = {
-    "async_chain": "a stop leaves asyncio's words on the server's terminal",
-    "function_target": "what a FunctionTarget tells the next agent is heard as the manager's words",
-    "logged": "AG2's runtime logging goes to the server's terminal",
-    "mcp_tools": "coroutines as tools do not run in the event loop that waits for them",
-    "module_agents": "agents of a module forget when the last connection goes",
-    "run_with_human": "a run with user_input ends where the person would go on in it",
-    "support_auto": "AG2's tool executor is offered as a speaker",
-}
-"""Programs that do not work yet, and why."""
-RACES = dict.fromkeys(("async_group", "async_iterated", "async_run", "gathered"), KNOWN["async_chain"])
-"""Programs that sometimes do not work yet."""
 INNER = (
     "_Group_Tool_Executor",
     "speaker_selection_agent",
@@ -58,13 +45,7 @@ def records(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     return first | second
 
 
-def _parameter(program: Program) -> Any:
-    reason = KNOWN.get(program.name) or RACES.get(program.name)
-    marks = [pytest.mark.xfail(reason=reason, strict=program.name in KNOWN)] if reason else []
-    return pytest.param(program, id=program.name, marks=marks)
-
-
-@pytest.mark.parametrize("program", [_parameter(program) for program in PROGRAMS])
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_behaves_as_in_a_terminal(program: Program, records: dict[str, Record]) -> None:
     if "needs" in program.expected:
         pytest.importorskip(program.expected["needs"])

@@ -27,6 +27,7 @@ HANDOFFS = frozenset(
 )
 
 _TRANSFER = re.compile(r"\[Handing off to .+\]")
+_TOLD = re.compile(r"\[FUNCTION_HANDOFF\] - Reply from function .+?: \n\n (.*)", re.DOTALL)
 _WRAPPER = re.compile(r"wrapped_(?:nested|group)_(.+)_\d+")  # AG2 makes such agents to hold nested chats
 
 
@@ -89,6 +90,13 @@ def is_transfer(type: str, content: Mapping[str, Any]) -> bool:
     """Return True for what AG2 says for an agent that hands over without a model, which has an event of its own."""
     text = content.get("content")
     return type == "text" and isinstance(text, str) and _TRANSFER.fullmatch(text) is not None
+
+
+def told_by_function(content: Mapping[str, Any]) -> str | None:
+    """Return the text that the function of a FunctionTarget tells a member, which AG2 sends as the manager's."""
+    text = content.get("content")
+    match = _TOLD.fullmatch(text) if isinstance(text, str) else None
+    return match[1] if match else None
 
 
 def is_nesting_wrapper(agent: str) -> bool:

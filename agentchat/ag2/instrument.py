@@ -10,17 +10,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import logging
 import queue
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from autogen import ConversableAgent, GroupChatManager
+from autogen import ConversableAgent, GroupChat, GroupChatManager
 from autogen.agentchat.group.group_tool_executor import GroupToolExecutor
 from autogen.events import base_event
 from autogen.events.agent_events import ErrorEvent, InputRequestEvent, RunCompletionEvent
 from autogen.io.base import IOStream
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
+from autogen.logger import file_logger
 
 from agentchat import cancellation, inheritance
 from agentchat.ag2 import code_execution, console, events, named_pictures, scope
@@ -35,6 +37,8 @@ from agentchat.protocol.events import clean
 Message = dict[str, Any]
 Method = Callable[..., Any]
 Around = Callable[[TurnStream, Any, Mapping[str, Any]], contextlib.AbstractContextManager[None]]
+
+_TALKS = "_agentchat_talks"  # set on agents for which a person talks within a run
 
 _NOT_SAID = (InputRequestEvent, RunCompletionEvent, ErrorEvent)  # between AG2's `run` and its caller
 
@@ -53,8 +57,11 @@ def install() -> None:
         _wrap(ConversableAgent, name, _replying, _reply)
     for name in ("initiate_chat", "a_initiate_chat"):
         _wrap(ConversableAgent, name, _initiating)
-    for name in ("execute_function", "a_execute_function"):
-        _wrap(ConversableAgent, name, _executing)
+    _wrap(ConversableAgent, "execute_function", _executing)
+    _wrap(ConversableAgent, "a_execute_function", functools.partial(_executing, awaits=True))
+    _wrap(ConversableAgent, "_create_or_get_executor", _no_change, _run_with_person)
+    for name in ("select_speaker_msg", "select_speaker_prompt"):
+        _hide_inner_members(name)
     for name in ("get_human_input", "a_get_human_input"):
         _answer_at_end(name)
     _change_result(ConversableAgent, "_process_message_before_send", _cleaned)
@@ -62,6 +69,7 @@ def install() -> None:
     for stream in (ThreadIOStream, AsyncThreadIOStream):
         _tee(stream)
     _make_stoppable(ThreadIOStream)
+    logging.getLogger(file_logger.__name__).propagate = False  # what a program logs to its file
     for event_class in base_event.get_event_classes().values():
         event_class.print = _shown_already(event_class.print)
 
@@ -130,11 +138,31 @@ def _initiating(
 
 
 def _executing(
-    stream: TurnStream, agent: ConversableAgent, arguments: Mapping[str, Any]
+    stream: TurnStream, agent: ConversableAgent, arguments: Mapping[str, Any], awaits: bool = False
 ) -> contextlib.AbstractContextManager[None]:
     call = arguments["func_call"]
     _guard_tools(agent)
-    return scope.moved(call={"call_id": arguments.get("call_id"), "func_name": call.get("name")})
+    return scope.moved(call={"call_id": arguments.get("call_id"), "func_name": call.get("name")}, awaits=awaits)
+
+
+@contextlib.contextmanager
+def _run_with_person(agent: ConversableAgent, arguments: Mapping[str, Any], executors: Any) -> Any:
+    """Mark the executor of a `run(user_input=True)`, in which the person talks until they end it."""
+    with executors as executor:
+        vars(executor)[_TALKS] = arguments.get("agent_human_input_mode") == "ALWAYS"
+        yield executor
+
+
+def _hide_inner_members(name: str) -> None:
+    """Keep AG2's own members of a group from being offered to a model that chooses the next speaker."""
+    say = getattr(GroupChat, name)
+
+    @functools.wraps(say)
+    def said(group: GroupChat, agents: list[Any] | None = None) -> Any:
+        offered = group.agents if agents is None else agents
+        return say(group, [agent for agent in offered if not events.is_inner_member(agent.name)])
+
+    setattr(GroupChat, name, said)
 
 
 def _answer_at_end(name: str) -> None:
@@ -143,7 +171,7 @@ def _answer_at_end(name: str) -> None:
 
     def answer(agent: ConversableAgent) -> str | None:
         stream = streams.current.get()
-        if stream is None or not stream.ends_here():
+        if stream is None or vars(agent).get(_TALKS) or not stream.ends_here():
             return None
         return "" if _would_run_code(agent) else "exit"
 
@@ -275,4 +303,8 @@ def _wrap(
 
 def _change_result(owner: type[Any], name: str, change: Callable[[Any], Any]) -> None:
     """Change what a method returns during a turn."""
-    _wrap(owner, name, lambda *_: contextlib.nullcontext(), lambda agent, arguments, returned: change(returned))
+    _wrap(owner, name, _no_change, lambda agent, arguments, returned: change(returned))
+
+
+def _no_change(*_: Any) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()

@@ -222,6 +222,10 @@ class TurnStream(IOStream):
         if written is None and type == "text":
             if ag2_events.is_transfer(type, content):
                 return False
+            if (told := ag2_events.told_by_function(content)) is not None:
+                if content.get("recipient") != self.person:
+                    return False  # it is for the next agent
+                sender, text = content["sender"], content["content"] = self.speaker or sender, told
             if (
                 not text
                 or sender == TEMPORARY_USER

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentchat import cancellation
@@ -62,54 +65,105 @@ def is_guarded(tool: Tool) -> bool:
 def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Tool:
     """Return the tool as agents may call it. `turn` returns the running turn, if any."""
     stoppable = _stoppable(tool)
+    is_async = inspect.iscoroutinefunction(tool)
 
     @functools.wraps(tool)
     def run(*args: Any, **kwargs: Any) -> Any:
         running = turn()
         if running is None:
             return stoppable(*args, **kwargs)
-        answer = running.approve(name, kwargs) if needs_yes(tool, running.approvals) else None
-        if answer is not None and answer.text == "deny":
-            reason = f": {answer.reason}" if answer.reason else ""
-            raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
-        here = scope.current.get()
-        caller = here.caller or here.within
-        with scope.at(Scope(within=caller, caller=caller, call=here.call, level=here.level)):
-            if answer is None or answer.arguments is None:
-                call = functools.partial(stoppable, *args, **kwargs)
-            else:
-                call = functools.partial(stoppable, **answer.arguments)
-            result = recorded(running, name, call)
-        running.model_output.release(about={"within": caller})
-        if answer is None or answer.arguments is None:
-            return result
-        changed = json.dumps(answer.arguments, ensure_ascii=False)
-        return f"[The person changed the arguments to {changed}.]\n{result}" if isinstance(result, str) else result
+        if is_async and scope.current.get().awaits:
+            return run_in_loop(running, args, kwargs)
+        answer = _allowed(running, name, tool, kwargs)
+        with _called(running):
+            result = recorded(running, name, _bound(stoppable, answer, args, kwargs))
+        return _told(result, answer)
+
+    async def run_in_loop(running: ToolHost, args: Any, kwargs: Any) -> Any:
+        """Call the tool in the event loop of its chat, to which the tool's connections may belong."""
+        answer = await asyncio.to_thread(_allowed, running, name, tool, kwargs)
+        with _called(running), _recording(running, name) as record:
+            if not record.is_replayed:
+                record.result = await _bound(tool, answer, args, kwargs)()
+        return _told(record.result, answer)
 
     vars(run)[_GUARDED] = True
     return run
 
 
+def _allowed(running: ToolHost, name: str, tool: Tool, arguments: Mapping[str, Any]) -> Answer | None:
+    """Return the person's answer, or None if nobody has to be asked. Raises Denied."""
+    answer = running.approve(name, arguments) if needs_yes(tool, running.approvals) else None
+    if answer is not None and answer.text == "deny":
+        reason = f": {answer.reason}" if answer.reason else ""
+        raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")
+    return answer
+
+
+@contextlib.contextmanager
+def _called(running: ToolHost) -> Iterator[None]:
+    """Attribute what is said during the call to a chat that the caller holds."""
+    here = scope.current.get()
+    caller = here.caller or here.within
+    with scope.at(Scope(within=caller, caller=caller, call=here.call, level=here.level)):
+        yield
+    running.model_output.release(about={"within": caller})
+
+
+def _bound(tool: Tool, answer: Answer | None, args: Any, kwargs: Any) -> Callable[[], Any]:
+    """Return the call with the model's arguments, or those that the person has changed."""
+    if answer is None or answer.arguments is None:
+        return functools.partial(tool, *args, **kwargs)
+    return functools.partial(tool, **answer.arguments)
+
+
+def _told(result: Any, answer: Answer | None) -> Any:
+    """Return the result, with the person's changes if it is text."""
+    if answer is None or answer.arguments is None or not isinstance(result, str):
+        return result
+    changed = json.dumps(answer.arguments, ensure_ascii=False)
+    return f"[The person changed the arguments to {changed}.]\n{result}"
+
+
 def recorded(turn: ToolHost, name: str, call: Callable[[], Any]) -> Any:
     """Return or raise the result of the call, from the journal if it is there. A call that broke off is repeated."""
+    with _recording(turn, name) as record:
+        if not record.is_replayed:
+            record.result = call()
+    return record.result
+
+
+@dataclass
+class _Record:
+    """The result of a tool call. `is_replayed` is true if it came from the journal."""
+
+    result: Any = None
+    is_replayed: bool = False
+
+
+@contextlib.contextmanager
+def _recording(turn: ToolHost, name: str) -> Iterator[_Record]:
+    """Take the result of a call from the journal, or record the result or the error that the context makes."""
     journal = turn.journal
     if journal.next_is("tool"):
         entry = journal.replay("tool", name) or {}
-        return _replayed(turn, entry)
+        yield _Record(_replayed(turn, entry), is_replayed=True)
+        return
     start = journal.position
     if journal.replay("tool begun", name) is None:
         journal.record("tool begun", name)
+    record = _Record()
+    with journal.holding():
+        try:
+            yield record
+        except Exception as error:
+            journal.record("tool", name, since=start, error=str(error), **_kept_variables(turn))
+            raise
     try:
-        result = call()
-    except Exception as error:
-        journal.record("tool", name, since=start, error=str(error), **_kept_variables(turn))
-        raise
-    try:
-        kept = stored_values.to_json(result)
+        kept = stored_values.to_json(record.result)
     except NotKept:
         kept, journal.is_complete = None, False
     journal.record("tool", name, since=start, result=kept, **_kept_variables(turn))
-    return result
 
 
 def _replayed(turn: ToolHost, entry: Mapping[str, Any]) -> Any:
