@@ -21,6 +21,7 @@ from agentchat.ag2.turn_output import TurnOutput
 from agentchat.protocol.events import clean
 
 MAX_CHARS = 200_000  # of the output of one turn
+MAX_LINE = 10_000  # characters of a line that wait for its end
 CUT = "\n… The rest of the output is not shown.\n"
 
 
@@ -31,34 +32,50 @@ class Console:
         self._turn = turn
         self._lock = threading.Lock()  # guards the fields below
         self._streams: dict[str, StreamingMessage] = {}  # by call id
+        self._lines: dict[tuple[str, int], str] = {}  # begun, by call id and thread: `print` writes in pieces
         self._left = MAX_CHARS
 
     def write(self, text: str) -> None:
-        """Show text that a program has printed."""
-        here = scope.current.get()
-        call_id, tool = str(here.call.get("call_id") or ""), str(here.call.get("func_name") or "")
+        """Show text that a program has printed, as soon as its line is complete or `flush` is called."""
         with self._lock:
-            if self._left <= 0:
-                return
-            self._left -= len(text)
-            text = text if self._left >= 0 else text[: self._left] + CUT
-            stream = self._streams.get(call_id)
-            if stream is None:
-                about = {"kind": "output", **({"call_id": call_id, "tool": tool} if call_id else {}), **here.about}
-                sender = here.caller or here.agent or here.within
-                stream = StreamingMessage(sender, about, self._turn.redaction, is_reasoning=True)
-                stream.frame_fields = about
-                stream.id = f"output-{uuid4().hex}"
-                self._streams[call_id] = stream
-            self._show(stream, stream.add(clean(text)))
+            call_id = self._begin()
+            line = call_id, threading.get_ident()
+            lines, newline, rest = (self._lines.pop(line, "") + text).rpartition("\n")
+            if len(rest) < MAX_LINE:
+                self._lines[line] = rest
+                self._show(call_id, lines + newline)
+            else:
+                self._show(call_id, lines + newline + rest)
 
     def flush(self) -> None:
-        """Show what was withheld because it might have become a secret."""
+        """Show all that is left."""
         with self._lock:
+            for call_id, thread in list(self._lines):
+                self._show(call_id, self._lines.pop((call_id, thread)))
             for stream in self._streams.values():
-                self._show(stream, stream.end())
+                self._stream(stream, stream.end())
 
-    def _show(self, stream: StreamingMessage, text: str) -> None:
+    def _begin(self) -> str:
+        """Return the id of the tool call that prints, "" outside tools, and see that it has a stream."""
+        assert self._lock.locked()
+        here = scope.current.get()
+        call_id = str(here.call.get("call_id") or "")
+        if call_id not in self._streams:
+            about = {"kind": "output", **({"call_id": call_id} if call_id else {}), **here.about_level}
+            stream = StreamingMessage(here.caller or here.agent or here.within, about, self._turn.redaction, True)
+            stream.frame_fields = about
+            stream.id = f"output-{uuid4().hex}"
+            self._streams[call_id] = stream
+        return call_id
+
+    def _show(self, call_id: str, text: str) -> None:
+        assert self._lock.locked()
+        if self._left > 0 and text:
+            self._left -= len(text)
+            stream = self._streams[call_id]
+            self._stream(stream, stream.add(clean(text if self._left >= 0 else text[: self._left] + CUT)))
+
+    def _stream(self, stream: StreamingMessage, text: str) -> None:
         if text:
             self._turn.stream(stream.id, stream.sender, text, stream.frame_fields)
 
@@ -87,8 +104,11 @@ class _Stdout(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        if self._turn() is None:
+        turn = self._turn()
+        if turn is None:
             self.inner.flush()
+        else:
+            turn.console.flush()
 
     def writable(self) -> bool:
         return True

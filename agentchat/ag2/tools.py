@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from agentchat import cancellation
 from agentchat.ag2 import scope, stored_values
+from agentchat.ag2.console import Console
 from agentchat.ag2.model_output import ModelOutput
 from agentchat.ag2.scope import Scope
 from agentchat.ag2.stored_values import NotKept, NotRestored
@@ -44,6 +45,7 @@ class ToolHost(Protocol):
     approvals: str
     """The setting `approve`."""
     model_output: ModelOutput
+    console: Console
 
     @property
     def history(self) -> Variables:
@@ -107,6 +109,7 @@ def _called(running: ToolHost) -> Iterator[None]:
     caller = here.caller or here.within
     with scope.at(Scope(within=caller, caller=caller, call=here.call, level=here.level)):
         yield
+    running.console.flush()
     running.model_output.release(about={"within": caller})
 
 
