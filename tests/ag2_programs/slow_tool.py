@@ -28,7 +28,7 @@ def answers(asked):
 
 def check(turns):
     assert turns[3].end["duration_ms"] < 900
-    assert "a page" not in str(turns[4].frames)[:2000]
+    assert len(turns[4].contents("executed_function")) == 1
 
 
 EXPECTED = {"calls": 2, "says": ["scraper"], "summary": "Scraped in turn {turn}.", "stop": "execute_function"}
