@@ -121,6 +121,22 @@ test("a verdict has a choice and an optional reason", () => {
   assert.deepEqual(verdict(null), { choice: "", reason: "" });
 });
 
+test("AG2's prompts, as the server words them, are about the agent that waits", () => {
+  for (const prompt of [
+    "book_clerk wants to use book, look. Let it go on, end here, or write something.",
+    "book_clerk waits for you. Let it go on, end here, or write something.",
+    "book_clerk has finished. End here, or write something.",
+  ]) {
+    assert.equal(humanPrompt(prompt), prompt);
+    assert.equal(repliesTo(prompt), "Book clerk");
+  }
+  assert.equal(humanPrompt("Enter the number of the next speaker (enter nothing or `q` to use auto selection): "), "Who speaks next?");
+});
+
+test("a question of no agent is asked by the one that the turn belongs to", () => {
+  assert.equal(question(fold([...begun, wants("q1", { agent: "" })])).agent, "weather");
+});
+
 test("AG2's terminal prompts are reworded for people, all others are unchanged", () => {
   const prompts = [
     "Replying as user. Provide feedback to weather_agent. Press enter to skip and use auto-reply, or type 'exit' to end the conversation: ",

@@ -18,7 +18,7 @@ import { putItem, insertItemAfter } from "./turns.js";
 export function onInputRequest(turn, content) {
   const { request_id: requestId, agent, prompt, password, choices, labels, tool, expires } = content;
   const question = {
-    kind: "question", key: `question-${requestId}`, requestId, agent: agent ?? null, prompt: prompt ?? "",
+    kind: "question", key: `question-${requestId}`, requestId, agent: agent || turn.agent, prompt: prompt ?? "",
     isPassword: Boolean(password), choices: choices ?? [], labels: labels ?? {}, tool: tool ?? null,
     expires: expires ?? null, callKey: null, state: "open", answer: null, sending: null, error: null,
   };
@@ -87,8 +87,12 @@ function changeQuestion(state, requestId, change) {
   return { ...state, turns: state.turns.with(at, putItem(turn, change(turn.items.find(isMeant)))) };
 }
 
-/** AG2's own prompts are written for a terminal; these are the same questions, worded for a page. */
+/** AG2's own prompts, as the server words them and, in older logs, as AG2 writes them for a terminal. */
 const STANDARD = [
+  [
+    /^(.+?) (?:wants to use .+|waits for you|has finished)\. (?:Let it go on, end|End) here, or write something\.$/,
+    (name, prompt) => prompt,
+  ],
   [
     /^Replying as .+?\. Provide feedback to (.+?)\. Press enter to skip\b/,
     (name) => `Would you like to say something to ${name}? Otherwise let it continue, or end here.`,
@@ -101,12 +105,12 @@ const STANDARD = [
     /^Please give feedback to (.+?)\. Press enter or type 'exit' to stop\b/,
     (name) => `${name} thinks that it is done. Would you like to say something, or end here?`,
   ],
+  [/^Enter the number of the next speaker\b/, () => "Who speaks next?"],
 ];
 
 /** Rewords AG2's built-in prompts the way a person would ask; returns any other prompt as it is. */
 export function humanPrompt(prompt) {
-  const known = standard(prompt);
-  return known ? known.words(known.name) : prompt.trim();
+  return standard(prompt)?.text ?? prompt.trim();
 }
 
 /** The agent that a built-in AG2 prompt wants a reply to. @returns {string|null} null for any other prompt */
@@ -117,7 +121,9 @@ export function repliesTo(prompt) {
 function standard(prompt) {
   for (const [pattern, words] of STANDARD) {
     const found = pattern.exec(prompt);
-    if (found) return { words, name: displayName(found[1]) };
+    if (!found) continue;
+    const name = found[1] ? displayName(found[1]) : null;
+    return { name, text: words(name, prompt) };
   }
   return null;
 }
