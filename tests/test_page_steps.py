@@ -191,7 +191,7 @@ def test_a_nested_chat_is_one_closed_block(tell: Callable[..., Page]) -> None:
     block = page.locator(".nested-chat")
     expect(block).not_to_have_attribute("open", "")
     expect(page.get_by_text("It is short.")).to_be_hidden()
-    block.get_by_text("Writer’s inner conversation").click()
+    block.get_by_text("Inner conversation").click()
     expect(block.locator(".nested-chat-start")).to_have_text("Writer → Critic")
     expect(block.locator(".message")).to_have_count(2)
     expect(block.locator(".speaker-name")).to_have_text(["Writer", "Critic"])

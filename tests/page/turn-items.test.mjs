@@ -253,3 +253,24 @@ test("the level of final answers shows nothing that may not be the last", () => 
 
   assert.deepEqual(shown(running, "final"), []);
 });
+
+test("results of code are what they are, and not an answer", () => {
+  const result = (content) => says("user_proxy", content, "u1");
+  const state = fold([
+    ...begun, says("coder", "Run this.", "a1"), result("exitcode: 0 (execution succeeded)\nCode output: 42\n"), ended(),
+  ]);
+  const failed = fold([...begun, result("exitcode: 1 (execution failed)\nCode output: \nTraceback\n  exitcode: 2")]);
+
+  assert.deepEqual(shown(state, "agents"), ["speaker", "message", "speaker", "code-result"]);
+  assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
+  assert.deepEqual([items(state)[1].sender, items(state)[1].exitCode, items(state)[1].text], ["user_proxy", 0, "42"]);
+  assert.deepEqual([items(failed)[0].exitCode, items(failed)[0].text], [1, "Traceback\n  exitcode: 2"]);
+  assert.deepEqual(kinds(fold([...begun, result("The exitcode: 0 (fine)\nCode output: 1")])), ["message"]);
+});
+
+test("an answer that a tool gave follows its call once", () => {
+  const state = fold([...begun, called(), runs(), ran("12 °C"), responded("12 °C"), says("forecaster", "12 °C", "a1"), ended()]);
+
+  assert.deepEqual(shown(state, "tools"), ["speaker", "tool", "message"]);
+  assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
+});

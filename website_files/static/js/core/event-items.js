@@ -9,11 +9,12 @@
  * @typedef {{kind: "event", key: string, type: string, content: object, ts?: string}} OtherEvent
  */
 
+import { within } from "./inner-chats.js";
 import { changeTurn, newTurn, putItem, settled } from "./turns.js";
 
-export function withHandoff(state, { from, to, reason, kind: how }, { turn, seq, ts }) {
+export function withHandoff(state, { from, to, reason, kind: how, within: holder }, { turn, seq, ts }) {
   const item = { kind: "handoff", key: `handoff-${seq}`, from: from ?? "", to: to ?? "", reason: reason ?? "", how, ts };
-  return withItem(state, item, turn);
+  return withItem(state, item, turn, holder);
 }
 
 export function onFileChanged(state, { path = "", kind: how, size, by }, { turn }) {
@@ -34,8 +35,8 @@ export function onOtherEvent(turn, content, ts, { seq, type }) {
 }
 
 /** Adds an item to its turn. One that belongs to no turn is placed between two turns, where it happened. */
-function withItem(state, item, number) {
-  if (number) return changeTurn(state, number, (turn) => settled(putMerged(turn, item)));
+function withItem(state, item, number, holder) {
+  if (number) return changeTurn(state, number, (turn) => within(holder, turn, settled(putMerged(turn, item))));
   const last = state.turns.at(-1);
   if (last?.number === 0) return { ...state, turns: state.turns.with(-1, putMerged(last, item)) };
   return { ...state, turns: [...state.turns, { ...settled(newTurn(0, item.key)), items: [item] }] };

@@ -22,8 +22,8 @@ export function onInputRequest(turn, content) {
     isPassword: Boolean(password), choices: choices ?? [], labels: labels ?? {}, tool: tool ?? null,
     expires: expires ?? null, callKey: null, state: "open", answer: null, sending: null, error: null,
   };
-  const call = tool && openCall(turn, tool.call_id, tool.name);
-  if (!call || call.name !== tool.name) return putItem(turn, question); // code that a tool runs has that tool's call_id
+  const call = tool && openCall(turn, { callId: tool.call_id, name: tool.name });
+  if (!call) return putItem(turn, question);
   return insertItemAfter(putItem(turn, { ...call, state: "waiting" }), call.key, { ...question, callKey: call.key });
 }
 

@@ -12,18 +12,21 @@
  *   sentence about the message, whose text may then be empty. `seq` is set if people can rate the answer.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
  *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
+ *   output: import("./output.js").Output|null, isBegun: boolean,
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
+ * @typedef {{kind: "code-result", key: string, sender: string, exitCode: number, text: string, ts?: string}} CodeResult
+ * @typedef {{kind: "output", key: string, tool: string, output: import("./output.js").Output}} TurnOutput
  * @typedef {{kind: "error", key: string, code: string, message: string}} Failure
  * @typedef {import("./questions.js").Question} Question
  * @typedef {import("./event-items.js").Handoff | import("./event-items.js").WrittenFile |
  *   import("./event-items.js").ChatStart | import("./event-items.js").OtherEvent} Occurrence
  * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
- *   items: (Answer|ToolCall|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
+ *   items: (Answer|ToolCall|CodeResult|TurnOutput|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
  *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[],
  *   notice: string}} Turn
  *   `status` is pending (not at the server yet), queued, withdrawn, running, or how the turn was completed. Number 0 is
- *   for events outside of any turn. `versions` counts earlier versions, retried or edited. Items of a nested chat have
- *   `within`: the agent that runs it.
+ *   for events outside of any turn. `versions` counts earlier versions, retried or edited. Items of an inner chat have
+ *   `within`, the agent that holds it, and `call`, the key of the tool call during which it is held, or null.
  * @typedef {{sessionId: string|null, agent: string|null, title: string, name: string|null,
  *   role: "member"|"viewer"|"operator",
  *   model: object|null, lastSeq: number, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
@@ -38,6 +41,8 @@
 import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
 import { onFeedback } from "./feedback.js";
 import { onHandoff, onOperators } from "./handover.js";
+import { within } from "./inner-chats.js";
+import { onOutput } from "./output.js";
 import { onPresence, onTyping, stopTyping } from "./participants.js";
 import { onTask, withoutTurns } from "./plan.js";
 import {
@@ -47,7 +52,7 @@ import {
   onExecuteFunction, onExecutedFunction, onProgress, onToolCall, onToolResponse, withProgress,
 } from "./tool-calls.js";
 import {
-  changeTurn, endReasoning, finishMessage, newTurn, onReasoning, putItem, settled, streamInto, within,
+  changeTurn, endReasoning, finishMessage, newTurn, onReasoning, putItem, settled, streamInto,
 } from "./turns.js";
 import { NO_USAGE, addUsage } from "./usage.js";
 
@@ -71,7 +76,7 @@ const HANDLERS = new Map(Object.entries({
   stream: onStream,
   text: onText,
   reasoning: inTurn(onReasoning),
-  tool_call: withProgress(inTurn((turn, content, ts) => endReasoning(onToolCall(turn, content, ts)))),
+  tool_call: withProgress(inTurn((turn, content, ts) => endReasoning(onToolCall(turn, content, ts), content))),
   execute_function: withProgress(inTurn(onExecuteFunction)),
   executed_function: inTurn(onExecutedFunction),
   tool_response: inTurn(onToolResponse),
@@ -89,6 +94,13 @@ const HANDLERS = new Map(Object.entries({
   rewind: onRewind,
   error: onError,
 }));
+
+/** What a `stream` frame adds to, by its `kind`; others are ignored. */
+const STREAMS = new Map([
+  [undefined, onStreamedText],
+  ["reasoning", onStreamedText],
+  ["output", onOutput],
+]);
 
 /** Applies one frame to the state. An event that was already seen changes nothing. */
 export function reduce(state, event) {
@@ -178,19 +190,24 @@ function onTurnStarted(state, { agent }, { turn }) {
 
 function onStream(state, content) {
   const turn = runningTurn(state);
-  const change = (each) => within(content.within, each, streamInto(each, content));
-  return turn ? changeTurn(state, turn.number, change) : state;
+  const change = STREAMS.get(content.kind);
+  return turn && change ? changeTurn(state, turn.number, (each) => change(each, content)) : state;
+}
+
+function onStreamedText(turn, content) {
+  return within(content.within, turn, streamInto(turn, content));
 }
 
 function onText(state, content, event) {
   if (!content.message_id) return state; // the person's own message, on its way to the agent
-  const change = inTurn((turn, text, ts, { seq }) => endReasoning(settled(finishMessage(turn, text, ts, seq))));
+  const change = inTurn((turn, text, ts, { seq }) => endReasoning(settled(finishMessage(turn, text, ts, seq)), text));
   const known = withoutPending(state, content.message_id); // an operator's message keeps the id it was sent with
   return change(known, content, event);
 }
 
 function onNextSpeaker(turn, content, ts, event) {
-  return onOtherEvent({ ...turn, speaker: content.speaker ?? turn.speaker }, content, ts, event);
+  const speaker = content.within ? turn.speaker : content.speaker ?? turn.speaker;
+  return onOtherEvent({ ...turn, speaker }, content, ts, event);
 }
 
 function onTurnCompleted(turn, content) {
@@ -210,8 +227,9 @@ function onTurnCompleted(turn, content) {
 function endItem(item) {
   if (item.kind === "question") return endQuestion(item);
   if (item.state === "streaming") return { ...item, state: "partial" };
-  if (item.state === "running" || item.state === "waiting") return { ...item, progress: null, state: "failed" };
-  return item;
+  const ended = item.output ? { ...item, output: { ...item.output, isOver: true } } : item;
+  const isRunning = item.state === "running" || item.state === "waiting";
+  return isRunning ? { ...ended, progress: null, state: "failed" } : ended;
 }
 
 /** Discards turns. After a rollback the next message is a different one, not a new version of the old. */

@@ -8,27 +8,26 @@
 import { resultParts, wordsOf } from "./content-parts.js";
 import { changeTurn, finishMessage, putItem } from "./turns.js";
 
-export function onToolCall(turn, { message_id, sender, content, notice, tool_calls: calls }, ts) {
-  const spoken = finishMessage(turn, { message_id, sender, content, notice }, ts);
+export function onToolCall(turn, { message_id, sender, recipient, content, notice, tool_calls: calls }, ts) {
+  const spoken = finishMessage(turn, { message_id, sender, recipient, content, notice }, ts);
   return (calls ?? []).reduce((each, call) => putItem(each, asked(each, call, sender, ts)), spoken);
 }
 
-export function onExecuteFunction(turn, { call_id: callId, func_name: name, arguments: given }, ts) {
-  const open = openCall(turn, callId, name);
-  if (open) return open.arguments === null ? putItem(turn, { ...open, arguments: given ?? null }) : turn;
-  return putItem(turn, newCall(turn, callId, name, given, null, ts));
+export function onExecuteFunction(turn, { call_id: callId, func_name: name, arguments: given, within = null }, ts) {
+  const call = openCall(turn, { callId, name, within }) ?? newCall(turn, callId, name, given, null, ts);
+  return putItem(turn, { ...call, arguments: call.arguments ?? given ?? null, isBegun: true });
 }
 
 export function onExecutedFunction(turn, content, ts) {
-  const { call_id: callId, func_name: name, arguments: given, content: result, is_exec_success: ok } = content;
-  const open = openCall(turn, callId, name) ?? newCall(turn, callId, name, given, null, ts);
+  const { call_id: callId, func_name: name, arguments: given, content: result, is_exec_success: ok, within = null } = content;
+  const open = openCall(turn, { callId, name, within }) ?? newCall(turn, callId, name, given, null, ts);
   return putItem(turn, ended(open, result, ok !== false));
 }
 
 /** Only adds something new for a call that no function was executed for. */
-export function onToolResponse(turn, { tool_responses: responses }) {
+export function onToolResponse(turn, { tool_responses: responses, within = null }) {
   return (responses ?? []).reduce((each, { tool_call_id: callId, content }) => {
-    const open = callId ? openCall(each, callId) : undefined;
+    const open = callId ? openCall(each, { callId, within }) : undefined;
     return open ? putItem(each, ended(open, content, !String(content).startsWith("Error"))) : each;
   }, turn);
 }
@@ -38,7 +37,7 @@ function asked(turn, call, sender, ts) {
   return newCall(turn, call.id, name, given, sender, ts);
 }
 
-const NOTHING_YET = { result: null, parts: null, progress: null, state: "running" };
+const NOTHING_YET = { result: null, parts: null, progress: null, output: null, state: "running", isBegun: false };
 
 function newCall(turn, callId, name = "tool", given = null, sender = null, ts) {
   const speaker = sender ?? turn.items.findLast((item) => item.sender)?.sender ?? turn.agent;
@@ -54,11 +53,28 @@ function ended(call, content, isGood) {
   return { ...call, result: wordsOf(parts), parts: isPlain ? null : parts, progress: null, state };
 }
 
-/** The unfinished call with that id or, without an id, that name. */
-export function openCall(turn, callId, name) {
-  const isMeant = (item) => (callId ? item.callId === callId : item.name === name);
-  const isOpen = ({ state, result }) => state === "denied" ? result === null : ["running", "waiting"].includes(state);
-  return turn.items.find((item) => item.kind === "tool" && isOpen(item) && isMeant(item));
+/**
+ * The unfinished call with that id and name, as far as they are known: of the turn's own chat if `within` is null, of the
+ * chat that the agent `within` holds, or of any, preferably one that has begun. Inner agents may get the ids of outer ones.
+ */
+export function openCall(turn, { callId, name, within }) {
+  const calls = turn.items.filter((item) => isCall(item, callId, name) && isOpen(item));
+  if (within === undefined) return calls.findLast((item) => item.isBegun) ?? calls[0];
+  return calls.find((item) => (item.within ?? null) === within);
+}
+
+/** The call that printed something: the newest of this agent, finished or not. */
+export function callThatPrinted(turn, { callId, name, sender }) {
+  const calls = turn.items.filter((item) => isCall(item, callId, name));
+  return calls.findLast((item) => item.sender === sender && item.isBegun) ?? calls.at(-1);
+}
+
+function isCall(item, callId, name) {
+  return item.kind === "tool" && (!callId || item.callId === callId) && (!name || item.name === name);
+}
+
+function isOpen({ state, result }) {
+  return state === "denied" ? result === null : state === "running" || state === "waiting";
 }
 
 /**
@@ -83,7 +99,7 @@ export function withProgress(handler) {
 
 function callOf(state, { turn: number, id, tool }) {
   const turn = state.turns.find((each) => each.number === number && each.status === "running");
-  return turn && openCall(turn, id, tool);
+  return turn && openCall(turn, { callId: id, name: tool });
 }
 
 function progressOf({ done, total, text }) {

@@ -2,11 +2,12 @@
  * Decides what to show of a turn: the visible items, how they are grouped, and what the person may do with it.
  *
  * @typedef {"final"|"agents"|"tools"|"all"} Level how much of the agents' work to show
- * @typedef {"edit"|"withdraw"|"send-now"|"rate"|"retry"|"continue"|"answer"|"named"|"online"} Action `named`: the
- *   person's name is shown
+ * @typedef {"edit"|"withdraw"|"send-now"|"rate"|"retry"|"continue"|"answer"|"named"|"online"|"replayed"} Action
+ *   `named`: the person's name is shown. `replayed`: the log is still being replayed, so nothing opens by itself
  * @typedef {import("./session-state.js").Turn} Turn
  */
 
+import { arranged } from "./inner-chats.js";
 import { isMine, isViewer, showsNames } from "./participants.js";
 import { runningTurn } from "./session-state.js";
 
@@ -14,15 +15,18 @@ import { runningTurn } from "./session-state.js";
 export const LEVELS = ["final", "agents", "tools", "all"];
 
 /** The lowest level that shows each kind of item. Kinds that are not listed are always shown. */
-const FROM = { message: "agents", reasoning: "agents", "chat-start": "agents", tool: "tools", event: "all" };
-const QUIET = new Set(["event", "file", "chat-start"]); // a turn with nothing else has no answer
+const FROM = {
+  message: "agents", reasoning: "agents", "code-result": "agents", "chat-start": "agents",
+  tool: "tools", output: "tools", event: "all",
+};
+const INNER = "agents"; // the lowest level that shows anything of inner chats
+const QUIET = new Set(["event", "file", "chat-start", "output"]); // a turn with nothing else has no answer
 const HUMAN = "human"; // a turn's agent while a person has the conversation
 
-/** The blocks to show for a turn at this level. @param {Turn} turn @param {Level} level */
-export function visibleItems(turn, level) {
+/** The blocks to show for a turn at this level. @param {Turn} turn @param {Level} level @param isLive whether it goes on */
+export function visibleItems(turn, level, isLive = turn.status === "running") {
   const items = turn.items.filter(isShown(turn, level));
-  const isOver = turn.status !== "running";
-  const blocks = grouped(items, isOver);
+  const blocks = withFiles(arranged(items, !isLive));
   if (turn.codeChanges.length) blocks.push({ kind: "changes", key: "changes", changes: turn.codeChanges });
   const notice = turn.notice || (isEmpty(turn) ? "The answer was empty." : "");
   if (notice) blocks.push({ kind: "notice", key: "notice", notice });
@@ -58,7 +62,8 @@ function isShown(turn, level) {
   const inCard = new Set(turn.codeChanges.map((change) => change.path));
   return (item) => {
     if (item.kind === "file" && inCard.has(item.path)) return false;
-    return item === answer || item.isOperator || rank >= LEVELS.indexOf(FROM[item.kind] ?? LEVELS[0]);
+    const from = FROM[item.kind] ?? (item.within ? INNER : LEVELS[0]);
+    return item === answer || item.isOperator || rank >= LEVELS.indexOf(from);
   };
 }
 
@@ -67,25 +72,16 @@ function isEmpty(turn) {
   return turn.status === "completed" && turn.message !== null && !hasSaid && !isPassedOn(turn);
 }
 
-/** Groups the items of a nested chat, and files changed in a row, into one block each. */
-function grouped(items, isOver) {
+/** Groups files that were changed in a row, by the same agent in the same way, into one block. */
+function withFiles(items) {
   const blocks = [];
   for (const item of items) {
-    const block = blockOf(item);
     const last = blocks.at(-1);
-    if (!block) blocks.push(item);
-    else if (last?.kind === block.kind && last.of === block.of) last.items.push(item);
-    else blocks.push({ ...block, key: `${block.kind}-${item.key}`, items: [item] });
+    if (item.kind !== "file") blocks.push(item);
+    else if (last?.kind === "files" && last.by === item.by && last.verb === verb(item)) last.items.push(item);
+    else blocks.push({ kind: "files", key: `files-${item.key}`, by: item.by, verb: verb(item), items: [item] });
   }
-  const newest = blocks.at(-1);
-  if (newest?.kind === "nested-chat") newest.isLive = !isOver;
   return blocks;
-}
-
-function blockOf(item) {
-  if (item.within) return { kind: "nested-chat", of: item.within, sender: item.within, ts: item.ts };
-  if (item.kind === "file") return { kind: "files", of: `${item.by} ${verb(item)}`, by: item.by, verb: verb(item) };
-  return null;
 }
 
 function verb({ how, isUpload }) {
@@ -103,7 +99,8 @@ export function turnActions(state, isOnline) {
   const next = state.turns.find((turn) => turn.status === "queued");
   const isQuiet = !running && !next && !state.held;
   const last = state.turns.findLast((turn) => turn.number > 0);
-  const always = [showsNames(state) && "named", isOnline && "online"].filter(Boolean);
+  const isReplayed = state.lastSeq < state.replayUntil;
+  const always = [showsNames(state) && "named", isOnline && "online", isReplayed && "replayed"].filter(Boolean);
   if (isViewer(state)) return () => always;
 
   return (turn) => {

@@ -1,5 +1,6 @@
 /** Updates one turn, or one item of a turn, and leaves everything else untouched. */
 
+import { codeResult } from "./code-results.js";
 import { partsOf, wordsOf } from "./content-parts.js";
 
 export function newTurn(number, key = `turn-${number}`) {
@@ -36,21 +37,16 @@ export function insertItemAfter(turn, key, item) {
 
 /** Replaces a streamed message with the complete one; removes it if it is empty and there is nothing to tell about it. */
 export function finishMessage(turn, event, ts, seq) {
-  const { message_id: key, sender, content, partial, operator, notice = "", cut_off: isCutOff = false } = event;
+  const { message_id: key, sender, recipient, content, partial, operator, notice = "", cut_off: isCutOff = false } = event;
   const parts = partsOf(content);
   const text = wordsOf(parts);
   const isPlain = parts.every((part) => part.kind === "text");
   if (isPlain && !text.trim() && !notice) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
-  const message = { kind: "message", key, sender, text, parts: isPlain ? null : parts, length: 0, ts };
+  const result = isPlain && !operator ? codeResult(text) : null;
+  if (result) return putItem(turn, { kind: "code-result", key, sender, recipient, ...result, ts });
+  const message = { kind: "message", key, sender, recipient, text, parts: isPlain ? null : parts, length: 0, ts };
   const state = partial ? "partial" : "done";
   return putItem(turn, { ...message, state, isOperator: operator === true, notice, isCutOff, seq, ratings: [] });
-}
-
-/** Marks new and changed items as part of the nested chat that `agent` runs. */
-export function within(agent, before, turn) {
-  if (!agent || turn.items === before.items) return turn;
-  const known = new Set(before.items);
-  return { ...turn, items: turn.items.map((item) => (known.has(item) ? item : { ...item, within: agent })) };
 }
 
 /** Counts Unicode characters; `length` counts some of them twice. */
@@ -67,29 +63,33 @@ function cutAt(text, length, offset) {
 }
 
 /** Appends a streamed piece of a message or of the reasoning before it. A message ends the reasoning. */
-export function streamInto(turn, { message_id: key, sender, offset = 0, content = "", kind }) {
+export function streamInto(turn, { message_id: key, sender, offset = 0, content = "", kind, within }) {
   const known = turn.items.find((item) => item.key === key);
   if (known && known.state !== "streaming") return turn;
   const before = cutAt(known?.text ?? "", known?.length ?? 0, offset);
   const length = Math.min(offset, known?.length ?? 0) + codePoints(content);
   const isReasoning = kind === "reasoning";
   const item = { ...known, kind: isReasoning ? "reasoning" : "message", key, sender, text: before + content, length };
-  return putItem(isReasoning ? turn : endReasoning(turn), { ...item, state: "streaming" });
+  return putItem(isReasoning ? turn : endReasoning(turn, { sender, within }), { ...item, state: "streaming" });
 }
 
 /** Replaces streamed reasoning with the complete text, placing it before the message that followed it. */
-export function onReasoning(turn, { message_id: key, sender, content }, ts) {
+export function onReasoning(turn, { message_id: key, sender, content, within }, ts) {
   if (typeof content !== "string" || !content.trim()) return turn;
   const item = { kind: "reasoning", key, sender, text: content, length: 0, state: "done", ts };
-  const isSaid = (each) => each.kind === "message" && each.state === "streaming" && each.sender === sender;
+  const isSaid = (each) => each.kind === "message" && each.state === "streaming" && isBy(each, sender, within);
   const at = turn.items.findIndex(isSaid);
   const isKnown = turn.items.some((each) => each.key === key);
   return isKnown || at < 0 ? putItem(turn, item) : { ...turn, items: turn.items.toSpliced(at, 0, item) };
 }
 
-/** Ends reasoning that is still streaming. */
-export function endReasoning(turn) {
-  const isOpen = (item) => item.kind === "reasoning" && item.state === "streaming";
+/** Ends an agent's reasoning that is still streaming. Other agents may go on with theirs. */
+export function endReasoning(turn, { sender, within }) {
+  const isOpen = (item) => item.kind === "reasoning" && item.state === "streaming" && isBy(item, sender, within);
   if (!turn.items.some(isOpen)) return turn;
   return { ...turn, items: turn.items.map((item) => (isOpen(item) ? { ...item, state: "done" } : item)) };
+}
+
+function isBy(item, sender, within) {
+  return item.sender === sender && (item.within ?? null) === (within ?? null);
 }

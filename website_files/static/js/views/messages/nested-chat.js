@@ -1,42 +1,57 @@
-/** A nested chat: what agents say to each other before one of them answers. Open while it is running. */
+/** An inner chat: what agents say to each other before one of them, or a tool, answers. Open while it goes on. */
 
 import { displayName } from "../../core/format.js";
 import { withSpeakers } from "../../core/turn-presentation.js";
+import { count } from "../../core/usage.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
+
+const LIST = new Intl.ListFormat("en");
 
 export class NestedChat {
   #title = h("span", { class: "nested-chat-title" });
   #others = h("span", { class: "nested-chat-others one-line" });
+  #steps = h("span", { class: "nested-chat-steps" });
   #items = h("div", { class: "turn-items" });
   #list;
-  element = h(
-    "details",
-    { class: "disclosure disclosure-inline nested-chat" },
-    h("summary", {}, icon("talk"), this.#title, this.#others, icon("chevron")),
-    this.#items,
-  );
-  #setLive = openWhileLive(this.element);
+  #chat = null;
+  element;
+  #setLive;
 
   /** @param {(item: object) => object} view creates the view of an item */
-  constructor(view) {
+  constructor(view, kind = "disclosure-inline") {
     this.#list = new KeyedList(this.#items, view);
+    this.element = h(
+      "details",
+      { class: `disclosure nested-chat ${kind}`, ontoggle: () => this.#fill() },
+      h("summary", {}, icon("talk"), this.#title, this.#others, this.#steps, icon("chevron")),
+      this.#items,
+    );
+    this.#setLive = openWhileLive(this.element);
   }
 
-  update({ of, items, isLive = false }) {
-    setText(this.#title, `${displayName(of)}’s inner conversation`);
-    setText(this.#others, others(of, items));
-    this.#list.update(withSpeakers(items));
-    this.#setLive(isLive);
+  /** @param {import("../../core/inner-chats.js").InnerChat} chat */
+  update(chat) {
+    const names = others(chat);
+    this.#chat = chat;
+    setText(this.#title, names.length ? "Inner conversation" : "Inner steps");
+    setText(this.#others, names.length ? `with ${LIST.format(names)}` : "");
+    setText(this.#steps, `${count(chat.steps)} ${chat.steps === 1 ? "step" : "steps"}`);
+    this.#setLive(chat.isLive);
+    this.#fill();
+  }
+
+  /** Fills in the items only once they are open, as there may be hundreds. */
+  #fill() {
+    if (this.element.open && this.#chat) this.#list.update(withSpeakers(this.#chat.items));
   }
 }
 
-/** Names the other agents: `with Critic and Editor`. */
-function others(holder, items) {
+/** Names of the agents other than the one that holds the chat. */
+function others({ of, items }) {
   const names = new Set(items.flatMap(({ sender, from, to }) => [sender, from, to]).filter(Boolean));
-  names.delete(holder);
-  const list = new Intl.ListFormat("en").format(Array.from(names, displayName));
-  return list && `with ${list}`;
+  names.delete(of);
+  return Array.from(names, displayName);
 }
 
 /** Line at the start of each chat within a nested chat: who turns to whom. */

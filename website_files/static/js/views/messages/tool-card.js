@@ -1,10 +1,12 @@
-/** A tool call: a one-line summary that opens to arguments and result. */
+/** A tool call: a one-line summary that opens to arguments and result, what the tool prints, and its inner chat. */
 
 import { compact, pretty } from "../../core/format.js";
 import { count } from "../../core/usage.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { imageOf, thumbnail } from "./image.js";
+import { NestedChat } from "./nested-chat.js";
+import { Output } from "./output.js";
 
 const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "Denied", ok: "Done", failed: "Failed" };
 const THUMBNAILS = 3;
@@ -16,10 +18,9 @@ export class ToolCard {
   #state = h("span", { class: "tool-state" });
   #progress = new ProgressBar();
   #details = h("div", { class: "tool-details" });
-  #item = null;
-  element = h(
+  #call = h(
     "details",
-    { class: "card disclosure disclosure-block tool-card", ontoggle: () => this.#fill() },
+    { class: "disclosure disclosure-block tool-call", ontoggle: () => this.#fill() },
     h(
       "summary",
       {},
@@ -27,8 +28,18 @@ export class ToolCard {
     ),
     this.#details,
   );
+  #output = null; // once there is some
+  #inner = null;
+  #item = null;
+  #view;
+  element = h("div", { class: "card tool-card" }, this.#call);
 
-  /** @param {import("../../core/session-state.js").ToolCall} item */
+  /** @param {(item: object) => object} view creates the view of an item of the inner chat */
+  constructor(view) {
+    this.#view = view;
+  }
+
+  /** @param {import("../../core/session-state.js").ToolCall & {inner?: import("../../core/inner-chats.js").InnerChat}} item */
   update(item) {
     const before = this.#item;
     this.#item = item;
@@ -39,11 +50,29 @@ export class ToolCard {
     this.#progress.update(item.progress);
     if (before?.parts !== item.parts) this.#thumbnails.replaceChildren(...thumbnails(item));
     if (!before || before.result !== item.result || before.state !== item.state) this.#fill();
+    if (item.output) this.#showOutput(item.output);
+    if (item.inner) this.#showInner(item.inner);
+  }
+
+  #showOutput(output) {
+    if (!this.#output) {
+      this.#output = new Output("disclosure-block");
+      this.#call.after(this.#output.element);
+    }
+    this.#output.update(output);
+  }
+
+  #showInner(inner) {
+    if (!this.#inner) {
+      this.#inner = new NestedChat(this.#view, "disclosure-block");
+      this.element.append(this.#inner.element);
+    }
+    this.#inner.update(inner);
   }
 
   /** Fills in the details only once they are open, as results can be long. */
   #fill() {
-    if (!this.element.open) return;
+    if (!this.#call.open) return;
     const { name, arguments: given, result, parts, state } = this.#item;
     const images = (parts ?? []).filter((part) => part.kind !== "text").map((part) => imageOf(part, name));
     const words = pretty(result) || (images.length ? "" : outcome(this.#item));

@@ -13,9 +13,11 @@ import { button, createAvatar, h, icon, paintAvatar, setText } from "../shared/d
 import { KeyedList } from "../shared/keyed-list.js";
 import { AgentMessage, SpeakerLine } from "./agent-message.js";
 import { ChangesCard } from "./changes-card.js";
+import { CodeResult } from "./code-result.js";
 import { ErrorCard } from "./error-card.js";
 import { EventLine, FilesLine, HandoffLine } from "./event-lines.js";
 import { NestedChat, NestedChatStart } from "./nested-chat.js";
+import { TurnOutput } from "./output.js";
 import { PersonMessage } from "./person-message.js";
 import { QuestionCard } from "./question-card.js";
 import { Reasoning } from "./reasoning.js";
@@ -26,6 +28,9 @@ const ENDS = {
   failed: "Failed",
   interrupted: "Interrupted: the server went down",
 };
+
+/** AG2's events before the result of code. */
+const RUNS_CODE = new Set(["generate_code_execution_reply", "execute_code_block"]);
 
 export class TurnView {
   #person;
@@ -50,13 +55,14 @@ export class TurnView {
   update(turn) {
     const answer = turn.can.has("rate") ? lastAnswer(turn) : null;
     const items = turn.items.map((item) => withRights(item, turn, answer));
-    const shown = visibleItems({ ...turn, items }, turn.level);
+    const isLive = turn.status === "running" && !turn.can.has("replayed");
+    const shown = visibleItems({ ...turn, items }, turn.level, isLive);
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
     this.#person.element.hidden = !turn.message;
     if (turn.message) this.#person.update(turn);
     this.#list.update(shown);
-    this.#working.update(turn, shown.at(-1));
+    this.#working.update(turn, shown);
     this.#ending.update(turn);
   }
 }
@@ -75,22 +81,29 @@ class WorkingLine {
   #dots = h("span", { class: "dots", "aria-hidden": "true" });
   element = h("div", { class: "working", hidden: true }, this.#avatar, this.#dots, this.#text);
 
-  /** @param last the last visible block */
-  update(turn, last) {
-    const newest = last?.kind === "nested-chat" ? last.items.at(-1) : last;
-    const isSeen = newest?.state === "streaming" || turn.items.some(isOpenQuestion);
+  /** @param {object[]} shown the visible blocks */
+  update(turn, shown) {
+    const isSeen = isStreaming(shown) || turn.items.some(isOpenQuestion);
     this.element.hidden = turn.status !== "running" || isSeen || isPassedOn(turn);
     if (this.element.hidden) return;
-    const tools = turn.items.filter((item) => item.state === "running");
+    const newest = shown.at(-1);
     const who = turn.speaker ?? newest?.sender ?? turn.agent;
     this.#avatar.hidden = Boolean(newest?.sender && newest.sender === who);
     paintAvatar(this.#avatar, who);
-    setText(this.#text, tools.length ? `Running ${toolNames(tools)}…` : `${displayName(who)} is thinking…`);
+    setText(this.#text, work(turn.items) ?? `${displayName(who)} is thinking…`);
   }
 }
 
-function toolNames(tools) {
-  return tools.length === 1 ? tools[0].name : `${tools.length} tools`;
+/** Whether an answer can be seen as it is written, in whatever inner chat. */
+function isStreaming(blocks) {
+  return blocks.some((block) => block.state === "streaming" || isStreaming(block.items ?? block.inner?.items ?? []));
+}
+
+/** Says which tools or code run, or returns null. */
+function work(items) {
+  const tools = items.filter((item) => item.state === "running");
+  if (tools.length) return `Running ${tools.length === 1 ? tools[0].name : `${tools.length} tools`}…`;
+  return RUNS_CODE.has(items.at(-1)?.type) ? "Running code…" : null;
 }
 
 /** How the turn ended, its duration and its usage. */
@@ -136,7 +149,9 @@ const VIEWS = {
   speaker: () => new SpeakerLine(),
   message: (item, { rate }) => new AgentMessage(rate),
   reasoning: () => new Reasoning(),
-  tool: () => new ToolCard(),
+  tool: (item, intents) => new ToolCard((each) => itemView(each, intents)),
+  output: () => new TurnOutput(),
+  "code-result": () => new CodeResult(),
   question: (item, intents) => new QuestionCard(item, intents),
   error: (item, { startOver }) => new ErrorCard(item, { startOver }),
   handoff: (item) => new HandoffLine(item),

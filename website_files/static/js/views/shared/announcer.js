@@ -1,5 +1,6 @@
 /** Announces finished messages and events to screen readers, never single tokens. */
 
+import { codeOutcome, codeResult } from "../../core/code-results.js";
 import { partsOf, withoutImages, wordsOf } from "../../core/content-parts.js";
 import { displayName } from "../../core/format.js";
 import { handoffWords } from "../../core/handover.js";
@@ -23,7 +24,7 @@ export class Announcer {
   happened({ type, content }) {
     if (type === "text" && content.message_id && !content.within) this.say(said(content));
     if (type === "tool_call" && !content.within) this.say(content.notice);
-    if (type === "handoff") this.say(handoffWords({ ...content, how: content.kind }));
+    if (type === "handoff" && !content.within) this.say(handoffWords({ ...content, how: content.kind }));
     if (type === "input_request") this.say(asked(content));
     if (type === "error") this.say(content.message);
     if (type === "turn_completed") this.say(ENDS[content.status] ?? content.notice);
@@ -39,7 +40,9 @@ export class Announcer {
 }
 
 function said({ sender, content, operator, notice = "" }) {
-  const words = `${withoutImages(wordsOf(partsOf(content)))} ${notice}`.trim();
+  const text = withoutImages(wordsOf(partsOf(content)));
+  const result = codeResult(text);
+  const words = `${result ? codeOutcome(result) : text} ${notice}`.trim();
   return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
 }
 
