@@ -16,8 +16,9 @@ from agentchat.protocol.events import Draft, encode
 from agentchat.protocol.tasks import DETAILS_CHARS, MAX_TASKS, Plan
 from agentchat.protocol.validation import TITLE_CHARS
 from agentchat.store import SessionRecord
+from agentchat.testing import Call, ScriptedModel, call, talk
 from tests.clients import ChatClient, Frame, contents
-from tests.conftest import Serve
+from tests.conftest import AGENTS, Serve
 from tests.memory_store import MemoryStore
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Answer, Conversation, RestClient
@@ -257,31 +258,29 @@ def test_an_agent_keeps_a_plan(client: ChatClient, session: Conversation, model:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("wrong", "told"),
     [
-        (("update_task", {"task_id": 7, "status": "done"}), "There is no task 7. There are: 1, 2."),
-        (("complete_task", {"task_id": "seven"}), "should be a valid integer"),
-        (("complete_task", {}), "task_id"),
-        (create("Buy", depends_on=["soon"]), "should be a valid integer"),
-        (create("Buy", depends_on=[[1]]), "should be a valid integer"),
-        (create(""), "a title has 1 to 200 characters"),
-        (("create_task", {"title": 5}), "should be a valid string"),
-        (("update_task", {"task_id": 1, "status": "finished"}), "a status is one of open, doing, done"),
-        (("create_task", "no JSON"), "Error"),
-        (("make_task", {"title": "Buy"}), "not found"),
+        (call("update_task", task_id=7, status="done"), "There is no task 7. There are: 1, 2."),
+        (call("complete_task", task_id="seven"), "should be a valid integer"),
+        (call("complete_task"), "task_id"),
+        (call("create_task", title="Buy", depends_on=["soon"]), "should be a valid integer"),
+        (call("create_task", title="Buy", depends_on=[[1]]), "should be a valid integer"),
+        (call("create_task", title=""), "a title has 1 to 200 characters"),
+        (call("create_task", title=5), "should be a valid string"),
+        (call("update_task", task_id=1, status="finished"), "a status is one of open, doing, done"),
+        (Call("create_task", "no JSON"), "Error"),
+        (call("make_task", title="Buy"), "not found"),
     ],
 )
-def test_a_model_calls_wrongly(
-    client: ChatClient, session: Conversation, model: ModelServer, call: tuple[str, Any], told: str
-) -> None:
+def test_a_model_calls_wrongly(wrong: Call, told: str) -> None:
     """A model that calls a tool wrongly is told why and can go on; the plan is unchanged."""
-    make_two(client, model)
-    model.script(Reply(tools=[call]), Reply("I was wrong."))
-    frames = client.ask("Go on")
+    two = [call("create_task", title="Invite"), call("create_task", title="Bake", depends_on=[1])]
+    scripted = ScriptedModel(two, "Invite them first.", wrong, "I was wrong.", call("list_tasks"), "Two.")
+    planning = talk(AGENTS / "tasks.py", "Plan a party", "Go on", "And?", model=scripted)
 
-    assert told in results(model)[0]
-    assert contents(frames, "turn_completed")[0]["summary"] == "I was wrong."
-    assert listed(session) == [(1, "Invite", "open"), (2, "Bake", "open")]
+    assert told in str(planning.tools[2].result)
+    assert planning.turns[1].answer == "I was wrong."
+    assert planning.tools[3].result == "1. [open] Invite\n2. [open] Bake (after 1)"
 
 
 def test_a_model_means_well(client: ChatClient, session: Conversation, model: ModelServer) -> None:
