@@ -26,7 +26,7 @@ def log() -> Log:
 def say(log: Log, text: str = "", completes: MessageStream | None = None, **more: object) -> None:
     """Return an agent's answer."""
     content = {"content": text, "message_id": "m", **more}
-    log.append([Draft("text", encode(content), 1)], completes=completes)
+    log.append([Draft("text", encode(content), 1)], completes=[completes] if completes is not None else [])
 
 
 def streaming(log: Log, *texts: str, id: str = "m", **about: str) -> MessageStream:
@@ -201,3 +201,14 @@ def test_a_log_that_is_deleted(log: Log) -> None:
     log.store.delete("s")
     log.view = cursors.LogView(1)  # nothing in memory
     assert (cursor.has_ended, cursor.advance()) == (True, [])
+
+
+def test_output_before_the_end_of_a_turn(log: Log) -> None:
+    """What is printed just before an event that ends the stream comes before that event."""
+    output = MessageStream("output-1", "agent", {"kind": "output"})
+    log.set_streaming([output])
+    cursor = Cursor(log, after=0)
+    output.texts.append("Done.")
+    say(log, "The end.", completes=output)
+
+    assert [json.loads(frame.text)["type"] for frame in cursor.advance()] == ["stream", "text"]

@@ -98,9 +98,9 @@ def test_an_event_completes_what_was_streamed(log: Log) -> None:
     """An event ends its stream in the same moment in which it appears."""
     one, two = MessageStream("1", "agent", {}), MessageStream("2", "agent", {})
     log.set_streaming([one, two])
-    log.append([draft()], completes=one)
+    log.append([draft()], completes=[one])
     assert log.view.streaming == (two,)
-    assert log.view.tail[-1][1] is one
+    assert log.view.tail[-1][1] == (one,)
 
 
 def test_live_states(log: Log) -> None:

@@ -13,6 +13,7 @@ from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Request
 from agentchat.protocol.session_events import UserMessage, error_draft, turn_completed_draft
 from agentchat.sessions import turn as turns
+from agentchat.sessions.cursor import MessageStream
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.turn import Turn
@@ -31,8 +32,8 @@ class Host:
         self.log = Log(record, store, lambda: frozenset({"sk-secret"}))
         self.questions = PendingQuestions(self.log)
 
-    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        self.log.append(drafts, history)
+    def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
+        self.log.append(drafts, history, completes)
 
     def wait_unless_closing(self, seconds: float) -> None:
         """Return at once: nothing is closing."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 from uuid import uuid4
 
+from agentchat import cancellation
 from agentchat.ag2 import scope
 from agentchat.ag2.model_output import StreamingMessage
 from agentchat.ag2.turn_output import TurnOutput
@@ -37,6 +38,7 @@ class Console:
 
     def write(self, text: str) -> None:
         """Show text that a program has printed, as soon as its line is complete or `flush` is called."""
+        cancellation.current.get().check()
         with self._lock:
             call_id = self._begin()
             line = call_id, threading.get_ident()

@@ -47,9 +47,9 @@ def install() -> None:
     """Patch AG2, threads and the console. Calling it again has no effect."""
     console.install(streams.current.get)
     inheritance.install()
+    IOStream.set_global_default(NullStream())
     if hasattr(ConversableAgent.generate_reply, "__wrapped__"):
         return
-    IOStream.set_global_default(NullStream())
     code_execution.install()
     events.install()
     named_pictures.install()

@@ -280,8 +280,9 @@ class TurnStream(IOStream):
     def input(self, prompt: str = "", *, password: bool = False) -> str:
         self.console.flush()
         here = scope.current.get()
-        # The proxy stands for the person, so the question comes from the agent that spoke last.
-        agent = here.agent if here.agent not in {"", self.person} else self.speaker or self.person
+        # The proxy stands for the person, so the question comes from the agent that it replies to, or spoke last.
+        is_proxy = here.agent in {"", self.person or here.initiator}
+        agent = (here.caller if here.agent else "") or self.speaker or self._payer if is_proxy else here.agent
         prompt, labels = ag2_prompts.in_words(prompt, here.answered, self._candidates)
         answer = self._ask(Request(agent, prompt, password, list(labels) if labels and not password else None, labels))
         if answer.text and not password:

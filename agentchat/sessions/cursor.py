@@ -43,11 +43,11 @@ class MessageStream:
 class LogView:
     """The end of a log as cursors see it, replaced as a whole so that they need no lock.
 
-    `tail` holds the newest events, each with the streamed message that it completed.
+    `tail` holds the newest events, each with the streams that it ended.
     """
 
     last_seq: int
-    tail: tuple[tuple[Event, MessageStream | None], ...] = ()
+    tail: tuple[tuple[Event, Sequence[MessageStream]], ...] = ()
     streaming: tuple[MessageStream, ...] = ()
 
 
@@ -74,7 +74,7 @@ class ReadableLog(Protocol):
     """The number of the newest live state."""
     is_deleted: bool
 
-    def read(self, after: int) -> Sequence[tuple[Event, MessageStream | None]]:
+    def read(self, after: int) -> Sequence[tuple[Event, Sequence[MessageStream]]]:
         """Return some of the events after `after`, oldest first; none at the end of the log or once it is deleted."""
 
 
@@ -121,10 +121,10 @@ class Cursor:
             page = self._log.read(self.seq)
             if not page:
                 break  # deleted meanwhile
-            for event, streamed in page:
-                if streamed is not None and event.seq > self._joined:
-                    frames += self._rest_of(streamed)
-                    self._sent.pop(streamed, None)
+            for event, ended in page:
+                for stream in ended if event.seq > self._joined else ():
+                    frames += self._rest_of(stream)
+                    self._sent.pop(stream, None)
                 for shown in self._filter.feed(event):
                     ends = shown.turn if shown.type == "turn_completed" else None
                     frames.append(Frame(shown.frame, shown.seq, ends))

@@ -53,12 +53,12 @@ class Log:
         self,
         drafts: Sequence[Draft],
         history: str | None = None,
-        completes: MessageStream | None = None,
+        completes: Sequence[MessageStream] = (),
         check: Callable[[], None] | None = None,
     ) -> list[Event]:
         """Store events, then show them. Raises StoreError, DuplicateMessage, and whatever `check` raises.
 
-        Nothing else is appended between `check` and the events. `completes` is the message that they end.
+        Nothing else is appended between `check` and the events. `completes` are the streams that they end.
         """
         with self._append_lock:
             if check is not None:
@@ -67,8 +67,9 @@ class Log:
                 raise ChatError("session_deleted")
             written = self.store.append(self.id, drafts, history)
             view = self.view
-            tail = (*view.tail, *((event, completes) for event in written))[-TAIL:]
-            streaming = tuple(message for message in view.streaming if message is not completes)
+            ended = tuple(completes)
+            tail = (*view.tail, *((event, ended) for event in written))[-TAIL:]
+            streaming = tuple(message for message in view.streaming if message not in ended)
             self.view = LogView(written[-1].seq, tail, streaming)
             is_handed_over = any(draft.held is not None for draft in drafts)
             if is_handed_over:
@@ -114,12 +115,12 @@ class Log:
         with self._follow_lock:
             self._followers = tuple(follower for follower in self._followers if follower != wake)
 
-    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, MessageStream | None]]:
+    def read(self, after: int, limit: int = 500) -> Sequence[tuple[Event, Sequence[MessageStream]]]:
         """Return the events after `after` if all are in memory, else a page of them from the store."""
         tail = self.view.tail
         if tail and tail[0][0].seq <= after + 1:
             return tail[after + 1 - tail[0][0].seq :][:limit]
-        return [(event, None) for event in self.store.read(self.id, after, limit)]
+        return [(event, ()) for event in self.store.read(self.id, after, limit)]
 
     def event(self, seq: int) -> Event | None:
         """Return the event with that `seq`, if there is one."""

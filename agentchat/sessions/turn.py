@@ -36,8 +36,8 @@ class TurnHost(Protocol):
     log: Log
     questions: PendingQuestions
 
-    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        """Append the turn's last events; from then on it isn't running. Raises StoreError."""
+    def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
+        """Append the turn's last events, which end these streams; from then on it isn't running. Raises StoreError."""
 
     def wait_unless_closing(self, seconds: float) -> None:
         """Wait, and raise ChatError if the server ends meanwhile."""
@@ -78,7 +78,8 @@ class Turn:
         While the store fails this waits for it to recover. Raises Stopped if the turn is stopped meanwhile or over.
         """
         with self._streaming_lock:
-            completes = self._streaming.pop(str(content.get("message_id")), None)
+            completed = self._streaming.pop(str(content.get("message_id")), None)
+            completes = [completed] if completed is not None else []
         self.has_answer = self.has_answer or (type == "text" and events.is_answer(content))
         drafts, history = [self._draft(type, content)], self._redacted(history)
         self._write(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
@@ -87,6 +88,7 @@ class Turn:
 
     def stream(self, message_id: str, sender: str, text: str, about: Mapping[str, str] | None = None) -> None:
         """Show more text, without secrets, of a message that is being written. `about` goes with each of its frames."""
+        self._check()
         message = self._streaming.get(message_id)
         if message is None:
             message = MessageStream(message_id, sender, about or {})
@@ -121,14 +123,14 @@ class Turn:
         self._questions.close(self.number)
         self.progress_reports.close()
         with self._streaming_lock:
+            left = list(self._streaming.values())
             self._streaming.clear()
-            self._log.set_streaming(())
         if self._log.is_deleted:
             return
         drafts = [replace(draft, body=self.redaction.redact_json(draft.body)) for draft in drafts]
         history = self._redacted(history)
         try:
-            self._write(lambda: self._host.end(drafts, history), self._host.wait_unless_closing)
+            self._write(lambda: self._host.end(drafts, history, left), self._host.wait_unless_closing)
         except (ChatError, Stopped):
             log.exception("The end of turn %d of %s was not saved", self.number, self._log.id)
 

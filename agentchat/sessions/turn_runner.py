@@ -24,6 +24,7 @@ from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.protocol.session_events import NO_ANSWER, NO_USAGE, UNKNOWN_USAGE, UserMessage
+from agentchat.sessions.cursor import MessageStream
 from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -335,10 +336,13 @@ class TurnRunner:
 
     # For the turn
 
-    def end(self, drafts: Sequence[Draft], history: str | None) -> None:
-        """Append the end of the running turn; by the time a reader sees it, no turn is running. Raises StoreError."""
+    def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
+        """Append the end of the running turn and its streams; by the time a reader sees it, no turn is running.
+
+        Raises StoreError.
+        """
         with self._lock:
-            self.log.append(drafts, history)
+            self.log.append(drafts, history, completes)
             if self._running is not None and self._running.number in self._rewound:
                 self._agents = None  # they may have been built after the turn was rewound, and know it
             self._running = None
