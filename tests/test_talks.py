@@ -500,8 +500,9 @@ def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     def state() -> Any:
         ours = ("turn-", "agents", "tool-", "time-limit")  # servers of other tests may just end theirs
         threads = {thread for thread in threading.enumerate() if thread.name.startswith(ours)}
-        return threads, sys.stdout, builtins.input, getpass.getpass, IOStream.get_global_default()
+        return threads - others, sys.stdout, builtins.input, getpass.getpass, IOStream.get_global_default()
 
+    others = set(threading.enumerate())
     before = state()
     model = ScriptedModel(call("weather_forecast", city="Oslo"), "Cold.")
     weather = talk(AGENTS / "weather.py", "Oslo?", model=model)
