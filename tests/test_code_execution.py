@@ -35,9 +35,8 @@ class Executor:
 
 class Bare:
     def __init__(self, executor):
-        self.executor = executor
-    def __getattr__(self, name):
-        return getattr(self.executor, name)
+        for name in ("code_extractor", "execute_code_blocks", "restart", "work_dir"):
+            setattr(self, name, getattr(executor, name))
 '''
 
 COROUTINES = """

@@ -100,8 +100,8 @@ def test_what_cannot_be_kept_is_refused_in_words(serve: Serve, model: ModelServe
     errors = contents(client.log, "error")
     assert [error["code"] for error in errors] == ["not_kept", "not_kept"]
     assert errors[0]["message"] == (
-        "The context variable 'connection' holds a sqlite3.Connection, which cannot be kept: a sqlite3.Connection is no"
-        " plain data. When the agents are built anew, it is missing."
+        "The context variable 'connection' holds a http.client.HTTPConnection, which cannot be kept: a http.client."
+        "HTTPConnection is no plain data. When the agents are built anew, it is missing."
     )
     assert "its class Local is defined inside a function" in errors[1]["message"]
     assert [content["status"] for content in contents(client.log, "turn_completed")] == ["completed"] * 2
@@ -159,7 +159,7 @@ def test_variables_survive_a_restart_at_a_question(serve: Serve, model: ModelSer
 
 KEEPER = '''
 """Keeps all kinds of things in context variables."""
-import sqlite3
+from http.client import HTTPConnection
 from fractions import Fraction
 from autogen import ConversableAgent, UserProxyAgent
 from autogen.agentchat.group import ContextVariables, ReplyResult, TerminateTarget
@@ -173,7 +173,7 @@ def build(llm_config, chat):
         number: int = 1
 
     # AG2 gives tools a copy of the variables, which a connection does not have
-    variables = ContextVariables(data={"set": set(), "opened": sqlite3.connect(":memory:", check_same_thread=False)})
+    variables = ContextVariables(data={"set": set(), "opened": HTTPConnection("localhost")})
 
     def names() -> str:
         shown = [f"{name}={value}" if name == "set" else name for name, value in variables.items()]
@@ -184,7 +184,7 @@ def build(llm_config, chat):
         if what == "set":
             variables["set"].add(1)
         else:
-            variables[what] = {"connection": sqlite3.connect(":memory:"), "local": Local()}[what]
+            variables[what] = {"connection": HTTPConnection("localhost"), "local": Local()}[what]
         return f"kept {what}"
 
     def give(city: str) -> ReplyResult:
