@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     `ports` may be listening already: clients that connect before the server is ready wait in their backlog. Raises
     SettingsError for a setting that cannot be used.
     """
+    chosen = replace(chosen, data_dir=chosen.data_dir.absolute())  # a program may change the working directory
     with contextlib.ExitStack() as stack:
         openai_client.install(chosen.model_timeout)
         instrument.install()

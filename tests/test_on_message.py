@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,56 @@ def on_message(message, chat):
     members = [user, agent(chat, "clerk", functions=[weekday])]
     group = GroupChat(members, [], max_round=4, speaker_selection_method="round_robin")
     return user.initiate_chat(GroupChatManager(group), message=message)""",
+    "drafts": """def on_message(message, chat):
+    asked = [{"role": "user", "content": message}]
+    first = agent(chat, "planner").generate_reply(asked)
+    agent(chat, "boss").initiate_chat(agent(chat, "helper"), message=f"Do it: {first}", max_turns=1)
+    return agent(chat, "judge").generate_reply(asked)""",
+    "exits": """def on_message(message, chat):
+    import sys
+    if message == "quit":
+        sys.exit(0)
+    return "Go on." """,
+    "loop": """async def answer():
+    return "From a coroutine."
+
+def on_message(message, chat):
+    return asyncio.get_event_loop().run_until_complete(answer())""",
+    "values": """import datetime, decimal, dataclasses
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+def on_message(message, chat):
+    return {"point": Point(1), "day": datetime.date(2026, 1, 2), "tuple": ("a", 1),
+            "number": decimal.Decimal("1.5")}[message]""",
+    "last_value": 'def on_message(message, chat):\n    yield "Working."\n    return "The end."',
+    "lines": """import sys
+
+def on_message(message, chat):
+    print("Name?", flush=True)
+    return sys.stdin.readline()""",
+    "own_answers": """def on_message(message, chat):
+    user = UserProxyAgent("user", human_input_mode="ALWAYS", code_execution_config=False)
+    answers = ["And then?", "exit"]
+    response = user.run(agent(chat, "helper"), message=message)
+    for event in response.events:
+        if event.type == "input_request":
+            event.content.respond(answers.pop(0))
+    return response.summary""",
+    "shared": """AGENTS = {}
+
+def on_message(message, chat):
+    if "helper" not in AGENTS:
+        AGENTS["helper"] = agent(chat, "helper")
+        AGENTS["user"] = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False)
+    return AGENTS["user"].initiate_chat(AGENTS["helper"], message=message, clear_history=False)""",
+    "beside": """from _memory import SAID
+
+def on_message(message, chat):
+    SAID.append(message)
+    return " ".join(SAID)""",
     "object": "def on_message(message, chat):\n    return object()",
     "broken": 'def on_message(message, chat):\n    raise ValueError("no")',
 }
@@ -119,9 +170,8 @@ def on_message(message, chat):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return one folder with all programs: a process imports an unchanged file once."""
-    return write_agents(
-        tmp_path_factory.mktemp("programs"), **{name: HEAD + "\n" + source for name, source in PROGRAMS.items()}
-    )
+    sources = {name: HEAD + "\n" + source for name, source in PROGRAMS.items()}
+    return write_agents(tmp_path_factory.mktemp("programs"), **sources, _memory="SAID = []\n")
 
 
 @pytest.fixture
@@ -190,7 +240,24 @@ def streamed(frames: list[Frame]) -> dict[str, str]:
         ("initiated", ["First.", "Second."], [("one", "First.", None), ("two", "Second.", None)]),
         ("a_group", ["First.", "Second."], [("one", "First.", None), ("two", "Second.", None)]),
         ("reply", ["Hello."], [("helper", "Hello.", None)]),
-        ("threads", ["Hello."], [("one", "Hello.", "one"), ("threads", "FINAL Hello.", None)]),
+        (
+            "drafts",
+            ["A plan.", "Done.", "Good."],
+            [
+                ("planner", "A plan.", None),
+                ("boss", "Do it: A plan.", None),
+                ("helper", "Done.", None),
+                ("judge", "Good.", None),
+            ],
+        ),
+        (
+            "own_answers",
+            ["One.", "Two."],
+            [("helper", "One.", None), ("user", "And then?", None), ("helper", "Two.", None)],
+        ),
+        ("loop", [], [("loop", "From a coroutine.", None)]),
+        ("last_value", [], [("last_value", "Working.", None), ("last_value", "The end.", None)]),
+        ("threads", ["Hello."], [("one", "Hello.", None), ("threads", "FINAL Hello.", None)]),
     ],
 )
 def test_a_program(
@@ -267,7 +334,7 @@ def test_questions_through_restarts(serve: Serve, folder: str, model: ModelServe
             last = client.until("turn_completed" if answer == "Ada" else "input_request")
 
     assert last["content"]["summary"] == "Ada: Hello."
-    assert said(client.log) == [("helper", "Hello.", "helper"), ("asks_after", "Ada: Hello.", None)]
+    assert said(client.log) == [("helper", "Hello.", None), ("asks_after", "Ada: Hello.", None)]
     assert len(model.requests) == 1
 
 
@@ -319,3 +386,68 @@ def test_tools_of_agents_alone(talk: Callable[..., ChatClient], model: ModelServ
 
     assert contents(frames, "executed_function")[0]["content"] == "Thursday"
     assert ended(frames) == ("completed", "It is Thursday.")
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ("point", '{\n  "x": 1\n}'),
+        ("day", "2026-01-02"),
+        ("tuple", '[\n  "a",\n  1\n]'),
+        ("number", "1.5"),
+    ],
+)
+def test_what_a_program_returns(talk: Callable[..., ChatClient], message: str, answer: str) -> None:
+    """Values are said as JSON, or as their own text."""
+    assert ended(talk("values").ask(message)) == ("completed", answer)
+
+
+def test_a_program_that_exits(talk: Callable[..., ChatClient]) -> None:
+    """A program that exits ends its turn, as in a terminal; the next message begins it again."""
+    client = talk("exits")
+
+    assert [ended(client.ask(text)) for text in ("quit", "hello")] == [("completed", ""), ("completed", "Go on.")]
+
+
+def test_lines_that_are_read(talk: Callable[..., ChatClient]) -> None:
+    """What a program reads from `sys.stdin` is asked."""
+    client = talk("lines")
+    client.say("Hi")
+    request = client.until("input_request")["content"]["request_id"]
+    client.command("input_response", request_id=request, text="Ada")
+    client.until("turn_completed")
+
+    assert ended(client.frames)[1] == "Ada"
+
+
+@pytest.mark.parametrize("program", ["shared", "beside"])
+def test_conversations_share_nothing(
+    serve: Serve, folder: str, model: ModelServer, connect_to: Callable[..., ChatClient], program: str
+) -> None:
+    """What a program keeps in its module, or in one beside it, belongs to one conversation."""
+    server = serve("--agents", folder, model=model)
+    first, second = connect_to(server, program), connect_to(server, program)
+    first.ask("A secret")
+    first.ask("And more")
+    frames = second.ask("Hello")
+
+    assert "secret" not in str(model.requests[-1:])
+    assert "secret" not in str(contents(frames, "text"))
+    if program == "shared":
+        assert [len(request["body"]["messages"]) for request in model.requests] == [2, 4, 2]
+    else:
+        assert contents(first.log, "turn_completed")[1]["summary"] == "A secret And more"
+
+
+@pytest.fixture
+def connect_to() -> Iterator[Callable[..., ChatClient]]:
+    clients: list[ChatClient] = []
+
+    def connect(server: Any, agent: str) -> ChatClient:
+        clients.append(ChatClient(server.websocket, agent=agent))
+        clients[-1].confirmed()
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.socket.close()

@@ -128,7 +128,7 @@ def test_a_function_that_answers(begin: Start, tmp_path: Path, monkeypatch: pyte
     [
         ("mine:nothing", "mine.py has no nothing."),
         ("mine:number", "number is a value of the type int: return an agent"),
-        ("own/words.py", "words.py has neither a function build nor a function on_message."),
+        ("own/words.py", "words.py has neither build nor on_message. "),
     ],
 )
 def test_what_is_no_agent(

@@ -6,7 +6,9 @@ import asyncio
 import functools
 import importlib.util
 import inspect
+import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,10 @@ from agentchat.chat import Chat
 
 BUILD, ON_MESSAGE = ("llm_config", "chat"), ("message", "chat")
 """The parameters of the two functions."""
+
+_importing = threading.RLock()  # guards the modules beside agent files in `sys.modules`
+_NOT_BESIDE = frozenset({"__main__", "__mp_main__", "main", "agentchat", "tests", "agents"})
+"""Packages that may be in the same folder as an agent file, and do not belong to it."""
 
 Maker = Callable[[LLMConfig, Chat], Team | Program]
 """Makes agents for one conversation after another."""
@@ -41,6 +47,29 @@ class AgentFile:
     attribute: str = ""
     must_be_agent: bool = False
     """False if a file without either function holds code that agent files share."""
+
+    def load_apart(self) -> ModuleType:
+        """Import the file and the modules beside it again, so that nothing in them is shared with what was before.
+
+        Raises whatever they raise.
+        """
+        with _importing:
+            for name in self._beside():
+                del sys.modules[name]
+            return self.load()
+
+    def _beside(self) -> list[str]:
+        """Return the names of the imported modules in the file's folder."""
+        folder = f"{self.path.parent}{os.sep}"
+        found = ((name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items()))
+        return [
+            name
+            for name, path in found
+            if path
+            and path.startswith(folder)
+            and "site-packages" not in path
+            and name.partition(".")[0] not in _NOT_BESIDE
+        ]
 
     def load(self) -> ModuleType:
         """Import the file, also if it has been imported before. Raises whatever it raises."""
@@ -64,7 +93,10 @@ class AgentFile:
         if callable(build):
             return _team_maker("build returned", fitted("build", build, BUILD))
         if self.must_be_agent:
-            raise Unusable(f"{self.path.name} has neither a function build nor a function on_message.")
+            raise Unusable(
+                f"{self.path.name} has neither build nor on_message. Put what your program does with a message into"
+                " on_message(message, chat), and return the result."
+            )
         return None
 
 

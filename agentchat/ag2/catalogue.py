@@ -80,7 +80,8 @@ class Catalogue:
     @property
     def default(self) -> str | None:
         """The agent for clients that don't specify one: the configured default, else the first by name."""
-        names = [info.name for info in self.agents() if info.available]
+        agents = self.agents()
+        names = [info.name for info in agents if info.available] or [info.name for info in agents]
         return self._default if self._default in names else next(iter(names), None)
 
     def choose(self, name: str | None) -> str:
@@ -99,9 +100,11 @@ class Catalogue:
             assert loaded.info is not None
             raise ChatError("agent_unavailable", agent=name, reason=loaded.info.reason)
         try:
-            # Agents that are variables of the module would tell one person what another has said.
-            module = loaded.file.load() if holds_agents(loaded.module) else loaded.module
+            # What conversations share would tell one person what another has said.
+            module = loaded.file.load_apart() if holds_agents(loaded.module) else loaded.module
             made = _made(loaded.file, module, self._llm_config, chat)
+            if isinstance(made, Program) and module is loaded.module:
+                made = _made(loaded.file, loaded.file.load_apart(), self._llm_config, chat)
             assert made is not None
             self._give(made)
         except (Exception, SystemExit) as error:

@@ -64,7 +64,7 @@ class Console:
         call_id = str(here.call.get("call_id") or "")
         if call_id not in self._streams:
             about = {"kind": "output", **({"call_id": call_id} if call_id else {}), **here.about_level}
-            stream = StreamingMessage(here.caller or here.agent or here.within, about, self._turn.redaction, True)
+            stream = StreamingMessage(here.caller if call_id else "", about, self._turn.redaction, True)
             stream.frame_fields = about
             stream.id = f"output-{uuid4().hex}"
             self._streams[call_id] = stream
@@ -126,13 +126,43 @@ class _Stdout(io.TextIOBase):
         return getattr(self.inner, name)
 
 
+class _Stdin(io.TextIOBase):
+    """Stands in for `sys.stdin`; lines that are read during a turn are asked for."""
+
+    def __init__(self, inner: TextIO, turn: Callable[[], Terminal | None]) -> None:
+        self.inner = inner
+        self._turn = turn
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        turn = self._turn()
+        return self.inner.readline(-1 if size is None else size) if turn is None else turn.input() + "\n"
+
+    def __next__(self) -> str:  # type: ignore[override]
+        turn = self._turn()
+        return next(self.inner) if turn is None else turn.input() + "\n"
+
+    def readable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._turn() is None and self.inner.isatty()
+
+    def fileno(self) -> int:
+        return self.inner.fileno()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
 def install(turn: Callable[[], Terminal | None]) -> None:
     """Put the console of `turn()`, the running turn, in the place of the server's terminal.
 
-    Calling it again has an effect only if somebody else has replaced `sys.stdout` since.
+    Calling it again has an effect only if somebody else has replaced `sys.stdout` or `sys.stdin` since.
     """
     if not isinstance(sys.stdout, _Stdout):
         sys.stdout = _Stdout(sys.stdout, turn)
+    if not isinstance(sys.stdin, _Stdin):
+        sys.stdin = _Stdin(sys.stdin, turn)
     if not hasattr(builtins.input, "__wrapped__"):
         builtins.input = _asking(builtins.input, turn, is_password=False)
         getpass.getpass = _asking(getpass.getpass, turn, is_password=True)

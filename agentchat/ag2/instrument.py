@@ -21,6 +21,7 @@ from autogen.agentchat.group.group_tool_executor import GroupToolExecutor
 from autogen.events import base_event
 from autogen.events.agent_events import ErrorEvent, InputRequestEvent, RunCompletionEvent
 from autogen.io.base import IOStream
+from autogen.io.processors import AsyncConsoleEventProcessor, ConsoleEventProcessor
 from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 from autogen.logger import file_logger
 
@@ -37,6 +38,8 @@ from agentchat.protocol.events import clean
 Message = dict[str, Any]
 Method = Callable[..., Any]
 Around = Callable[[TurnStream, Any, Mapping[str, Any]], contextlib.AbstractContextManager[None]]
+
+_ENDS = "exit"  # AG2's word for the end of a chat
 
 _TALKS = "_agentchat_talks"  # set on agents for which a person talks within a run
 
@@ -57,6 +60,8 @@ def install() -> None:
         _wrap(ConversableAgent, name, _replying, _reply)
     for name in ("initiate_chat", "a_initiate_chat"):
         _wrap(ConversableAgent, name, _initiating)
+    for name in ("receive", "a_receive"):
+        _wrap(ConversableAgent, name, lambda *_: scope.moved(is_in_chat=True))
     _wrap(ConversableAgent, "execute_function", _executing)
     _wrap(ConversableAgent, "a_execute_function", functools.partial(_executing, awaits=True))
     _wrap(ConversableAgent, "_create_or_get_executor", _no_change, _run_with_person)
@@ -68,6 +73,7 @@ def install() -> None:
     _change_result(ConversableAgent, "process_all_messages_before_reply", without_pictures)
     for stream in (ThreadIOStream, AsyncThreadIOStream):
         _tee(stream)
+    _answer_at_ends()
     _make_stoppable(ThreadIOStream)
     logging.getLogger(file_logger.__name__).propagate = False  # what a program logs to its file
     for event_class in base_event.get_event_classes().values():
@@ -102,11 +108,14 @@ def _replying(stream: TurnStream, agent: ConversableAgent, arguments: Mapping[st
             level=here.within,
             answered=answered,
             caller=events.nesting_agent(partner.name) if partner is not None else "",
+            is_in_chat=is_manager,
         )
     ):
         yield
     if not is_manager:
         stream.model_output.release(about={"within": name})
+    if not here.is_in_chat:
+        stream.say_reply(name, here.about)
 
 
 def _reply(agent: ConversableAgent, arguments: Mapping[str, Any], reply: Any) -> Any:
@@ -134,7 +143,8 @@ def _guard_tools(agent: ConversableAgent) -> None:
 def _initiating(
     stream: TurnStream, agent: ConversableAgent, arguments: Mapping[str, Any]
 ) -> contextlib.AbstractContextManager[None]:
-    return scope.moved(agent="", answered={}, initiator=agent.name, level=scope.current.get().within)
+    level = scope.current.get().within
+    return scope.moved(agent="", answered={}, initiator=agent.name, level=level, is_in_chat=True)
 
 
 def _executing(
@@ -169,26 +179,30 @@ def _answer_at_end(name: str) -> None:
     """Let the turn end where AG2 would ask for the person's next message."""
     ask = getattr(ConversableAgent, name)
 
-    def answer(agent: ConversableAgent) -> str | None:
+    def answer(agent: ConversableAgent, prompt: str) -> str | None:
         stream = streams.current.get()
         if stream is None or vars(agent).get(_TALKS) or not stream.ends_here():
             return None
-        return "" if _would_run_code(agent) else "exit"
+        known = "" if _would_run_code(agent) else _ENDS
+        if isinstance(IOStream.get_default(), (ThreadIOStream, AsyncThreadIOStream)):
+            stream.answers[prompt] = known
+            return None  # the program may answer itself
+        return known
 
     if inspect.iscoroutinefunction(ask):
 
         @functools.wraps(ask)
-        async def asked_async(agent: ConversableAgent, *args: Any, **kwargs: Any) -> Any:
-            known = answer(agent)
-            return known if known is not None else await ask(agent, *args, **kwargs)
+        async def asked_async(agent: ConversableAgent, prompt: str, **kwargs: Any) -> Any:
+            known = answer(agent, prompt)
+            return known if known is not None else await ask(agent, prompt, **kwargs)
 
         setattr(ConversableAgent, name, asked_async)
         return
 
     @functools.wraps(ask)
-    def asked(agent: ConversableAgent, *args: Any, **kwargs: Any) -> Any:
-        known = answer(agent)
-        return known if known is not None else ask(agent, *args, **kwargs)
+    def asked(agent: ConversableAgent, prompt: str, **kwargs: Any) -> Any:
+        known = answer(agent, prompt)
+        return known if known is not None else ask(agent, prompt, **kwargs)
 
     setattr(ConversableAgent, name, asked)
 
@@ -213,6 +227,30 @@ def _clean_content(message: Message) -> Message:
 
 
 # Runs: AG2's `run` and `run_group_chat` work in a thread and pass their events to the caller in a queue
+
+
+def _answer_at_ends() -> None:
+    """Let AG2's own way to process a run end it where a chat would end."""
+    answer, answer_async = ConsoleEventProcessor.process_event, AsyncConsoleEventProcessor.process_event
+
+    def known(event: Any) -> str | None:
+        turn = streams.current.get()
+        if turn is None or not isinstance(event, InputRequestEvent):
+            return None
+        return turn.answers.pop(event.content.prompt, None)
+
+    @functools.wraps(answer)
+    def answered(processor: Any, event: Any) -> None:
+        end = known(event)
+        answer(processor, event) if end is None else event.content.respond(end)
+
+    @functools.wraps(answer_async)
+    async def answered_async(processor: Any, event: Any) -> None:
+        end = known(event)
+        await (answer_async(processor, event) if end is None else event.content.respond(end))
+
+    ConsoleEventProcessor.process_event = answered
+    AsyncConsoleEventProcessor.process_event = answered_async
 
 
 def _tee(stream_class: type[Any]) -> None:

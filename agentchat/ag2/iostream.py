@@ -72,6 +72,7 @@ class TurnStream(IOStream):
         self.speaker = ""
         self.history = history
         self.summary = ""
+        self.answers: dict[str, str] = {}  # to prompts in a run that end it, unless its program answers them
         self._turn = turn
         self._token = token
         self._payer = payer
@@ -103,6 +104,16 @@ class TurnStream(IOStream):
         content = {"content": clean(text), "sender": sender, "recipient": self.person}
         self.append("text", {"uuid": str(uuid4()), **content, "message_id": message_id or uuid4().hex})
         self.summary, self.speaker = text.strip(), sender
+
+    def say_reply(self, agent: str, about: Mapping[str, str]) -> None:
+        """Log what a model wrote for an agent that was asked directly, outside of AG2's chats."""
+        written = self.model_output.take(agent, about)
+        if written is None or not written.text.strip():
+            return
+        content = {"content": TERMINATE.sub("", written.text), "sender": agent, "recipient": self.person}
+        self.append("text", {"uuid": str(uuid4()), **content, "message_id": written.id, **about})
+        if not about:
+            self.summary, self.speaker, self._result = content["content"].strip(), agent, None
 
     def streamed(self, sender: str) -> StreamingMessage:
         """Return a new message whose text is shown with `show`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
 import inspect
 import json
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from autogen.agentchat import ChatResult
@@ -17,6 +20,7 @@ from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.model_output import StreamingMessage
 from agentchat.ag2.shapes import Program
 from agentchat.chat import Chat
+from agentchat.protocol.errors import ChatError
 
 
 class ProgramHistory(Memory):
@@ -65,6 +69,15 @@ class RunningProgram:
     def talk(self, text: str, stream: TurnStream) -> str | None:
         """Call the function. Return its answer."""
         self.history.add("user", text)
+        with _event_loop():
+            try:
+                return self._answer(text, stream)
+            except SystemExit as end:
+                if end.code not in {None, 0}:
+                    raise ChatError("agent_failed", error=f"SystemExit: {end.code}") from end
+                return None  # the program has ended, as in a terminal
+
+    def _answer(self, text: str, stream: TurnStream) -> str | None:
         returned = self._on_message(text, self._chat)
         if inspect.iscoroutine(returned) or inspect.isasyncgen(returned):
             try:
@@ -83,12 +96,22 @@ class RunningProgram:
         """Return the text of what the function has returned, after it is finished."""
         if inspect.isgenerator(returned):
             message = stream.streamed(self.name)
-            for piece in returned:
+
+            def shown() -> Iterator[Any]:
+                last.append((yield from returned))
+
+            last: list[Any] = []
+            for piece in shown():
                 self._show(piece, message, stream)
-            return self._said(message, stream)
+            said = self._said(message, stream)
+            return said if last[0] is None else self._finish(last[0], stream)
         if isinstance(returned, RunResponse):
             returned.process()
             return text_of_result(returned.summary)
+        if isinstance(returned, list) and returned and all(isinstance(each, RunResponse) for each in returned):
+            for each in returned:
+                each.process()
+            return text_of_result(returned[-1].summary)
         if isinstance(returned, RunIterResponse):
             for _ in returned:
                 continue
@@ -112,26 +135,44 @@ class RunningProgram:
             async for _ in value:
                 continue
             return text_of_result(value.summary)
+        if isinstance(value, list) and value and all(isinstance(each, AsyncRunResponse) for each in value):
+            for each in value:
+                await each.process()
+            return text_of_result(await value[-1].summary)
         return self._finish(value, stream)
 
     def _show(self, piece: Any, message: StreamingMessage, stream: TurnStream) -> None:
         text = piece if isinstance(piece, str) else text_of_result(piece)
-        if text:
+        if text and (isinstance(piece, str) or text.strip() != stream.summary):  # else it was just said
             stream.show(message, text)
 
     def _said(self, message: StreamingMessage, stream: TurnStream) -> str | None:
         return stream.end_streamed(message) or None
 
 
+@contextlib.contextmanager
+def _event_loop() -> Iterator[None]:
+    """Give the thread an event loop, as a program's main thread has one for `asyncio.get_event_loop()`."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
 def text_of_result(value: Any) -> str | None:
     """Return the text of what a program may return: a text, a message, or the result of one of AG2's chats.
 
-    Of several results the last one counts. Raises TypeError for anything else.
+    Of several results the last one counts. Other values become JSON or their own text. Raises ChatError for objects
+    without one.
     """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, ChatResult):
-        return text_of_result(value.summary)
+        # One to which only its first message belongs was answered elsewhere, as in a group; AG2 sums up that message.
+        return text_of_result(value.summary) if len(value.chat_history) > 1 else None
     if isinstance(value, (RunResponse, RunIterResponse)):
         return text_of_result(value.summary)
     if isinstance(value, tuple) and value and isinstance(value[0], ChatResult):  # of initiate_group_chat
@@ -144,6 +185,11 @@ def text_of_result(value: Any) -> str | None:
         return text_of_result(value["content"])
     if isinstance(value, BaseModel):
         return value.model_dump_json(indent=2)
-    if isinstance(value, (bool, int, float, list, dict)):
-        return json.dumps(value, ensure_ascii=False, indent=2)
-    raise TypeError(f"on_message returned a {type(value).__name__}; return text, a ChatResult or a run's response")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    if any(vars(kind).keys() & {"__str__", "__repr__"} for kind in type(value).__mro__[:-1]):
+        return str(value)
+    wrong = f"on_message returned a {type(value).__name__}; return text, a ChatResult or the response of a run"
+    raise ChatError("agent_failed", error=f"a TypeError: {wrong}")

@@ -27,6 +27,8 @@ class Scope:
     """The agent whose tool calls `agent` carries out."""
     call: Message = field(default_factory=dict)
     """The tool call being carried out: its `call_id`, `func_name` and `arguments`."""
+    is_in_chat: bool = False
+    """True while AG2 holds a chat, in which it sends what agents reply."""
     awaits: bool = False
     """True if a tool may return a coroutine, which is awaited in the event loop of its chat."""
     initiator: str = ""

@@ -29,4 +29,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Carry out the command that this process was started with, and exit."""
-    sys.exit(main(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    del sys.argv[1:]  # agent files with an argparse of their own must not see them
+    sys.exit(main(arguments))

@@ -68,7 +68,15 @@ def _stop_signal() -> threading.Event:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_end_by_signal)
     return stopped
+
+
+def _end_by_signal() -> None:
+    """Let signals end a process that an agent has forked, such as a worker of `multiprocessing`."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def set_up_logging(level: str) -> None:

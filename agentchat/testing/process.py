@@ -43,7 +43,7 @@ def talking() -> Iterator[None]:
 def _take() -> None:
     assert _lock.locked()
     _giving_back.callback(IOStream.set_global_default, IOStream.get_global_default())
-    for owner, name in ((sys, "stdout"), (builtins, "input"), (getpass, "getpass")):
+    for owner, name in ((sys, "stdout"), (sys, "stdin"), (builtins, "input"), (getpass, "getpass")):
         _giving_back.callback(setattr, owner, name, getattr(owner, name))
     openai_client.install(ModelWrapper.timeout)
     instrument.install()
