@@ -1,4 +1,4 @@
-"""How the agents that `build` returns are run with each message."""
+"""The options with which the agents that `build` returns are run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """How agents are run with each message: return `Run(agents, max_turns=2)` from `build`.
+    """Agents with the options for running them: return `Run(agents, max_turns=2)` from `build`.
 
     `agents` is whatever `build` may return.
     """

@@ -208,7 +208,7 @@ def test_code_that_is_denied(meet: Meet, model: ModelServer, agent: str) -> None
 
 @pytest.mark.parametrize("agent", ["local", "legacy"])
 def test_code_that_is_changed(meet: Meet, model: ModelServer, agent: str) -> None:
-    """What a person makes of the code is what runs, in the language of their choice; the agent knows it."""
+    """Code runs as the person has edited it, in the language of their choice, and the agent is told."""
     model.script(WRITES, DONE)
     person = meet(agent)
     person.client.say("Compute")
@@ -440,7 +440,7 @@ def test_code_that_runs_elsewhere(serve: Serve, model: ModelServer, tmp_path: Pa
 @needs_proc
 @pytest.mark.parametrize("agent", ["local", "legacy"])
 def test_nothing_runs_on_in_the_background(meet: Meet, model: ModelServer, agent: str) -> None:
-    """What code leaves running when it ends is killed: a server that nobody sees would collect it."""
+    """Programs that code leaves running are killed; on a server nobody would ever end them."""
     model.script(Reply(tokens=[code_block("nohup sleep 600 >/dev/null 2>&1 &\necho $! > left.txt", "sh")]), DONE)
     person = meet(agent)
     person.client.say("Compute")

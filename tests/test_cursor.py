@@ -204,7 +204,7 @@ def test_a_log_that_is_deleted(log: Log) -> None:
 
 
 def test_output_before_the_end_of_a_turn(log: Log) -> None:
-    """What is printed just before an event that ends the stream comes before that event."""
+    """Output that is printed just before the event that ends its stream is delivered before that event."""
     output = MessageStream("output-1", "agent", {"kind": "output"})
     log.set_streaming([output])
     cursor = Cursor(log, after=0)

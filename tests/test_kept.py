@@ -1,4 +1,4 @@
-"""What agents keep comes back as it was after a restart; what cannot be kept is refused in words."""
+"""Values that agents keep come back as they were after a restart; others are refused in words."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_kept_is_refused_in_words(serve: Serve, model: ModelServe
     assert [error["code"] for error in errors] == ["not_kept", "not_kept"]
     assert errors[0]["message"] == (
         "The context variable 'connection' holds a http.client.HTTPConnection, which cannot be kept: a http.client."
-        "HTTPConnection is no plain data. When the agents are built anew, it is missing."
+        "HTTPConnection is not plain data. When the agents are built again, it is missing."
     )
     assert "its class Local is defined inside a function" in errors[1]["message"]
     assert [content["status"] for content in contents(client.log, "turn_completed")] == ["completed"] * 2
@@ -132,7 +132,7 @@ def test_a_refusal_is_no_failure(serve: Serve, model: ModelServer, tmp_path: Pat
 
 
 def test_variables_survive_a_restart_at_a_question(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """What tools changed in place, and what they returned, is the same when a turn is resumed at its question."""
+    """Values that tools changed or returned are the same when a turn is resumed at its question."""
     agents = write_agents(tmp_path, keeper=KEEPER)
     first_calls: list[tuple[str, dict[str, object]]] = [
         ("keep", {"what": "set"}),

@@ -109,7 +109,7 @@ def test_conversations_go_on(serve: Serve, model: ModelServer, tmp_path: Path, c
 
 
 def test_variables_of_earlier_versions(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """Context variables go on; those that an earlier version kept as text begin anew, and people are told."""
+    """Context variables go on; those that an earlier version kept as text start over, and people are told."""
     load("8448e39", tmp_path / "data").close()
     served = serve("--agents", agents(tmp_path), model=model)
     visit = Reply(tools=[("visit", {"city": "Bergen"})])

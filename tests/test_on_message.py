@@ -300,7 +300,7 @@ def test_the_turns_before(serve: Serve, folder: str, model: ModelServer) -> None
 
 
 def test_the_console_is_the_conversation(talk: Callable[..., ChatClient], capfd: pytest.CaptureFixture[str]) -> None:
-    """What a program prints is shown live and is not in the log; what it asks for by `input` is asked."""
+    """Printed text is shown live and isn't in the log; `input` asks the person."""
     client = talk("console")
     client.say("it")
     request = client.until("input_request")["content"]
@@ -369,7 +369,7 @@ def test_a_stop_ends_the_calls_of_other_threads(talk: Callable[..., ChatClient],
 
 @pytest.mark.parametrize("program", ["object", "broken"])
 def test_a_program_that_fails(talk: Callable[..., ChatClient], program: str) -> None:
-    """A program that fails, or returns what is no answer, ends its turn; the next one begins."""
+    """A program that fails, or returns something unusable, ends its turn; the next one begins."""
     client = talk(program)
     frames = client.ask("Hi")
     again = client.ask("Hi")
@@ -410,7 +410,7 @@ def test_a_program_that_exits(talk: Callable[..., ChatClient]) -> None:
 
 
 def test_lines_that_are_read(talk: Callable[..., ChatClient]) -> None:
-    """What a program reads from `sys.stdin` is asked."""
+    """Reading a line from `sys.stdin` asks the person."""
     client = talk("lines")
     client.say("Hi")
     request = client.until("input_request")["content"]["request_id"]
@@ -424,7 +424,7 @@ def test_lines_that_are_read(talk: Callable[..., ChatClient]) -> None:
 def test_conversations_share_nothing(
     serve: Serve, folder: str, model: ModelServer, connect_to: Callable[..., ChatClient], program: str
 ) -> None:
-    """What a program keeps in its module, or in one beside it, belongs to one conversation."""
+    """Variables of a program's module, or of one beside it, belong to one conversation."""
     server = serve("--agents", folder, model=model)
     first, second = connect_to(server, program), connect_to(server, program)
     first.ask("A secret")

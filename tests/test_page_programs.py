@@ -108,7 +108,7 @@ def expect_completed(page: Page) -> None:
 def test_the_output_of_a_tool(server: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
     """A tool's output is in its card, as a terminal would show it, and follows its end unless the reader scrolled up.
 
-    Whoever joins gets all of it. It collapses with the turn, is no answer, and is gone after a reload.
+    Whoever joins gets all of it. It collapses with the turn, isn't an answer, and is gone after a reload.
     """
     model.script(Reply(tools=[("compile_all", {"target": "all"})]), Reply("It is built."))
     begin(page, server, "builder")
@@ -139,7 +139,7 @@ def test_the_output_of_a_tool(server: Running, model: ModelServer, page: Page, c
 
 
 def test_the_console_of_a_program(server: Running, page: Page) -> None:
-    """What a program prints outside tools is a block of the turn; `input` and `getpass` ask as agents do."""
+    """Output outside tools is a block of the turn; `input` and `getpass` ask as agents do."""
     begin(page, server, "clerk")
     expect(page.locator(".turn-output .output-text")).to_have_text("Opening the archive\n")
     expect(page.locator(".question-card")).to_contain_text("Clerk asksYour name?")

@@ -134,7 +134,7 @@ def test_a_function_that_answers(begin: Start, tmp_path: Path, monkeypatch: pyte
 def test_what_is_no_agent(
     begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object: str, reason: str
 ) -> None:
-    """What was named and is no agent is listed as unavailable, with the reason, and can be repaired meanwhile."""
+    """A named file without an agent is listed as unavailable, with the reason, until it is repaired."""
     monkeypatch.chdir(tmp_path if "/" in object else tmp_path / "own")
     served = begin(object)
 
@@ -158,7 +158,7 @@ def test_what_is_no_agent(
     ],
 )
 def test_what_cannot_be_served(begin: Start, tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    """What does not exist or is no Python file is refused in words."""
+    """Names of missing files, and of files that aren't Python, are refused in words."""
     (tmp_path / "own" / "notes.txt").write_text("notes")
     with pytest.raises(SettingsError) as error:
         begin(*arguments)

@@ -132,7 +132,7 @@ def test_answers_in_order(recording: Path) -> None:
 
 
 def test_recording_again(recording: Path, configured: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With AGENTCHAT_RECORD=1 the same test records anew; with 0 it does not."""
+    """With AGENTCHAT_RECORD=1 the same test records again; with 0 it does not."""
     monkeypatch.setenv("AGENTCHAT_RECORD", "0")
     assert ask(recorded(recording)).turns[0].answer == "It is cold."
     monkeypatch.setenv("AGENTCHAT_RECORD", "1")
@@ -207,5 +207,5 @@ def test_what_is_no_recording(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "a.jsonl"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(AssertionError, match=r"(There is no recording|is no recording).*Set AGENTCHAT_RECORD=1"):
+    with pytest.raises(AssertionError, match=r"(There is no recording|is not a recording).*Set AGENTCHAT_RECORD=1"):
         recorded(path)

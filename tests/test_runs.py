@@ -1,4 +1,4 @@
-"""How the agents that `build` returns are run: rounds, what they remember, and whose words are the answer."""
+"""The options of `Run`: rounds, memory, and the words that become the answer."""
 
 from __future__ import annotations
 

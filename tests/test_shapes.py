@@ -212,7 +212,7 @@ def test_signatures_of_on_message(build: Build, function: str, answer: str) -> N
 
 
 def test_a_program_stays_a_coroutine_or_a_generator(build: Build) -> None:
-    """What the author's function returns is passed on as it is."""
+    """The value that the author's function returns is passed on as it is."""
     program = build("async def on_message(message): return message")
     assert isinstance(program, Program)
     result = program.on_message("hi", Chat("s"))
@@ -246,7 +246,7 @@ def test_build_and_programs_find_the_model(build: Build, served: Served) -> None
 
 
 def test_how_a_team_is_run(build: Build) -> None:
-    """What `Run` says is kept; in a group `max_turns` limits its rounds."""
+    """The options of `Run` are kept; in a group `max_turns` limits its rounds."""
     made = team(build("def build(c): return Run(agent('a', c), max_turns=3, fresh=True, summary_method='x')"))
     assert (made.run.max_turns, made.run.fresh, made.run.summary_method) == (3, True, "x")
     for returned in ("GroupChat([agent('a', c)], [])", "RandomPattern(agent('a', c), [agent('b', c)])"):

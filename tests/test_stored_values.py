@@ -196,13 +196,13 @@ class Table(dict[str, int]):
 
 
 REFUSED: dict[str, tuple[object, str]] = {
-    "connection": (sqlite3.connect(":memory:"), "a sqlite3.Connection is no plain data"),
-    "lock in a list": ([{"a": (threading.Lock(),)}], "a _thread.lock is no plain data"),
-    "key": ({threading.Lock(): 1}, "a _thread.lock is no plain data"),
-    "function": (cycle, "a function is no plain data"),
-    "class": (Order, "a pydantic._internal._model_construction.ModelMetaclass is no plain data"),
-    "secret": (Order(items=SecretStr("key")), "Order.items: a pydantic.types.SecretStr is no plain data"),
-    "subclass": (Words(), "a tests.test_stored_values.Words is no plain data"),
+    "connection": (sqlite3.connect(":memory:"), "a sqlite3.Connection is not plain data"),
+    "lock in a list": ([{"a": (threading.Lock(),)}], "a _thread.lock is not plain data"),
+    "key": ({threading.Lock(): 1}, "a _thread.lock is not plain data"),
+    "function": (cycle, "a function is not plain data"),
+    "class": (Order, "a pydantic._internal._model_construction.ModelMetaclass is not plain data"),
+    "secret": (Order(items=SecretStr("key")), "Order.items: a pydantic.types.SecretStr is not plain data"),
+    "subclass": (Words(), "a tests.test_stored_values.Words is not plain data"),
     "dataclass of a dict": (Table(), "the class Table is none of plain data"),
     "local": (local(), "its class Local is defined inside a function"),
     "cycle": (cycle(), "it contains itself"),
@@ -216,7 +216,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
-    """What cannot be kept is refused with the reason, as soon as it is clear."""
+    """Values that cannot be kept are refused at once, with the reason."""
     value, reason = REFUSED[name]
     with pytest.raises(NotKept) as refused:
         to_json(value)

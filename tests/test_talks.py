@@ -147,7 +147,7 @@ def test_a_script_that_runs_out_ends_the_turn() -> None:
 
 
 def test_a_function_of_the_test_fails() -> None:
-    """What a function of the script raises comes out as it is."""
+    """Exceptions of a function in the script are raised as they are."""
 
     def check(request: Request) -> str:
         raise LookupError(request.text)
@@ -272,7 +272,7 @@ def test_what_is_no_agent(tmp_path: Path) -> None:
 
 
 def test_a_build_that_raises() -> None:
-    """What `build` raises comes out as it is."""
+    """Exceptions of `build` are raised as they are."""
 
     def build(llm_config: LLMConfig) -> Any:
         raise KeyError("missing")
@@ -468,7 +468,7 @@ def test_answers_that_nobody_wants() -> None:
 
 
 def test_an_answer_of_a_function_that_fails() -> None:
-    """What a function of an answer raises comes out as it is."""
+    """Exceptions of a function that gives an answer are raised as they are."""
 
     def answer(question: Question) -> str:
         raise LookupError(question.prompt)

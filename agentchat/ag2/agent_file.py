@@ -51,7 +51,7 @@ class AgentFile:
     def load_apart(self) -> ModuleType:
         """Import the file and the modules beside it again, so that nothing in them is shared with what was before.
 
-        Raises whatever they raise.
+        May raise anything.
         """
         with _importing:
             for name in self._beside():
@@ -72,7 +72,7 @@ class AgentFile:
         ]
 
     def load(self) -> ModuleType:
-        """Import the file, also if it has been imported before. Raises whatever it raises."""
+        """Import the file, even if it was imported before. May raise anything."""
         spec = importlib.util.spec_from_file_location(self.module, self.path)
         assert spec is not None
         assert spec.loader is not None
@@ -82,7 +82,7 @@ class AgentFile:
         return module
 
     def maker(self, module: ModuleType) -> Maker | None:
-        """Return the function that makes the file's agents; None if it is no agent file. Raises Unusable."""
+        """Return the function that makes the file's agents, or None if there is none. Raises Unusable."""
         if self.attribute:
             return _named(self, module)
         build, on_message = (getattr(module, name, None) for name in ("build", "on_message"))

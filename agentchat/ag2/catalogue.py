@@ -113,7 +113,7 @@ class Catalogue:
         return made
 
     def try_out(self, file: AgentFile) -> Team | Program | None:
-        """Import a file anew and make its agents; None if it is no agent file. Raises whatever that raises."""
+        """Import a file again and return the agents it makes, or None if it makes none. May raise anything."""
         return _made(file, file.load(), self._llm_config, Chat("probe", services=self._services))
 
     def _give(self, made: Team | Program) -> None:
@@ -156,7 +156,7 @@ class Catalogue:
 
 
 def _made(file: AgentFile, module: ModuleType, llm_config: LLMConfig, chat: Chat) -> Team | Program | None:
-    """Return the agents that the imported file makes; None if it is no agent file. May raise anything."""
+    """Return the agents that an imported file makes, or None if it makes none. May raise anything."""
     maker = file.maker(module)
     if maker is None:
         return None

@@ -50,7 +50,7 @@ class Outcome:
     error: ChatError | None = None
     code_changes: Sequence[Mapping[str, str]] = ()
     refused: Sequence[ChatError] = ()
-    """What the agents cannot keep of the turn, or did not have for it; told even if it completed."""
+    """Values that the agents can't keep, or that couldn't be restored; reported even if the turn completed."""
     is_left_behind: bool = False
     """True if the agents go on with something that could not be stopped, so that others must be built."""
 

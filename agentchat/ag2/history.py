@@ -40,7 +40,7 @@ class PartialMessage(NamedTuple):
 
 
 class Memory:
-    """What agents remember of a conversation: the messages, and the values that they keep beside them."""
+    """The messages of a conversation that its agents remember, and the values kept beside them."""
 
     has_open_calls = False
 
@@ -234,7 +234,7 @@ class TurnHistory:
         self._memo: Memo = {}
         self._recorded, _ = history.kept(self._memo)
         self.refused: Sequence[ChatError] = ()
-        """What could not be kept of the turn, or not be brought back before it; known once it has ended."""
+        """Values of the turn that couldn't be kept, or couldn't be restored before it; empty until it has ended."""
 
     def changed(self) -> str | None:
         """Return all of it if it has grown since the last call, else None."""

@@ -62,8 +62,8 @@ def members(team: Team) -> list[ConversableAgent]:
 def team_of(returned: Any, llm_config: LLMConfig, said: str = "build returned") -> Team:
     """Return the team in what `build` returned.
 
-    `llm_config` is for the manager of a GroupChat. `said` begins the sentence of Unusable, which is raised for what
-    is no team.
+    `llm_config` is for the manager of a GroupChat. Raises Unusable for anything else, with a sentence that begins
+    with `said`.
     """
     given = returned if isinstance(returned, Run) else Run(returned)
     run, agents = dataclasses.replace(given, agents=None), given.agents

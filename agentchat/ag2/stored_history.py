@@ -1,4 +1,4 @@
-"""What agents keep of one turn, as JSON text: written, read, migrated, or told again from the log.
+"""The memory of one turn as JSON text: written, read, migrated from older forms, or rebuilt from the log.
 
 {"version": 1, "messages": [...], "shared": {...}, "state": {...}, "has_ended": true}, with values as stored_values.py
 writes them. `shared` are a team's context variables, `state` is `chat.state`; turns that wait for an answer have a
@@ -33,7 +33,7 @@ _LOST_PICTURE = "<PIL."  # how texts without a version begin that were pictures
 
 
 class Unreadable(Exception):
-    """The text is no history, or one of a newer version."""
+    """The text isn't a history, or a newer version wrote it."""
 
 
 def write(**turn: Any) -> str:
@@ -169,9 +169,10 @@ def _note(value: object) -> str:
 def kept_values(
     title: str, values: Mapping[str, Any], built: Mapping[str, Any], refuse: Callable[[ChatError], None], memo: Memo
 ) -> dict[str, Any]:
-    """Return named values as JSON's own, without those that cannot be kept, of which those in `built` are no loss.
+    """Return named values as JSON values, without those that can't be kept.
 
-    `title` is what to call one of them, with its `{name}`.
+    Those are reported to `refuse`, unless they are in `built`: `build` makes them again. `title` is the words for one
+    of them, with `{name}` for its name.
     """
     kept = {}
     for name, value in values.items():

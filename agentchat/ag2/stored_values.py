@@ -4,7 +4,7 @@ JSON's own values stay as they are. Any other becomes an object with a single na
 it is: {"$set": [1, 2]}. A dict that looks like one of those, or has keys that aren't text, becomes {"$dict": […]}.
 What is to be recognised stands in names and numbers, because secrets are cut out of every other text that is stored.
 
-A stored text is no program: the classes that it names are looked up in modules that are imported already, and only
+Stored text is data, not code: the classes that it names are looked up in modules that are imported already, and only
 pydantic models, dataclasses, named tuples and enums are taken. None of their methods is called; if a class has changed
 meanwhile, its own defaults and validators are.
 """
@@ -139,7 +139,7 @@ class _Encoder:
                 raise NotKept(str(error)) from error
             self._add(len(uri) // 8)
             return {"$picture": [uri, value.format is not None]}
-        raise NotKept(f"{description(value)} is no plain data")
+        raise NotKept(f"{description(value)} is not plain data")
 
     def _list(self, values: Iterable[object]) -> list[Json]:
         return [self.encode(value) for value in values]

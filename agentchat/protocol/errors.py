@@ -83,7 +83,7 @@ ERRORS: dict[str, ErrorRow] = {
         500, "After a restart of the server the agent did not get back to its question.", None, True
     ),
     "not_kept": ErrorRow(
-        500, "{what} holds {value}, which cannot be kept: {reason}. When the agents are built anew, it is missing."
+        500, "{what} holds {value}, which cannot be kept: {reason}. When the agents are built again, it is missing."
     ),
     "not_restored": ErrorRow(500, "{what} could not be brought back: {reason}. The agents go on without it."),
     "handoff_circle": ErrorRow(500, "The agents hand over in circles ({agents}), so the turn was ended."),

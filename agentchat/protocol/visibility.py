@@ -9,7 +9,7 @@ from agentchat.protocol.events import Event, is_answer, is_blank
 Show = Literal["final", "agents", "tools", "all"]
 SHOWS: tuple[str, ...] = get_args(Show)
 OUTPUT = "output"
-"""The `kind` of a stream of what programs print, which is no part of an answer."""
+"""The `kind` of streams that hold what programs print, and not a part of an answer."""
 
 _PEOPLE = frozenset(
     {

@@ -131,7 +131,7 @@ class Replay(StandIn):
         except FileNotFoundError:
             raise AssertionError(f"There is no recording {path.absolute()}. {_AGAIN}") from None
         except (ValueError, LookupError, TypeError) as error:
-            raise AssertionError(f"{path} is no recording: {error!r}. {_AGAIN}") from error
+            raise AssertionError(f"{path} is not a recording: {error!r}. {_AGAIN}") from error
         self._in_order = in_order
         self._left = list(range(len(lines)))
 

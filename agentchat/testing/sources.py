@@ -1,4 +1,4 @@
-"""What a test may give as agents: a file, a module, a function, or agents themselves."""
+"""The agents that a test talks to: from a file, a module or a function, or given as they are."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _maker(file: AgentFile, module: ModuleType) -> Maker:
 
 
 def _imported(file: AgentFile) -> ModuleType:
-    """Import a file anew, and leave the module that others have imported under its name where it is."""
+    """Import a file again, leaving in place the module that others have imported under its name."""
     known = sys.modules.get(file.module)
     try:
         # AG2 keeps the stream of whoever makes agents in the context.

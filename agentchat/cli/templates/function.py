@@ -10,9 +10,9 @@ SUGGESTIONS = ["A talk about bees", "A letter to my landlord"]
 
 
 def on_message(message: str, chat: Chat) -> Any:
-    """Called with each message. What it returns, text or a ChatResult, is the answer.
+    """Answer a message with the text or the ChatResult that is returned.
 
-    Agents made here begin anew each time; `chat` knows the rest of the conversation.
+    Agents made here remember nothing of earlier messages; `chat.history` has them.
     """
 
     def agent(name: str, task: str) -> ConversableAgent:
