@@ -655,3 +655,16 @@ def test_advice_on_other_executors() -> None:
     assert advice(error) == "A module needed for autogen.coding is missing: - 'zmq' is not installed."
     assert advice(ImportError("No module named x")) is None
     assert advice(ValueError("docker")) is None
+
+
+def test_the_result_as_the_last_word(meet: Meet, model: ModelServer) -> None:
+    """The output of code is the turn's answer if the agent says nothing after it."""
+    model.script(WRITES, Reply("TERMINATE"))
+    person = meet("local")
+    person.client.say("Run it")
+    person.answer(person.request(), "approve")
+    summary = person.end()["summary"]
+
+    assert summary.endswith("Code output: It ran")
+    shown = [content for content in contents(person.client.log, "text") if content["content"]]
+    assert shown[-1]["content"].strip() == summary

@@ -254,12 +254,11 @@ class TurnStream(IOStream):
         if about:
             return True
         said = text_of(text).strip()
-        is_proxy = written is None and sender == self.person
-        if not is_proxy:
+        if written is not None or sender != self.person:
             self.speaker = sender
         if not is_blank(text):
             self._result = None
-        if said and (not is_proxy or not self.summary):
+        if said:
             self.summary = said
         return True
 
