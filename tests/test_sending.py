@@ -85,6 +85,16 @@ def receive(peer: Peer) -> Any:
     return json.loads(peer.recv(timeout=PATIENCE))
 
 
+@contextlib.contextmanager
+def unread(peer: Peer, log: Log) -> Iterator[None]:
+    """Keep the peer from reading its socket."""
+    peer.recv_flow_control = threading.Lock()
+    with peer.recv_flow_control:
+        write(log)  # wakes the thread that reads, which then waits for the lock
+        receive(peer)
+        yield
+
+
 def close_code(peer: Peer) -> int:
     """Receive until the server closes the connection and return the close code."""
     with contextlib.suppress(ConnectionClosed):
@@ -189,9 +199,10 @@ def test_a_deleted_session_and_a_slow_reader(log: Log, connect: Connect) -> None
     """The reason for the close reaches a client that was not reading when the session was deleted."""
     client, peer = connect()
     follow(client, log)
-    write(log, "x" * 1_000_000)
-    assert client.connection.is_stalled
-    log.delete()
+    with unread(peer, log):
+        write(log, "x" * 1_000_000)
+        assert client.connection.is_stalled
+        log.delete()
     assert [receive(peer)["type"] for _ in range(2)] == ["text", "error"]
     assert close_code(peer) == 1008
 
@@ -253,12 +264,13 @@ class TestSilence:
 
     def test_a_client_that_does_not_read_is_dropped(self, log: Log, connect: Connect) -> None:
         """A client that doesn't read is dropped after a while."""
-        client, _ = connect()
+        client, peer = connect()
         follow(client, log)
-        write(log, "x" * 1_000_000)
-        stalled = client.connection.stalled_since
-        assert stalled is not None
-        client.check(stalled + sending.STALL_TIMEOUT - 1)
-        assert client.connection.write()
-        client.check(stalled + sending.STALL_TIMEOUT + 1)
-        assert not client.connection.write()
+        with unread(peer, log):
+            write(log, "x" * 1_000_000)
+            stalled = client.connection.stalled_since
+            assert stalled is not None
+            client.check(stalled + sending.STALL_TIMEOUT - 1)
+            assert client.connection.write()
+            client.check(stalled + sending.STALL_TIMEOUT + 1)
+            assert not client.connection.write()
