@@ -290,3 +290,52 @@ def build(llm_config, chat):
     register_function(sign, caller=agent, executor=user, description="Signs a text.")
     return user, agent
 '''
+
+
+SLOW = '''
+"""Is built slowly while there is a file `slow`."""
+import pathlib
+from autogen import ConversableAgent, UserProxyAgent
+from agentchat import cancellation
+
+def build(llm_config, chat):
+    while pathlib.Path(chat.services.folder / "slow").exists():
+        cancellation.current.get().sleep(0.01)
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    return user, agent
+'''
+
+
+def test_a_message_is_remembered_from_the_start_of_its_turn(fork: Fork, tmp_path: Path, model: ModelServer) -> None:
+    """Agents know the message of a turn that was killed, or stopped, before they had said anything."""
+    environment = config_list(model)
+    options = (*PORTS, "--agents", write_agents(tmp_path, slow=SLOW))
+    slow = tmp_path / "data" / "slow"
+    with fork(*options, environment=environment) as server:
+        slow.touch()
+        with ChatClient(server.websocket) as client:
+            session = client.confirmed()["session_id"]
+            client.say("My name is Ada.")
+            client.until("turn_started")
+            client.command("stop")
+            client.until("turn_completed")
+            client.say("I live in Oslo.")
+            client.until("turn_started", turn=2)
+        server.signal(signal.SIGKILL)
+        server.end()
+    slow.unlink()
+    with (
+        fork(*options, environment=environment) as server,
+        ChatClient(server.websocket, session=session) as client,
+    ):
+        client.say("Go on")
+        client.until("turn_completed", turn=3)
+
+    assert statuses(client.log) == {1: "stopped", 2: "interrupted", 3: "completed"}
+    said = [message["content"] for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    assert said == [
+        "My name is Ada.", "[The person stopped this answer.]",
+        "I live in Oslo.", "[This answer was interrupted: the server went down.]",
+        "Go on",
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentchat.ag2.history import heard
+from agentchat.ag2.history import begun, heard
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -382,6 +382,7 @@ class TestFailures:
         codes = [event.content["code"] for event in log(session) if event.type == "error"]
         assert codes == ["agent_unavailable", "internal"]
         assert statuses(session) == {1: "failed", 2: "failed"}
+        assert server.agents.built[1] == [begun("hello", "failed")]
 
     def test_a_deletion_while_a_turn_runs(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn

@@ -13,6 +13,7 @@ from autogen import ConversableAgent, GroupChatManager
 
 from agentchat.ag2 import named_pictures, stored_history
 from agentchat.ag2.pictures import Memo
+from agentchat.ag2.stored_history import begun as begun
 from agentchat.ag2.stored_history import can_go_on as can_go_on
 from agentchat.ag2.stored_history import handed_back as handed_back
 from agentchat.ag2.stored_history import heard as heard

@@ -98,6 +98,12 @@ def heard(text: str, operator: str = "") -> str:
     return write(messages=[{"role": role, "content": clean(text)}], has_ended=True, is_heard=True)
 
 
+def begun(text: str, broke_off: str = "interrupted") -> str:
+    """Return the history of a turn whose agents have said nothing yet; `broke_off` is its status if it ends so."""
+    message = {"role": "user", "content": clean(text)}
+    return write(messages=[message], has_ended=False, broke_off=broke_off, is_heard=True)
+
+
 def handed_back(note: str, operator: str) -> str:
     """Return the history of handing the conversation back to the agents. `operator` is empty if nobody had come."""
     return heard(_returned(note, operator))

@@ -15,7 +15,7 @@ from typing import Any
 from agentchat import cancellation
 from agentchat.ag2 import stored_history
 from agentchat.ag2.conversation import Outcome
-from agentchat.ag2.history import heard
+from agentchat.ag2.history import begun, heard
 from agentchat.cancellation import Stopped
 from agentchat.chat import Author, Chat
 from agentchat.protocol import session_events
@@ -296,7 +296,7 @@ class TurnRunner:
             is_held = self.log.held is not None and turn.history is None
             if turn.history is None:
                 agent = HUMAN if is_held else self._agent
-                history = heard(message.text) if is_held else None
+                history = heard(message.text) if is_held else begun(message.text)
                 started = session_events.TurnStartedEvent(message_id=message.id, agent=agent)
                 turn.append(*session_events.type_and_content(started), history)
             if is_held:
@@ -307,12 +307,17 @@ class TurnRunner:
             self._chat.author = Author(message.name, person, message.context)
             return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
         except Stopped as stopped:
-            return Outcome(stopped.reason, "", UNKNOWN_USAGE, None, stopped.error)
+            return self._unanswered(turn, stopped.reason, stopped.error)
         except ChatError as error:
-            return Outcome("failed", "", UNKNOWN_USAGE, None, error)
+            return self._unanswered(turn, "failed", error)
         except BaseException:  # nothing may end the thread without the turn's end in the log
             log.exception("Turn %d of %s failed", turn.number, self.log.id)
-            return Outcome("failed", "", UNKNOWN_USAGE, None, ChatError("internal"))
+            return self._unanswered(turn, "failed", ChatError("internal"))
+
+    def _unanswered(self, turn: Turn, status: str, error: ChatError | None) -> Outcome:
+        """Return the outcome of a turn without agents. Those of the next turn know the message nevertheless."""
+        history = begun(turn.message.text, status) if turn.history is None else None
+        return Outcome(status, "", UNKNOWN_USAGE, history, error)
 
     def _agents_for(self, turn: Turn) -> Agents:
         """Return agents that remember the turns that count and come before this one."""
