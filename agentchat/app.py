@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentchat import __version__, chat
+from agentchat import __version__
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
@@ -36,6 +36,7 @@ from agentchat.sessions.services import Services
 from agentchat.sessions.user_notes import UserNotes
 from agentchat.settings import ROOT, Settings
 from agentchat.store.sqlite import SqliteStore
+from agentchat.workspace.folders import Folders
 from agentchat.ws.server import Server
 
 log = logging.getLogger(__name__)
@@ -143,18 +144,18 @@ def _services(
     def new_chat(session_id: str, session: SessionView) -> Chat:
         return Chat(session_id, services=agent_services, session=session)
 
-    def clear(session_id: str) -> None:
-        chat.clear(chosen.data_dir, session_id)
-
     rules = SessionRules(
         busy=chosen.busy,
         input_timeout=chosen.input_timeout,
         turn_timeout=chosen.turn_timeout,
         max_messages=chosen.max_messages_per_session,
+        live_questions=chosen.live_questions,
         ttl_hours=chosen.session_ttl_hours,
     )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(store, new_conversation, new_chat, lambda: ModelWrapper.keys, clear, model, rules)
+    return Services(
+        store, new_conversation, new_chat, lambda: ModelWrapper.keys, Folders(chosen.data_dir), model, rules
+    )
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

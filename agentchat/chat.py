@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import logging
-import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +17,13 @@ from agentchat.protocol.tasks import Plan
 from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.folders import ORIGINALS, WORKSPACES
 
 if TYPE_CHECKING:
     from autogen.tools import Tool
 
     from agentchat.knowledge import Knowledge
 
-log = logging.getLogger(__name__)
-
-WORKSPACES, ORIGINALS = "workspaces", "originals"
 NOBODY_THERE = (
     "A human was asked to take over. Nobody is there right now: the conversation is kept, and whoever comes first will "
     "answer in it. Say so in one sentence, and no more."
@@ -270,17 +266,6 @@ class Chat:
 
     def _events_of(self, *types: str) -> list[Event]:
         return self.session.events_of(*types) if self.session else []
-
-
-def clear(folder: Path, session_id: str) -> None:
-    """Delete the files of a deleted conversation. `folder` is the data folder."""
-    for part in (WORKSPACES, ORIGINALS):
-        try:
-            shutil.rmtree(folder / part / session_id)
-        except FileNotFoundError:
-            continue  # it had none
-        except OSError:
-            log.exception("Some files of the deleted conversation %s remain; delete them by hand", session_id)
 
 
 _current: contextvars.ContextVar[RunningTurn | None] = contextvars.ContextVar("running_turn", default=None)

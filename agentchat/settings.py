@@ -101,6 +101,12 @@ class Settings:
         choices=BUSY_MODES,
     )
     input_timeout: float = setting(0.0, "Seconds that an agent's question waits for an answer; 0: forever.", minimum=0)
+    live_questions: int = setting(
+        4,
+        "Open questions whose agents stay in memory; those of older ones are built again when the answer comes, as "
+        "after a restart.",
+        minimum=0,
+    )
     turn_timeout: float = setting(
         0.0, "Seconds that the agents may work on a message, without waiting for people; 0: no limit.", minimum=0
     )
@@ -118,7 +124,10 @@ class Settings:
         1000, "Maximum number of messages in a conversation; 0: no limit.", minimum=0
     )
     session_ttl_hours: float = setting(
-        0.0, "Hours that a conversation is kept after its last event; 0: forever.", minimum=0
+        0.0,
+        "Hours that a conversation is kept after its last event; 0: forever. If most of all conversations would go at "
+        "once, the server warns and waits an hour, because the clock may be wrong.",
+        minimum=0,
     )
     log_level: str = setting(
         "INFO",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from agentchat.protocol.errors import DuplicateMessage
 from agentchat.protocol.events import Draft, Event, now
+from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
 TURN_BOUNDS = frozenset({"user_message", "turn_started", "turn_completed"})
@@ -45,6 +46,8 @@ class _Log:
 
 class MemoryStore:
     """A store that keeps logs as long as it lives."""
+
+    is_new = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the fields below
@@ -137,6 +140,7 @@ class MemoryStore:
 
     def delete(self, session_id: str) -> bool:
         with self._lock:
+            self._notes.pop(user_id(UNNAMED, "", session_id), None)
             return self._logs.pop(session_id, None) is not None
 
     def held(self) -> list[SessionRecord]:
@@ -159,9 +163,18 @@ class MemoryStore:
                 del known[each]
             return len(gone)
 
-    def expired(self, before: str) -> list[str]:
+    def newest(self) -> str:
         with self._lock:
-            return [id for id, log in self._logs.items() if log.now.updated < before]
+            return max((log.now.updated for log in self._logs.values()), default="")
+
+    def count(self, before: str = "~") -> int:
+        with self._lock:
+            return sum(log.now.updated < before for log in self._logs.values())
+
+    def expired(self, before: str, limit: int) -> list[str]:
+        with self._lock:
+            resting = sorted((log.now.updated, id) for id, log in self._logs.items() if log.now.updated < before)
+            return [id for _, id in resting[:limit]]
 
     def discard_empty(self, before: str) -> None:
         with self._lock:

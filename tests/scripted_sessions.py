@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from agentchat.ag2.conversation import Outcome
@@ -20,6 +21,7 @@ from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.services import Agents, Services
 from agentchat.sessions.session import Session
 from agentchat.sessions.turn import Turn
+from agentchat.workspace.folders import Folders
 from tests.clients import PATIENCE
 from tests.memory_store import MemoryStore
 
@@ -117,6 +119,17 @@ class ScriptedAgents:
         return self._turns.get(timeout=PATIENCE)
 
 
+class CountedFolders(Folders):
+    """No folders, but a list of those that were cleared."""
+
+    def __init__(self, cleared: list[str]) -> None:
+        super().__init__(Path("data-of-nobody"))
+        self._cleared = cleared
+
+    def clear(self, session_id: str) -> None:
+        self._cleared.append(session_id)
+
+
 class ScriptedServer:
     """The sessions of one server."""
 
@@ -129,7 +142,7 @@ class ScriptedServer:
             self.agents.build,
             lambda session_id, session: Chat(session_id, session=session),
             keys=lambda: frozenset({"sk-secret"}),
-            clear=self.cleared.append,
+            folders=CountedFolders(self.cleared),
             model={"name": "scripted", "demo": False},
             rules=SessionRules(**rules),
         )

@@ -9,6 +9,7 @@ import pytest
 
 from agentchat.protocol.errors import DuplicateMessage
 from agentchat.protocol.events import Draft
+from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import INDEXED, SessionRecord, Store
 
 CREATED = "2026-11-21T05:09:42.304Z"
@@ -249,7 +250,20 @@ class StoreContract:
         store.create(SessionRecord("old, but used", "weather", "2026-11-01T00:00:00.000Z"))
         store.append("old, but used", [draft()])
 
-        assert store.expired("2026-11-21T00:00:00.000Z") == ["old"]
+        store.create(SessionRecord("older", "weather", "2026-10-01T00:00:00.000Z"))
+        before = "2026-11-21T00:00:00.000Z"
+        assert (store.expired(before, 9), store.expired(before, 1)) == (["older", "old"], ["older"])
+        assert (store.count(before), store.count()) == (2, 4)
+        assert store.newest() == store.read("old, but used")[-1].ts
+
+    def test_a_session_takes_its_notes_with_it(self, store: Store) -> None:
+        """Notes about a person without a name, who is known only in a session, go with it."""
+        ada, nobody = user_id("Ada", "", "noted"), user_id(UNNAMED, "", "noted")
+        store.create(SessionRecord("noted", "weather", CREATED))
+        for user in (ada, nobody):
+            store.note(user, "city", "Oslo")
+        assert store.delete("noted")
+        assert [len(store.notes(user)) for user in (ada, nobody)] == [1, 0]
 
     def test_a_session_is_held_by_its_newest_handoff(self, store: Store) -> None:
         """A session is held according to its newest handover.

@@ -176,16 +176,18 @@ def test_a_deleted_conversation_leaves_the_desk(
 
 
 def test_an_expired_conversation_leaves_the_desk(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
-    """An expired conversation leaves the desk, since it can't be opened any more."""
-    rest = RestClient(serve("--session-ttl-hours", "1", model=model))
-    sessions = [rest.new_session(agent="concierge") for _ in range(2)]
+    """An expired conversation leaves the desk once nobody uses it."""
+    first = serve(model=model)
+    sessions = [RestClient(first).new_session(agent="concierge") for _ in range(2)]
     for session in sessions:
         wanted(session, model)
+    first.close()
     with database(tmp_path) as db:
         db.execute("UPDATE sessions SET updated = '2026-01-01T00:00:00.000Z' WHERE id = ?", (sessions[0].id,))
+    rest = RestClient(serve("--session-ttl-hours", "1", model=model))
 
-    wait_until(lambda: [row["id"] for row in desk(rest)] == [sessions[1].id])  # once its worker has left it
-    assert sessions[0].post("take", {}).code == "session_unknown"
+    wait_until(lambda: [row["id"] for row in desk(rest)] == [sessions[1].id])
+    assert Conversation(rest, sessions[0].id).post("take", {}).code == "session_unknown"
 
 
 @pytest.mark.parametrize("restarts", [True, False])

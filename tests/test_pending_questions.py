@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from agentchat import clock
 from agentchat.cancellation import Stopped
+from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, encode
 from agentchat.protocol.questions import Request
@@ -15,6 +19,7 @@ from agentchat.sessions.pending_questions import PendingQuestions, Question
 from agentchat.store import SessionRecord
 from tests.scripted_sessions import FailingStore
 
+HOUR, DAY = 3600.0, 86400.0
 TOOL = {"name": "pay", "arguments": {"amount": 5}, "call_id": "c"}
 
 
@@ -35,8 +40,8 @@ def questions(log: Log) -> PendingQuestions:
     return PendingQuestions(log)
 
 
-def ask(questions: PendingQuestions, turn: int = 1, **more: Any) -> Question:
-    question = Question(Request("agent", "Really?", **more).content(None), turn)
+def ask(questions: PendingQuestions, turn: int = 1, expires: str | None = None, **more: Any) -> Question:
+    question = Question(Request("agent", "Really?", **more).content(expires), turn)
     draft = Draft("input_request", encode(question.content), turn)
     questions.ask(question, [draft], None, lambda: None)
     return question
@@ -96,7 +101,7 @@ def test_after_a_restart(log: Log, questions: PendingQuestions) -> None:
     questions.answer(edited.id, "edit", "Ada", {"amount": 6})
     questions.answer(password.id, "hunter2", "Ada", None)
     again = PendingQuestions(log)
-    again.recall(1)
+    again.recall(1, None)
 
     assert again.contents == [still_open.content]
     recalled = again.recalled(edited.id).answer
@@ -105,3 +110,43 @@ def test_after_a_restart(log: Log, questions: PendingQuestions) -> None:
     for unknown in (password.id, other.id, "never"):
         with pytest.raises(Stopped):
             again.recalled(unknown)
+
+
+def in_seconds(seconds: float) -> str:
+    return events.time(datetime.now(timezone.utc) + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("clock_ahead", "passed", "left"),
+    [
+        pytest.param(0, 10, 50, id="a right clock"),
+        pytest.param(3 * DAY, 10, 50, id="a clock that was set three days ahead"),
+        pytest.param(-HOUR, 10, 50, id="a clock that was set back by an hour"),
+        pytest.param(0, 70, -10, id="its time was up while the server was down"),
+        pytest.param(-HOUR, None, 60, id="a clock that was set back, and the machine was started again"),
+        pytest.param(DAY, None, 60 - DAY, id="a machine that was off for a day"),
+    ],
+)
+def test_time_that_passed_without_a_server(
+    log: Log,
+    questions: PendingQuestions,
+    monkeypatch: pytest.MonkeyPatch,
+    clock_ahead: float,
+    passed: float | None,
+    left: float,
+) -> None:
+    """What is left of a question's time is counted by the machine's own clock, whatever the time of day is set to."""
+    monkeypatch.setattr("tests.memory_store.now", lambda: in_seconds(-clock_ahead))
+    ask(questions, expires=in_seconds(60 - clock_ahead))
+    now = clock.moment()
+    assert now is not None
+    asked = clock.Moment("an earlier start", 1) if passed is None else now._replace(seconds=now.seconds - passed)
+    deadline = PendingQuestions(log).recall(1, asked)
+    assert deadline is not None
+    assert deadline - time.monotonic() == pytest.approx(left, abs=2)
+
+
+def test_what_cannot_be_told() -> None:
+    """Nothing is known about the time since another start of the machine, or since an unknown moment."""
+    assert clock.elapsed(None) is None
+    assert clock.elapsed(clock.Moment("an earlier start", 1)) is None

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agentchat.app import Running
-from tests.clients import ChatClient, contents, types
+from tests.clients import ChatClient, contents, types, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
+from tests.rest_client import SESSIONS, RestClient
 
 Connect = Callable[..., ChatClient]
 
@@ -154,6 +155,7 @@ def test_a_conversation_expires(serve: Serve, model: ModelServer, tmp_path: Path
         assert client.confirmed()["replaced"] is None
     second.close()
     third = serve("--session-ttl-hours", "0.0000001", model=model)
+    wait_until(lambda: not RestClient(third).get(SESSIONS).json["sessions"])
     with ChatClient(third.websocket, session=session) as client:
         confirmed = client.confirmed()
 

@@ -190,12 +190,13 @@ def test_an_agent_that_changed_meanwhile(serve: Serve, model: ModelServer, tmp_p
     with ChatClient(first.websocket, agent="always") as client:
         session = client.confirmed()["session_id"]
         client.say(QUESTION)
-        asked(client)
+        request = asked(client)
     first.close()
     text = (tmp_path / "agents" / "always.py").read_text()
     write_agents(tmp_path, always=text.replace('"ALWAYS"', '"NEVER"'))
     second = serve("--agents", agents, model=model)
     with ChatClient(second.websocket, session=session) as client:
+        client.command("input_response", request_id=request, text="")
         assert client.until("error")["content"]["code"] == "not_resumed"
         client.until("turn_completed")
         client.ask("hello")

@@ -412,18 +412,16 @@ class TestFailures:
     def test_a_question_outlives_the_server(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:
-        """A question outlives the server: the next one resumes its turn from the journal.
-
-        The answer may come before that.
-        """
+        """A question outlives the server: with its answer the next one resumes its turn from the journal."""
         request_id, _ = running.ask()
         until(session, "input_request")
         following = server.restarted()
         assert statuses(session) == {}
         again = following.open(session.id)
-        resumed = following.agents.turn()
-        assert (resumed.history, again.status) == (JOURNAL, "waiting")
+        assert (again.status, again.turn_status(1), again.turns.asking) == ("waiting", "waiting", 1)
         again.answer(request_id, "yes", "Ada")
+        resumed = following.agents.turn()
+        assert resumed.history == JOURNAL
         answer = resumed.start(lambda: resumed.turn.ask_again(request_id))
         assert answer.result(PATIENCE).text == "yes"
         resumed.end()

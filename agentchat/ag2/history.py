@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from autogen import ConversableAgent, GroupChatManager
 
+from agentchat import clock
 from agentchat.ag2 import named_pictures, stored_history
 from agentchat.ag2.pictures import Memo
 from agentchat.ag2.stored_history import begun as begun
@@ -254,7 +255,7 @@ class TurnHistory:
 
     def waiting(self, journal: Journal) -> str:
         """Return all of it, with what it takes to resume the turn after a restart."""
-        return self._dump(has_ended=False, journal=journal.entries())
+        return self._dump(has_ended=False, journal=journal.entries(), asked=clock.moment())
 
     def variables(self) -> dict[str, Any]:
         """Return the variables and the state as JSON values if they have changed since the last call, else {}.

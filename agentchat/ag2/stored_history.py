@@ -2,7 +2,7 @@
 
 {"version": 1, "messages": [...], "shared": {...}, "state": {...}, "has_ended": true}, with values as stored_values.py
 writes them. `shared` are a team's context variables, `state` is `chat.state`; turns that wait for an answer have a
-`journal` (journal.py), and words of people to each other are marked `is_heard`.
+`journal` (journal.py) and the moment when they `asked` (clock.py); words of people to each other are marked `is_heard`.
 
 Texts without a version are older: a bare list of messages (the first of all), or the same fields with plain values, in
 which pictures and whatever else isn't JSON became text.
@@ -20,6 +20,7 @@ from autogen.agentchat.group import AgentNameTarget, ReplyResult
 from agentchat.ag2 import stored_values
 from agentchat.ag2.pictures import Memo
 from agentchat.ag2.stored_values import NotKept, NotRestored
+from agentchat.clock import Moment
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event, clean
 
@@ -115,6 +116,15 @@ def can_go_on(history: str) -> bool:
         return read(history).get("journal") is not None
     except Unreadable:
         return False
+
+
+def asked(history: str) -> Moment | None:
+    """Return when the turn's newest question was asked, if the history says so."""
+    try:
+        boot, seconds = read(history)["asked"]
+        return Moment(str(boot), float(seconds))
+    except (Unreadable, KeyError, TypeError, ValueError):
+        return None
 
 
 def _by_human(text: str, operator: str) -> str:

@@ -127,6 +127,11 @@ def time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def moment(time: str) -> datetime:
+    """Return the moment of a time in the log."""
+    return datetime.fromisoformat(time.replace("Z", "+00:00"))
+
+
 def clean(text: str) -> str:
     """Replace lone surrogates in `text`: one of them in a history would make every later model call fail."""
     try:

@@ -97,11 +97,17 @@ class Log:
         with self._append_lock:
             self.states = {name: state for name, state in self.states.items() if name != about}
 
-    def delete(self) -> None:
-        """Refuse further events and tell the readers, before the session is removed from the store."""
+    def delete(self) -> bool:
+        """Delete the session from the store, then refuse further events and tell the readers.
+
+        Returns False if it is gone already. Raises StoreError, and then nothing has changed.
+        """
         with self._append_lock:
-            self.is_deleted = True
+            if self.is_deleted:
+                return False
+            self.is_deleted = self.store.delete(self.id)
         self.wake()
+        return self.is_deleted
 
     # Reading
 

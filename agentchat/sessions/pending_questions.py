@@ -1,14 +1,17 @@
-"""The open questions of a session: the threads that wait for an answer, and the first answer that comes."""
+"""The open questions of a session, and the first answer to each."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from agentchat.cancellation import Stopped
+from agentchat.clock import Moment, elapsed
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import Draft, Event, clean, encode
+from agentchat.protocol.events import Draft, Event, clean, encode, moment
 from agentchat.protocol.questions import Answer, decision
 from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
@@ -24,7 +27,9 @@ class Question:
         self.turn = turn
         self.seq = seq
         self.answer: Answer | None = None
-        self.woken = threading.Event()  # set when it is answered, and when its turn is stopped
+        self.deadline: float | None = None  # by time.monotonic()
+        self.is_let_go = False  # the agents that wait for it are to leave memory
+        self.woken = threading.Event()  # set when it is answered or let go, and when its turn is stopped
 
     @property
     def id(self) -> str:
@@ -48,22 +53,37 @@ class PendingQuestions:
         self._lock = OwnedLock()  # guards what follows; what is open changes together with the log
         self._open: dict[str, Question] = {}
         self._recalled: dict[str, Question] = {}
+        self._reopened: frozenset[str] = frozenset()  # those that were open when they were recalled
 
-    def recall(self, turn: int) -> None:
-        """Reopen the questions that an earlier server left open in that turn, and recall those that were answered."""
+    def recall(self, turn: int, asked: Moment | None) -> float | None:
+        """Reopen the questions that agents who left memory had asked in that turn, and recall those that were answered.
+
+        `asked` is when the last of them was asked. Returns the first deadline of the open ones, by time.monotonic().
+        """
         events = self._log.store.read_types(self._log.id, QUESTIONS)
         with self._lock:
             self._open = {question.id: question for question in unanswered(events, turn)}
             self._recalled = dict(self._open)
-            asked = {e.content["request_id"]: e for e in events if e.type == "input_request" and e.turn == turn}
+            self._reopened = frozenset(self._open)
+            asking = {e.content["request_id"]: e for e in events if e.type == "input_request" and e.turn == turn}
             for event in events:
-                request = asked.get(event.content["request_id"]) if event.type == "input_response" else None
+                request = asking.get(event.content["request_id"]) if event.type == "input_response" else None
                 if request is not None and "text" in event.content:  # without a text it was a password
                     question = Question(request.content, turn, request.seq)
                     told = event.content
                     question.answer = question.read(told["text"], told["name"], told.get("arguments"))
                     question.woken.set()
                     self._recalled[question.id] = question
+            for question in self._open.values():
+                if question.content["expires"] is not None:
+                    question.deadline = time.monotonic() + _left(asking[question.id], asked)
+            return min((q.deadline for q in self._open.values() if q.deadline is not None), default=None)
+
+    def has_changed(self, turn: int) -> bool:
+        """Return True if a question that was reopened has been answered since, or its time is up."""
+        with self._lock:
+            is_late = any(q.deadline is not None and q.deadline <= time.monotonic() for q in self._open.values())
+            return is_late or not self._reopened or not self._reopened <= self._open.keys()
 
     def recalled(self, request_id: str) -> Question:
         """Return a recalled question, which may have been answered since. Raises Stopped if the id is unknown."""
@@ -133,3 +153,16 @@ def unanswered(events: Iterable[Event], turn: int) -> list[Question]:
     answered = {event.content["request_id"] for event in here if event.type == "input_response"}
     asked = [Question(event.content, turn, event.seq) for event in here if event.type == "input_request"]
     return [question for question in asked if question.id not in answered]
+
+
+def _left(request: Event, asked: Moment | None) -> float:
+    """Return the seconds that a question still waits: by the machine's own clock if possible, else by the time of day.
+
+    Nobody can set that clock. If the time of day was set back meanwhile, the question waits as long as a new one.
+    """
+    asked_at = moment(request.ts)
+    limit = (moment(request.content["expires"]) - asked_at).total_seconds()
+    passed = elapsed(asked)
+    if passed is None:
+        passed = (datetime.now(timezone.utc) - asked_at).total_seconds()
+    return limit - max(passed, 0)

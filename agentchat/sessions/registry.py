@@ -6,17 +6,20 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from agentchat.ag2.history import can_go_on
 from agentchat.protocol import events, handover, session_events
 from agentchat.protocol.errors import ChatError, StoreError
-from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.protocol.validation import check_title
+from agentchat.sessions.expiry import Expiry
 from agentchat.sessions.owned_lock import OwnedLock
-from agentchat.sessions.pending_questions import QUESTIONS, unanswered
+from agentchat.sessions.pending_questions import QUESTIONS, Question, unanswered
 from agentchat.sessions.presence import Desk
 from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # whoever opens sessions finds their class here
@@ -25,12 +28,40 @@ from agentchat.store import SessionRecord
 
 log = logging.getLogger(__name__)
 
-EXPIRY_CHECK = 60.0  # seconds between looks for sessions that have expired
+AT_ONCE = 4  # sessions in which messages that waited are answered after a start
 LAST_TURNS = 100  # newest turns in which a person's last words are looked for
 LAST_CHARS = 300  # of a person's last words that the desk shows
 EMPTY_KEPT = timedelta(days=1)  # for which sessions without any event are kept
 
 Listed = tuple[dict[str, Any], list[tuple[int, str]]]
+
+
+@dataclass
+class _Slot:
+    """A session in memory, and how many use it."""
+
+    session: Session
+    users: int = 1
+
+
+class _Host:
+    """The registry as one session's turns see it."""
+
+    def __init__(self, sessions: Sessions, session_id: str) -> None:
+        self._sessions = sessions
+        self._id = session_id
+
+    def retain(self) -> None:
+        """Keep the session in memory until `release`."""
+        self._sessions._retain(self._id)
+
+    def release(self) -> None:
+        """Undo one `retain`."""
+        self._sessions._release(self._id)
+
+    def wake_at(self, when: float) -> None:
+        """Let the session look for work at that time, by time.monotonic()."""
+        self._sessions._wake_at(self._id, when)
 
 
 class Sessions:
@@ -40,8 +71,10 @@ class Sessions:
         self._services = services
         self._store = services.store
         # A session's turns are started and ended under its own lock first and this one second; never the other way.
-        self._lock = OwnedLock()  # guards what follows, and the number of each session's users
-        self._open: dict[str, Session] = {}
+        # The store is read and written without it, because all sessions need it.
+        self._lock = OwnedLock()  # guards what follows
+        self._open: dict[str, _Slot] = {}
+        self._loading: dict[str, threading.Event] = {}  # sessions that are being loaded; set when that is over
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
         self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
         services.desk.follow(self._tell_operators)
@@ -55,45 +88,84 @@ class Sessions:
 
     def begin(self) -> int:
         """Pick up where the previous server left off. Returns the number of turns that it left unfinished."""
-        self._store.discard_empty(events.time(datetime.now(timezone.utc) - EMPTY_KEPT))
+        if not self._store.is_new:  # else somebody may have lost the database, and not the files
+            self._services.folders.sweep(lambda session_id: self._store.session(session_id) is not None)
+        expiry = Expiry(self._store, self._services.rules.ttl_hours)
+        self._store.discard_empty(events.time(expiry.trusted() - EMPTY_KEPT))
         interrupted = 0
+        limited: list[str] = []  # sessions whose questions don't wait for ever
         for session_id, turn in self._store.open_turns():
-            if self._can_go_on(session_id, turn):
+            if asked := self._resumable(session_id, turn):
                 self._asking[session_id] = turn
+                limited += [session_id] if any(question.content["expires"] for question in asked) else []
             else:
                 self._store.append(session_id, [session_events.turn_completed_draft(turn, "interrupted")])
                 interrupted += 1
-        for session_id in self._store.sessions_unanswered():
-            session = self.open(session_id)  # which starts its work
-            if session is not None:
-                self.release(session)
+        for session_id in limited:
+            self._wake(session_id)
+        self._go_on()
         if self._services.rules.ttl_hours:
-            threading.Thread(target=self._expire, name="expire", daemon=True).start()
+            threading.Thread(target=self._expire, args=(expiry,), name="expire", daemon=True).start()
         return interrupted
 
     def close(self, timeout: float) -> None:
         """Interrupt the running turns and wait for them to end, at most `timeout` seconds."""
         self.is_closing.set()
-        with self._lock:
-            sessions = list(self._open.values())
+        self._services.deadlines.close()
+        sessions = self._in_memory()
         for session in sessions:
             session.turns.interrupt()
-        deadline = datetime.now() + timedelta(seconds=timeout)
+        deadline = time.monotonic() + timeout
         for session in sessions:
-            session.turns.join(max((deadline - datetime.now()).total_seconds(), 0))
+            session.turns.join(max(deadline - time.monotonic(), 0))
             session.log.wake()  # readers notice that the server ends
 
-    def _can_go_on(self, session_id: str, turn: int) -> bool:
-        """Return True if the turn counts and can be brought back to its open question."""
+    def _resumable(self, session_id: str, turn: int) -> list[Question]:
+        """Return the open questions of a turn if it counts and can be brought back to them, else none."""
         rewinds = self._store.read_types(session_id, {"rewind"})
         if any(turn in event.content["turns"] for event in rewinds):
-            return False
+            return []
         held = handover.state(self._store.read_types(session_id, {"handoff"}))
         if held is not None and held.state == handover.TAKEN:
-            return False  # no agent speaks while a human has it
+            return []  # no agent speaks while a human has it
         history = self._store.history(session_id, turn)
-        is_asking = bool(unanswered(self._store.read_types(session_id, QUESTIONS), turn))
-        return is_asking and history is not None and can_go_on(history)
+        if history is None or not can_go_on(history):
+            return []
+        return unanswered(self._store.read_types(session_id, QUESTIONS), turn)
+
+    def _go_on(self) -> None:
+        """Answer the messages that an earlier server left waiting, in a few sessions at a time."""
+        waiting = deque(self._store.sessions_unanswered())
+
+        def answer() -> None:
+            while not self.is_closing.is_set():
+                try:
+                    session_id = waiting.popleft()
+                except IndexError:
+                    return
+                self._answer_all(session_id)
+
+        for number in range(min(AT_ONCE, len(waiting))):
+            threading.Thread(target=answer, name=f"go-on-{number}", daemon=True).start()
+
+    def _answer_all(self, session_id: str) -> None:
+        """Open a session, which starts its work, and wait until it rests or waits for somebody."""
+        try:
+            session = self.open(session_id)
+        except StoreError:
+            log.exception("The messages that wait in %s are answered when somebody opens it", session_id)
+            return
+        if session is None:
+            return
+        changed = threading.Event()
+        session.log.follow(changed.set)
+        try:
+            while session.status == "running" and not self.is_closing.is_set():
+                changed.wait()
+                changed.clear()
+        finally:
+            session.log.unfollow(changed.set)
+            self.release(session)
 
     # Sessions
 
@@ -103,28 +175,47 @@ class Sessions:
             check_title(title)
         record = SessionRecord(secrets.token_urlsafe(12), agent, events.now())
         self._store.create(record)
+        session = Session(record, self._services, _Host(self, record.id))
         with self._lock:
-            session = self._enter(record)
+            self._open[record.id] = _Slot(session)
         if title:
             session.rename(title, "")
         return session
 
     def open(self, session_id: str) -> Session | None:
         """Return the session with that id, if there is one, in use by the caller until `release`."""
-        with self._lock:
-            session = self._open.get(session_id)
-            if session is not None:
-                session.users += 1
-                return session
+        session = self._enter(session_id)
+        if session is not None and session.log.is_deleted:  # others still use it
+            self.release(session)
+            return None
+        if session is not None:
+            session.turns.start()
+        return session
+
+    def _enter(self, session_id: str) -> Session | None:
+        """Open a session without starting its work. If another thread is loading it, wait for that."""
+        while True:
+            with self._lock:
+                slot = self._open.get(session_id)
+                if slot is not None:
+                    slot.users += 1
+                    return slot.session
+                loading = self._loading.get(session_id)
+                if loading is None:
+                    self._loading[session_id] = threading.Event()
+                    break
+            loading.wait()
+        session = None
+        try:
             record = self._store.session(session_id)
-            if record is None:
-                return None
-            if record.updated < self._oldest_kept():
-                self._remove(session_id)
-                self._services.clear(session_id)
-                return None
-            session = self._enter(record)
-        session.turns.start()
+            if record is not None:
+                session = Session(record, self._services, _Host(self, session_id), self._asking.get(session_id))
+        finally:
+            with self._lock:
+                if session is not None:
+                    self._open[session_id] = _Slot(session)
+                    self._asking.pop(session_id, None)
+                self._loading.pop(session_id).set()
         return session
 
     @contextlib.contextmanager
@@ -140,37 +231,50 @@ class Sessions:
 
     def release(self, session: Session) -> None:
         """Stop using a session. It is dropped from memory once nobody uses it and no turn runs; the store keeps it."""
+        self._release(session.id)
+
+    def _retain(self, session_id: str) -> None:
         with self._lock:
-            session.users -= 1
-            if session.users == 0 and self._open.get(session.id) is session:
-                del self._open[session.id]
+            self._open[session_id].users += 1
+
+    def _release(self, session_id: str) -> None:
+        with self._lock:
+            slot = self._open[session_id]
+            slot.users -= 1
+            if slot.users:
+                return
+            del self._open[session_id]
+            is_deleted = slot.session.log.is_deleted
+            if slot.session.turns.asking is not None and not is_deleted:
+                self._asking[session_id] = slot.session.turns.asking
+        if is_deleted:
+            self._services.folders.clear(session_id)  # again: a tool may have written since
+
+    def _wake(self, session_id: str) -> None:
+        """Let a session do what is due."""
+        session = self.open(session_id)
+        if session is not None:
+            self.release(session)
+
+    def _wake_at(self, session_id: str, when: float) -> None:
+        if not self.is_closing.is_set():
+            self._services.deadlines.set(session_id, when, lambda: self._wake(session_id))
+
+    def _in_memory(self) -> list[Session]:
+        with self._lock:
+            return [slot.session for slot in self._open.values()]
 
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Listed]:
         """Return sessions as lists show them, newest first, each with the places of the words. See Store.find."""
-        oldest = self._oldest_kept()
-        found = [
-            f
-            for f in self._store.find(words, before, limit)
-            if f.session.updated >= oldest or f.session.id in self._open
-        ]
+        found = self._store.find(words, before, limit)
         return [(summary(f.session, self._status(f.session.id)), list(f.places)) for f in found]
 
     def _status(self, session_id: str) -> str:
         with self._lock:
-            session = self._open.get(session_id)
-            if session is None:
+            slot = self._open.get(session_id)
+            if slot is None:
                 return "waiting" if session_id in self._asking else "idle"
-        return session.status
-
-    def _retain(self, session: Session) -> None:
-        with self._lock:
-            session.users += 1
-
-    def _enter(self, record: SessionRecord) -> Session:
-        self._lock.assert_held()
-        asking = self._asking.pop(record.id, None)
-        session = self._open[record.id] = Session(record, self._services, self._retain, self.release, asking)
-        return session
+        return slot.session.status
 
     # The desk
 
@@ -181,9 +285,7 @@ class Sessions:
 
     def held(self) -> list[dict[str, Any]]:
         """Return the sessions that wait for a human or that one has; first those that have waited longest."""
-        oldest = self._oldest_kept()
-        kept = [record for record in self._store.held() if record.updated >= oldest or record.id in self._open]
-        found = [entry for record in kept if (entry := self._held(record)) is not None]
+        found = [entry for record in self._store.held() if (entry := self._held(record)) is not None]
         return sorted(found, key=lambda entry: (entry["state"] == handover.TAKEN, entry["since"]))
 
     def _held(self, record: SessionRecord) -> dict[str, Any] | None:
@@ -213,9 +315,7 @@ class Sessions:
         with self._telling:
             there = {"there": len(self.desk.operators)}
             frame = events.live_frame("operators", there)
-            with self._lock:
-                sessions = list(self._open.values())
-            for session in sessions:
+            for session in self._in_memory():
                 told = session.log.states.get("operators")
                 if session.log.held is None:
                     if told is not None:
@@ -226,39 +326,30 @@ class Sessions:
     # Deleting
 
     def delete(self, session_id: str) -> None:
-        """Delete a session, whoever uses it. Raises ChatError if there is none."""
-        with self._lock:
-            session = self._open.pop(session_id, None)
-            if session is not None:
-                session.log.delete()
-            self._asking.pop(session_id, None)
-            if not self._remove(session_id):
+        """Delete a session, whoever uses it. Raises ChatError if there is none; a StoreError changes nothing."""
+        session = self._enter(session_id)
+        if session is None:
+            raise ChatError("session_unknown", id=session_id)
+        try:
+            if not session.log.delete():
                 raise ChatError("session_unknown", id=session_id)
-        if session is not None:
             session.turns.give_up()  # before its files are removed: a tool could create them again
-        self._services.clear(session_id)
+            self._services.folders.clear(session_id)
+        finally:
+            self.release(session)
         self.desk.changed()
 
-    def _remove(self, session_id: str) -> bool:
-        """Remove a session from the store, with the notes about people known only in this session."""
-        self._store.forget(user_id(UNNAMED, "", session_id))
-        return self._store.delete(session_id)
-
-    def _oldest_kept(self) -> str:
-        """Return the cutoff: sessions without an event since then have expired."""
-        hours = self._services.rules.ttl_hours
-        return events.time(datetime.now(timezone.utc) - timedelta(hours=hours)) if hours else ""
-
-    def _expire(self) -> None:
+    def _expire(self, expiry: Expiry) -> None:
         while True:
             try:
-                for session_id in self._store.expired(self._oldest_kept()):
-                    with self._lock:
-                        if session_id not in self._open:
-                            self._asking.pop(session_id, None)
-                            self._remove(session_id)
-                            self._services.clear(session_id)
-            except StoreError:
-                log.exception("Expired sessions could not be removed; they are tried again later")
-            if self.is_closing.wait(EXPIRY_CHECK):
+                for session_id in expiry.due():
+                    if not self._is_in_use(session_id):
+                        self.delete(session_id)
+            except ChatError as error:
+                log.warning("Expired conversations could not be removed; they are tried again later: %s", error)
+            if self.is_closing.wait(expiry.interval):
                 return
+
+    def _is_in_use(self, session_id: str) -> bool:
+        with self._lock:
+            return session_id in self._open

@@ -17,5 +17,7 @@ class SessionRules:
     """Seconds that a turn may work."""
     max_messages: int = 1000
     """Messages in one session."""
+    live_questions: int = 4
+    """Open questions whose turns wait in memory; the others are brought back by their answers."""
     ttl_hours: float = 0
     """Hours for which a session is kept after its last event."""

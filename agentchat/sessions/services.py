@@ -10,10 +10,13 @@ from typing import Any, Protocol
 from agentchat.ag2.conversation import Outcome
 from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
+from agentchat.sessions.deadlines import Deadlines
+from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.presence import Desk
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
 from agentchat.store import Store
+from agentchat.workspace.folders import Folders
 
 
 class Agents(Protocol):
@@ -27,7 +30,7 @@ BuildAgents = Callable[[str, Chat, Iterable[str]], Agents]
 NewChat = Callable[[str, SessionView], Chat]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Services:
     """Everything that the sessions of a server share."""
 
@@ -37,11 +40,15 @@ class Services:
     new_chat: NewChat
     keys: Callable[[], frozenset[str]]
     """Returns the keys of the models, which no session may hold."""
-    clear: Callable[[str], None]
-    """Removes a deleted session's files."""
+    folders: Folders
+    """The files of all sessions."""
     model: Mapping[str, Any]
     """The model as clients see it: `name` and `demo`."""
     rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""
+
+    def __post_init__(self) -> None:
+        self.live_questions = LiveQuestions(self.rules.live_questions)

@@ -6,7 +6,7 @@ log.py shows its events, turn_runner.py runs its turns, and operators act throug
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -33,7 +33,7 @@ from agentchat.sessions.log import Log
 from agentchat.sessions.presence import Participants
 from agentchat.sessions.services import Services
 from agentchat.sessions.takeover import Takeover
-from agentchat.sessions.turn_runner import Snapshot, TurnRunner
+from agentchat.sessions.turn_runner import SessionHost, Snapshot, TurnRunner
 from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
 
@@ -45,23 +45,19 @@ class Session:
         self,
         record: SessionRecord,
         services: Services,
-        retain: Callable[[Session], None],
-        release: Callable[[Session], None],
+        host: SessionHost,
         asking: int | None = None,
     ) -> None:
-        """`retain` and `release` are called around work; `asking` is a turn that an earlier server left waiting."""
+        """`asking` is a turn that waits for an answer, and has left memory."""
         self.id = record.id
         self.agent = record.agent
-        self.users = 1  # guarded by the lock of `Sessions`
         self.plan_lock = threading.Lock()  # guards the plan's events
         self.log = Log(record, services.store, services.keys, services.desk.changed)
         self._services = services
         self._participants = Participants()
         chat = services.new_chat(self.id, self)
         self._folder = chat.folder
-        self.turns = TurnRunner(
-            self.agent, self.log, chat, services, lambda: retain(self), lambda: release(self), record.last_turn
-        )
+        self.turns = TurnRunner(self.agent, self.log, chat, services, host, record.last_turn)
         self.questions = self.turns.questions
         self.takeover = Takeover(self.agent, self.log, self.turns, self._check_alive)
         if record.last_seq:
@@ -108,7 +104,9 @@ class Session:
         """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         check_length(text)
         self._check_alive()
-        return self.questions.answer(request_id, text, name, cleaned(arguments))
+        event = self.questions.answer(request_id, text, name, cleaned(arguments))
+        self.turns.start()  # if its turn has left memory
+        return event
 
     def stop(self, turn: int | None = None) -> int | None:
         """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""

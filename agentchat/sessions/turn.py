@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+from agentchat.ag2.history import can_go_on
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError, StoreError
@@ -19,6 +20,7 @@ from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Answer, Request
 from agentchat.protocol.session_events import UserMessage
 from agentchat.sessions.cursor import MessageStream
+from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions, Question
 from agentchat.sessions.progress import ProgressReports
@@ -47,11 +49,18 @@ class Turn:
     """One turn of a session."""
 
     def __init__(
-        self, host: TurnHost, message: UserMessage, rules: SessionRules | None = None, history: str | None = None
+        self,
+        host: TurnHost,
+        message: UserMessage,
+        rules: SessionRules | None = None,
+        live_questions: LiveQuestions | None = None,
+        history: str | None = None,
+        ends_at_question: bool = False,
     ) -> None:
         """Prepare the turn of a message.
 
-        `history` is what the agents remembered when an earlier server left the turn waiting; None for a new turn.
+        `history` is what the agents remembered when the turn began to wait for an answer without them; None for a new
+        turn. It `ends_at_question` if it was stopped meanwhile.
         """
         self.message = message
         self.number = message.turn
@@ -66,6 +75,8 @@ class Turn:
         self._log = host.log
         self._questions = host.questions
         self._input_timeout = rules.input_timeout
+        self._live_questions = live_questions or LiveQuestions(rules.live_questions)
+        self._ends_at_question = ends_at_question
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
         self._streaming: dict[str, MessageStream] = {}  # by message id
         self._is_closed = False
@@ -169,21 +180,30 @@ class Turn:
             expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
         draft, redacted = self._draft("input_request", request.content(expires)), self._redacted(history)
         question = Question(json.loads(draft.body), self.number)
+        if self._input_timeout:
+            question.deadline = time.monotonic() + self._input_timeout
         self._write(lambda: self._questions.ask(question, [draft], redacted, self._check), self.token.sleep)
-        return self._wait_for(question)
+        if not can_go_on(history):
+            return self._wait_for(question)
+        with self._live_questions.waiting(lambda: _let_go(question)):
+            return self._wait_for(question)
 
     def ask_again(self, request_id: str) -> Answer:
-        """Wait for the answer to a question that was asked before the server was started."""
-        return self._wait_for(self._questions.recalled(request_id))
+        """Wait for the answer to a question that was asked by agents that have left memory since."""
+        question = self._questions.recalled(request_id)
+        if self._ends_at_question and question.answer is None:
+            raise Stopped("stopped")
+        with self._live_questions.waiting(lambda: _let_go(question)):
+            return self._wait_for(question)
 
     def _wait_for(self, question: Question) -> Answer:
-        seconds = None
-        if question.content["expires"] is not None:
-            expires = datetime.fromisoformat(question.content["expires"].replace("Z", "+00:00"))
-            seconds = (expires - datetime.now(timezone.utc)).total_seconds()
-        deadline = time.monotonic() + seconds if seconds is not None else None
+        deadline = question.deadline
         with self.time_limit.paused(), self.token.interruptible(question.woken.set):
             question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
+        is_late = deadline is not None and deadline <= time.monotonic()
+        if question.answer is None and question.is_let_go and not is_late:
+            self.token.stop("suspended")
+            raise Stopped("suspended")
         if question.answer is None:
             self._questions.close(self.number)
             if question.answer is None:  # no answer came at the last moment either
@@ -191,3 +211,8 @@ class Turn:
         if question.content["password"]:
             self.redaction.hide(question.answer.text)
         return question.answer
+
+
+def _let_go(question: Question) -> None:
+    question.is_let_go = True
+    question.woken.set()

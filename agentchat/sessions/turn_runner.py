@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from agentchat import cancellation
 from agentchat.ag2 import stored_history
@@ -19,7 +19,7 @@ from agentchat.ag2.history import begun, heard
 from agentchat.cancellation import Stopped
 from agentchat.chat import Author, Chat
 from agentchat.protocol import session_events
-from agentchat.protocol.errors import ChatError, DuplicateMessage
+from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
@@ -29,7 +29,7 @@ from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.services import Agents, Services
-from agentchat.sessions.turn import Turn
+from agentchat.sessions.turn import STORE_RETRY, Turn
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,19 @@ class Snapshot:
         return [number for number in range(turn, self.next) if number not in excluded]
 
 
+class SessionHost(Protocol):
+    """The part of the registry that a session's turns need."""
+
+    def retain(self) -> None:
+        """Keep the session in memory until `release`."""
+
+    def release(self) -> None:
+        """Undo one `retain`."""
+
+    def wake_at(self, when: float) -> None:
+        """Call `start` at that time, by time.monotonic(), also if the session has left memory by then."""
+
+
 class TurnRunner:
     """Owns the state of a session's turns: which runs, which wait, which no longer count."""
 
@@ -71,25 +84,23 @@ class TurnRunner:
         session_log: Log,
         chat: Chat,
         services: Services,
-        retain: Callable[[], None],
-        release: Callable[[], None],
+        host: SessionHost,
         last_turn: int = 0,
     ) -> None:
-        """`retain` and `release` are called around work, so that the session stays in memory meanwhile."""
         self.log = session_log
         self.questions = PendingQuestions(session_log)
         self._agent = agent
         self._chat = chat
         self._services = services
-        self._retain = retain
-        self._release = release
+        self._host = host
         self._lock = OwnedLock()  # guards everything below; a turn starts and ends under it
         self._last_turn = last_turn
         self._running: Turn | None = None
         self._waiting: deque[UserMessage] = deque()
         self._rewound: frozenset[int] = frozenset()
         self._is_queue_shown = False  # a message that starts at once never waited
-        self._resumed: UserMessage | None = None
+        self._asking: UserMessage | None = None  # its turn waits for an answer, without a thread and without agents
+        self._must_resume = False  # that turn has to be brought back to its end: it was stopped
         self._thread: threading.Thread | None = None
         self._agents: Agents | None = None
         self._unheard: set[int] = set()  # turns of which `_agents` don't know, because people had them to themselves
@@ -99,8 +110,13 @@ class TurnRunner:
     def snapshot(self) -> Snapshot:
         """Return the state as it is now."""
         with self._lock:
-            running = self._running.number if self._running is not None else None
+            running = self._running.number if self._running is not None else self.asking
             return Snapshot(self._last_turn, running, tuple(self._waiting), self._rewound)
+
+    @property
+    def asking(self) -> int | None:
+        """The turn that waits for an answer without a thread and without agents, if there is one."""
+        return self._asking.turn if self._asking is not None else None
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Snapshot]:
@@ -136,8 +152,8 @@ class TurnRunner:
             self._rewound = self._rewound.union(stopping)
             self._agents = None
         self._last_turn = message.turn
-        if self._running is not None and self._running.number in stopping:
-            self._running.token.stop("stopped")
+        for turn in stopping:
+            self._stop_running(turn)
         self._waiting.append(replace(message, seq=event.seq))
         self.start()
         if self._waiting:
@@ -156,9 +172,8 @@ class TurnRunner:
     def stop(self, turn: int | None = None) -> int | None:
         """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
         with self._lock:
-            if self._running is not None and turn in {None, self._running.number}:
-                self._running.token.stop("stopped")
-                return self._running.number
+            if (stopped := self._stop_running(turn)) is not None:
+                return stopped
             waiting = next((message for message in self._waiting if message.turn == turn), None)
             if waiting is None:
                 return None
@@ -166,6 +181,19 @@ class TurnRunner:
             self._waiting.remove(waiting)
             self._show_queue()
             return waiting.turn
+
+    def _stop_running(self, turn: int | None) -> int | None:
+        """Stop the running turn, or that turn if it runs. Returns its number, or None."""
+        self._lock.assert_held()
+        if self._running is not None and turn in {None, self._running.number}:
+            self._running.token.stop("stopped")
+            return self._running.number
+        if self._asking is not None and turn in {None, self._asking.turn}:
+            number = self._asking.turn
+            self._must_resume = True
+            self.start()
+            return number
+        return None
 
     def add_spoken_turn(self, draft: Draft, history: str) -> Event:
         """Append what a human said in the agents' place, as the next turn, which no agent runs. Requires `hold`.
@@ -198,14 +226,22 @@ class TurnRunner:
             if gone := sorted(self._rewound.intersection(newest)):  # rewound just before they started
                 self.log.append([session_events.turn_completed_draft(turn, "stopped") for turn in gone])
             if asking is not None:
-                self.questions.recall(asking)
-                self._resumed = self.log.message(asking)
+                self._wait_for_answer(self.log.message(asking))
+
+    def _wait_for_answer(self, message: UserMessage) -> None:
+        """Let the message's turn wait for its answer without a thread and without agents."""
+        self._lock.assert_held()
+        history = self._services.store.history(self.log.id, message.turn)
+        deadline = self.questions.recall(message.turn, stored_history.asked(history or ""))
+        self._asking, self._must_resume = message, False
+        if deadline is not None:
+            self._host.wake_at(deadline)
 
     def start(self) -> None:
         """Start the thread if it isn't running and there is work."""
         with self._lock:
             if self._thread is None and (turn := self._next_turn()) is not None:
-                self._retain()
+                self._host.retain()
                 name = f"turn-{self.log.id}"
                 self._thread = threading.Thread(target=self._work, args=(turn,), name=name, daemon=True)
                 self._thread.start()
@@ -227,6 +263,7 @@ class TurnRunner:
         """End what runs and forget what waits: the session was deleted."""
         with self._lock:
             self._waiting.clear()
+            self._asking = None
             if self._running is not None:
                 self._running.token.stop("stopped")
 
@@ -238,23 +275,29 @@ class TurnRunner:
                 self._run(turn)
                 turn = self._next_turn()
         finally:
-            self._release()
+            self._host.release()
 
     def _next_turn(self) -> Turn | None:
         with self._lock:
             rules = self._services.rules
-            message, self._resumed = self._resumed, None
-            if self._services.is_closing.is_set() or (message is None and not self._waiting):
+            message = self._asking
+            can_run = self._can_resume(message.turn) if message is not None else bool(self._waiting)
+            if self._services.is_closing.is_set() or not can_run:
                 self._running = self._thread = None
                 return None
             if message is not None:
                 history = self._services.store.history(self.log.id, message.turn)
-                self._running = Turn(self, message, rules, history)
+                self._running = Turn(self, message, rules, self._services.live_questions, history, self._must_resume)
+                self._asking = None
             else:
-                self._running = Turn(self, self._waiting.popleft(), rules)
+                self._running = Turn(self, self._waiting.popleft(), rules, self._services.live_questions)
                 if self._is_queue_shown:
                     self._show_queue()
             return self._running
+
+    def _can_resume(self, turn: int) -> bool:
+        self._lock.assert_held()
+        return self._must_resume or self.questions.has_changed(turn)
 
     def _run(self, turn: Turn) -> None:
         began = time.monotonic()
@@ -266,7 +309,8 @@ class TurnRunner:
                 self._agents = None  # something in them goes on
         is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
         if outcome.status == "suspended" or is_left_asking:
-            return  # the next server goes on from the question
+            self._leave_waiting(turn)
+            return
         duration_ms = round((time.monotonic() - began) * 1000)
         drafts = [
             session_events.turn_completed_draft(
@@ -283,6 +327,19 @@ class TurnRunner:
         drafts[:0] = [session_events.error_draft(turn.number, error) for error in errors]
         turn.end(drafts, outcome.history)
         log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
+
+    def _leave_waiting(self, turn: Turn) -> None:
+        """Let a turn wait for its answer without agents, as soon as the store can be read."""
+        while True:
+            try:
+                with self._lock:
+                    self._wait_for_answer(turn.message)
+                    self._running = self._agents = None
+                return
+            except StoreError:
+                log.exception("Turn %d of %s waits for the store", turn.number, self.log.id)
+            if self._services.is_closing.wait(STORE_RETRY):
+                return
 
     def _is_silent(self, turn: Turn, outcome: Outcome) -> bool:
         """Return True if the agents had the turn to its end, and gave no answer."""

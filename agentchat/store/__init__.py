@@ -54,6 +54,9 @@ SEARCH_PLACES = 3  # shown of each session that was found
 class Store(Protocol):
     """Keeps logs. All methods can be called from any thread, and raise StoreError if the storage itself fails."""
 
+    is_new: bool
+    """True if it was empty when it was opened, and had never been used."""
+
     def create(self, session: SessionRecord) -> None:
         """Keep a new, empty session."""
 
@@ -115,10 +118,19 @@ class Store(Protocol):
         """Erase that note about a person, or all of them. Returns how many there were."""
 
     def delete(self, session_id: str) -> bool:
-        """Delete a session with everything that belongs to it. Returns False if there is none."""
+        """Delete a session with everything that belongs to it, and the notes about those known only in it.
 
-    def expired(self, before: str) -> list[str]:
-        """Return the sessions without an event since that time."""
+        Returns False if there is none.
+        """
+
+    def newest(self) -> str:
+        """Return the time of the newest event or session; "" if there is none."""
+
+    def count(self, before: str = "~") -> int:
+        """Return how many sessions have had no event since that time; all of them without one."""
+
+    def expired(self, before: str, limit: int) -> list[str]:
+        """Return the sessions without an event since that time, those that have rested longest first."""
 
     def discard_empty(self, before: str) -> None:
         """Delete the sessions without events that were created before that time."""

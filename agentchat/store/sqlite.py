@@ -18,6 +18,7 @@ from typing import Any
 
 from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
+from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
 BUSY_TIMEOUT = 10_000  # ms that a statement waits for another process that uses the file, such as a backup
@@ -122,7 +123,7 @@ class SqliteStore:
                 opened.enter_context(contextlib.closing(_claim(folder / "agentchat.lock")))
                 self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
-                _migrate(self._writer)
+                self.is_new = _migrate(self._writer)
             except (OSError, sqlite3.Error) as error:
                 raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
             self._opened = opened.pop_all()
@@ -146,6 +147,7 @@ class SqliteStore:
             if number is None:
                 return False
             db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
+            db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
             for table, column in (("memories", "session"), ("events", "session"), ("sessions", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
             return True
@@ -299,8 +301,17 @@ class SqliteStore:
     def notes(self, user: str) -> list[Note]:
         return [Note(*row) for row in self._select("SELECT key, value, updated FROM notes WHERE user = ?", user)]
 
-    def expired(self, before: str) -> list[str]:
-        return [id for (id,) in self._select("SELECT id FROM sessions WHERE updated < ?", before)]
+    def newest(self) -> str:
+        [(time,)] = self._select("SELECT coalesce(max(updated), '') FROM sessions")
+        return str(time)
+
+    def count(self, before: str = "~") -> int:
+        [(number,)] = self._select("SELECT count(*) FROM sessions WHERE updated < ?", before)
+        return int(number)
+
+    def expired(self, before: str, limit: int) -> list[str]:
+        query = "SELECT id FROM sessions WHERE updated < ? ORDER BY updated, id LIMIT ?"
+        return [id for (id,) in self._select(query, before, limit)]
 
     def _select(self, query: str, *parameters: object) -> list[Any]:
         try:
@@ -337,12 +348,14 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection) -> bool:
+    """Bring the tables up to date. Returns True if there were none."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise SettingsError("The data folder was written by a newer version of this server. Use that one.")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    return bool(version == 0)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from agentchat.store.sqlite import SqliteStore
 from agentchat.testing import models
 from agentchat.testing.models import Model
 from agentchat.testing.sources import Source
+from agentchat.workspace.folders import Folders
 
 SHUTDOWN_TIMEOUT = 2.5  # seconds that a running turn has to end
 
@@ -129,7 +130,7 @@ class Server:
             new_conversation,
             new_chat,
             keys=lambda: ModelWrapper.keys,
-            clear=lambda session_id: None,
+            folders=Folders(self._folder),
             model={"name": opened.name, "demo": False},
         )
 
