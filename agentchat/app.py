@@ -149,6 +149,8 @@ def _services(
         input_timeout=chosen.input_timeout,
         turn_timeout=chosen.turn_timeout,
         max_messages=chosen.max_messages_per_session,
+        turns=chosen.turns,
+        turns_per_person=chosen.turns_per_person,
         live_questions=chosen.live_questions,
         ttl_hours=chosen.session_ttl_hours,
     )

@@ -101,6 +101,8 @@ class Settings:
         choices=BUSY_MODES,
     )
     input_timeout: float = setting(0.0, "Seconds that an agent's question waits for an answer; 0: forever.", minimum=0)
+    turns: int = setting(500, "Turns that run at once; the others wait in line. 0: no limit.", minimum=0)
+    turns_per_person: int = setting(20, "Turns of one person that run at once. 0: no limit.", minimum=0)
     live_questions: int = setting(
         4,
         "Open questions whose agents stay in memory; those of older ones are built again when the answer comes, as "

@@ -40,7 +40,7 @@ def test_create_and_read_a_session(rest: RestClient) -> None:
     read = rest.get(made.headers["Location"])
 
     assert (made.status, read.status) == (201, 200)
-    assert set(read.json) == SUMMARY | {"open_requests", "queue", "participants", "progress"}
+    assert set(read.json) == SUMMARY | {"open_requests", "ahead", "queue", "participants", "progress"}
     assert read.json == made.json
     assert (read.json["agent"], read.json["title"], read.json["status"]) == ("weather", "Plans", "idle")
 

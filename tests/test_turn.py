@@ -35,6 +35,9 @@ class Host:
     def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
         self.log.append(drafts, history, completes)
 
+    def give_way(self) -> None:
+        """Do nothing: nobody else runs."""
+
     def wait_unless_closing(self, seconds: float) -> None:
         """Return at once: nothing is closing."""
 

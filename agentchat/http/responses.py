@@ -109,6 +109,7 @@ class SessionAnswer(Summary):
     """A session."""
 
     open_requests: list[dict[str, Any]]
+    ahead: int | None
     queue: list[Waiting]
     participants: list[Participant]
     held: HeldNow | None  # type: ignore[assignment]  # with more detail than in lists

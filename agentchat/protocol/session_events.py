@@ -37,6 +37,7 @@ class ConnectionConfirmedEvent(BaseEvent):
     recovered: bool
     replaced: str | None
     open_requests: list[dict[str, Any]]
+    ahead: int | None
     queue: list[dict[str, Any]]
     participants: list[dict[str, Any]]
     held: dict[str, Any] | None

@@ -19,5 +19,9 @@ class SessionRules:
     """Messages in one session."""
     live_questions: int = 4
     """Open questions whose turns wait in memory; the others are brought back by their answers."""
+    turns: int = 0
+    """Turns that run at once."""
+    turns_per_person: int = 0
+    """Of them, those of one person."""
     ttl_hours: float = 0
     """Hours for which a session is kept after its last event."""

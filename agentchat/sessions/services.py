@@ -15,6 +15,7 @@ from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.presence import Desk
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
+from agentchat.sessions.turn_slots import TurnSlots
 from agentchat.store import Store
 from agentchat.workspace.folders import Folders
 
@@ -52,3 +53,4 @@ class Services:
 
     def __post_init__(self) -> None:
         self.live_questions = LiveQuestions(self.rules.live_questions)
+        self.turn_slots = TurnSlots(self.rules.turns, self.rules.turns_per_person)

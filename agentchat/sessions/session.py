@@ -247,6 +247,7 @@ class Session:
         return {
             **summary(record, self.status),
             "open_requests": self.questions.contents,
+            "ahead": self.turns.ahead,
             "queue": [message.entry for message in self.turns.snapshot().waiting],
             "participants": self._participants.contents,
             "held": {**self.log.held.content, "operators": self.operators} if self.log.held else None,
@@ -256,7 +257,7 @@ class Session:
     def confirmation(self, cursor: Cursor, name: str, role: str, replaced: str | None = None) -> str:
         """Return the first frame for a reader. `replaced` is the unknown session it asked for, if any."""
         about = self.about()
-        same = ("title", "status", "open_requests", "queue", "participants", "held", "progress")
+        same = ("title", "status", "open_requests", "ahead", "queue", "participants", "held", "progress")
         confirmed = session_events.ConnectionConfirmedEvent(
             session_id=self.id,
             agent=self.agent,

@@ -41,6 +41,9 @@ class TurnHost(Protocol):
     def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
         """Append the turn's last events, which end these streams; from then on it isn't running. Raises StoreError."""
 
+    def give_way(self) -> None:
+        """Let another turn run while this one waits for a person."""
+
     def wait_unless_closing(self, seconds: float) -> None:
         """Wait, and raise ChatError if the server ends meanwhile."""
 
@@ -198,6 +201,8 @@ class Turn:
 
     def _wait_for(self, question: Question) -> Answer:
         deadline = question.deadline
+        if question.answer is None:
+            self._host.give_way()
         with self.time_limit.paused(), self.token.interruptible(question.woken.set):
             question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
         is_late = deadline is not None and deadline <= time.monotonic()

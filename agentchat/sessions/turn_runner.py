@@ -30,8 +30,11 @@ from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.services import Agents, Services
 from agentchat.sessions.turn import STORE_RETRY, Turn
+from agentchat.sessions.turn_slots import Slot
 
 log = logging.getLogger(__name__)
+
+THREAD_RETRY = 1.0  # seconds between attempts to start a turn's thread
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class TurnRunner:
         self._is_queue_shown = False  # a message that starts at once never waited
         self._asking: UserMessage | None = None  # its turn waits for an answer, without a thread and without agents
         self._must_resume = False  # that turn has to be brought back to its end: it was stopped
+        self._slot: Slot | None = None  # taken while there is work
         self._thread: threading.Thread | None = None
         self._agents: Agents | None = None
         self._unheard: set[int] = set()  # turns of which `_agents` don't know, because people had them to themselves
@@ -179,6 +183,7 @@ class TurnRunner:
                 return None
             self.log.append([session_events.turn_completed_draft(waiting.turn, "stopped")])
             self._waiting.remove(waiting)
+            self._leave_line()
             self._show_queue()
             return waiting.turn
 
@@ -238,13 +243,48 @@ class TurnRunner:
             self._host.wake_at(deadline)
 
     def start(self) -> None:
-        """Start the thread if it isn't running and there is work."""
+        """Begin the next turn, or get in line for it, if there is work that isn't being done."""
         with self._lock:
-            if self._thread is None and (turn := self._next_turn()) is not None:
-                self._host.retain()
-                name = f"turn-{self.log.id}"
-                self._thread = threading.Thread(target=self._work, args=(turn,), name=name, daemon=True)
-                self._thread.start()
+            if self._slot is not None or not self._has_work():
+                return
+            self._host.retain()
+            message = self._asking or self._waiting[0]
+            person = message.user or user_id(UNNAMED, "", self.log.id)
+            slot = self._slot = self._services.turn_slots.enter(person, self._start_thread, self._show_place)
+            if slot.is_granted:
+                self._start_thread(self._next_turn())
+            else:
+                self._show_place(slot.ahead)
+
+    def _start_thread(self, turn: Turn | None = None) -> None:
+        """Start the thread, because the slot was granted. Takes no lock: others may hold theirs."""
+        name = f"turn-{self.log.id}"
+        self._thread = threading.Thread(target=self._work, args=(turn,), name=name, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the process has as many as it may
+            log.warning("No thread can be started for %s; it is tried again in a second", self.log.id)
+            retry = partial(self._start_thread, turn)
+            self._services.deadlines.set(name, time.monotonic() + THREAD_RETRY, retry)
+
+    def _show_place(self, ahead: int) -> None:
+        """Show how many turns of other sessions come first. Takes no lock of ours."""
+        self.log.set_state("place", "place", {"ahead": ahead})
+
+    @property
+    def ahead(self) -> int | None:
+        """How many turns of other sessions come first; None if this session isn't in line."""
+        slot = self._slot
+        return slot.ahead if slot is not None and not slot.is_granted else None
+
+    def _leave_line(self) -> None:
+        """Give up a place in the line if there is nothing left to do."""
+        self._lock.assert_held()
+        slot = self._slot
+        if slot is not None and not self._has_work() and slot.leave_line():
+            self._slot = None
+            self.log.clear_state("place")
+            self._host.release()
 
     def interrupt(self) -> None:
         """End the running turn because the server ends; one that waits for an answer goes on with the next server."""
@@ -264,33 +304,55 @@ class TurnRunner:
         with self._lock:
             self._waiting.clear()
             self._asking = None
+            self._leave_line()
             if self._running is not None:
                 self._running.token.stop("stopped")
 
     # In the thread
 
     def _work(self, turn: Turn | None) -> None:
+        self.log.clear_state("place")
         try:
+            turn = turn or self._next_turn()
             while turn is not None:
                 self._run(turn)
-                turn = self._next_turn()
+                turn = None if self._is_turn_of_others() else self._next_turn()
         finally:
+            with self._lock:
+                slot, self._slot, self._thread = self._slot, None, None
+                self._running = None  # also if its end could not be saved
+            if slot is not None:
+                slot.leave()
+            self.start()  # in line again, or because something came at the last moment
             self._host.release()
+
+    def _is_turn_of_others(self) -> bool:
+        slot = self._slot
+        return self._services.turn_slots.has_line or slot is None or slot.has_left
+
+    def give_way(self) -> None:
+        """Let another turn run while this one waits for a person, after which it goes on without a slot."""
+        slot = self._slot
+        if slot is not None:
+            slot.leave()
+
+    def _has_work(self) -> bool:
+        self._lock.assert_held()
+        if self._services.is_closing.is_set():
+            return False
+        return self._can_resume(self._asking.turn) if self._asking is not None else bool(self._waiting)
 
     def _next_turn(self) -> Turn | None:
         with self._lock:
-            rules = self._services.rules
-            message = self._asking
-            can_run = self._can_resume(message.turn) if message is not None else bool(self._waiting)
-            if self._services.is_closing.is_set() or not can_run:
-                self._running = self._thread = None
-                return None
-            if message is not None:
+            rules, live_questions = self._services.rules, self._services.live_questions
+            if not self._has_work():
+                self._running = None
+            elif (message := self._asking) is not None:
                 history = self._services.store.history(self.log.id, message.turn)
-                self._running = Turn(self, message, rules, self._services.live_questions, history, self._must_resume)
+                self._running = Turn(self, message, rules, live_questions, history, self._must_resume)
                 self._asking = None
             else:
-                self._running = Turn(self, self._waiting.popleft(), rules, self._services.live_questions)
+                self._running = Turn(self, self._waiting.popleft(), rules, live_questions)
                 if self._is_queue_shown:
                     self._show_queue()
             return self._running

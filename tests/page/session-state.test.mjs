@@ -190,6 +190,16 @@ test("a message is pending until the server has it, then queued until its turn",
   assert.deepEqual(running.turns.map((turn) => turn.status), ["completed", "running"]);
 });
 
+test("a queued message knows how many turns of other conversations come first", () => {
+  const place = (ahead) => ["place", { ahead }];
+  const inLine = fold([confirmed(), asked(), place(2)]);
+  const reloaded = fold([confirmed({ ahead: 1 }), asked()]);
+
+  assert.equal(inLine.turns[0].ahead, 2);
+  assert.equal(reloaded.turns[0].ahead, 1);
+  assert.equal(fold([started()], inLine).ahead, null);
+});
+
 test("events of the running turn do not end up in the queued one", () => {
   const state = fold([confirmed(), asked(), started(), asked(2, "m2"), stream(0, "Sunny"), said("Sunny.")]);
 

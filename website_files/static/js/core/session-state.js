@@ -59,7 +59,7 @@ import { NO_USAGE, addUsage } from "./usage.js";
 /** @type {State} */
 export const EMPTY = Object.freeze({
   sessionId: null, agent: null, title: "", name: null, role: "member", model: null,
-  lastSeq: 0, replayUntil: 0, replaced: null,
+  lastSeq: 0, replayUntil: 0, replaced: null, ahead: null,
   turns: [], gone: new Set(), versions: 0, participants: [], typing: [], pending: [], errors: [],
   tasks: [], planChanges: [], held: null, isDeleted: false,
   progress: [], spent: NO_USAGE,
@@ -72,6 +72,7 @@ const HANDLERS = new Map(Object.entries({
   presence: onPresence,
   typing: onTyping,
   user_message: onUserMessage,
+  place: onPlace,
   turn_started: onTurnStarted,
   stream: onStream,
   text: onText,
@@ -170,6 +171,7 @@ function onConfirmed(state, content) {
     typing: [],
     errors: [],
     held: content.held ?? null,
+    ahead: content.ahead ?? null,
     isDeleted: false,
     progress: [],
   };
@@ -181,10 +183,16 @@ function onUserMessage(before, { id, text, name }, { turn, ts, seq }) {
   const state = { ...stopTyping(withoutPending(before, id), name), versions: 0 };
   const known = state.turns.some((each) => each.number === turn);
   if (known) return changeTurn(state, turn, (each) => ({ ...each, message }));
-  return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions }] };
+  return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions, ahead: state.ahead }] };
 }
 
-function onTurnStarted(state, { agent }, { turn }) {
+function onPlace(state, { ahead }) {
+  const turns = state.turns.map((turn) => (turn.status === "queued" ? { ...turn, ahead } : turn));
+  return { ...state, ahead, turns };
+}
+
+function onTurnStarted(before, { agent }, { turn }) {
+  const state = { ...before, ahead: null };
   return changeTurn(state, turn, (each) => ({ ...each, status: "running", agent: agent ?? each.agent }));
 }
 

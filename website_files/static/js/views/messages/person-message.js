@@ -9,7 +9,7 @@ const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
   unsent: () => "Not sent",
   refused: () => "Not sent",
-  queued: () => "Waits for its turn",
+  queued: (isOnline, ahead) => (ahead ? `Waits for ${ahead} other ${ahead === 1 ? "turn" : "turns"}` : "Waits for its turn"),
 };
 
 export class PersonMessage {
@@ -47,7 +47,7 @@ export class PersonMessage {
 
   /** @param {import("../../core/session-state.js").Turn & {can: Set<string>}} turn */
   update(turn) {
-    const { message, status, can, versions } = turn;
+    const { message, status, can, versions, ahead } = turn;
     const state = NOTES[status] ? status : status === "withdrawn" ? status : "done";
     const name = can.has("named") && message.name ? personName(message.name) : "";
     this.#turn = turn;
@@ -59,11 +59,11 @@ export class PersonMessage {
     setText(this.#name, name);
     this.#name.hidden = !name || state === "withdrawn";
     setTime(this.#time, message.ts);
-    this.#updateMeta(state, can, versions);
+    this.#updateMeta(state, can, versions, ahead);
   }
 
-  #updateMeta(state, can, versions) {
-    setText(this.#note, NOTES[state]?.(can.has("online")) ?? "");
+  #updateMeta(state, can, versions, ahead) {
+    setText(this.#note, NOTES[state]?.(can.has("online"), ahead) ?? "");
     setText(this.#versions, versions ? `${versions} earlier ${versions === 1 ? "version" : "versions"}` : "");
     this.#resend.hidden = state !== "unsent" && state !== "refused";
     this.#edit.hidden = !can.has("edit");
