@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class Running:
     models: Models
     catalogue: Catalogue
     search: Search
+    is_idle: Callable[[], bool]
+    """Returns True while no turn runs."""
 
 
 @contextlib.contextmanager
@@ -109,7 +111,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
 
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
-        yield Running(page_address, socket_address, chosen_models, catalogue, search)
+        yield Running(page_address, socket_address, chosen_models, catalogue, search, sessions.is_idle)
 
 
 def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:

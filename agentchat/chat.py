@@ -226,6 +226,11 @@ class Chat:
             _current.reset(token)
             _author.reset(author)
 
+    def close(self) -> None:
+        """Cut the references that run in circles. The chat is not used any more."""
+        self.session = None
+        del self.plan, self.files, self.changes
+
     @property
     def _originals(self) -> Path:
         return self.services.folder / ORIGINALS / self.session_id

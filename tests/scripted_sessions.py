@@ -114,6 +114,9 @@ class ScriptedAgents:
         self._turns.put(running)
         return running.run()
 
+    def close(self) -> None:
+        """Do nothing: all sessions share these agents."""
+
     def turn(self) -> ScriptedTurn:
         """Wait for the next turn to run."""
         return self._turns.get(timeout=PATIENCE)

@@ -144,6 +144,10 @@ class Conversation:
             left_behind[0],
         )
 
+    def close(self) -> None:
+        """Let the agents leave memory at once, without Python's collector. They are not used any more."""
+        self._agents.close()
+
     def _begin_changes(self, is_resumed: bool) -> None:
         try:
             self._chat.changes.begin(is_resumed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
@@ -113,7 +114,7 @@ class ModelOutput:
         self.token = token
         self.journal = journal
         self.usage = usage
-        self.host = host
+        self.host: AnswerHost = weakref.proxy(host)  # which has this output
         self.answer_chars = answer_chars
         self._max_calls = max_calls
         self._call_ids = call_ids if call_ids is not None else set()

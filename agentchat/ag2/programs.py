@@ -87,6 +87,9 @@ class RunningProgram:
                     returned.close()  # a stop may have come before it began
         return self._finish(returned, stream)
 
+    def close(self) -> None:
+        """Do nothing: a program's agents are its own."""
+
     def end(self, text: str, summary: str) -> None:
         """Keep the answer as what was said in the turn."""
         if self.history.messages[-1]["role"] == "user":

@@ -58,6 +58,11 @@ class RunningTeam:
     def end(self, text: str, summary: str) -> None:
         """Finish a turn."""
 
+    def close(self) -> None:
+        """Empty the agents, which refer to each other and to themselves. No other conversation has them."""
+        for agent in self._agents:
+            vars(agent).clear()
+
     def _choose_first(self) -> None:
         """Let the last speaker go on. AG2's patterns let their first agent begin once, whatever was said before."""
         if not isinstance(self._agent, GroupChatManager):

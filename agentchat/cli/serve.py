@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agentchat import __version__, settings
+from agentchat import __version__, collector, settings
 from agentchat.net.listener import Ports
 from agentchat.settings import Settings
 
@@ -36,7 +36,7 @@ def serve(arguments: Sequence[str]) -> int:
     with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
         from agentchat import app  # imports AG2, which takes seconds: clients wait in the backlog meanwhile
 
-        with app.serving(chosen, os.environ, ports) as running:
+        with app.serving(chosen, os.environ, ports) as running, collector.tuned(running.is_idle):
             announce(chosen, running)
             while not stopped.wait(SIGNAL_POLL):  # a wait without a timeout would miss a signal just before it
                 continue

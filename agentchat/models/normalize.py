@@ -543,13 +543,13 @@ class ThinkSplitter:
     """Tells thoughts in `<think>…</think>` at the head of an answer from its text, wherever the pieces are cut."""
 
     def __init__(self) -> None:
-        self._split = self._at_the_head  # takes the next piece
+        self._split = type(self)._at_the_head  # takes the next piece; unbound, or it would keep this alive
         self._held = ""  # may become a tag
         self._closing = ""
 
     def split(self, piece: str) -> tuple[str, str]:
         """Return how much of the text and of the thoughts can be shown now."""
-        return self._split(self._held + piece if self._held else piece) if piece else ("", "")
+        return self._split(self, self._held + piece if self._held else piece) if piece else ("", "")
 
     def end(self) -> tuple[str, str]:
         """Return what was held back."""
@@ -559,19 +559,19 @@ class ThinkSplitter:
     def _at_the_head(self, piece: str) -> tuple[str, str]:
         self._held = ""
         if opening := OPENING.match(piece):
-            self._split, self._closing = self._within, f"</{opening[1]}>"
+            self._split, self._closing = type(self)._within, f"</{opening[1]}>"
             return self._within(piece[opening.end() :])
         if any(f"<{tag}>".startswith(piece.lstrip()) for tag in THINK_TAGS):
             self._held = piece
             return "", ""
-        self._split = self._behind
+        self._split = type(self)._behind
         return piece, ""
 
     def _within(self, piece: str) -> tuple[str, str]:
         self._held = ""
         thought, is_closed, rest = piece.partition(self._closing)
         if is_closed:
-            self._split, self._closing = self._between, ""
+            self._split, self._closing = type(self)._between, ""
             return self._between(rest)[0], thought
         length = next(n for n in range(len(self._closing) - 1, -1, -1) if thought.endswith(self._closing[:n]))
         self._held = thought[len(thought) - length :]
@@ -581,7 +581,7 @@ class ThinkSplitter:
         """Drop the empty lines between the thoughts and the text."""
         text = piece.lstrip()
         if text:
-            self._split = self._behind
+            self._split = type(self)._behind
         return text, ""
 
     def _behind(self, piece: str) -> tuple[str, str]:

@@ -182,13 +182,19 @@ class Completions:
     """
 
     def __init__(self, client: openai.OpenAI, is_responses: bool) -> None:
-        self.chat = self.completions = self
         self._client = client
         self._is_responses = is_responses
         self._refused: set[str] = set()  # fields that this server does not know, and ALTERNATION
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+    @property
+    def chat(self) -> Completions:
+        """This object itself, and so are its `completions`."""
+        return self
+
+    completions = chat
 
     def origin(self, model: str) -> str:
         """Return the name under which answers of this model and server are known."""

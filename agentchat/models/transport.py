@@ -23,6 +23,7 @@ import ssl
 import threading
 import time
 import urllib.request
+import weakref
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -123,7 +124,7 @@ class RetryingTransport(httpx.BaseTransport):
         if calls is None:
             return _parsed(self._send(request), None, _ignore)
         calls.begin_call()
-        on_text = limited(calls.on_text, calls.answer_chars)
+        on_text = limited(_reporting_to(calls), calls.answer_chars)
         token = reader.on_text.set(on_text)
         try:
             response = self._send(request)
@@ -175,6 +176,17 @@ def _has_no_quota(response: httpx.Response) -> bool:
     assert isinstance(response.stream, httpx.SyncByteStream)
     response.stream = LimitedStream(response.stream)
     return b"insufficient_quota" in response.read()
+
+
+def _reporting_to(calls: ModelCalls) -> OnText:
+    """Return `calls.on_text`, without keeping it in memory: connections that are used again keep the function."""
+    found = weakref.ref(calls)
+
+    def on_text(text: str, is_reasoning: bool) -> None:
+        if (calls := found()) is not None:
+            calls.on_text(text, is_reasoning)
+
+    return on_text
 
 
 def _parsed(response: httpx.Response, calls: ModelCalls | None, on_text: OnText) -> httpx.Response:

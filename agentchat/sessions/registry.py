@@ -84,6 +84,10 @@ class Sessions:
         """Set once the server is about to end."""
         return self._services.is_closing
 
+    def is_idle(self) -> bool:
+        """Return True if no turn runs."""
+        return not self._services.turn_slots.running
+
     # A server's life
 
     def begin(self) -> int:
@@ -248,6 +252,7 @@ class Sessions:
             is_deleted = slot.session.log.is_deleted
             if slot.session.turns.asking is not None and not is_deleted:
                 self._asking[session_id] = slot.session.turns.asking
+        slot.session.close()
         if is_deleted:
             self._services.folders.clear(session_id)  # again: a tool may have written since
 

@@ -26,6 +26,9 @@ class Agents(Protocol):
     def run(self, text: str, turn: Turn, token: StopToken, history: str | None) -> Outcome:
         """Answer `text`; with a `history`, go on from the question where the turn stopped. Never raises."""
 
+    def close(self) -> None:
+        """Let them leave memory at once. They are not used any more."""
+
 
 BuildAgents = Callable[[str, Chat, Iterable[str]], Agents]
 NewChat = Callable[[str, SessionView], Chat]

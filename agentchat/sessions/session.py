@@ -63,6 +63,11 @@ class Session:
         if record.last_seq:
             self.turns.resume(asking)
 
+    def close(self) -> None:
+        """Cut the references that run in circles, so that it leaves memory at once, without Python's collector."""
+        self.turns.close()
+        self.takeover.close()
+
     # What people do
 
     def post(

@@ -24,6 +24,10 @@ class Takeover:
         self._turns = turns
         self._check_alive = check_alive
 
+    def close(self) -> None:
+        """Let go of the session, which nobody uses any more."""
+        del self._check_alive
+
     def take(self, name: str) -> Event:
         """Give the session to an operator, and stop the running turn. Returns the event.
 

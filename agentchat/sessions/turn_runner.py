@@ -299,6 +299,14 @@ class TurnRunner:
         if thread is not None:
             thread.join(timeout)
 
+    def close(self) -> None:
+        """Let the agents leave memory at once: the session does, too."""
+        with self._lock:
+            agents, self._agents = self._agents, None
+        if agents is not None:
+            agents.close()
+        self._chat.close()
+
     def give_up(self) -> None:
         """End what runs and forget what waits: the session was deleted."""
         with self._lock:
@@ -396,7 +404,10 @@ class TurnRunner:
             try:
                 with self._lock:
                     self._wait_for_answer(turn.message)
-                    self._running = self._agents = None
+                    self._running = None
+                    agents, self._agents = self._agents, None
+                if agents is not None:
+                    agents.close()
                 return
             except StoreError:
                 log.exception("Turn %d of %s waits for the store", turn.number, self.log.id)

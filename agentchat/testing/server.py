@@ -149,3 +149,7 @@ class _Agents:
             return self._conversation.run(text, turn, token, history)
         finally:
             models.current.reset(asked)
+
+    def close(self) -> None:
+        """Let the agents leave memory."""
+        self._conversation.close()

@@ -123,6 +123,7 @@ class Server:
                 receive(frame, sender)
         finally:
             session.log.unfollow(client.wake)
+            client.cursor = None  # which has the client as its owner
             session.leave(query.name, query.role)
             self._sessions.release(session)
 

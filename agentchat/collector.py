@@ -1,0 +1,69 @@
+"""Python's garbage collector, kept from stopping all threads while turns run.
+
+Its full collections look at every object there is: a tenth of a second and more, at a bad moment. Conversations leave
+memory without it (`close` of sessions and agents), so it has little to do, and does it while nothing else happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+YOUNG = 2_000  # new objects after which the young ones are looked at
+NEVER = 1_000_000  # collections of the middle generation after which Python would begin a full one by itself
+INTERVAL = 5.0  # seconds between looks for an idle moment
+OVERDUE = 100  # collections of the middle generation after which a full one waits for no idle moment
+
+
+class Pauses:
+    """The longest time for which the collector has stopped all threads."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._began = 0.0
+
+    def __call__(self, phase: str, info: dict[str, Any]) -> None:
+        """Note the beginning or the end of a collection, as one of `gc.callbacks`."""
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self.longest = max(self.longest, time.perf_counter() - self._began)
+
+
+@contextlib.contextmanager
+def tuned(is_idle: Callable[[], bool], interval: float = INTERVAL) -> Iterator[Pauses]:
+    """Collect fully while `is_idle` returns True, during the context. Logs the longest pause at its end."""
+    thresholds, pauses, ending = gc.get_threshold(), Pauses(), threading.Event()
+
+    def collect() -> None:
+        while not ending.wait(interval):
+            if is_due(gc.get_count()[2], is_idle()):
+                gc.collect()
+
+    gc.collect()
+    gc.freeze()  # what start-up made is never looked at again
+    gc.set_threshold(YOUNG, thresholds[1], NEVER)
+    gc.callbacks.append(pauses)
+    thread = threading.Thread(target=collect, name="collect", daemon=True)
+    thread.start()
+    try:
+        yield pauses
+    finally:
+        ending.set()
+        thread.join()
+        gc.callbacks.remove(pauses)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+        log.info("The longest pause to collect garbage took %.1f ms", pauses.longest * 1000)
+
+
+def is_due(count: int, is_idle: bool) -> bool:
+    """Return True if a full collection is due after so many of the middle generation."""
+    return count >= OVERDUE or (is_idle and count > 0)
