@@ -8,14 +8,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from agentchat.protocol.errors import SettingsError, StoreError
-from agentchat.store import INDEXED, SessionRecord, Store
+from agentchat.store import INDEXED, SessionRecord, Store, sqlite
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
+from tests.clients import wait_until
 from tests.processes import ROOT
 from tests.store_contract import CREATED, StoreContract, draft, found, said, titles
 
@@ -234,3 +236,92 @@ def test_one_that_cannot_be_written_harms_no_other(tmp_path: Path) -> None:
     assert [event.seq for event in events] == list(range(1, 81))
     assert all(event.content["number"] % 2 == 0 for event in events)
     store.close()
+
+
+def all_writes(store: SqliteStore) -> list[Callable[[], object]]:
+    """Return one write of each kind, and some appends, for a session named s."""
+    return [
+        *(lambda number=number: store.create(SessionRecord(f"n{number}", "weather", CREATED)) for number in range(3)),
+        *(lambda number=number: store.append("s", [draft(number=number)]) for number in range(3)),
+        lambda: store.delete("old"),
+        lambda: store.note("Ann", "city", "Oslo"),
+        lambda: store.forget("Bob"),
+        lambda: store.discard_empty(before="2026-01-01T00:00:00.000Z"),
+    ]
+
+
+def in_threads(calls: list[Callable[[], object]]) -> tuple[list[threading.Thread], list[Exception | None], list[float]]:
+    """Start each call in a thread. Returns the threads, and for each call that has ended its error and its time."""
+    errors: list[Exception | None] = []
+    ends: list[float] = []
+
+    def run(call: Callable[[], object]) -> None:
+        error = None
+        try:
+            call()
+        except Exception as raised:  # noqa: BLE001 - the test looks at it
+            error = raised
+        errors.append(error)
+        ends.append(time.monotonic())
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    return threads, errors, ends
+
+
+def test_nobody_queues_for_a_busy_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process keeps the file locked, all writes fail together, and reads go on at once."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 1000)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for id in ("s", "old"):
+            store.create(SessionRecord(id, "weather", CREATED))
+        with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            start = time.monotonic()
+            threads, errors, ends = in_threads(all_writes(store))
+            assert store.session("s") is not None
+            assert store.find("", None, 10)
+            assert time.monotonic() - start < 0.5
+            for thread in threads:
+                thread.join()
+            assert all(isinstance(error, StoreError) for error in errors), errors
+            assert max(ends) - start < 2.5
+            other.execute("ROLLBACK")
+        assert {found.session.id for found in store.find("", None, 10)} == {"s", "old"}
+        assert (store.read("s"), store.notes("Ann")) == ([], [])
+        assert [event.seq for event in store.append("s", [draft()])] == [1]
+
+
+def test_a_store_that_was_busy_writes_all_that_waited(tmp_path: Path) -> None:
+    """Once the other process lets go, all that waited is written at once, none of it twice."""
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for id in ("s", "old"):
+            store.create(SessionRecord(id, "weather", CREATED))
+        with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            threads, errors, _ = in_threads(all_writes(store))
+            wait_until(lambda: len(store._pending) == len(threads))
+            other.execute("ROLLBACK")
+            for thread in threads:
+                thread.join()
+        assert errors == [None] * len(threads)
+        assert {found.session.id for found in store.find("", None, 10)} == {"s", "n0", "n1", "n2"}
+        assert [event.seq for event in store.read("s")] == [1, 2, 3]
+        assert [note.value for note in store.notes("Ann")] == ["Oslo"]
+
+
+def test_a_change_that_fails_harms_no_other_kind(tmp_path: Path) -> None:
+    """A session that exists already is an error of its caller, whatever is written with it."""
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.create(SessionRecord("s", "weather", CREATED))
+        with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            again: Callable[[], object] = lambda: store.create(SessionRecord("s", "weather", CREATED))  # noqa: E731
+            threads, errors, _ = in_threads([*all_writes(store), again, again])
+            wait_until(lambda: len(store._pending) == len(threads))
+            other.execute("ROLLBACK")
+            for thread in threads:
+                thread.join()
+        assert sum(error is not None for error in errors) == 2
+        assert [event.seq for event in store.read("s")] == [1, 2, 3]

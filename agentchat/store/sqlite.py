@@ -1,7 +1,8 @@
 """Logs in one SQLite file (WAL): one connection writes, another reads.
 
-An event counts as written once its commit has reached the disk (`synchronous=FULL`). Appends that arrive while another
-is being committed share the next commit, so that many conversations at once cost few commits.
+A change counts as made once its commit has reached the disk (`synchronous=FULL`). Changes that arrive while others are
+being committed share the next commit, so that many conversations at once cost few commits; and while another process
+keeps the file locked they share one wait, so that nobody queues for it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import re
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
-BUSY_TIMEOUT = 10_000  # ms that a statement waits for another process that uses the file, such as a backup
+BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
 
 MIGRATIONS = [
     """
@@ -97,17 +98,21 @@ UNANSWERED = (
 )
 
 
-@dataclass
-class _Append:
-    """One append on its way to the disk."""
+Result = TypeVar("Result")
 
-    session_id: str
-    drafts: Sequence[Draft]
-    history: str | None
-    searchable: Sequence[str | None]  # of each draft; made before any lock is taken
-    events: list[Event] = field(default_factory=list)
-    error: Exception | None = None
+
+@dataclass
+class _Change(Generic[Result]):
+    """One change on its way to the disk."""
+
+    make: Callable[[sqlite3.Connection], Result]
+    """Makes the change in a transaction, perhaps more than once. It raises REFUSALS before it has changed anything."""
+    result: Result | None = None
+    error: Exception | None = field(default_factory=StoreError)  # until it is made
     is_done: bool = False
+
+
+REFUSALS = (DuplicateMessage, KeyError)
 
 
 class SqliteStore:
@@ -127,96 +132,98 @@ class SqliteStore:
             except (OSError, sqlite3.Error) as error:
                 raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
             self._opened = opened.pop_all()
-        self._pending: deque[_Append] = deque()
-        self._write_lock = threading.Lock()  # guards `_writer`
+        self._pending: deque[_Change[Any]] = deque()
+        self._write_lock = threading.Lock()  # guards `_writer`, and taking from `_pending`
         self._read_lock = threading.Lock()  # guards `_reader`
 
     # Writing
 
     def create(self, session: SessionRecord) -> None:
-        with self._transaction() as db:
-            db.execute(
+        self._write(
+            lambda db: db.execute(
                 "INSERT INTO sessions (id, agent, created, updated, number)"
                 " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
                 (session.id, session.agent, session.created, session.created),
             )
+        )
 
     def delete(self, session_id: str) -> bool:
-        with self._transaction() as db:
-            number = _number(db, session_id)
-            if number is None:
-                return False
-            db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
-            db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
-            for table, column in (("memories", "session"), ("events", "session"), ("sessions", "id")):
-                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
-            return True
+        return self._write(lambda db: _delete(db, session_id))
 
     def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
-        job = _Append(session_id, drafts, history, [draft.searchable for draft in drafts])
-        self._pending.append(job)
-        with self._write_lock:  # whoever gets it first commits for all that are waiting
-            if not job.is_done:
-                self._commit_pending()
-        if job.error is not None:
-            raise job.error
-        return job.events
+        searchable = [draft.searchable for draft in drafts]  # made before any lock is taken
+        return self._write(lambda db: _append(db, session_id, drafts, searchable, history))
 
     def discard_empty(self, before: str) -> None:
-        with self._transaction() as db:
-            db.execute(
+        self._write(
+            lambda db: db.execute(
                 "DELETE FROM sessions WHERE created < ?"
                 " AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
                 (before,),
             )
+        )
 
     def note(self, user: str, key: str, value: str) -> None:
-        with self._transaction() as db:
-            db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now()))
+        self._write(lambda db: db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now())))
 
     def forget(self, user: str, key: str | None = None) -> int:
-        with self._transaction() as db:
-            query = "DELETE FROM notes WHERE user = ?"
-            if key is None:
-                return db.execute(query, (user,)).rowcount
-            return db.execute(f"{query} AND key = ?", (user, key)).rowcount
+        which = "user = ?" if key is None else "user = ? AND key = ?"
+        parameters = (user,) if key is None else (user, key)
+        return self._write(lambda db: db.execute(f"DELETE FROM notes WHERE {which}", parameters).rowcount)
+
+    def _write(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Make a change, alone or together with others; durable on return."""
+        change = _Change(make)
+        self._pending.append(change)
+        with self._write_lock:  # whoever gets it first commits for all that are waiting
+            if not change.is_done:
+                self._commit_pending()
+        if change.error is not None:
+            raise change.error
+        return cast(Result, change.result)
 
     def _commit_pending(self) -> None:
+        """Commit all changes that wait, or that come while another process keeps the file locked."""
         assert self._write_lock.locked()
-        jobs = [self._pending.popleft() for _ in range(len(self._pending))]
-        while jobs:
-            bad = self._commit(jobs)
-            if bad is None:
-                break
-            jobs.remove(bad)  # the others are written, whatever is wrong with it
-            bad.is_done = True
-        for job in jobs:
-            job.is_done = True
+        changes: list[_Change[Any]] = []
+        is_committed = False
+        while not is_committed:
+            is_committed = self._commit(changes)
+        for change in changes:
+            change.is_done = True
 
-    def _commit(self, jobs: Sequence[_Append]) -> _Append | None:
-        """Commit all jobs or none. Returns the job that made it impossible, unless the storage itself failed."""
-        job = jobs[0]
-        try:
-            with _begin(self._writer) as db:
-                for job in jobs:
-                    job.events, job.error = [], None
-                    _write(db, job)
-        except sqlite3.Error as error:
-            for job in jobs:
-                job.error = StoreError()
-                job.error.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - raised again by the append it belongs to
-            job.error = error
-            return job
-        return None
+    def _commit(self, changes: list[_Change[Any]]) -> bool:
+        """Commit these changes and, once the file can be written, all that wait by then; or none, with its error.
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        Returns False after taking out a change that fails in itself: the others are committed without it.
+        """
+        assert self._write_lock.locked()
+        change: _Change[Any] | None = None
         try:
-            with self._write_lock, _begin(self._writer) as db:
-                yield db
-        except sqlite3.Error as error:
-            raise StoreError from error
+            self._writer.execute("BEGIN IMMEDIATE")
+            changes += self._waiting()
+            for change in changes:
+                _make(change, self._writer)
+            change = None
+            self._writer.execute("COMMIT")
+        except BaseException as error:  # raised again by the writes it belongs to
+            if self._writer.in_transaction:  # SQLite may have rolled back by itself when the disk failed
+                self._writer.execute("ROLLBACK")
+            if not isinstance(error, Exception):
+                raise
+            if change is not None and not _is_of_storage(error):
+                changes.remove(change)
+                change.error, change.is_done = _told(error), True
+                return False
+            changes += self._waiting()
+            for each in changes:
+                each.error = _told(error)
+        return True
+
+    def _waiting(self) -> list[_Change[Any]]:
+        """Take all changes that wait."""
+        assert self._write_lock.locked()
+        return [self._pending.popleft() for _ in range(len(self._pending))]
 
     # Reading
 
@@ -358,51 +365,77 @@ def _migrate(db: sqlite3.Connection) -> bool:
     return bool(version == 0)
 
 
-@contextlib.contextmanager
-def _begin(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    db.execute("BEGIN IMMEDIATE")
+def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
+    change.result, change.error = None, None
     try:
-        yield db
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # SQLite may have rolled back by itself when the disk failed
-            db.execute("ROLLBACK")
-        raise
+        change.result = change.make(db)
+    except REFUSALS as error:
+        change.error = error
 
 
-def _write(db: sqlite3.Connection, job: _Append) -> None:
-    """Add one append to the transaction. If something is wrong with it, its own `error` says so."""
-    duplicate = _duplicate(db, job)
-    if duplicate is not None:
-        job.error = DuplicateMessage(duplicate)
-        return
-    number = _number(db, job.session_id)
+def _told(error: Exception) -> Exception:
+    """Return the error for whoever wanted the change."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    told = StoreError()
+    told.__cause__ = error
+    return told
+
+
+def _is_of_storage(error: Exception) -> bool:
+    """Return True if the storage failed, not the one change that noticed it."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError))
+
+
+def _delete(db: sqlite3.Connection, session_id: str) -> bool:
+    number = _number(db, session_id)
     if number is None:
-        job.error = KeyError(job.session_id)
-        return
-    (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (job.session_id,)).fetchone()
+        return False
+    db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
+    db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
+    for table, column in (("memories", "session"), ("events", "session"), ("sessions", "id")):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
+    return True
+
+
+def _append(
+    db: sqlite3.Connection,
+    session_id: str,
+    drafts: Sequence[Draft],
+    searchable: Sequence[str | None],
+    history: str | None,
+) -> list[Event]:
+    """Append drafts, each with the text by which it can be found. Raises REFUSALS."""
+    duplicate = _duplicate(db, session_id, drafts)
+    if duplicate is not None:
+        raise DuplicateMessage(duplicate)
+    number = _number(db, session_id)
+    if number is None:
+        raise KeyError(session_id)
+    (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (session_id,)).fetchone()
     ts = now()
-    for seq, (draft, text) in enumerate(zip(job.drafts, job.searchable, strict=True), (last or 0) + 1):
-        db.execute(INSERT_EVENT, (job.session_id, seq, ts, draft.turn, draft.type, draft.body, draft.key))
-        job.events.append(Event(seq, ts, draft.turn, draft.type, draft.body))
+    written: list[Event] = []
+    for seq, (draft, text) in enumerate(zip(drafts, searchable, strict=True), (last or 0) + 1):
+        db.execute(INSERT_EVENT, (session_id, seq, ts, draft.turn, draft.type, draft.body, draft.key))
+        written.append(Event(seq, ts, draft.turn, draft.type, draft.body))
         if text is not None:
             db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0] + seq, text))
         if (title := draft.title) is not None:
-            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, job.session_id))
+            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, session_id))
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
         if (held := draft.held) is not None:
-            db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, job.session_id))
-    db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, job.session_id))
-    if job.history is not None:
-        turn = job.drafts[-1].turn
-        db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (job.session_id, turn, job.history))
+            db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, session_id))
+    db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, session_id))
+    if history is not None:
+        db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (session_id, drafts[-1].turn, history))
+    return written
 
 
-def _duplicate(db: sqlite3.Connection, job: _Append) -> Event | None:
-    for draft in job.drafts:
+def _duplicate(db: sqlite3.Connection, session_id: str, drafts: Sequence[Draft]) -> Event | None:
+    for draft in drafts:
         if draft.key is not None:
             query = f"SELECT {EVENT} FROM events WHERE session = ? AND key = ?"
-            row = db.execute(query, (job.session_id, draft.key)).fetchone()
+            row = db.execute(query, (session_id, draft.key)).fetchone()
             if row is not None:
                 return Event(*row)
     return None
