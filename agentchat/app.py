@@ -83,7 +83,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(chosen_models.close)
         mcp_servers = mcp.load(chosen.mcp)
         stack.callback(mcp_servers.close)
-        store = SqliteStore(chosen.data_dir)
+        store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout)
         stack.callback(store.close)
 
         notes = UserNotes(store)

@@ -131,6 +131,9 @@ class Settings:
         "once, the server warns and waits an hour, because the clock may be wrong.",
         minimum=0,
     )
+    search_timeout: float = setting(
+        3.0, "Seconds that a search of the conversations may take, and wait for other searches.", above=0
+    )
     log_level: str = setting(
         "INFO",
         "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",

@@ -24,7 +24,7 @@ class SessionRoutes(SessionResource):
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 
-    @route("GET", SESSIONS, answers={200: responses.SessionList})
+    @route("GET", SESSIONS, answers={200: responses.SessionList}, errors=("search_timeout",))
     def list_sessions(self, call: Call, query: requests.ListQuery) -> Reply:
         """List sessions, newest first, or search them."""
         updated, _, id = (query.before or "").partition("_")

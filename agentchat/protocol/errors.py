@@ -109,6 +109,9 @@ ERRORS: dict[str, ErrorRow] = {
     "model_calls": ErrorRow(500, "The agents called the model {limit} times for one message, so the turn was ended."),
     # The server
     "store_failed": ErrorRow(503, "The conversation could not be saved. Is the disk full?", None, True),
+    "search_timeout": ErrorRow(
+        503, "The search took longer than {seconds} seconds. Search for longer or rarer words.", None, True
+    ),
     "too_many_connections": ErrorRow(503, "The server has too many connections. Try again later.", None, True),
     "closing": ErrorRow(503, "The server is going away. Reconnect in a moment.", close=1001, retryable=True),
     "internal": ErrorRow(500, "Something went wrong in the server; its log says what.", close=1011, retryable=True),

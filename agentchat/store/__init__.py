@@ -102,7 +102,8 @@ class Store(Protocol):
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
         """Return the sessions with all `words` in their title or messages, or all sessions for "", newest first.
 
-        `before` is (updated, id) of a session; only sessions after it in this order are returned.
+        `before` is (updated, id) of a session; only sessions after it in this order are returned. Raises ChatError if
+        that takes too long.
         """
 
     def held(self) -> list[SessionRecord]:

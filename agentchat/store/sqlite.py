@@ -1,4 +1,4 @@
-"""Logs in one SQLite file (WAL): one connection writes, another reads.
+"""Logs in one SQLite file (WAL): one connection writes, another reads, and a few search (search.py).
 
 A change counts as made once its commit has reached the disk (`synchronous=FULL`). Changes that arrive while others are
 being committed share the next commit, so that many conversations at once cost few commits; and while another process
@@ -8,7 +8,8 @@ keeps the file locked they share one wait, so that nobody queues for it.
 from __future__ import annotations
 
 import contextlib
-import re
+import functools
+import json
 import sqlite3
 import threading
 from collections import deque
@@ -20,7 +21,8 @@ from typing import Any, Generic, TypeVar, cast
 from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
+from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord, search
+from agentchat.store.search import Searches
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
 
@@ -121,7 +123,8 @@ class SqliteStore:
     Raises SettingsError if the folder cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, search_timeout: float = 3.0) -> None:
+        """`search_timeout` is in seconds."""
         with contextlib.ExitStack() as opened:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -129,6 +132,8 @@ class SqliteStore:
                 self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self.is_new = _migrate(self._writer)
+                connect = functools.partial(_connect, folder / "agentchat.db")
+                self._searches = opened.enter_context(contextlib.closing(Searches(connect, search_timeout)))
             except (OSError, sqlite3.Error) as error:
                 raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
             self._opened = opened.pop_all()
@@ -279,28 +284,33 @@ class SqliteStore:
 
     def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
         updated, id = before or ("~", "")  # "~" sorts behind every time
-        match = _match(words)
-        if words and not match:
+        expression = search.match(words)
+        if expression:
+            return self._search(expression, words, (updated, id), limit)
+        if words:
             return []
-        if not match:
-            query = (
-                f"SELECT {SESSION} FROM sessions WHERE (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?"
-            )
-            return [Found(SessionRecord(*row)) for row in self._select(query, updated, id, limit)]
-        rows = self._select(
-            f"SELECT number, {SESSION} FROM sessions"
-            f" WHERE number IN (SELECT DISTINCT rowid >> {SEQ_BITS} FROM words WHERE words MATCH ?)"
-            " AND (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?",
-            match, updated, id, limit,
-        )  # fmt: skip
-        return [Found(SessionRecord(*row), self._places(number, match)) for number, *row in rows]
+        query = f"SELECT {SESSION} FROM sessions WHERE (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?"
+        return [Found(SessionRecord(*row)) for row in self._select(query, updated, id, limit)]
 
-    def _places(self, number: int, match: str) -> list[tuple[int, str]]:
-        return self._select(
-            "SELECT rowid - ?, snippet(words, 0, '', '', '…', 16) FROM words"
-            " WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
-            _rows(number)[0], match, *_rows(number), SEARCH_PLACES,
-        )  # fmt: skip
+    def _search(self, expression: str, words: str, before: tuple[str, str], limit: int) -> list[Found]:
+        # The index is asked once: for the beginning of a word it has to merge the rows of all words that begin so.
+        hits: dict[int, list[int]] = {}  # by session's number, its first rows of `words`
+        try:
+            with self._searches.begin() as running:
+                query = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid"
+                for (row,) in running.db.execute(query, (expression,)):
+                    places = hits.setdefault(row >> SEQ_BITS, [])
+                    if len(places) < SEARCH_PLACES:
+                        places.append(row)
+                found = running.db.execute(
+                    f"SELECT number, {SESSION} FROM sessions WHERE number IN (SELECT number FROM sessions"
+                    "  WHERE number IN (SELECT value FROM json_each(?)) AND (updated, id) < (?, ?)"
+                    "  ORDER BY updated DESC, id DESC LIMIT ?) ORDER BY updated DESC, id DESC",
+                    (json.dumps(list(hits)), *before, limit),
+                ).fetchall()
+                return [Found(SessionRecord(*row), _places(running, hits[number], words)) for number, *row in found]
+        except sqlite3.Error as error:
+            raise StoreError from error
 
     def held(self) -> list[SessionRecord]:
         return [SessionRecord(*row) for row in self._select(f"SELECT {SESSION} FROM sessions WHERE held <> ''")]
@@ -451,7 +461,12 @@ def _rows(number: int) -> tuple[int, int]:
     return number << SEQ_BITS, ((number + 1) << SEQ_BITS) - 1
 
 
-def _match(words: str) -> str:
-    """Return the FTS5 expression for all of the words, the last of which may be incomplete."""
-    quoted = [f'"{word}"' for word in re.findall(r"\w+", words)]
-    return " ".join(quoted) + "*" if quoted else ""
+def _places(running: search.Search, rows: Sequence[int], words: str) -> list[tuple[int, str]]:
+    """Return the place of each of these rows of `words`: its seq, and the text around the words."""
+    places: list[tuple[int, str]] = []
+    for row in rows:
+        running.check()
+        query = "SELECT substr(text, 1, ?) FROM words WHERE rowid = ?"
+        for (text,) in running.db.execute(query, (search.TEXT_CHARS, row)):
+            places.append((row & ((1 << SEQ_BITS) - 1), search.excerpt(text, words)))
+    return places

@@ -111,7 +111,7 @@ def _serve(order: Order) -> None:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     os.chdir(order["folder"])
     if order["crash"]:
-        vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **order["crash"])
+        vars(app)["SqliteStore"] = lambda folder, **options: FragileStore(folder, **order["crash"], **options)
     environment: Mapping[str, str] = order["environment"]
     chosen = settings.load(order["arguments"], environment)
     set_up_logging(chosen.log_level)
@@ -123,8 +123,8 @@ def _serve(order: Order) -> None:
 class FragileStore(SqliteStore):
     """A store that kills its own process right before or after one of its appends."""
 
-    def __init__(self, folder: Path, append: int, when: str) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, append: int, when: str, **options: Any) -> None:
+        super().__init__(folder, **options)
         self._left = append
         self._when = when
         self._count_lock = threading.Lock()
