@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ class MemoryStore:
     is_new = False
 
     def __init__(self) -> None:
+        self.epoch = secrets.token_hex(8)
         self._lock = threading.Lock()  # guards the fields below
         self._logs: dict[str, _Log] = {}
         self._notes: dict[str, dict[str, Note]] = {}  # by user and key
@@ -88,6 +90,11 @@ class MemoryStore:
         with self._lock:
             log = self._logs.get(session_id)
             return log.events[after : after + limit] if log else []
+
+    def reached(self, session_id: str, epoch: str) -> int | None:
+        with self._lock:
+            log = self._logs.get(session_id)
+            return (len(log.events) if log else 0) if epoch == self.epoch else None
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         with self._lock:

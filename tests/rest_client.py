@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from agentchat.app import Running
 from tests.clients import PATIENCE, Frame
+from tests.faults.servers import ForkedServer
 
 SESSIONS = "/api/agent-chat/sessions"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -41,7 +42,7 @@ class Answer:
 class RestClient:
     """Sends requests to one server, each on a new connection."""
 
-    def __init__(self, server: Running) -> None:
+    def __init__(self, server: Running | ForkedServer) -> None:
         self.netloc = urlsplit(server.page).netloc
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
@@ -158,7 +159,7 @@ class EventStream:
         """Return the next frame."""
         message = next(message for message in self.messages() if message.data)
         frame: Frame = message.frame
-        assert message.id == str(frame.get("seq", ""))
+        assert message.id.rpartition("-")[2] == str(frame.get("seq", ""))
         self.frames.append(frame)
         return frame
 

@@ -92,6 +92,14 @@ class StoreContract:
         assert store.read("s", after=10) == []
         assert store.read("s", after=99) == []
 
+    def test_what_an_epoch_reached(self, store: Store) -> None:
+        """The store's own epoch reached the end of each log; one that it doesn't know reached nothing."""
+        assert store.reached("s", store.epoch) == 0
+        store.append("s", [draft(), draft()])
+        assert store.reached("s", store.epoch) == 2
+        assert store.reached("nobody", store.epoch) == 0
+        assert store.reached("s", "another") is None
+
     def test_a_key_stands_once_in_a_session(self, store: Store) -> None:
         """A key is unique within a session: a second append is refused as a whole, naming the first event."""
         store.create(SessionRecord("other", "weather", CREATED))

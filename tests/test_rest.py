@@ -40,7 +40,7 @@ def test_create_and_read_a_session(rest: RestClient) -> None:
     read = rest.get(made.headers["Location"])
 
     assert (made.status, read.status) == (201, 200)
-    assert set(read.json) == SUMMARY | {"open_requests", "ahead", "queue", "participants", "progress"}
+    assert set(read.json) == SUMMARY | {"open_requests", "ahead", "queue", "participants", "progress", "epoch"}
     assert read.json == made.json
     assert (read.json["agent"], read.json["title"], read.json["status"]) == ("weather", "Plans", "idle")
 
@@ -379,8 +379,10 @@ def test_pages_of_events(session: Conversation) -> None:
         seen += page["events"]
 
     assert seen == whole["events"]
-    assert session.get("/events", after=9).json == {"events": [], "last_seq": 9}
-    assert session.get("/events", after=99).json == {"events": [], "last_seq": 9}
+    epoch = session.get().json["epoch"]
+    at_the_end = {"events": [], "last_seq": 9, "epoch": epoch, "recovered": True}
+    assert session.get("/events", after=9).json == session.get("/events", after=9, epoch=epoch).json == at_the_end
+    assert session.get("/events", after=99).json == {**at_the_end, "events": whole["events"], "recovered": False}
 
 
 def test_pages_are_limited_in_size(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_format(session: Conversation) -> None:
     assert (headers["Cache-Control"], headers["X-Accel-Buffering"]) == ("no-cache", "no")
     assert (headers["Connection"], headers["Content-Length"]) == ("close", None)
     assert (first.retry, first.id, first.frame["type"]) == ("2000", "", "connection_confirmed")
-    assert (second.id, second.frame) == ("1", session.log[0])
+    assert (second.id, second.frame) == (f"{first.frame['content']['epoch']}-1", session.log[0])
 
 
 def test_stream_equals_websocket(server: Running, session: Conversation) -> None:
@@ -217,7 +217,7 @@ def test_httpx_sse(server: Running, session: Conversation) -> None:
         log = [next(events) for _ in range(7)]
 
     assert (confirmed.event, confirmed.json()["type"]) == ("message", "connection_confirmed")
-    assert [int(event.id) for event in log] == [3, 4, 5, 6, 7, 8, 9]
+    assert [event.id for event in log] == [f"{confirmed.json()['content']['epoch']}-{seq}" for seq in range(3, 10)]
     assert [event.json() for event in log] == session.log[2:]
 
 

@@ -161,6 +161,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
     first.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db, db:  # back to the second version
         db.executescript(f"""
+            DROP TABLE starts; DROP TABLE session_starts; ALTER TABLE sessions DROP COLUMN start;
             DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
             {next(line for line in MIGRATIONS[1].split(";") if "event_marks" in line)};
             PRAGMA user_version = 2;

@@ -10,7 +10,7 @@ from agentchat.http.session_route import SessionResource, session_route
 from agentchat.http.waiting import Waiter
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
-from agentchat.sessions.cursor import Cursor
+from agentchat.sessions.cursor import Cursor, Frame
 from agentchat.sessions.registry import Session
 
 MAX_PAGE = 8 * 2**20  # characters of JSON after which a page of events ends
@@ -22,29 +22,34 @@ class EventRoutes(SessionResource):
         """Read the log, or follow the session as an event stream."""
         session = self._session(call)
         if call.accept == EVENT_STREAM:
-            after = _start(headers.last_event_id, query.after)
-            return streaming.event_stream(_follow(session, call.waiter(), after, query))
-        frames = ",".join(_page(session, query.after, query.limit))
-        body = f'{{"events":[{frames}],"last_seq":{session.log.view.last_seq}}}'
-        return Reply(200, body.encode())
+            after, epoch = _start(headers.last_event_id, query)
+            return streaming.event_stream(_follow(session, call.waiter(), after, epoch, query))
+        log = session.log
+        recovered = log.has(query.after, query.epoch)
+        frames = ",".join(_page(session, query.after if recovered else 0, query.limit))
+        about = {"last_seq": log.view.last_seq, "epoch": log.epoch, "recovered": recovered}
+        return Reply(200, f'{{"events":[{frames}],{events.encode(about)[1:]}'.encode())
 
 
-def _start(last_event_id: str | None, after: int) -> int:
-    """The seq to start after. `Last-Event-ID` wins; -1, which no log has, if it isn't a seq."""
+def _start(last_event_id: str | None, query: requests.EventsQuery) -> tuple[int, str]:
+    """The seq to start after, and its epoch. `Last-Event-ID` wins; -1, which no log has, if it holds no seq."""
     if not last_event_id:
-        return after
-    is_number = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
-    return int(last_event_id) if is_number else -1
+        return query.after, query.epoch
+    epoch, _, seq = last_event_id.rpartition("-")
+    is_number = seq.isascii() and seq.isdigit() and len(seq) < 16
+    return int(seq) if is_number else -1, epoch or query.epoch
 
 
-def _follow(session: Session, waiter: Waiter, after: int, query: requests.EventsQuery) -> Generator[str, None, None]:
+def _follow(
+    session: Session, waiter: Waiter, after: int, epoch: str, query: requests.EventsQuery
+) -> Generator[str, None, None]:
     """Follow a session. Clients that give a name are participants meanwhile."""
     if query.name:
         session.join(query.name, query.role)
     try:
-        cursor = Cursor(session.log, after, show=query.show)
+        cursor = Cursor(session.log, after, show=query.show, epoch=epoch)
         yield streaming.RETRY + streaming.message(session.confirmation(cursor, query.name, query.role))
-        for messages in waiter.watch(session.log, lambda: _news(cursor)):
+        for messages in waiter.watch(session.log, lambda: _news(cursor, session.log.epoch)):
             yield messages or streaming.SILENCE
     except ChatError as error:
         if not session.log.is_deleted:
@@ -55,10 +60,14 @@ def _follow(session: Session, waiter: Waiter, after: int, query: requests.Events
             session.leave(query.name, query.role)
 
 
-def _news(cursor: Cursor) -> str:
+def _news(cursor: Cursor, epoch: str) -> str:
     if cursor.has_ended:
         raise ChatError("session_deleted")
-    return "".join(streaming.message(frame.text, frame.seq) for frame in cursor.advance())
+    return "".join(_message(frame, epoch) for frame in cursor.advance())
+
+
+def _message(frame: Frame, epoch: str) -> str:
+    return streaming.message(frame.text, "" if frame.seq is None else f"{epoch}-{frame.seq}")
 
 
 def _page(session: Session, after: int, limit: int) -> Iterator[str]:

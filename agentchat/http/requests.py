@@ -156,6 +156,7 @@ class PostQuery(BaseModel):
 
 class EventsQuery(BaseModel):
     after: Digits = Field(0, ge=0, le=MAX_NUMBER)
+    epoch: str = Field("", description="The `epoch` in which you got the event `after`")
     limit: Digits = Field(200, ge=1, le=1000, description="JSON only")
     name: Annotated[str, Field(max_length=NAME_CHARS), AfterValidator(one_line)] = Field(
         "", description="Streams only: who you are"

@@ -114,6 +114,7 @@ class SessionAnswer(Summary):
     participants: list[Participant]
     held: HeldNow | None  # type: ignore[assignment]  # with more detail than in lists
     progress: list[Progress]
+    epoch: str
 
 
 class DeskEntry(HeldAbout):
@@ -222,6 +223,8 @@ class Stopping(BaseModel):
 class EventList(BaseModel):
     events: list[EventFrame]
     last_seq: int
+    epoch: str
+    recovered: bool
 
 
 class Export(BaseModel):

@@ -17,7 +17,7 @@ def event_stream(pieces: Generator[str, None, None]) -> Stream:
     return Stream(EVENT_STREAM, pieces, _HEADERS, is_endless=True)
 
 
-def message(data: str, id: int | None = None, event: str = "") -> str:
+def message(data: str, id: str = "", event: str = "") -> str:
     """Format a message. `data` must be a single line."""
-    fields = {"id": id, "event": event or None, "data": data}
-    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value is not None) + "\n"
+    fields = {"id": id, "event": event}
+    return "".join(f"{name}: {value}\n" for name, value in fields.items() if value) + f"data: {data}\n\n"

@@ -33,6 +33,7 @@ class ConnectionConfirmedEvent(BaseEvent):
     name: str
     role: str
     last_seq: int
+    epoch: str
     status: str
     recovered: bool
     replaced: str | None

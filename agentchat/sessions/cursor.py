@@ -74,6 +74,9 @@ class ReadableLog(Protocol):
     """The number of the newest live state."""
     is_deleted: bool
 
+    def has(self, seq: int, epoch: str) -> bool:
+        """Return True if a client that has the events up to `seq`, which it got in that epoch, has those of the log."""
+
     def read(self, after: int) -> Sequence[tuple[Event, Sequence[MessageStream]]]:
         """Return some of the events after `after`, oldest first; none at the end of the log or once it is deleted."""
 
@@ -81,9 +84,10 @@ class ReadableLog(Protocol):
 class Cursor:
     """A reader's place in a session: the last event sent, and how much of each streaming message was sent."""
 
-    def __init__(self, log: ReadableLog, after: int, owner: object = None, show: str = "all") -> None:
+    def __init__(self, log: ReadableLog, after: int, owner: object = None, show: str = "all", epoch: str = "") -> None:
         """Start after the event `after`, or from the beginning if the log has no such event.
 
+        `epoch` is the one in which the reader got it, if it knows.
         `owner` isn't told the live states that it caused itself; `show` is one of SHOWS.
         """
         self._log = log
@@ -91,7 +95,7 @@ class Cursor:
         self._owner = owner
         self._state_number = log.state_number
         self._joined = log.view.last_seq
-        self.recovered = 0 <= after <= self._joined
+        self.recovered = 0 <= after <= self._joined and log.has(after, epoch)
         self.seq = after if self.recovered else 0
         self.shown = self.seq  # of the newest event that the reader got, or had before
         self._sent: dict[MessageStream, tuple[int, int]] = {}  # texts and characters sent of each message

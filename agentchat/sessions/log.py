@@ -36,6 +36,8 @@ class Log:
         self.store = store
         self.held = handover.state(store.read_types(record.id, {"handoff"})) if record.held else None
         """The handover in force; None while the agents have the session."""
+        self.epoch = store.epoch
+        """The epoch in which readers get events. See Store.reached."""
         self.redaction = Redaction(keys)
         """Keeps keys and passwords out of the session."""
         self.view = LogView(record.last_seq)
@@ -127,6 +129,18 @@ class Log:
         if tail and tail[0][0].seq <= after + 1:
             return tail[after + 1 - tail[0][0].seq :][:limit]
         return [(event, ()) for event in self.store.read(self.id, after, limit)]
+
+    def has(self, seq: int, epoch: str) -> bool:
+        """Return True if a client that has the events up to `seq`, which it got in that epoch, has those of the log.
+
+        Without an epoch only the length of the log can tell.
+        """
+        if not 0 <= seq <= self.view.last_seq:
+            return False
+        if epoch in {"", self.epoch}:
+            return True
+        reached = self.store.reached(self.id, epoch)
+        return reached is not None and seq <= reached
 
     def event(self, seq: int) -> Event | None:
         """Return the event with that `seq`, if there is one."""

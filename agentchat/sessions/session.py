@@ -257,6 +257,7 @@ class Session:
             "participants": self._participants.contents,
             "held": {**self.log.held.content, "operators": self.operators} if self.log.held else None,
             "progress": self.turns.progress,
+            "epoch": self.log.epoch,
         }
 
     def confirmation(self, cursor: Cursor, name: str, role: str, replaced: str | None = None) -> str:
@@ -269,6 +270,7 @@ class Session:
             name=name,
             role=role,
             last_seq=self.log.view.last_seq,
+            epoch=self.log.epoch,
             recovered=cursor.recovered,
             replaced=replaced,
             model=dict(self._services.model),

@@ -57,6 +57,10 @@ class Store(Protocol):
     is_new: bool
     """True if it was empty when it was opened, and had never been used."""
 
+    @property
+    def epoch(self) -> str:
+        """A random name for the time since the store was opened, in which nothing is taken from a log."""
+
     def create(self, session: SessionRecord) -> None:
         """Keep a new, empty session."""
 
@@ -74,6 +78,9 @@ class Store(Protocol):
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         """Return events with a `seq` greater than `after`, oldest first."""
+
+    def reached(self, session_id: str, epoch: str) -> int | None:
+        """Return the newest `seq` in the session's log that was written in that epoch or before; None if unknown."""
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         """Return all events of these types, oldest first; quick for those of INDEXED."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import secrets
 import sqlite3
 import threading
 from collections import deque
@@ -74,7 +75,17 @@ MIGRATIONS = [
         PRIMARY KEY (user, key)
     ) WITHOUT ROWID;
     """,
+    # Each start of a server begins an epoch. `session_starts` has the first event that each wrote into a session.
+    """
+    CREATE TABLE starts (number INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE);
+    CREATE TABLE session_starts (
+        session TEXT NOT NULL, start INTEGER NOT NULL, first_seq INTEGER NOT NULL,
+        PRIMARY KEY (session, start)
+    ) WITHOUT ROWID;
+    ALTER TABLE sessions ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+    """,
 ]
+EPOCHS_KEPT = 10_000  # newest starts whose epochs are known
 SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq; seq 0 is the title
 
 # SQLite uses a partial index only for a query with the very condition of the index, and only when told to: it would
@@ -132,6 +143,8 @@ class SqliteStore:
                 self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
                 self.is_new = _migrate(self._writer)
+                self.epoch = secrets.token_hex(8)
+                self._start = _begin_epoch(self._writer, self.epoch)
                 connect = functools.partial(_connect, folder / "agentchat.db")
                 self._searches = opened.enter_context(contextlib.closing(Searches(connect, search_timeout)))
             except (OSError, sqlite3.Error) as error:
@@ -157,7 +170,7 @@ class SqliteStore:
 
     def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
         searchable = [draft.searchable for draft in drafts]  # made before any lock is taken
-        return self._write(lambda db: _append(db, session_id, drafts, searchable, history))
+        return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history))
 
     def discard_empty(self, before: str) -> None:
         self._write(
@@ -242,6 +255,15 @@ class SqliteStore:
             session_id, after, limit,
         )  # fmt: skip
         return [Event(*row) for row in rows]
+
+    def reached(self, session_id: str, epoch: str) -> int | None:
+        rows = self._select(
+            "SELECT coalesce("
+            " (SELECT first_seq - 1 FROM session_starts WHERE session = ? AND start > number ORDER BY start LIMIT 1),"
+            " (SELECT max(seq) FROM events WHERE session = ?), 0) FROM starts WHERE epoch = ?",
+            session_id, session_id, epoch,
+        )  # fmt: skip
+        return rows[0][0] if rows else None
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         listed = ", ".join("?" * len(types))
@@ -375,6 +397,16 @@ def _migrate(db: sqlite3.Connection) -> bool:
     return bool(version == 0)
 
 
+def _begin_epoch(db: sqlite3.Connection, epoch: str) -> int:
+    """Begin an epoch, and return the number of this start."""
+    db.execute("BEGIN IMMEDIATE")
+    number = db.execute("INSERT INTO starts (epoch) VALUES (?)", (epoch,)).lastrowid
+    assert number is not None
+    db.execute("DELETE FROM starts WHERE number <= ?", (number - EPOCHS_KEPT,))
+    db.execute("COMMIT")
+    return number
+
+
 def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
     change.result, change.error = None, None
     try:
@@ -398,18 +430,21 @@ def _is_of_storage(error: Exception) -> bool:
 
 
 def _delete(db: sqlite3.Connection, session_id: str) -> bool:
-    number = _number(db, session_id)
-    if number is None:
+    row = _numbers(db, session_id)
+    if row is None:
         return False
+    number, _ = row
     db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
     db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
-    for table, column in (("memories", "session"), ("events", "session"), ("sessions", "id")):
-        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))
+    for table in ("memories", "events", "session_starts"):
+        db.execute(f"DELETE FROM {table} WHERE session = ?", (session_id,))
+    db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
     return True
 
 
 def _append(
     db: sqlite3.Connection,
+    start: int,
     session_id: str,
     drafts: Sequence[Draft],
     searchable: Sequence[str | None],
@@ -419,10 +454,13 @@ def _append(
     duplicate = _duplicate(db, session_id, drafts)
     if duplicate is not None:
         raise DuplicateMessage(duplicate)
-    number = _number(db, session_id)
-    if number is None:
+    row = _numbers(db, session_id)
+    if row is None:
         raise KeyError(session_id)
+    number, last_start = row
     (last,) = db.execute("SELECT max(seq) FROM events WHERE session = ?", (session_id,)).fetchone()
+    if last_start != start:
+        db.execute("INSERT INTO session_starts VALUES (?, ?, ?)", (session_id, start, (last or 0) + 1))
     ts = now()
     written: list[Event] = []
     for seq, (draft, text) in enumerate(zip(drafts, searchable, strict=True), (last or 0) + 1):
@@ -435,7 +473,7 @@ def _append(
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
         if (held := draft.held) is not None:
             db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, session_id))
-    db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (ts, session_id))
+    db.execute("UPDATE sessions SET updated = ?, start = ? WHERE id = ?", (ts, start, session_id))
     if history is not None:
         db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (session_id, drafts[-1].turn, history))
     return written
@@ -451,9 +489,11 @@ def _duplicate(db: sqlite3.Connection, session_id: str, drafts: Sequence[Draft])
     return None
 
 
-def _number(db: sqlite3.Connection, session_id: str) -> int | None:
-    row = db.execute("SELECT number FROM sessions WHERE id = ?", (session_id,)).fetchone()
-    return row[0] if row else None
+def _numbers(db: sqlite3.Connection, session_id: str) -> tuple[int, int] | None:
+    """Return the session's number, and that of the last start in which it got events."""
+    row: tuple[int, int] | None
+    row = db.execute("SELECT number, start FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return row
 
 
 def _rows(number: int) -> tuple[int, int]:

@@ -112,7 +112,7 @@ class Server:
         session, replaced = self._enter(query)
         try:
             session.join(query.name, query.role)
-            cursor = Cursor(session.log, query.after, owner=client, show=query.show)
+            cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
             client.tell(session.confirmation(cursor, query.name, query.role, replaced))
             client.closes_behind_turn = query.closes_behind_turn
             client.cursor = cursor  # from now on frames follow the first one
@@ -152,6 +152,7 @@ class _Query:
         if self.closes_behind_turn and self.role != "member":
             raise ChatError("bad_query", problem="close=turn is only for members, whose messages begin turns")
         self.browser = identity.browser(cookie)
+        self.epoch = values.get("epoch", [""])[0]
         after = values.get("after", ["0"])[0]
         self.after = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else -1
 

@@ -91,6 +91,18 @@ test("a refused message can be taken to another conversation", (t) => {
   assert.doesNotMatch(everything(), /one|two/);
 });
 
+test("a reconnect names the epoch of what was seen", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm({ epoch: "e1" });
+  conversation.open();
+  assert.doesNotMatch(FakeSocket.last.url.search, /epoch|after/); // nothing was seen
+  confirm({ epoch: "e2" });
+  ask();
+  conversation.open();
+  assert.match(FakeSocket.last.url.search, /after=\d+&epoch=e2/);
+});
+
 test("an answer is resent after reconnecting until its event arrives", (t) => {
   const conversation = open();
   t.after(() => conversation.close());

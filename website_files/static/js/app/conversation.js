@@ -147,10 +147,11 @@ export class Conversation {
   // Internal
 
   #address(server) {
-    const { sessionId, lastSeq, role } = this.state;
+    const { sessionId, lastSeq, epoch, role } = this.state;
     const given = {
       session: sessionId,
       after: sessionId && lastSeq,
+      epoch: sessionId && lastSeq && epoch,
       agent: this.agent, // also for the session that replaces this one if it is gone
       name: this.#who(),
       role: role !== "member" && role,

@@ -29,7 +29,7 @@
  *   `within`, the agent that holds it, and `call`, the key of the tool call during which it is held, or null.
  * @typedef {{sessionId: string|null, agent: string|null, title: string, name: string|null,
  *   role: "member"|"viewer"|"operator",
- *   model: object|null, lastSeq: number, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
+ *   model: object|null, lastSeq: number, epoch: string, replayUntil: number, replaced: string|null, turns: Turn[], gone: Set<number>,
  *   versions: number, participants: object[], typing: string[], pending: Message[], errors: Failure[],
  *   tasks: import("./plan.js").Task[], planChanges: import("./plan.js").Change[],
  *   held: import("./handover.js").Handover|null, isDeleted: boolean, progress: object[],
@@ -59,7 +59,7 @@ import { NO_USAGE, addUsage } from "./usage.js";
 /** @type {State} */
 export const EMPTY = Object.freeze({
   sessionId: null, agent: null, title: "", name: null, role: "member", model: null,
-  lastSeq: 0, replayUntil: 0, replaced: null, ahead: null,
+  lastSeq: 0, epoch: "", replayUntil: 0, replaced: null, ahead: null,
   turns: [], gone: new Set(), versions: 0, participants: [], typing: [], pending: [], errors: [],
   tasks: [], planChanges: [], held: null, isDeleted: false,
   progress: [], spent: NO_USAGE,
@@ -166,6 +166,7 @@ function onConfirmed(state, content) {
     role: content.role ?? "member",
     model: content.model ?? null,
     replaced: content.replaced ?? base.replaced,
+    epoch: content.epoch ?? "",
     replayUntil: content.last_seq ?? 0,
     participants: content.participants ?? [],
     typing: [],
