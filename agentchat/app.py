@@ -28,13 +28,14 @@ from agentchat.models.local_servers import Search
 from agentchat.models.openai_client import ModelWrapper
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
-from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.services import Services
 from agentchat.sessions.user_notes import UserNotes
 from agentchat.settings import ROOT, Settings
+from agentchat.store.failures import advice
 from agentchat.store.sqlite import SqliteStore
 from agentchat.workspace.folders import Folders
 from agentchat.ws.server import Server
@@ -83,7 +84,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(chosen_models.close)
         mcp_servers = mcp.load(chosen.mcp)
         stack.callback(mcp_servers.close)
-        store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout)
+        may_be_new = not Folders(chosen.data_dir).has_files
+        store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout, may_be_new=may_be_new)
         stack.callback(store.close)
 
         notes = UserNotes(store)
@@ -93,7 +95,10 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
         sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services))
-        interrupted = sessions.begin()
+        try:
+            interrupted = sessions.begin()
+        except StoreError as error:
+            raise SettingsError(f"The data folder {chosen.data_dir} cannot be used: {advice(error)}.") from error
         if interrupted:
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
 

@@ -48,8 +48,6 @@ class _Log:
 class MemoryStore:
     """A store that keeps logs as long as it lives."""
 
-    is_new = False
-
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
         self._lock = threading.Lock()  # guards the fields below

@@ -15,7 +15,8 @@ from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, Route
 from agentchat.protocol.errors import ERRORS
 
 _COMMON_ERRORS = (
-    "bad_request", "host_refused", "origin_refused", "internal", "store_failed", "too_many_connections",
+    "bad_request", "host_refused", "origin_refused", "internal", "store_failed", "store_locked", "store_damaged",
+    "store_removed", "store_unusable", "too_many_connections",
 )  # fmt: skip
 _BODY_ERRORS = ("length_required", "body_too_large", "type_unsupported")
 _REF = "#/components/schemas/{model}"

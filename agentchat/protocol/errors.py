@@ -109,6 +109,20 @@ ERRORS: dict[str, ErrorRow] = {
     "model_calls": ErrorRow(500, "The agents called the model {limit} times for one message, so the turn was ended."),
     # The server
     "store_failed": ErrorRow(503, "The conversation could not be saved. Is the disk full?", None, True),
+    "store_locked": ErrorRow(503, "Another program keeps the database locked. Try again in a moment.", None, True),
+    "store_damaged": ErrorRow(
+        503,
+        "The database is damaged, and a part of it cannot be used. Whoever runs the server should restore a backup, "
+        "or what sqlite3's .recover can save.",
+    ),
+    "store_removed": ErrorRow(
+        503,
+        "The database was removed or replaced while the server was running, so nothing can be saved. Whoever runs the "
+        "server should put it back, or stop the server and start it again.",
+    ),
+    "store_unusable": ErrorRow(
+        503, "The database cannot be read or written ({problem}). Look at the server's disk.", None, True
+    ),
     "search_timeout": ErrorRow(
         503, "The search took longer than {seconds} seconds. Search for longer or rarer words.", None, True
     ),
@@ -131,8 +145,8 @@ class ChatError(Exception):
 class StoreError(ChatError):
     """The log could not be written or read."""
 
-    def __init__(self) -> None:
-        super().__init__("store_failed")
+    def __init__(self, code: str = "store_failed", **details: object) -> None:
+        super().__init__(code, **details)
 
 
 class DuplicateMessage(Exception):

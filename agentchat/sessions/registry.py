@@ -93,8 +93,7 @@ class Sessions:
     def begin(self) -> int:
         """Pick up where the previous server left off. Returns the number of turns that it left unfinished."""
         self._services.deadlines.start()
-        if not self._store.is_new:  # else somebody may have lost the database, and not the files
-            self._services.folders.sweep(lambda session_id: self._store.session(session_id) is not None)
+        self._services.folders.sweep(lambda session_id: self._store.session(session_id) is not None)
         expiry = Expiry(self._store, self._services.rules.ttl_hours)
         self._store.discard_empty(events.time(expiry.trusted() - EMPTY_KEPT))
         interrupted = 0

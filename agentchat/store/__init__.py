@@ -54,9 +54,6 @@ SEARCH_PLACES = 3  # shown of each session that was found
 class Store(Protocol):
     """Keeps logs. All methods can be called from any thread, and raise StoreError if the storage itself fails."""
 
-    is_new: bool
-    """True if it was empty when it was opened, and had never been used."""
-
     @property
     def epoch(self) -> str:
         """A random name for the time since the store was opened, in which nothing is taken from a log."""

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord, search
+from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord, failures, opening, search
 from agentchat.store.search import Searches
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
@@ -134,22 +134,26 @@ class SqliteStore:
     Raises SettingsError if the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, search_timeout: float = 3.0) -> None:
-        """`search_timeout` is in seconds."""
+    def __init__(self, folder: Path, search_timeout: float = 3.0, may_be_new: bool = True) -> None:
+        """`search_timeout` is in seconds. Unless it `may_be_new`, a folder without a database cannot be used."""
         with contextlib.ExitStack() as opened:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                opened.enter_context(contextlib.closing(_claim(folder / "agentchat.lock")))
-                self._writer = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
-                self._reader = opened.enter_context(contextlib.closing(_connect(folder / "agentchat.db")))
-                self.is_new = _migrate(self._writer)
+                opened.enter_context(contextlib.closing(opening.claim(folder / opening.LOCK)))
+                connect = functools.partial(opening.connect, folder / opening.DATABASE, BUSY_TIMEOUT)
+                self._writer = opened.enter_context(contextlib.closing(connect()))
+                opening.migrate(self._writer, folder, MIGRATIONS, may_be_new)
                 self.epoch = secrets.token_hex(8)
                 self._start = _begin_epoch(self._writer, self.epoch)
-                connect = functools.partial(_connect, folder / "agentchat.db")
+                self._reader = opened.enter_context(contextlib.closing(connect()))
                 self._searches = opened.enter_context(contextlib.closing(Searches(connect, search_timeout)))
             except (OSError, sqlite3.Error) as error:
-                raise SettingsError(f"The data folder {folder} cannot be used: {error}.") from error
+                raise SettingsError(f"The data folder {folder} cannot be used: {failures.advice(error)}.") from error
             self._opened = opened.pop_all()
+        names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
+        self._files = opening.OpenFiles(*(folder / name for name in names))
+        self._has_failed = False  # True after a commit that failed, until one that did not
+        self._is_damaged = False  # True once SQLite has said so
         self._pending: deque[_Change[Any]] = deque()
         self._write_lock = threading.Lock()  # guards `_writer`, and taking from `_pending`
         self._read_lock = threading.Lock()  # guards `_reader`
@@ -216,26 +220,37 @@ class SqliteStore:
         Returns False after taking out a change that fails in itself: the others are committed without it.
         """
         assert self._write_lock.locked()
-        change: _Change[Any] | None = None
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            changes += self._waiting()
+        except sqlite3.Error as error:
+            return self._refuse(changes, error)
+        change: _Change[Any] | None = None
+        changes += self._waiting()
+        try:
             for change in changes:
                 _make(change, self._writer)
             change = None
+            self._files.check()  # before the commit: nothing is acknowledged that goes into a removed file
             self._writer.execute("COMMIT")
         except BaseException as error:  # raised again by the writes it belongs to
             if self._writer.in_transaction:  # SQLite may have rolled back by itself when the disk failed
                 self._writer.execute("ROLLBACK")
             if not isinstance(error, Exception):
                 raise
-            if change is not None and not _is_of_storage(error):
-                changes.remove(change)
-                change.error, change.is_done = _told(error), True
-                return False
-            changes += self._waiting()
-            for each in changes:
-                each.error = _told(error)
+            if change is None or failures.is_of_storage(error):
+                return self._refuse(changes, error)
+            changes.remove(change)
+            change.error, change.is_done = self._noted(error), True
+            return False
+        self._has_failed = False
+        return True
+
+    def _refuse(self, changes: list[_Change[Any]], error: Exception) -> bool:
+        """Give all these changes, and those that wait by now, the same error."""
+        self._has_failed = True
+        changes += self._waiting()
+        for change in changes:
+            change.error = self._noted(error)
         return True
 
     def _waiting(self) -> list[_Change[Any]]:
@@ -332,7 +347,7 @@ class SqliteStore:
                 ).fetchall()
                 return [Found(SessionRecord(*row), _places(running, hits[number], words)) for number, *row in found]
         except sqlite3.Error as error:
-            raise StoreError from error
+            raise self._noted(error) from error
 
     def held(self) -> list[SessionRecord]:
         return [SessionRecord(*row) for row in self._select(f"SELECT {SESSION} FROM sessions WHERE held <> ''")]
@@ -357,44 +372,17 @@ class SqliteStore:
             with self._read_lock:
                 return self._reader.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
-            raise StoreError from error
+            raise self._noted(error) from error
+
+    def _noted(self, error: Exception) -> Exception:
+        """Return the error for whoever called, and remember that the database is damaged if it says so."""
+        told = failures.told(error)
+        self._is_damaged |= isinstance(told, StoreError) and told.code == "store_damaged"
+        return told
 
     def close(self) -> None:
         with self._write_lock, self._read_lock:
             self._opened.close()
-
-
-def _claim(path: Path) -> sqlite3.Connection:
-    """Lock `path` until the connection is closed or the process dies, against a second server on the same log."""
-    guard = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        guard.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        guard.close()
-        if "locked" in str(error):
-            raise SettingsError(
-                f"Another server uses the data folder {path.parent}. Stop it, or choose another folder with --data-dir."
-            ) from error
-        raise
-    return guard
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-def _migrate(db: sqlite3.Connection) -> bool:
-    """Bring the tables up to date. Returns True if there were none."""
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise SettingsError("The data folder was written by a newer version of this server. Use that one.")
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
-    return bool(version == 0)
 
 
 def _begin_epoch(db: sqlite3.Connection, epoch: str) -> int:
@@ -404,6 +392,7 @@ def _begin_epoch(db: sqlite3.Connection, epoch: str) -> int:
     assert number is not None
     db.execute("DELETE FROM starts WHERE number <= ?", (number - EPOCHS_KEPT,))
     db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint")  # so that the file has a schema and this epoch whatever happens to the WAL
     return number
 
 
@@ -413,20 +402,6 @@ def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
         change.result = change.make(db)
     except REFUSALS as error:
         change.error = error
-
-
-def _told(error: Exception) -> Exception:
-    """Return the error for whoever wanted the change."""
-    if not isinstance(error, sqlite3.Error):
-        return error
-    told = StoreError()
-    told.__cause__ = error
-    return told
-
-
-def _is_of_storage(error: Exception) -> bool:
-    """Return True if the storage failed, not the one change that noticed it."""
-    return isinstance(error, sqlite3.Error) and not isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError))
 
 
 def _delete(db: sqlite3.Connection, session_id: str) -> bool:

@@ -18,6 +18,11 @@ class Folders:
     def __init__(self, data: Path) -> None:
         self._parents = [data / WORKSPACES, data / ORIGINALS]
 
+    @property
+    def has_files(self) -> bool:
+        """True if there are files of conversations."""
+        return self._parents[0].is_dir() and any(self._parents[0].iterdir())
+
     def clear(self, session_id: str) -> None:
         """Delete the files of a deleted conversation."""
         for parent in self._parents:

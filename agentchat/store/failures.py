@@ -1,0 +1,56 @@
+"""The failures of SQLite in words: for people whose conversation is concerned, and for whoever starts the server."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agentchat.protocol.errors import StoreError
+
+# By what SQLite says, since Python 3.10 does not tell its error codes. The first that matches counts.
+_CODES = {
+    "database or disk is full": "store_failed",
+    "database is locked": "store_locked",
+    "database table is locked": "store_locked",
+    "disk image is malformed": "store_damaged",
+    "malformed database schema": "store_damaged",
+    "not a database": "store_damaged",
+    "fts5: corrupt": "store_damaged",
+}
+_ADVICE = {
+    "database or disk is full": "the disk is full. Make room on it",
+    "is locked": "another program keeps agentchat.db locked. End it",
+    "malformed": "agentchat.db is damaged. Restore a backup, or save what is left with sqlite3's .recover",
+    "not a database": "agentchat.db is damaged, or something else. Restore a backup",
+    "fts5: corrupt": "agentchat.db is damaged. Restore a backup, or save what is left with sqlite3's .recover",
+    "readonly": "it is read-only. Let the user who runs the server write there, or choose another with --data-dir",
+    "unable to open": "agentchat.db cannot be opened. Check the permissions of the folder and of the files in it",
+    "disk I/O": "the disk cannot be read or written. Look at it, and at the room on it",
+}
+
+
+def told(error: Exception) -> Exception:
+    """Return the error for whoever called the store: a StoreError if SQLite failed, else the error itself."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    said = str(error)
+    code = next((code for words, code in _CODES.items() if words in said), "store_unusable")
+    failure = StoreError(code, problem=said[:200]) if code == "store_unusable" else StoreError(code)
+    failure.__cause__ = error
+    return failure
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Return True if the storage failed, not the one change that noticed it."""
+    if isinstance(error, sqlite3.Error):
+        return not isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError))
+    return isinstance(error, StoreError)
+
+
+def advice(error: Exception) -> str:
+    """Return the reason why a data folder cannot be used and what to do, as the end of a sentence."""
+    if isinstance(error, StoreError) and error.__cause__ is not None:
+        error = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    if isinstance(error, StoreError):
+        return error.message[0].lower() + error.message[1:].rstrip(".")
+    said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return next((advice for words, advice in _ADVICE.items() if words in said), said)
