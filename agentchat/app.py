@@ -17,6 +17,7 @@ from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
+from agentchat.http.health import HealthRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
 from agentchat.models import config as models
@@ -106,9 +107,11 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(page.server_close)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = ports.websocket.port
+        health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, lambda: _page_config(catalogue, chosen_models, search, page.ws_port)
-        )
+            sessions, catalogue, notes, knowledge, health,
+            lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
+        )  # fmt: skip
         stack.enter_context(Server(sessions, catalogue, page.origins).run(ports.websocket))
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         _start(stack, page)

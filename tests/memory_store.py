@@ -185,6 +185,9 @@ class MemoryStore:
         with self._lock:
             self._logs = {id: log for id, log in self._logs.items() if log.events or log.record.created >= before}
 
+    def check(self) -> None:
+        """Do nothing: memory is always well."""
+
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 

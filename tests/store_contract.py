@@ -92,6 +92,13 @@ class StoreContract:
         assert store.read("s", after=10) == []
         assert store.read("s", after=99) == []
 
+    def test_a_store_that_is_well(self, store: Store) -> None:
+        """A store that is well says so, again and again, and nothing is written meanwhile."""
+        store.append("s", [draft()])
+        for _ in range(3):
+            store.check()
+        assert [event.seq for event in store.append("s", [draft()])] == [2]
+
     def test_what_an_epoch_reached(self, store: Store) -> None:
         """The store's own epoch reached the end of each log; one that it doesn't know reached nothing."""
         assert store.reached("s", store.epoch) == 0

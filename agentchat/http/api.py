@@ -13,6 +13,7 @@ from agentchat.http.documents import DocumentRoutes
 from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
 from agentchat.http.files import FileRoutes
+from agentchat.http.health import HealthRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
@@ -26,11 +27,19 @@ from agentchat.sessions.user_notes import UserNotes
 Describe = Callable[[], dict[str, Any]]
 
 
-def table(sessions: Sessions, catalogue: Catalogue, notes: UserNotes, knowledge: Knowledge, config: Describe) -> Table:
+def table(
+    sessions: Sessions,
+    catalogue: Catalogue,
+    notes: UserNotes,
+    knowledge: Knowledge,
+    health: HealthRoutes,
+    config: Describe,
+) -> Table:
     """Return all routes. `config` returns what clients need to start."""
     describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
     resources = [
         ServerRoutes(config, describe),
+        health,
         SessionRoutes(sessions, catalogue),
         MessageRoutes(sessions),
         EventRoutes(sessions),
@@ -55,11 +64,6 @@ class ServerRoutes:
     def read_config(self, call: Call) -> Reply:
         """Return what clients need to start."""
         return Reply(200, self._config())
-
-    @route("GET", "/healthz", answers={200: responses.Health})
-    def read_health(self, call: Call) -> Reply:
-        """Check that the server is running."""
-        return Reply(200, {"status": "ok"})
 
     @route("GET", "/api/openapi.json", answers={200: responses.Anything})
     def read_description(self, call: Call) -> Reply:

@@ -300,6 +300,10 @@ class Health(BaseModel):
     status: Literal["ok"]
 
 
+class Ready(BaseModel):
+    status: Literal["ready"]
+
+
 class ModelAbout(BaseModel):
     name: str
     demo: bool

@@ -126,6 +126,7 @@ ERRORS: dict[str, ErrorRow] = {
     "search_timeout": ErrorRow(
         503, "The search took longer than {seconds} seconds. Search for longer or rarer words.", None, True
     ),
+    "websocket_down": ErrorRow(503, "The WebSocket port does not answer.", None, True),
     "too_many_connections": ErrorRow(503, "The server has too many connections. Try again later.", None, True),
     "closing": ErrorRow(503, "The server is going away. Reconnect in a moment.", close=1001, retryable=True),
     "internal": ErrorRow(500, "Something went wrong in the server; its log says what.", close=1011, retryable=True),

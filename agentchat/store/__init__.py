@@ -140,5 +140,8 @@ class Store(Protocol):
     def discard_empty(self, before: str) -> None:
         """Delete the sessions without events that were created before that time."""
 
+    def check(self) -> None:
+        """Raise StoreError if the store is not well or takes no changes; within about half a second."""
+
     def close(self) -> None:
         """Release what the store holds."""

@@ -13,6 +13,7 @@ import json
 import secrets
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ MIGRATIONS = [
     ALTER TABLE sessions ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
     """,
 ]
+CHECK_TIMEOUT = 500  # ms that a check waits for another process
+SLOW_COMMIT = 10.0  # seconds after which a commit of this server counts as a failure of the disk
 EPOCHS_KEPT = 10_000  # newest starts whose epochs are known
 SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq; seq 0 is the title
 
@@ -145,6 +148,8 @@ class SqliteStore:
                 opening.migrate(self._writer, folder, MIGRATIONS, may_be_new)
                 self.epoch = secrets.token_hex(8)
                 self._start = _begin_epoch(self._writer, self.epoch)
+                checker = opening.connect(folder / opening.DATABASE, CHECK_TIMEOUT)
+                self._checker = opened.enter_context(contextlib.closing(checker))
                 self._reader = opened.enter_context(contextlib.closing(connect()))
                 self._searches = opened.enter_context(contextlib.closing(Searches(connect, search_timeout)))
             except (OSError, sqlite3.Error) as error:
@@ -152,6 +157,9 @@ class SqliteStore:
             self._opened = opened.pop_all()
         names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
         self._files = opening.OpenFiles(*(folder / name for name in names))
+        self._check_lock = threading.Lock()  # guards `_checker`
+        self._commit_begun: float | None = None  # when the commit that is being made began
+        self._committed = 0.0  # when the newest commit ended
         self._has_failed = False  # True after a commit that failed, until one that did not
         self._is_damaged = False  # True once SQLite has said so
         self._pending: deque[_Change[Any]] = deque()
@@ -225,6 +233,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             return self._refuse(changes, error)
         change: _Change[Any] | None = None
+        self._commit_begun = time.monotonic()
         changes += self._waiting()
         try:
             for change in changes:
@@ -242,7 +251,10 @@ class SqliteStore:
             changes.remove(change)
             change.error, change.is_done = self._noted(error), True
             return False
+        finally:
+            self._commit_begun = None
         self._has_failed = False
+        self._committed = time.monotonic()
         return True
 
     def _refuse(self, changes: list[_Change[Any]], error: Exception) -> bool:
@@ -380,8 +392,40 @@ class SqliteStore:
         self._is_damaged |= isinstance(told, StoreError) and told.code == "store_damaged"
         return told
 
+    def check(self) -> None:
+        self._files.check()
+        if self._is_damaged:
+            raise StoreError("store_damaged")
+        start = time.monotonic()
+        try:
+            with self._check_lock:
+                self._try_to_write()
+        except sqlite3.Error as error:
+            told = self._noted(error)
+            is_locked = isinstance(told, StoreError) and told.code == "store_locked"
+            if not (is_locked and self._has_committed(start)):
+                raise told from error
+
+    def _has_committed(self, since: float) -> bool:
+        """Return True if it is this server's own commits that keep the database locked."""
+        begun = self._commit_begun
+        return self._committed >= since or (begun is not None and time.monotonic() - begun < SLOW_COMMIT)
+
+    def _try_to_write(self) -> None:
+        """Make a change that changes nothing, and take it back; or commit it if the last commit failed."""
+        assert self._check_lock.locked()
+        self._checker.execute("BEGIN IMMEDIATE")
+        try:
+            self._checker.execute("UPDATE starts SET epoch = epoch WHERE number = ?", (self._start,))
+            if self._has_failed:
+                self._checker.execute("COMMIT")
+                self._has_failed = False
+        finally:
+            if self._checker.in_transaction:
+                self._checker.execute("ROLLBACK")
+
     def close(self) -> None:
-        with self._write_lock, self._read_lock:
+        with self._write_lock, self._read_lock, self._check_lock:
             self._opened.close()
 
 
