@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -204,7 +206,7 @@ def test_a_copy_is_made_before_a_migration(tmp_path: Path) -> None:
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     copy.unlink()
     SqliteStore(folder).close()
-    assert sorted(path.name for path in folder.iterdir()) == [DATABASE, "agentchat.lock"]
+    assert sorted(path.name for path in folder.iterdir()) == [DATABASE, "agentchat.lock", "agentchat.reserve"]
 
 
 def test_no_room_for_the_copy(tmp_path: Path) -> None:
@@ -276,6 +278,41 @@ def test_a_damaged_page(tmp_path: Path) -> None:
             except StoreError as error:
                 failed.add(error.code)
         assert failed == {"store_damaged"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of 6 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only a privileged user can mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill_up(store: SqliteStore, chars: int) -> None:
+    """Append texts of that length, in which no word occurs twice, until something goes wrong."""
+    for number in itertools.count():
+        numbers = range(number * chars, number * chars + chars // 9)
+        words = " ".join(f"{each * 2654435761 % 2**32:x}" for each in numbers)
+        store.append(f"s{number % 8}", [draft("text", content=words, message_id="m")])
+
+
+@pytest.mark.parametrize("chars", [500, 20_000, 100_000])
+def test_the_way_out_of_a_full_disk(small_disk: Path, chars: int) -> None:
+    """On a disk that the conversations themselves have filled up, some can be deleted, and the others go on."""
+    with contextlib.closing(SqliteStore(small_disk)) as store:
+        for number in range(8):
+            store.create(SessionRecord(f"s{number}", "weather", CREATED))
+        assert code(lambda: fill_up(store, chars)) == "store_failed"
+        kept = store.read("s7")
+        assert store.delete("s0")
+        assert store.session("s0") is None
+        store.append("s7", [draft("tool_call")])
+        assert store.read("s7")[:-1] == kept
+        assert (small_disk / "agentchat.reserve").exists()
 
 
 def test_which_failure_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

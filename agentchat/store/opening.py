@@ -12,6 +12,7 @@ from agentchat.protocol.errors import SettingsError, StoreError
 
 DATABASE = "agentchat.db"
 LOCK = "agentchat.lock"
+WAL_PAGES = 250  # after which the WAL goes into the database: 1 MB, so that it fills no small disk
 
 
 def claim(path: Path) -> sqlite3.Connection:
@@ -34,6 +35,7 @@ def connect(path: Path, patience: int) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     db.execute(f"PRAGMA busy_timeout = {patience}")
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     db.execute("PRAGMA synchronous = FULL")
     return db
 

@@ -24,6 +24,7 @@ from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreErro
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord, failures, opening, search
+from agentchat.store.reserve import Reserve
 from agentchat.store.search import Searches
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
@@ -97,6 +98,7 @@ TURN_BOUND = "type IN ('user_message', 'turn_started', 'turn_completed')"
 IS_INDEXED = "type IN ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated')"
 TURNS = "INDEXED BY event_turns"
 
+EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EVENT = "seq, ts, turn, type, body"
 SESSION = (
@@ -126,6 +128,12 @@ class _Change(Generic[Result]):
     result: Result | None = None
     error: Exception | None = field(default_factory=StoreError)  # until it is made
     is_done: bool = False
+
+    def outcome(self) -> Result:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast(Result, self.result)
 
 
 REFUSALS = (DuplicateMessage, KeyError)
@@ -157,6 +165,7 @@ class SqliteStore:
             self._opened = opened.pop_all()
         names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
         self._files = opening.OpenFiles(*(folder / name for name in names))
+        self._reserve = Reserve(folder / "agentchat.reserve")
         self._check_lock = threading.Lock()  # guards `_checker`
         self._commit_begun: float | None = None  # when the commit that is being made began
         self._committed = 0.0  # when the newest commit ended
@@ -178,14 +187,14 @@ class SqliteStore:
         )
 
     def delete(self, session_id: str) -> bool:
-        return self._write(lambda db: _delete(db, session_id))
+        return self._remove(lambda db: _delete(db, session_id))
 
     def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
         searchable = [draft.searchable for draft in drafts]  # made before any lock is taken
         return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history))
 
     def discard_empty(self, before: str) -> None:
-        self._write(
+        self._remove(
             lambda db: db.execute(
                 "DELETE FROM sessions WHERE created < ?"
                 " AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
@@ -199,7 +208,28 @@ class SqliteStore:
     def forget(self, user: str, key: str | None = None) -> int:
         which = "user = ?" if key is None else "user = ? AND key = ?"
         parameters = (user,) if key is None else (user, key)
-        return self._write(lambda db: db.execute(f"DELETE FROM notes WHERE {which}", parameters).rowcount)
+        return self._remove(lambda db: db.execute(f"DELETE FROM notes WHERE {which}", parameters).rowcount)
+
+    def _remove(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Make a change that removes something, also on a full disk."""
+        try:
+            return self._write(make)
+        except StoreError as error:
+            if error.code != "store_failed":
+                raise
+        change = _Change(make)
+        with self._write_lock:
+            self._reserve.give_up()
+            try:
+                self._writer.execute(EMPTY_WAL)  # what it holds goes into the room of the reserve
+                self._pending.appendleft(change)
+                self._commit_pending()
+                self._writer.execute(EMPTY_WAL)
+            except sqlite3.Error as error:
+                raise self._noted(error) from error
+            finally:
+                self._reserve.keep()
+        return change.outcome()
 
     def _write(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
         """Make a change, alone or together with others; durable on return."""
@@ -208,9 +238,7 @@ class SqliteStore:
         with self._write_lock:  # whoever gets it first commits for all that are waiting
             if not change.is_done:
                 self._commit_pending()
-        if change.error is not None:
-            raise change.error
-        return cast(Result, change.result)
+        return change.outcome()
 
     def _commit_pending(self) -> None:
         """Commit all changes that wait, or that come while another process keeps the file locked."""
