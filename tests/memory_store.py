@@ -8,7 +8,8 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from agentchat.protocol.errors import DuplicateMessage
+from agentchat.protocol.commands import Accepted, Command
+from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
@@ -53,9 +54,11 @@ class MemoryStore:
         self._lock = threading.Lock()  # guards the fields below
         self._logs: dict[str, _Log] = {}
         self._notes: dict[str, dict[str, Note]] = {}  # by user and key
+        self._commands: dict[tuple[str, str], Accepted] = {}  # by scope and id
 
-    def create(self, session: SessionRecord) -> None:
+    def create(self, session: SessionRecord, command: Command | None = None) -> None:
         with self._lock:
+            self._accept(command)
             self._logs[session.id] = _Log(session)
 
     def session(self, session_id: str) -> SessionRecord | None:
@@ -63,9 +66,12 @@ class MemoryStore:
             log = self._logs.get(session_id)
             return log.now if log else None
 
-    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+    def append(
+        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
+    ) -> list[Event]:
         with self._lock:
             log = self._logs[session_id]
+            self._check_new(command)
             for draft in drafts:
                 if draft.key is not None and draft.key in log.keys:
                     raise DuplicateMessage(log.keys[draft.key])
@@ -82,7 +88,26 @@ class MemoryStore:
                     log.words[0] = draft.title
             if history is not None:
                 log.histories[drafts[-1].turn] = history
+            self._accept(command, str(events[-1].seq))
             return events
+
+    def accept(self, command: Command) -> None:
+        with self._lock:
+            self._accept(command)
+
+    def accepted(self, scope: str, id: str) -> Accepted | None:
+        with self._lock:
+            return self._commands.get((scope, id))
+
+    def _check_new(self, command: Command | None) -> None:
+        if command is not None and (accepted := self._commands.get((command.scope, command.id))) is not None:
+            raise DuplicateCommand(accepted)
+
+    def _accept(self, command: Command | None, result: str = "") -> None:
+        self._check_new(command)
+        if command is not None:
+            result = result if command.result is None else command.result
+            self._commands[command.scope, command.id] = Accepted(command.digest, result)
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         with self._lock:
@@ -124,7 +149,8 @@ class MemoryStore:
 
     def keyed(self, session_id: str, key: str) -> Event | None:
         with self._lock:
-            return self._logs[session_id].keys.get(key)
+            log = self._logs.get(session_id)
+            return log.keys.get(key) if log else None
 
     def sessions_unanswered(self) -> list[str]:
         with self._lock:
@@ -143,10 +169,14 @@ class MemoryStore:
                     found.append(Found(log.now, places[:SEARCH_PLACES]))
             return found[:limit]
 
-    def delete(self, session_id: str) -> bool:
+    def delete(self, session_id: str, command: Command | None = None) -> bool:
         with self._lock:
             self._notes.pop(user_id(UNNAMED, "", session_id), None)
-            return self._logs.pop(session_id, None) is not None
+            if self._logs.pop(session_id, None) is None:
+                return False
+            self._commands = {key: known for key, known in self._commands.items() if key[0] != session_id}
+            self._accept(command)
+            return True
 
     def held(self) -> list[SessionRecord]:
         with self._lock:
@@ -160,10 +190,12 @@ class MemoryStore:
         with self._lock:
             return [note for _, note in sorted(self._notes.get(user, {}).items())]
 
-    def forget(self, user: str, key: str | None = None) -> int:
+    def forget(self, user: str, key: str | None = None, command: Command | None = None) -> int:
         with self._lock:
             known = self._notes.get(user, {})
             gone = [key] if key in known else [] if key is not None else list(known)
+            if gone:
+                self._accept(command)
             for each in gone:
                 del known[each]
             return len(gone)

@@ -12,6 +12,7 @@ from typing import Any
 from agentchat.ag2.conversation import Outcome
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
+from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.questions import Answer, Request
@@ -36,12 +37,14 @@ class FailingStore(MemoryStore):
         self.failures = 0.0
         self.failed = threading.Event()
 
-    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+    def append(
+        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
+    ) -> list[Event]:
         if self.failures > 0:
             self.failures -= 1
             self.failed.set()
             raise StoreError
-        return super().append(session_id, drafts, history)
+        return super().append(session_id, drafts, history, command)
 
 
 class ScriptedTurn:

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from agentchat.protocol.errors import DuplicateMessage
+from agentchat.protocol.commands import Accepted, Command
+from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage
 from agentchat.protocol.events import Draft
 from agentchat.protocol.identity import UNNAMED, user_id
 from agentchat.store import INDEXED, SessionRecord, Store
@@ -199,6 +200,61 @@ class StoreContract:
 
         assert store.keyed("s", "k") == event
         assert store.keyed("s", "other") is None
+
+    def test_a_command_is_recorded_with_its_events(self, store: Store) -> None:
+        """A command is carried out once in its session: a second append with its id changes nothing."""
+        store.create(SessionRecord("other", "weather", CREATED))
+        first, same = Command("s", "c1", "digest"), Command("other", "c1", "digest")
+        store.append("s", [draft(), draft()], command=first)
+        with pytest.raises(DuplicateCommand) as refused:
+            store.append("s", [draft(key="k")], history="lost", command=Command("s", "c1", "another"))
+
+        assert refused.value.accepted == Accepted("digest", "2") == store.accepted("s", "c1")
+        assert len(store.read("s")) == 2
+        assert store.keyed("s", "k") is None
+        assert store.histories("s") == {}
+        assert len(store.append("other", [draft()], command=same)) == 1
+        assert store.accepted("s", "c2") is None
+
+    def test_a_refused_append_records_no_command(self, store: Store) -> None:
+        """A command whose events are refused was not carried out."""
+        store.append("s", [draft(key="k")])
+        with pytest.raises(DuplicateMessage):
+            store.append("s", [draft(key="k")], command=Command("s", "c1", "digest"))
+
+        assert store.accepted("s", "c1") is None
+
+    def test_a_command_without_events(self, store: Store) -> None:
+        """Commands that append nothing are recorded with a result of their own."""
+        store.accept(Command("s", "c1", "digest", "7"))
+        with pytest.raises(DuplicateCommand):
+            store.accept(Command("s", "c1", "digest", "8"))
+
+        assert store.accepted("s", "c1") == Accepted("digest", "7")
+
+    def test_commands_about_sessions(self, store: Store) -> None:
+        """A deleted session takes its commands along, but not the one that deleted it; a creation counts once."""
+        create = Command("creator", "c1", "create", "new")
+        store.create(SessionRecord("new", "weather", CREATED), create)
+        with pytest.raises(DuplicateCommand):
+            store.create(SessionRecord("newer", "weather", CREATED), create)
+        store.append("new", [draft()], command=Command("new", "c2", "digest"))
+        assert store.delete("new", Command("new", "c3", "delete", ""))
+        assert not store.delete("new", Command("new", "c4", "delete", ""))
+
+        assert store.session("newer") is None
+        assert store.accepted("creator", "c1") == Accepted("create", "new")
+        known = [store.accepted("new", id) for id in ("c2", "c3", "c4")]
+        assert known == [None, Accepted("delete", ""), None]
+
+    def test_a_command_that_erases_notes(self, store: Store) -> None:
+        """A command that erases notes is recorded if there were any."""
+        store.note("ann", "city", "Oslo")
+        store.forget("ann", "town", Command("ann", "c1", "forget", "0"))
+        store.forget("ann", "city", Command("ann", "c2", "forget", "1"))
+
+        assert store.accepted("ann", "c1") is None
+        assert store.accepted("ann", "c2") == Accepted("forget", "1")
 
     def test_a_session_has_a_title(self, store: Store) -> None:
         """A session's title is its own, or else the beginning of its first message."""

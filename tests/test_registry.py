@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from agentchat.cancellation import Stopped
+from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.questions import Answer
 from agentchat.sessions import registry
@@ -26,10 +27,10 @@ class RefusingStore(FailingStore):
         super().__init__()
         self.refuses = False
 
-    def delete(self, session_id: str) -> bool:
+    def delete(self, session_id: str, command: Command | None = None) -> bool:
         if self.refuses:
             raise StoreError
-        return super().delete(session_id)
+        return super().delete(session_id, command)
 
 
 @pytest.fixture
@@ -109,10 +110,10 @@ class TestDeleting:
         began, may_end = threading.Event(), threading.Event()
         delete = store.delete
 
-        def delete_slowly(session_id: str) -> bool:
+        def delete_slowly(session_id: str, command: Command | None = None) -> bool:
             began.set()
             assert may_end.wait(PATIENCE)
-            return delete(session_id)
+            return delete(session_id, command)
 
         monkeypatch.setattr(store, "delete", delete_slowly)
         thread = threading.Thread(target=server.sessions.delete, args=(slow.id,))

@@ -10,11 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import SettingsError, StoreError
+from agentchat.protocol.events import now
 from agentchat.store import INDEXED, SessionRecord, Store, sqlite
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
 from tests.clients import wait_until
@@ -162,6 +165,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
     with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db, db:  # back to the second version
         db.executescript(f"""
             DROP TABLE starts; DROP TABLE session_starts; ALTER TABLE sessions DROP COLUMN start;
+            DROP TABLE commands;
             DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
             {next(line for line in MIGRATIONS[1].split(";") if "event_marks" in line)};
             PRAGMA user_version = 2;
@@ -326,3 +330,22 @@ def test_a_change_that_fails_harms_no_other_kind(tmp_path: Path) -> None:
                 thread.join()
         assert sum(error is not None for error in errors) == 2
         assert [event.seq for event in store.read("s")] == [1, 2, 3]
+
+
+def test_commands_that_no_session_keeps_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the commands that no session keeps, the newest are known, and only for a while."""
+    monkeypatch.setattr(sqlite, "MAX_COMMANDS_KEPT", 3)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for number in range(6):
+            record = SessionRecord(str(number), "weather", CREATED)
+            store.create(record, Command("creator", f"c{number}", "digest", record.id))
+            wait_for_the_next_millisecond()
+        assert [store.accepted("creator", f"c{number}") is not None for number in range(6)] == [False] * 3 + [True] * 3
+        monkeypatch.setattr(sqlite, "COMMANDS_KEPT", -timedelta(seconds=1))
+        store.delete("5", Command("5", "d", "digest", ""))
+        assert store.accepted("5", "d") is None
+
+
+def wait_for_the_next_millisecond() -> None:
+    moment = now()
+    wait_until(lambda: now() > moment)

@@ -3,6 +3,7 @@
 ChatError            a row of ERRORS: something that a person or a client can act on
 └── StoreError       the log could not be written or read
 DuplicateMessage     a message with this id is in the log already
+DuplicateCommand     a command with this id was carried out already
 SettingsError        the server cannot start: one sentence, exit status 2
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agentchat.protocol.commands import Accepted
     from agentchat.protocol.events import Event
 
 
@@ -61,6 +63,7 @@ ERRORS: dict[str, ErrorRow] = {
     "busy": ErrorRow(409, "The agents are at work. Wait for them, or stop them first.", None, True),
     "request_unknown": ErrorRow(409, "There is no question with this id."),
     "request_closed": ErrorRow(409, "This question is no longer open: its turn has ended."),
+    "id_reused": ErrorRow(409, "This id was used before, for something else. Choose another one."),
     "already_answered": ErrorRow(409, "{name} has answered this question already."),
     "answer_unusable": ErrorRow(400, "This does not answer the question: {problem}."),
     "not_found": ErrorRow(404, "There is nothing at this address."),
@@ -156,6 +159,14 @@ class DuplicateMessage(Exception):
     def __init__(self, event: Event) -> None:
         self.event = event
         super().__init__(f"message {event.seq} has this id already")
+
+
+class DuplicateCommand(Exception):
+    """A command with this id was carried out already, as `accepted` says."""
+
+    def __init__(self, accepted: Accepted) -> None:
+        self.accepted = accepted
+        super().__init__("a command with this id was carried out already")
 
 
 class SettingsError(Exception):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
+from agentchat.protocol.commands import Accepted, Command
 from agentchat.protocol.events import Draft, Event
 
 
@@ -49,6 +51,8 @@ INDEXED = frozenset({"rewind", "input_request", "input_response", "handoff", "ta
 """The rare types of events that `read_types` finds without reading the whole log."""
 TITLE_CHARS = 80  # of the first message, which names a session without a title
 SEARCH_PLACES = 3  # shown of each session that was found
+COMMANDS_KEPT = timedelta(days=1)  # for which commands are known that belong to no session, or to a deleted one
+MAX_COMMANDS_KEPT = 10_000  # of these; the newest
 
 
 class Store(Protocol):
@@ -58,20 +62,29 @@ class Store(Protocol):
     def epoch(self) -> str:
         """A random name for the time since the store was opened, in which nothing is taken from a log."""
 
-    def create(self, session: SessionRecord) -> None:
-        """Keep a new, empty session."""
+    def create(self, session: SessionRecord, command: Command | None = None) -> None:
+        """Keep a new, empty session. Raises DuplicateCommand."""
 
     def session(self, session_id: str) -> SessionRecord | None:
         """Return the session with this id, if there is one."""
 
-    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+    def append(
+        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
+    ) -> list[Event]:
         """Append events in order, all or none, with the next `seq`s; durable on return.
 
         The session's title and handover change with the events that say so. `history` replaces what the agents
-        remember of the last draft's turn, in the same transaction.
+        remember of the last draft's turn, and `command` is recorded as carried out, in the same transaction.
 
-        Raises DuplicateMessage if the session has a draft's key already, and KeyError for an unknown session.
+        Raises DuplicateCommand if the command's id is in use, DuplicateMessage if the session has a draft's key
+        already, and KeyError for an unknown session.
         """
+
+    def accept(self, command: Command) -> None:
+        """Record a command that appends nothing, until its session is deleted. Raises DuplicateCommand."""
+
+    def accepted(self, scope: str, id: str) -> Accepted | None:
+        """Return the command that was carried out with this id."""
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         """Return events with a `seq` greater than `after`, oldest first."""
@@ -119,13 +132,16 @@ class Store(Protocol):
     def notes(self, user: str) -> list[Note]:
         """Return the notes about a person, ordered by key."""
 
-    def forget(self, user: str, key: str | None = None) -> int:
-        """Erase that note about a person, or all of them. Returns how many there were."""
+    def forget(self, user: str, key: str | None = None, command: Command | None = None) -> int:
+        """Erase that note about a person, or all of them. Returns how many there were. Raises DuplicateCommand.
 
-    def delete(self, session_id: str) -> bool:
+        The command is recorded unless there was nothing to erase.
+        """
+
+    def delete(self, session_id: str, command: Command | None = None) -> bool:
         """Delete a session with everything that belongs to it, and the notes about those known only in it.
 
-        Returns False if there is none.
+        Only the command that deleted it is still known afterwards. Returns False if there is none.
         """
 
     def newest(self) -> str:

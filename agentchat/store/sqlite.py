@@ -17,13 +17,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from agentchat.protocol.errors import DuplicateMessage, SettingsError, StoreError
+from agentchat.protocol import events
+from agentchat.protocol.commands import Accepted, Command
+from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage, SettingsError, StoreError
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.store import INDEXED, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord, failures, opening, search
+from agentchat.store import (
+    COMMANDS_KEPT,
+    INDEXED,
+    MAX_COMMANDS_KEPT,
+    SEARCH_PLACES,
+    TITLE_CHARS,
+    Found,
+    Note,
+    SessionRecord,
+    failures,
+    opening,
+    search,
+)
 from agentchat.store.reserve import Reserve
 from agentchat.store.search import Searches
 
@@ -86,6 +101,13 @@ MIGRATIONS = [
     ) WITHOUT ROWID;
     ALTER TABLE sessions ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE commands (
+        scope TEXT NOT NULL, id TEXT NOT NULL, digest TEXT NOT NULL, result TEXT NOT NULL, expires TEXT NOT NULL,
+        PRIMARY KEY (scope, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX passing_commands ON commands (expires) WHERE expires <> '';
+    """,
 ]
 CHECK_TIMEOUT = 500  # ms that a check waits for another process
 SLOW_COMMIT = 10.0  # seconds after which a commit of this server counts as a failure of the disk
@@ -136,7 +158,7 @@ class _Change(Generic[Result]):
         return cast(Result, self.result)
 
 
-REFUSALS = (DuplicateMessage, KeyError)
+REFUSALS = (DuplicateCommand, DuplicateMessage, KeyError)
 
 
 class SqliteStore:
@@ -177,38 +199,29 @@ class SqliteStore:
 
     # Writing
 
-    def create(self, session: SessionRecord) -> None:
-        self._write(
-            lambda db: db.execute(
-                "INSERT INTO sessions (id, agent, created, updated, number)"
-                " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
-                (session.id, session.agent, session.created, session.created),
-            )
-        )
+    def create(self, session: SessionRecord, command: Command | None = None) -> None:
+        self._write(lambda db: _create(db, session, command))
 
-    def delete(self, session_id: str) -> bool:
-        return self._remove(lambda db: _delete(db, session_id))
+    def delete(self, session_id: str, command: Command | None = None) -> bool:
+        return self._remove(lambda db: _delete(db, session_id, command))
 
-    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+    def append(
+        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
+    ) -> list[Event]:
         searchable = [draft.searchable for draft in drafts]  # made before any lock is taken
-        return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history))
+        return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history, command))
+
+    def accept(self, command: Command) -> None:
+        self._write(lambda db: _accept(db, command))
 
     def discard_empty(self, before: str) -> None:
-        self._remove(
-            lambda db: db.execute(
-                "DELETE FROM sessions WHERE created < ?"
-                " AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
-                (before,),
-            )
-        )
+        self._remove(lambda db: _discard_empty(db, before))
 
     def note(self, user: str, key: str, value: str) -> None:
         self._write(lambda db: db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now())))
 
-    def forget(self, user: str, key: str | None = None) -> int:
-        which = "user = ?" if key is None else "user = ? AND key = ?"
-        parameters = (user,) if key is None else (user, key)
-        return self._remove(lambda db: db.execute(f"DELETE FROM notes WHERE {which}", parameters).rowcount)
+    def forget(self, user: str, key: str | None = None, command: Command | None = None) -> int:
+        return self._remove(lambda db: _forget(db, user, key, command))
 
     def _remove(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
         """Make a change that removes something, also on a full disk."""
@@ -355,6 +368,10 @@ class SqliteStore:
         rows = self._select(f"SELECT {EVENT} FROM events WHERE session = ? AND key = ?", session_id, key)
         return Event(*rows[0]) if rows else None
 
+    def accepted(self, scope: str, id: str) -> Accepted | None:
+        rows = self._select("SELECT digest, result FROM commands WHERE scope = ? AND id = ?", scope, id)
+        return Accepted(*rows[0]) if rows else None
+
     def sessions_unanswered(self) -> list[str]:
         rows = self._select(f"SELECT DISTINCT session {UNANSWERED}")
         return [id for (id,) in rows]
@@ -476,7 +493,34 @@ def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
         change.error = error
 
 
-def _delete(db: sqlite3.Connection, session_id: str) -> bool:
+def _create(db: sqlite3.Connection, session: SessionRecord, command: Command | None) -> None:
+    _refuse_accepted(db, command)
+    db.execute(
+        "INSERT INTO sessions (id, agent, created, updated, number)"
+        " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
+        (session.id, session.agent, session.created, session.created),
+    )
+    _accept_for_a_while(db, command)
+
+
+def _discard_empty(db: sqlite3.Connection, before: str) -> None:
+    condition = "created < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)"
+    db.execute(f"DELETE FROM commands WHERE scope IN (SELECT id FROM sessions WHERE {condition})", (before,))
+    db.execute(f"DELETE FROM sessions WHERE {condition}", (before,))
+
+
+def _forget(db: sqlite3.Connection, user: str, key: str | None, command: Command | None) -> int:
+    _refuse_accepted(db, command)
+    which = "user = ?" if key is None else "user = ? AND key = ?"
+    parameters = (user,) if key is None else (user, key)
+    count = db.execute(f"DELETE FROM notes WHERE {which}", parameters).rowcount
+    if count:
+        _accept_for_a_while(db, command)
+    return count
+
+
+def _delete(db: sqlite3.Connection, session_id: str, command: Command | None) -> bool:
+    _refuse_accepted(db, command)
     row = _numbers(db, session_id)
     if row is None:
         return False
@@ -485,7 +529,9 @@ def _delete(db: sqlite3.Connection, session_id: str) -> bool:
     db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
     for table in ("memories", "events", "session_starts"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (session_id,))
+    db.execute("DELETE FROM commands WHERE scope = ?", (session_id,))
     db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+    _accept_for_a_while(db, command)
     return True
 
 
@@ -496,8 +542,10 @@ def _append(
     drafts: Sequence[Draft],
     searchable: Sequence[str | None],
     history: str | None,
+    command: Command | None,
 ) -> list[Event]:
     """Append drafts, each with the text by which it can be found. Raises REFUSALS."""
+    _refuse_accepted(db, command)
     duplicate = _duplicate(db, session_id, drafts)
     if duplicate is not None:
         raise DuplicateMessage(duplicate)
@@ -523,7 +571,38 @@ def _append(
     db.execute("UPDATE sessions SET updated = ?, start = ? WHERE id = ?", (ts, start, session_id))
     if history is not None:
         db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (session_id, drafts[-1].turn, history))
+    if command is not None:
+        _accept(db, command, str(written[-1].seq))
     return written
+
+
+def _accept(db: sqlite3.Connection, command: Command, result: str = "", expires: str = "") -> None:
+    """Record a command, until its session is deleted or the time `expires`. Raises DuplicateCommand."""
+    _refuse_accepted(db, command)
+    result = result if command.result is None else command.result
+    row = (command.scope, command.id, command.digest, result, expires)
+    db.execute("INSERT INTO commands (scope, id, digest, result, expires) VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _accept_for_a_while(db: sqlite3.Connection, command: Command | None) -> None:
+    """Record a command that no session keeps, if there is one, and drop those that are too old or too many."""
+    if command is None:
+        return
+    moment = datetime.now(timezone.utc)
+    _accept(db, command, expires=events.time(moment + COMMANDS_KEPT))
+    query = "SELECT expires FROM commands WHERE expires <> '' ORDER BY expires DESC LIMIT 1 OFFSET ?"
+    surplus = db.execute(query, (MAX_COMMANDS_KEPT,)).fetchone()
+    oldest = max(events.time(moment), surplus[0] if surplus else "")
+    db.execute("DELETE FROM commands WHERE expires <> '' AND expires <= ?", (oldest,))
+
+
+def _refuse_accepted(db: sqlite3.Connection, command: Command | None) -> None:
+    """Raise DuplicateCommand if that command was recorded before. To be called before anything is changed."""
+    if command is not None:
+        query = "SELECT digest, result FROM commands WHERE scope = ? AND id = ?"
+        row = db.execute(query, (command.scope, command.id)).fetchone()
+        if row is not None:
+            raise DuplicateCommand(Accepted(*row))
 
 
 def _duplicate(db: sqlite3.Connection, session_id: str, drafts: Sequence[Draft]) -> Event | None:

@@ -22,6 +22,7 @@ from typing import Any
 from agentchat import app, settings
 from agentchat.cli.serve import set_up_logging
 from agentchat.models import config
+from agentchat.protocol.commands import Command
 from agentchat.protocol.events import Draft, Event
 from agentchat.store.sqlite import SqliteStore
 
@@ -129,13 +130,15 @@ class FragileStore(SqliteStore):
         self._when = when
         self._count_lock = threading.Lock()
 
-    def append(self, session_id: str, drafts: Sequence[Draft], history: str | None = None) -> list[Event]:
+    def append(
+        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
+    ) -> list[Event]:
         with self._count_lock:
             self._left -= 1
             is_last = self._left == 0
         if is_last and self._when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        written = super().append(session_id, drafts, history)
+        written = super().append(session_id, drafts, history, command)
         if is_last:
             os.kill(os.getpid(), signal.SIGKILL)
         return written
