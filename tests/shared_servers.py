@@ -56,6 +56,7 @@ class SharedServer:
                 rest.ask("DELETE", f"{SESSIONS}/{session['id']}")
         with database(self.folder) as db:
             db.execute("DELETE FROM notes")
+            db.execute("DELETE FROM commands")
         for path in self.data.iterdir():
             if path.is_file() and path not in self._kept and not path.name.startswith("agentchat.db"):
                 path.unlink()

@@ -152,15 +152,14 @@ def test_what_a_person_cannot_do_meanwhile(concierge: Conversation, person: Chat
 
 
 def test_the_ids_of_people_and_operators(concierge: Conversation, person: ChatClient, operator: ChatClient) -> None:
-    """Message ids of people and operators are separate.
-
-    An operator's message is kept even if a person used the same id.
-    """
+    """An operator's words are not taken for a person's message with the same id: the operator is told of it."""
     operator.command("take")
     person.until("handoff")
     person.command("message", text="one", id="1")
     person.until("turn_completed")
     operator.command("message", text="two", id="1")
+    assert operator.until("error")["content"]["code"] == "id_reused"
+    operator.command("message", text="two", id="2")
     person.until("text", lambda content: content.get("operator"))
 
     assert said(concierge) == [("Ada", "one"), ("Ann", "two")]

@@ -82,7 +82,8 @@ class TestMessages:
     def test_the_same_id_counts_once(self, session: Session, running: ScriptedTurn) -> None:
         """A resent message counts once: whatever its policy, it is neither refused nor stops a turn."""
         for busy in ("enqueue", "reject", "interrupt", "rollback"):
-            assert session.post("first again", "Ada", id="first", busy=busy).seq == 1
+            assert session.post("first", "Ada", id="first", busy=busy).seq == 1
+            assert code(session.post, "another", "Ada", "first", None, busy) == "id_reused"
         assert session.turns.snapshot().waiting == ()
         finish(session, running)
 

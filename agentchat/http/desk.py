@@ -25,21 +25,23 @@ class DeskRoutes(SessionResource):
         return Reply(200, self._desk())
 
     @session_route("POST", "/take", answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
-    def take_session(self, call: Call, body: requests.Take) -> Reply:
+    def take_session(self, call: Call, body: requests.Take, headers: requests.CommandHeaders) -> Reply:
         """Take a session over from the agents."""
-        return Reply(200, {"seq": self._session(call).takeover.take(body.name).seq})
+        return Reply(200, {"seq": self._session(call).takeover.take(body.name, headers.idempotency_key).seq})
 
     @session_route("POST", "/reply", answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, *TEXT_ERRORS, "not_held"))  # fmt: skip
-    def reply_as_operator(self, call: Call, body: requests.OperatorReply) -> Reply:
+    def reply_as_operator(self, call: Call, body: requests.OperatorReply, headers: requests.CommandHeaders) -> Reply:
         """Say something in the agents' place."""
-        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, body.name, body.id).seq})
+        id = headers.idempotency_key or body.id
+        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, body.name, id).seq})
 
     @session_route("POST", "/hand-back", answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, "not_held", "message_too_long"))  # fmt: skip
-    def hand_session_back(self, call: Call, body: requests.HandBack) -> Reply:
+    def hand_session_back(self, call: Call, body: requests.HandBack, headers: requests.CommandHeaders) -> Reply:
         """Hand a session back to the agents."""
-        return Reply(200, {"seq": self._session(call).takeover.hand_back(body.note, body.name).seq})
+        id = headers.idempotency_key
+        return Reply(200, {"seq": self._session(call).takeover.hand_back(body.note, body.name, id).seq})
 
     def _desk(self) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}

@@ -10,7 +10,6 @@ from agentchat.http.routes import BYTES, Call, Reply
 from agentchat.http.session_route import SessionResource, session_route
 from agentchat.protocol.identity import UNNAMED
 from agentchat.workspace.files import MAX_FILE
-from agentchat.workspace.paths import canonical
 
 _FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
 _PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
@@ -34,14 +33,14 @@ class FileRoutes(SessionResource):
 
     @session_route("PUT", _FILE, answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,
                    errors=(*_PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip
-    def write_file(self, call: Call, body: bytes, query: requests.NameQuery) -> Reply:
+    def write_file(self, call: Call, body: bytes, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Upload a file, replacing one with the same path."""
-        path = canonical(call.path["path"])
-        kind = self._session(call).files(query.name).write(path, body)
-        return Reply(201 if kind == "created" else 200, {"path": path, "kind": kind, "size": len(body)})
+        event = self._session(call).write_file(call.path["path"], body, query.name, headers.idempotency_key)
+        written = {name: event.content[name] for name in ("path", "kind", "size")}
+        return Reply(201 if written["kind"] == "created" else 200, written)
 
     @session_route("DELETE", _FILE, answers={204: None}, errors=(*_PATH_ERRORS, "closing"))
-    def delete_file(self, call: Call, query: requests.NameQuery) -> Reply:
+    def delete_file(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Delete a file."""
-        self._session(call).files(query.name).delete(call.path["path"])
+        self._session(call).delete_file(call.path["path"], query.name, headers.idempotency_key)
         return Reply(204)

@@ -24,15 +24,15 @@ class MemoryRoutes:
         return Reply(200, {"user": user, "notes": [asdict(note) for note in self._notes.entries(user)]})
 
     @route("DELETE", MEMORY, answers={204: None})
-    def erase_memory(self, call: Call, query: requests.NameQuery) -> Reply:
+    def erase_memory(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Erase everything that is remembered about you."""
-        self._notes.forget(_user(call, query))
+        self._notes.forget(_user(call, query), id=headers.idempotency_key)
         return Reply(204)
 
     @route("DELETE", f"{MEMORY}/{{key}}", answers={204: None}, errors=("not_found",))
-    def erase_note(self, call: Call, query: requests.NameQuery) -> Reply:
+    def erase_note(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Erase one note about you."""
-        if not self._notes.forget(_user(call, query), call.path["key"]):
+        if not self._notes.forget(_user(call, query), call.path["key"], headers.idempotency_key):
             raise ChatError("not_found")
         return Reply(204)
 

@@ -19,7 +19,7 @@ class MessageRoutes(SessionResource):
     @session_route("POST", "/messages", answers={200: responses.Finished, 202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
     def post_message(
-        self, call: Call, body: requests.NewMessage, query: requests.PostQuery, headers: requests.PostHeaders
+        self, call: Call, body: requests.NewMessage, query: requests.PostQuery, headers: requests.CommandHeaders
     ) -> Reply:
         """Send a message, and wait for the answer if asked to."""
         session = self._session(call)
@@ -37,34 +37,36 @@ class MessageRoutes(SessionResource):
     @session_route("POST", "/input", answers={200: responses.Answered},
                    errors=("closing", "message_too_long", "request_unknown", "request_closed", "already_answered",
                            "answer_unusable"))  # fmt: skip
-    def answer_question(self, call: Call, body: requests.Input) -> Reply:
+    def answer_question(self, call: Call, body: requests.Input, headers: requests.CommandHeaders) -> Reply:
         """Answer a question of an agent."""
-        event = self._session(call).answer(body.request_id, body.text, body.name, body.arguments)
+        session, id = self._session(call), headers.idempotency_key
+        event = session.answer(body.request_id, body.text, body.name, body.arguments, id)
         return Reply(200, {"seq": event.seq})
 
     @session_route("POST", "/stop", answers={202: responses.Stopping})
-    def stop_turn(self, call: Call, body: requests.Stop) -> Reply:
+    def stop_turn(self, call: Call, body: requests.Stop, headers: requests.CommandHeaders) -> Reply:
         """Stop the running turn, or withdraw a waiting message."""
-        return Reply(202, {"turn": self._session(call).stop(body.turn)})
+        return Reply(202, {"turn": self._session(call).stop(body.turn, headers.idempotency_key)})
 
     @session_route("POST", "/retry", answers={202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, "nothing_to_retry", "held"))  # fmt: skip
-    def retry_turn(self, call: Call, body: requests.Retry) -> Reply:
+    def retry_turn(self, call: Call, body: requests.Retry, headers: requests.CommandHeaders) -> Reply:
         """Have the last message answered again."""
         session = self._session(call)
-        return _accepted(session, session.retry())
+        return _accepted(session, session.retry(headers.idempotency_key))
 
     @session_route("POST", "/edit", answers={202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS, "message_unknown", "held"))  # fmt: skip
-    def edit_message(self, call: Call, body: requests.Edit) -> Reply:
+    def edit_message(self, call: Call, body: requests.Edit, headers: requests.CommandHeaders) -> Reply:
         """Replace the text of a message and have it answered again."""
-        session = self._session(call)
-        return _accepted(session, session.edit(body.seq, body.text, body.name, call.browser))
+        session, id = self._session(call), headers.idempotency_key
+        return _accepted(session, session.edit(body.seq, body.text, body.name, call.browser, id))
 
     @session_route("POST", "/feedback", answers={200: responses.Answered}, errors=("closing", "answer_unknown"))
-    def give_feedback(self, call: Call, body: requests.Feedback) -> Reply:
+    def give_feedback(self, call: Call, body: requests.Feedback, headers: requests.CommandHeaders) -> Reply:
         """Rate an answer and comment on it."""
-        event = self._session(call).feedback(body.seq, body.score, body.comment, body.name)
+        session, id = self._session(call), headers.idempotency_key
+        event = session.feedback(body.seq, body.score, body.comment, body.name, id)
         return Reply(200, {"seq": event.seq})
 
     @session_route("POST", "/typing", answers={204: None})

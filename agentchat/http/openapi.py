@@ -19,6 +19,7 @@ _COMMON_ERRORS = (
     "store_removed", "store_unusable", "too_many_connections",
 )  # fmt: skip
 _BODY_ERRORS = ("length_required", "body_too_large", "type_unsupported")
+_COMMAND_ERRORS = ("id_reused",)
 _REF = "#/components/schemas/{model}"
 
 
@@ -110,7 +111,8 @@ def _schema(type: str, model: type[BaseModel]) -> dict[str, Any]:
 
 def _errors(route: Route) -> dict[str, Any]:
     sentences: dict[str, list[str]] = {}
-    for code in (*_COMMON_ERRORS, *(_BODY_ERRORS if route.body else ()), *route.errors):
+    of_command = _COMMAND_ERRORS if route.is_command else ()
+    for code in (*_COMMON_ERRORS, *(_BODY_ERRORS if route.body else ()), *of_command, *route.errors):
         sentences.setdefault(str(ERRORS[code].status), []).append(f"`{code}`: {ERRORS[code].sentence}")
     content = {JSON: {"schema": _ref(Error)}}
     return {s: {"description": "\n\n".join(lines), "content": content} for s, lines in sorted(sentences.items())}

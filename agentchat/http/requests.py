@@ -180,9 +180,9 @@ class NameQuery(BaseModel):
 # Headers
 
 
-class PostHeaders(BaseModel):
+class CommandHeaders(BaseModel):
     idempotency_key: MessageId | None = Field(
-        None, alias="Idempotency-Key", description="The message's `id`; wins over the body's"
+        None, alias="Idempotency-Key", description="However often a request is sent with the same key, it counts once"
     )
 
 

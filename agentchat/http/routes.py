@@ -111,6 +111,11 @@ class Route:
         return (inspect.getdoc(self.handle) or "").partition("\n")[0].rstrip(".")
 
     @property
+    def is_command(self) -> bool:
+        """True if the request may have an Idempotency-Key."""
+        return self.headers is not None and "idempotency_key" in self.headers.model_fields
+
+    @property
     def needs_body(self) -> bool:
         if self.body is None or not issubclass(self.body, BaseModel):
             return self.body is bytes

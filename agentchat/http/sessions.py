@@ -16,11 +16,13 @@ class SessionRoutes(SessionResource):
         super().__init__(sessions)
         self._catalogue = catalogue
 
-    @route("POST", SESSIONS, answers={201: responses.SessionAnswer}, errors=("agent_unknown", "closing"),
+    @route("POST", SESSIONS, answers={201: responses.SessionAnswer},
+           errors=("agent_unknown", "session_deleted", "closing"),
            sent_headers={"Location": "The path of the session"})  # fmt: skip
-    def create_session(self, call: Call, body: requests.NewSession) -> Reply:
+    def create_session(self, call: Call, body: requests.NewSession, headers: requests.CommandHeaders) -> Reply:
         """Create a session."""
-        session = self._sessions.create(self._catalogue.choose(body.agent), body.title.strip())
+        agent, title = self._catalogue.choose(body.agent), body.title.strip()
+        session = self._sessions.create(agent, title, headers.idempotency_key, call.browser)
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 
@@ -44,14 +46,14 @@ class SessionRoutes(SessionResource):
         return Reply(200, self._session(call).about())
 
     @session_route("PATCH", answers={200: responses.SessionAnswer}, errors=("closing",))
-    def rename_session(self, call: Call, body: requests.NewTitle) -> Reply:
+    def rename_session(self, call: Call, body: requests.NewTitle, headers: requests.CommandHeaders) -> Reply:
         """Rename a session."""
         session = self._session(call)
-        session.rename(body.title, body.name)
+        session.rename(body.title, body.name, headers.idempotency_key)
         return Reply(200, session.about())
 
     @session_route("DELETE", answers={204: None})
-    def delete_session(self, call: Call) -> Reply:
+    def delete_session(self, call: Call, headers: requests.CommandHeaders) -> Reply:
         """Delete a session with its log and its workspace."""
-        self._sessions.delete(call.path["id"])
+        self._sessions.delete(call.path["id"], headers.idempotency_key)
         return Reply(204)

@@ -16,9 +16,10 @@ class TaskRoutes(SessionResource):
 
     @session_route("PATCH", "/tasks/{task}", answers={200: responses.TaskAnswer},
                    errors=("closing", "task_unknown", "not_found"))  # fmt: skip
-    def tick_task(self, call: Call, body: requests.Tick) -> Reply:
+    def tick_task(self, call: Call, body: requests.Tick, headers: requests.CommandHeaders) -> Reply:
         """Set the status of a task."""
         id, session = call.path["task"], self._session(call)
         if not (id.isascii() and id.isdigit() and len(id) < 10):
             raise ChatError("not_found")
-        return Reply(200, session.set_task_status(int(id), body.status, body.name).content)
+        task = session.set_task_status(int(id), body.status, body.name, headers.idempotency_key)
+        return Reply(200, task.content)

@@ -37,9 +37,9 @@ class V1ChatRoutes:
         self._catalogue = catalogue
 
     @route("POST", CHAT, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS))
-    def chat(self, call: Call, body: requests.Chat) -> Reply:
+    def chat(self, call: Call, body: requests.Chat, headers: requests.CommandHeaders) -> Reply:
         """Send a message and wait for the answer."""
-        session, replaced, message = self._post(call, body)
+        session, replaced, message = self._post(call, body, headers.idempotency_key)
         interactions = _Interactions(session, message)
         for items in call.waiter().watch(session.log, interactions.read):
             type, data = items[-1] if items else ("", {})
@@ -52,20 +52,20 @@ class V1ChatRoutes:
         raise ChatError("closing")
 
     @route("POST", f"{CHAT}/stream", answers={200: responses.Complete}, errors=_POST_ERRORS, types=(EVENT_STREAM,))
-    def stream_chat(self, call: Call, body: requests.Chat) -> Stream:
+    def stream_chat(self, call: Call, body: requests.Chat, headers: requests.CommandHeaders) -> Stream:
         """Send a message and follow what the agents do."""
-        session, replaced, message = self._post(call, body)
+        session, replaced, message = self._post(call, body, headers.idempotency_key)
         start = {"session_id": session.id, "user_message_id": message.content["id"], **replaced}
         return streaming.event_stream(_stream(start, _Interactions(session, message), call.waiter(), session))
 
-    def _post(self, call: Call, body: requests.Chat) -> tuple[Session, dict[str, str], Event]:
+    def _post(self, call: Call, body: requests.Chat, key: str | None) -> tuple[Session, dict[str, str], Event]:
         """Post the message. An unknown session is replaced by a new one, whose answers say so with `replaced`."""
         id = call.path["session_id"]
         session = self._sessions.open(id)
         replaced = {} if session else {"replaced": id}
-        session = session or self._sessions.create(self._catalogue.choose(body.agent))
+        session = session or self._sessions.create(self._catalogue.choose(body.agent), "", key, call.browser)
         call.stack.callback(self._sessions.release, session)
-        return session, replaced, session.post(body.message, "user", context=body.context)
+        return session, replaced, session.post(body.message, "user", key, body.context)
 
 
 class _Interactions:

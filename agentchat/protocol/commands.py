@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agentchat.protocol.validation import check_id
 
@@ -30,14 +32,24 @@ class Accepted:
     result: str
 
 
-def command(scope: str, id: str | None, name: str, **asked: object) -> Command | None:
-    """Return the command `name`, None if it has no id. Raises ChatError for an id that cannot be used."""
+def command(scope: str, id: str | None, digest: str, result: str | None = None) -> Command | None:
+    """Return the command with that id, None if it has none. Raises ChatError for an id that cannot be used."""
     if id is None:
         return None
     check_id(id)
-    return Command(scope, id, digest(name, **asked))
+    return Command(scope, id, digest, result)
 
 
 def digest(name: str, **asked: object) -> str:
-    """Return the digest of what a command asks for, which must be JSON values."""
+    """Return the digest of a command, whose contents are JSON values."""
     return hashlib.sha256(json.dumps([name, asked], sort_keys=True).encode()).hexdigest()
+
+
+def message_digest(text: str, context: Mapping[str, Any]) -> str:
+    """Return the digest of a person's message. The name may change before it is sent again."""
+    return digest("message", text=text, context=context)
+
+
+def reply_digest(text: str, operator: str) -> str:
+    """Return the digest of what an operator says in the agents' place."""
+    return digest("reply", text=text, operator=operator)

@@ -67,4 +67,9 @@ def reply_draft(text: str, operator: str, recipient: str, id: str, turn: int) ->
         "message_id": id,
         "operator": True,
     }
-    return Draft("text", encode(content), turn, f"reply:{id}")
+    return Draft("text", encode(content), turn, reply_key(id))
+
+
+def reply_key(id: str) -> str:
+    """Return the key that keeps a reply from being in the log twice."""
+    return f"reply:{id}"

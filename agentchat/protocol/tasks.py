@@ -69,6 +69,10 @@ class Plan:
         """The tasks in the order in which they were created."""
         return list(self._tasks().values())
 
+    def task(self, id: int) -> Task:
+        """Return the task with that id."""
+        return _find(id, self._tasks())
+
     def create(self, title: str, details: str = "", depends_on: Sequence[int] = ()) -> Task:
         """Create a task that can be done once those in `depends_on` are. Returns it."""
         with self._lock:

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from agentchat.protocol import events, handover, session_events
+from agentchat.protocol import commands, events, handover, session_events
+from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.redaction import Redaction
 from agentchat.protocol.session_events import UserMessage
+from agentchat.sessions.commands import once
 from agentchat.sessions.cursor import LiveState, LogView, MessageStream
 from agentchat.store import SessionRecord, Store
 
@@ -57,17 +59,19 @@ class Log:
         history: str | None = None,
         completes: Sequence[MessageStream] = (),
         check: Callable[[], None] | None = None,
+        command: Command | None = None,
     ) -> list[Event]:
-        """Store events, then show them. Raises StoreError, DuplicateMessage, and whatever `check` raises.
+        """Store events, then show them. Raises StoreError, DuplicateMessage, DuplicateCommand, and what `check` raises.
 
-        Nothing else is appended between `check` and the events. `completes` are the streams that they end.
+        Nothing else is appended between `check` and the events. `completes` are the streams that they end. `command`
+        is recorded with them.
         """
         with self._append_lock:
             if check is not None:
                 check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
-            written = self.store.append(self.id, drafts, history)
+            written = self.store.append(self.id, drafts, history, command)
             view = self.view
             ended = tuple(completes)
             tail = (*view.tail, *((event, ended) for event in written))[-TAIL:]
@@ -80,6 +84,11 @@ class Log:
         if is_handed_over:
             self._held_changed()
         return written
+
+    def once(self, id: str | None, digest: str, act: Callable[[Command | None], Event]) -> Event:
+        """Carry out a command unless that id was; return its event. `act` appends it with the command."""
+        command = commands.command(self.id, id, digest)
+        return once(self.store, command, lambda: act(command), self._recall)
 
     def set_streaming(self, messages: Sequence[MessageStream]) -> None:
         """Show these messages, and no others, as being written."""
@@ -99,7 +108,7 @@ class Log:
         with self._append_lock:
             self.states = {name: state for name, state in self.states.items() if name != about}
 
-    def delete(self) -> bool:
+    def delete(self, command: Command | None = None) -> bool:
         """Delete the session from the store, then refuse further events and tell the readers.
 
         Returns False if it is gone already. Raises StoreError, and then nothing has changed.
@@ -107,7 +116,7 @@ class Log:
         with self._append_lock:
             if self.is_deleted:
                 return False
-            self.is_deleted = self.store.delete(self.id)
+            self.is_deleted = self.store.delete(self.id, command)
         self.wake()
         return self.is_deleted
 
@@ -145,6 +154,12 @@ class Log:
     def event(self, seq: int) -> Event | None:
         """Return the event with that `seq`, if there is one."""
         return next((event for event, _ in self.read(seq - 1, 1)), None) if seq > 0 else None
+
+    def _recall(self, seq: str) -> Event:
+        found = self.store.read(self.id, int(seq) - 1, 1)  # not `event`: perhaps it isn't shown yet
+        if not found:
+            raise ChatError("session_deleted")
+        return found[0]
 
     def wake(self) -> None:
         """Call the followers."""

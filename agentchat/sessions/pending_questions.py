@@ -10,6 +10,7 @@ from typing import Any
 
 from agentchat.cancellation import Stopped
 from agentchat.clock import Moment, elapsed
+from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event, clean, encode, moment
 from agentchat.protocol.questions import Answer, decision
@@ -101,13 +102,26 @@ class PendingQuestions:
             self._open[question.id] = question
             return events
 
-    def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None) -> Event:
+    def is_password(self, request_id: str) -> bool:
+        """Return True if the question, open or not, asks for a password."""
+        asked = self._log.store.read_types(self._log.id, {"input_request"})
+        return any(event.content["password"] for event in asked if event.content["request_id"] == request_id)
+
+    def answer(
+        self,
+        request_id: str,
+        text: str,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        command: Command | None = None,
+    ) -> Event:
         """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         with self._lock:
             question = self._find(request_id)
             answer = question.read(clean(text), clean(name), arguments)
             body = self._log.redaction.redact_json(encode(answer.content(request_id, question.content["password"])))
-            [event] = self._log.append([Draft("input_response", body, question.turn, f"answer:{request_id}")])
+            draft = Draft("input_response", body, question.turn, f"answer:{request_id}")
+            [event] = self._log.append([draft], command=command)
             del self._open[request_id]
             question.answer = answer
             question.woken.set()

@@ -9,14 +9,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from agentchat.ag2.history import can_go_on
-from agentchat.protocol import events, handover, session_events
-from agentchat.protocol.errors import ChatError, StoreError
-from agentchat.protocol.validation import check_title
+from agentchat.protocol import commands, events, handover, session_events
+from agentchat.protocol.commands import Command, digest
+from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError
+from agentchat.protocol.validation import check_title, one_line
+from agentchat.sessions.commands import once
 from agentchat.sessions.expiry import Expiry
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import QUESTIONS, Question, unanswered
@@ -173,17 +175,34 @@ class Sessions:
 
     # Sessions
 
-    def create(self, agent: str, title: str = "") -> Session:
-        """Create a session, in use by the caller until `release`. Raises ChatError."""
+    def create(self, agent: str, title: str = "", id: str | None = None, creator: str = "") -> Session:
+        """Create a session, in use by the caller until `release`. Raises ChatError.
+
+        The same `id` counts once for each `creator`, and is known for a day (COMMANDS_KEPT).
+        """
         if title:
             check_title(title)
         record = SessionRecord(secrets.token_urlsafe(12), agent, events.now())
-        self._store.create(record)
-        session = Session(record, self._services, _Host(self, record.id))
-        with self._lock:
-            self._open[record.id] = _Slot(session)
+        asked = digest("create_session", agent=agent, title=title)
+        command = commands.command(f"creator:{creator}", id, asked, record.id)
+        session = once(self._store, command, lambda: self._create(record, command), self._reopen)
         if title:
-            session.rename(title, "")
+            draft = replace(session_events.renamed_draft(one_line(title), ""), key="created")
+            with contextlib.suppress(DuplicateMessage):  # it was given its title before
+                session.log.append([draft])
+        return session
+
+    def _create(self, record: SessionRecord, command: Command | None) -> Session:
+        self._store.create(record, command)
+        session = self._enter(record.id)  # whoever repeats the command may be opening it already
+        if session is None:
+            raise ChatError("session_deleted")
+        return session
+
+    def _reopen(self, session_id: str) -> Session:
+        session = self.open(session_id)
+        if session is None:
+            raise ChatError("session_deleted")
         return session
 
     def open(self, session_id: str) -> Session | None:
@@ -330,13 +349,20 @@ class Sessions:
 
     # Deleting
 
-    def delete(self, session_id: str) -> None:
-        """Delete a session, whoever uses it. Raises ChatError if there is none; a StoreError changes nothing."""
+    def delete(self, session_id: str, id: str | None = None) -> None:
+        """Delete a session, whoever uses it. Raises ChatError if there is none; a StoreError changes nothing.
+
+        Whoever repeats that with the same `id` within a day (COMMANDS_KEPT) isn't told that there is none.
+        """
+        command = commands.command(session_id, id, digest("delete_session"), "")
+        once(self._store, command, lambda: self._delete(session_id, command), lambda result: None)
+
+    def _delete(self, session_id: str, command: Command | None) -> None:
         session = self._enter(session_id)
         if session is None:
             raise ChatError("session_unknown", id=session_id)
         try:
-            if not session.log.delete():
+            if not session.log.delete(command):
                 raise ChatError("session_unknown", id=session_id)
             session.turns.give_up()  # before its files are removed: a tool could create them again
             self._services.folders.clear(session_id)

@@ -5,14 +5,17 @@ log.py shows its events, turn_runner.py runs its turns, and operators act throug
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from agentchat import __version__
-from agentchat.protocol import events, session_events
+from agentchat.protocol import commands, events, session_events
+from agentchat.protocol.commands import Command, digest
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.identity import user_id
@@ -21,13 +24,13 @@ from agentchat.protocol.tasks import Plan, Task
 from agentchat.protocol.validation import (
     BUSY_MODES,
     check_feedback,
-    check_id,
     check_length,
     check_text,
     check_title,
     cleaned,
     one_line,
 )
+from agentchat.sessions.commands import once
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
 from agentchat.sessions.presence import Participants
@@ -36,6 +39,7 @@ from agentchat.sessions.takeover import Takeover
 from agentchat.sessions.turn_runner import SessionHost, Snapshot, TurnRunner
 from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.paths import canonical
 
 
 class Session:
@@ -68,7 +72,7 @@ class Session:
         self.turns.close()
         self.takeover.close()
 
-    # What people do
+    # What people do. The same `id` counts once: whatever is done again with it returns what was done first.
 
     def post(
         self,
@@ -81,60 +85,73 @@ class Session:
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
-        An id that is in the log already has no effect. `busy`, one of BUSY_MODES, says what happens to it
-        while a turn runs. `browser` is the browser whose cookie came with it.
+        `busy`, one of BUSY_MODES, says what happens to it while a turn runs. `browser` is the browser whose cookie
+        came with it.
         """
         check_text(text)
-        context = cleaned(context)
-        check_id(id)
+        context = cleaned(context) or {}
         busy = busy or self._services.rules.busy
         if busy not in BUSY_MODES:
             raise ChatError("bad_frame", problem=f"its busy is not one of {', '.join(BUSY_MODES)}")
         with self.turns.hold() as now:
             self._check_alive()
-            # A message that is sent again must neither be refused nor stop a turn.
-            if id is not None and (busy != "enqueue" or self._is_full(now)):
-                known = self._services.store.keyed(self.id, session_events.message_key(id))
-                if known is not None:
-                    return known
-            message = self._message(now, text, name, user_id(name, browser, self.id), id, context)
-            if now.running is None or busy == "enqueue":
-                return self._submit(now, message)
-            if busy == "reject":
-                raise ChatError("busy")
-            must_rewind = busy == "rollback" and now.running not in now.rewound
-            return self._submit(now, message, [now.running], "rollback" if must_rewind else None)
 
-    def answer(self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None) -> Event:
+            def post(command: Command | None) -> Event:
+                message = self._message(now, text, name, user_id(name, browser, self.id), id, context)
+                if now.running is None or busy == "enqueue":
+                    return self._submit(now, message, command)
+                if busy == "reject":
+                    raise ChatError("busy")
+                must_rewind = busy == "rollback" and now.running not in now.rewound
+                return self._submit(now, message, command, [now.running], "rollback" if must_rewind else None)
+
+            return self.log.once(id, commands.message_digest(events.clean(text), context), post)
+
+    def answer(
+        self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None, id: str | None = None
+    ) -> Event:
         """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         check_length(text)
         self._check_alive()
-        event = self.questions.answer(request_id, text, name, cleaned(arguments))
+        changed = cleaned(arguments)
+        answer = self.log.redaction.redact_json(events.encode({"text": text, "arguments": changed}))
+        if id is not None and self.questions.is_password(request_id):
+            answer = ""  # not even a digest of it is kept
+        asked = digest("input_response", request_id=request_id, answer=answer)
+        event = self.log.once(
+            id, asked, lambda command: self.questions.answer(request_id, text, name, changed, command)
+        )
         self.turns.start()  # if its turn has left memory
         return event
 
-    def stop(self, turn: int | None = None) -> int | None:
+    def stop(self, turn: int | None = None, id: str | None = None) -> int | None:
         """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
-        return self.turns.stop(turn)
+        with self.turns.hold() as now:
+            stopped = now.stoppable(turn)
+            command = commands.command(self.id, id, digest("stop", turn=turn), json.dumps(stopped))
+            return once(self._services.store, command, lambda: self.turns.stop(turn, command), _turn_number)
 
-    def retry(self) -> Event:
+    def retry(self, id: str | None = None) -> Event:
         """Have the last message answered again; its turn no longer counts. Returns the new event; raises ChatError."""
         with self.turns.hold() as now:
             self._check_alive()
-            self._check_not_held()
-            if now.running is not None and now.running not in now.rewound:
-                turn = now.running
-            else:
-                self._check_idle(now)
-                begun = (t for t in reversed(now.begun_since(1)) if self.log.has_started(t))
-                turn = next(begun, 0)
-            if not turn:
-                raise ChatError("nothing_to_retry")
-            asked = self.log.message(turn)
-            message = self._message(now, asked.text, asked.name, asked.user, None, asked.context)
-            return self._submit(now, message, now.begun_since(turn), "retry")
+            return self.log.once(id, digest("retry"), lambda command: self._retry(now, command))
 
-    def edit(self, seq: int, text: str, name: str, browser: str = "") -> Event:
+    def _retry(self, now: Snapshot, command: Command | None) -> Event:
+        self._check_not_held()
+        if now.running is not None and now.running not in now.rewound:
+            turn = now.running
+        else:
+            self._check_idle(now)
+            begun = (t for t in reversed(now.begun_since(1)) if self.log.has_started(t))
+            turn = next(begun, 0)
+        if not turn:
+            raise ChatError("nothing_to_retry")
+        asked = self.log.message(turn)
+        message = self._message(now, asked.text, asked.name, asked.user, None, asked.context)
+        return self._submit(now, message, command, now.begun_since(turn), "retry")
+
+    def edit(self, seq: int, text: str, name: str, browser: str = "", id: str | None = None) -> Event:
         """Replace the text of the message at `seq`. Returns the event of the new message; raises ChatError.
 
         Unless the message still waits, its turn and all since no longer count.
@@ -143,27 +160,31 @@ class Session:
         user = user_id(name, browser, self.id)
         with self.turns.hold() as now:
             self._check_alive()
-            event = self.log.event(seq)
-            if event is None or event.type != "user_message" or event.turn in now.rewound:
-                raise ChatError("message_unknown", seq=seq)
-            waiting = next((message for message in now.waiting if message.turn == event.turn), None)
-            if waiting is not None:
-                edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
-                return self.turns.edit_waiting(edited)
-            self._check_not_held()
-            if now.running != event.turn:
-                self._check_idle(now)
-            message = self._message(now, text, name, user, None, event.content["context"])
-            return self._submit(now, message, now.begun_since(event.turn), "edit")
 
-    def rename(self, title: str, name: str) -> Event:
+            def edit(command: Command | None) -> Event:
+                event = self.log.event(seq)
+                if event is None or event.type != "user_message" or event.turn in now.rewound:
+                    raise ChatError("message_unknown", seq=seq)
+                waiting = next((message for message in now.waiting if message.turn == event.turn), None)
+                if waiting is not None:
+                    edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
+                    return self.turns.edit_waiting(edited, command)
+                self._check_not_held()
+                if now.running != event.turn:
+                    self._check_idle(now)
+                message = self._message(now, text, name, user, None, event.content["context"])
+                return self._submit(now, message, command, now.begun_since(event.turn), "edit")
+
+            return self.log.once(id, digest("edit", seq=seq, text=text), edit)
+
+    def rename(self, title: str, name: str, id: str | None = None) -> Event:
         """Give the session another title. Returns the event; raises ChatError."""
         check_title(title)
         self._check_alive()
-        [event] = self.log.append([session_events.renamed_draft(one_line(title), events.clean(name))])
-        return event
+        draft = session_events.renamed_draft(one_line(title), events.clean(name))
+        return self.log.once(id, digest("rename", title=title), lambda command: self._append(draft, command))
 
-    def feedback(self, seq: int, score: int, comment: str, name: str) -> Event:
+    def feedback(self, seq: int, score: int, comment: str, name: str, id: str | None = None) -> Event:
         """Rate the answer at `seq`: 1 is good, -1 bad, 0 withdraws. Returns the event; raises ChatError.
 
         The newest feedback of a person on an answer counts.
@@ -171,18 +192,38 @@ class Session:
         check_feedback(score, comment)
         with self.turns.hold() as now:
             self._check_alive()
-            answer = self.log.event(seq)
-            if answer is None or not answer.is_said or answer.turn in now.rewound or answer.content.get("operator"):
-                raise ChatError("answer_unknown", seq=seq)
-            message_id = answer.content["message_id"]
-            draft = session_events.feedback_draft(seq, message_id, score, events.clean(comment), events.clean(name))
-            [event] = self.log.append([draft])
-            return event
 
-    def set_task_status(self, task: int, status: str, name: str) -> Task:
+            def rate(command: Command | None) -> Event:
+                answer = self.log.event(seq)
+                if answer is None or not answer.is_said or answer.turn in now.rewound or answer.content.get("operator"):
+                    raise ChatError("answer_unknown", seq=seq)
+                message_id, said, by = answer.content["message_id"], events.clean(comment), events.clean(name)
+                return self._append(session_events.feedback_draft(seq, message_id, score, said, by), command)
+
+            return self.log.once(id, digest("feedback", seq=seq, score=score, comment=comment), rate)
+
+    def set_task_status(self, task: int, status: str, name: str, id: str | None = None) -> Task:
         """Set the status of a task of the plan and return the task. Raises ChatError."""
         self._check_alive()
-        return self._plan(name).set_status(task, status)
+        command = commands.command(self.id, id, digest("task", task=task, status=status))
+        return once(
+            self._services.store,
+            command,
+            lambda: self._plan(name, command).set_status(task, status),
+            lambda seq: self._plan("", until=int(seq)).task(task),
+        )
+
+    def write_file(self, path: str, content: bytes, name: str, id: str | None = None) -> Event:
+        """Create or overwrite a file. Returns the event; raises ChatError."""
+        asked = digest("write_file", path=canonical(path), sha256=sha256(content).hexdigest())
+        return self.log.once(
+            id, asked, lambda command: self._change_file(name, command, lambda f: f.write(path, content))
+        )
+
+    def delete_file(self, path: str, name: str, id: str | None = None) -> Event:
+        """Delete a file. Returns the event; raises ChatError."""
+        asked = digest("delete_file", path=canonical(path))
+        return self.log.once(id, asked, lambda command: self._change_file(name, command, lambda f: f.delete(path)))
 
     # Who is here
 
@@ -236,13 +277,21 @@ class Session:
     def files(self, name: str) -> Workspace:
         """Return the session's files, attributing changes to `name`. Changes raise ChatError once it is deleted."""
 
-        def changing(path: str, original: bytes | None) -> None:
-            self._check_alive()
-
         def changed(path: str, kind: str, size: int) -> None:
             self._append_beside_turns("file_changed", {"path": path, "kind": kind, "size": size}, name)
 
-        return Workspace(self._folder, changed, changing)
+        return Workspace(self._folder, changed, lambda path, original: self._check_alive())
+
+    def _change_file(self, name: str, command: Command | None, change: Callable[[Workspace], object]) -> Event:
+        """Change one file and return the event."""
+        written: list[Event] = []
+
+        def changed(path: str, kind: str, size: int) -> None:
+            content = {"path": path, "kind": kind, "size": size}
+            written.append(self._append_beside_turns("file_changed", content, name, command))
+
+        change(Workspace(self._folder, changed, lambda path, original: self._check_alive()))
+        return written[0]
 
     def about(self) -> dict[str, Any]:
         """Return the session as one object. Raises ChatError if it was deleted."""
@@ -281,15 +330,26 @@ class Session:
 
     # Accepting
 
-    def _plan(self, name: str) -> Plan:
+    def _plan(self, name: str, command: Command | None = None, until: int | None = None) -> Plan:
+        """Return the plan as it is now, or was at the event `until`, for one change by that person."""
+
+        def read(*types: str) -> list[Event]:
+            return [event for event in self.events_of(*types) if until is None or event.seq <= until]
+
         def write(type: str, content: Mapping[str, Any]) -> None:
-            self._append_beside_turns(type, content, name)
+            self._append_beside_turns(type, content, name, command)
 
-        return Plan(self.events_of, write, self.plan_lock)
+        return Plan(read, write, self.plan_lock)
 
-    def _append_beside_turns(self, type: str, content: Mapping[str, Any], name: str) -> None:
+    def _append_beside_turns(
+        self, type: str, content: Mapping[str, Any], name: str, command: Command | None = None
+    ) -> Event:
         body = events.encode({"uuid": str(uuid4()), **content, "by": events.clean(name)})
-        self.log.append([Draft(type, body, 0)])
+        return self._append(Draft(type, body, 0), command)
+
+    def _append(self, draft: Draft, command: Command | None) -> Event:
+        [event] = self.log.append([draft], command=command)
+        return event
 
     def _message(
         self, now: Snapshot, text: str, name: str, user: str, id: str | None, context: Mapping[str, Any] | None
@@ -298,12 +358,17 @@ class Session:
         return UserMessage(id or uuid4().hex, events.clean(text), events.clean(name), context or {}, now.next, user)
 
     def _submit(
-        self, now: Snapshot, message: UserMessage, stopping: Sequence[int] = (), reason: str | None = None
+        self,
+        now: Snapshot,
+        message: UserMessage,
+        command: Command | None,
+        stopping: Sequence[int] = (),
+        reason: str | None = None,
     ) -> Event:
         """Submit a message unless the session is full. See TurnRunner.submit."""
         if self._is_full(now):
             raise ChatError("session_full", limit=f"{self._services.rules.max_messages:,}")
-        return self.turns.submit(message, stopping, reason)
+        return self.turns.submit(message, stopping, reason, command)
 
     # Rules
 
@@ -324,6 +389,11 @@ class Session:
     def _check_not_held(self) -> None:
         if self.log.held is not None:
             raise ChatError("held")
+
+
+def _turn_number(result: str) -> int | None:
+    number: int | None = json.loads(result)
+    return number
 
 
 def summary(record: SessionRecord, status: str) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from agentchat.ag2.history import begun, heard
 from agentchat.cancellation import Stopped
 from agentchat.chat import Author, Chat
 from agentchat.protocol import session_events
-from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError
+from agentchat.protocol.commands import Command
+from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
@@ -58,6 +59,11 @@ class Snapshot:
     def is_idle(self) -> bool:
         """True if no turn runs or waits."""
         return self.running is None and not self.waiting
+
+    def stoppable(self, turn: int | None) -> int | None:
+        """Return the turn that a stop of `turn`, or of the running one if that is None, stops or withdraws."""
+        turns = {self.running, *(message.turn for message in self.waiting)}
+        return self.running if turn is None else turn if turn in turns else None
 
     def begun_since(self, turn: int) -> list[int]:
         """Return the turns from `turn` on that count and don't wait."""
@@ -136,11 +142,17 @@ class TurnRunner:
 
     # Changing it
 
-    def submit(self, message: UserMessage, stopping: Collection[int] = (), reason: str | None = None) -> Event:
+    def submit(
+        self,
+        message: UserMessage,
+        stopping: Collection[int] = (),
+        reason: str | None = None,
+        command: Command | None = None,
+    ) -> Event:
         """Append a message and queue its turn, which must be the next. Requires `hold`. Returns the message's event.
 
-        The turns in `stopping` are stopped; with a `reason`, a rewind is appended and they no longer count. An id
-        that is in the log already has no effect. Raises StoreError.
+        The turns in `stopping` are stopped; with a `reason`, a rewind is appended and they no longer count. Raises
+        StoreError and DuplicateCommand.
         """
         self._lock.assert_held()
         assert message.turn == self._last_turn + 1
@@ -148,10 +160,7 @@ class TurnRunner:
         if reason is not None:
             to_seq = self.log.first_seq(min(stopping)) - 1
             drafts.insert(0, session_events.rewind_draft(sorted(stopping), to_seq, reason))
-        try:
-            event = self.log.append(drafts)[-1]
-        except DuplicateMessage as duplicate:
-            return duplicate.event
+        event = self.log.append(drafts, command=command)[-1]
         if reason is not None:
             self._rewound = self._rewound.union(stopping)
             self._agents = None
@@ -164,52 +173,67 @@ class TurnRunner:
             self._show_queue()
         return event
 
-    def edit_waiting(self, message: UserMessage) -> Event:
+    def edit_waiting(self, message: UserMessage, command: Command | None = None) -> Event:
         """Put an edited message in the place of the one that waits for the same turn. Requires `hold`."""
         self._lock.assert_held()
         place = next(place for place, waiting in enumerate(self._waiting) if waiting.turn == message.turn)
-        [event] = self.log.append([session_events.user_message_draft(message, key=None)])
+        [event] = self.log.append([session_events.user_message_draft(message, key=None)], command=command)
         self._waiting[place] = replace(message, seq=event.seq)
         self._show_queue()
         return event
 
-    def stop(self, turn: int | None = None) -> int | None:
-        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
+    def stop(self, turn: int | None = None, command: Command | None = None) -> int | None:
+        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None.
+
+        Raises DuplicateCommand, and StoreError except for the running turn: a person must always be able to stop it.
+        """
         with self._lock:
-            if (stopped := self._stop_running(turn)) is not None:
-                return stopped
+            if self._runs(turn):
+                try:
+                    self._accept(command)
+                except StoreError:
+                    log.exception("The store knows nothing of a stop in %s, which is carried out", self.log.id)
+                return self._stop_running(turn)
             waiting = next((message for message in self._waiting if message.turn == turn), None)
             if waiting is None:
+                self._accept(command)
                 return None
-            self.log.append([session_events.turn_completed_draft(waiting.turn, "stopped")])
+            self.log.append([session_events.turn_completed_draft(waiting.turn, "stopped")], command=command)
             self._waiting.remove(waiting)
             self._leave_line()
             self._show_queue()
             return waiting.turn
 
+    def _runs(self, turn: int | None) -> bool:
+        """Return True if that turn runs or waits for an answer; any turn if it is None."""
+        self._lock.assert_held()
+        running = self._running.number if self._running is not None else self.asking
+        return running is not None and turn in {None, running}
+
     def _stop_running(self, turn: int | None) -> int | None:
         """Stop the running turn, or that turn if it runs. Returns its number, or None."""
         self._lock.assert_held()
-        if self._running is not None and turn in {None, self._running.number}:
+        if not self._runs(turn):
+            return None
+        if self._running is not None:
             self._running.token.stop("stopped")
             return self._running.number
-        if self._asking is not None and turn in {None, self._asking.turn}:
-            number = self._asking.turn
-            self._must_resume = True
-            self.start()
-            return number
-        return None
+        number = self.asking
+        self._must_resume = True
+        self.start()
+        return number
 
-    def add_spoken_turn(self, draft: Draft, history: str) -> Event:
+    def _accept(self, command: Command | None) -> None:
+        if command is not None:
+            self.log.store.accept(command)
+
+    def add_spoken_turn(self, draft: Draft, history: str, command: Command | None = None) -> Event:
         """Append what a human said in the agents' place, as the next turn, which no agent runs. Requires `hold`.
 
-        `history` lets the agents know of it later. A reply whose id is in the log changes nothing.
+        `history` lets the agents know of it later.
         """
         self._lock.assert_held()
-        try:
-            [event] = self.log.append([draft], history)
-        except DuplicateMessage as duplicate:
-            return duplicate.event
+        [event] = self.log.append([draft], history, command=command)
         self._last_turn = draft.turn
         self._unheard.add(draft.turn)
         return event

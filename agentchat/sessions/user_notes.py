@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from agentchat.protocol import commands
+from agentchat.protocol.commands import digest
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
 from agentchat.protocol.validation import one_line
+from agentchat.sessions.commands import once
 from agentchat.store import Note, Store
 
 KEY_CHARS = 100
@@ -37,6 +40,11 @@ class UserNotes:
         """Return the notes about a person with the time of each."""
         return self._store.notes(user)
 
-    def forget(self, user: str, key: str | None = None) -> int:
-        """Erase the note under that key, or all of them. Returns how many there were."""
-        return self._store.forget(user, one_line(key) if key is not None else None)
+    def forget(self, user: str, key: str | None = None, id: str | None = None) -> int:
+        """Erase the note under that key, or all of them. Returns how many there were.
+
+        The same `id` counts once for each person, and is known for a day (COMMANDS_KEPT).
+        """
+        key = one_line(key) if key is not None else None
+        command = commands.command(f"memory:{user}", id, digest("forget", key=key), "1")
+        return once(self._store, command, lambda: self._store.forget(user, key, command), int)

@@ -212,7 +212,7 @@ class SqliteStore:
         return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history, command))
 
     def accept(self, command: Command) -> None:
-        self._write(lambda db: _accept(db, command))
+        self._write(lambda db: _accept_in_session(db, command))
 
     def discard_empty(self, before: str) -> None:
         self._remove(lambda db: _discard_empty(db, before))
@@ -582,6 +582,12 @@ def _accept(db: sqlite3.Connection, command: Command, result: str = "", expires:
     result = result if command.result is None else command.result
     row = (command.scope, command.id, command.digest, result, expires)
     db.execute("INSERT INTO commands (scope, id, digest, result, expires) VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _accept_in_session(db: sqlite3.Connection, command: Command) -> None:
+    """Record a command until its session is deleted, unless it is. Raises DuplicateCommand."""
+    if _numbers(db, command.scope) is not None:
+        _accept(db, command)
 
 
 def _accept_for_a_while(db: sqlite3.Connection, command: Command | None) -> None:

@@ -49,7 +49,13 @@ class Content:
             raise ChatError("bad_frame", problem=f"its {name} is not {_KINDS[kind]}")
         return value
 
+    @property
+    def id(self) -> str | None:
+        """The command's id, if it has one."""
+        return self.field("id", str, None)
 
+
+_IDS = ("id", "command_id", "request_id")  # that errors repeat
 _KINDS: dict[type, str] = {str: "text", dict: "an object", int: "a number", bool: "true or false"}
 
 
@@ -61,7 +67,7 @@ def receive(frame: str | bytes, sender: Sender) -> None:
     about: dict[str, str] = {}
     try:
         name, content = _parse(frame)
-        about = {key: id for key in ("id", "request_id") if isinstance(id := content.values.get(key), str)}
+        about = {key: id for key in _IDS if isinstance(id := content.values.get(key), str)}
         _check_may_send(sender)
         command = _command(name)
         if not client.closes_behind_turn:
@@ -126,37 +132,38 @@ def _plain_text(sender: Sender, content: Content) -> Event | None:
 
 
 def _message(sender: Sender, content: Content) -> Event:
-    text, id = content.field("text", str), content.field("id", str, None)
+    text = content.field("text", str)
     if sender.role == "operator":
-        return sender.session.takeover.reply(text, sender.name, id)
+        return sender.session.takeover.reply(text, sender.name, content.id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
-    return sender.session.post(text, sender.name, id, context, busy, sender.browser)
+    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser)
 
 
 def _input_response(sender: Sender, content: Content) -> Event:
     request_id, text = content.field("request_id", str), content.field("text", str)
-    return sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None))
+    return sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None), content.id)
 
 
 def _stop(sender: Sender, content: Content) -> None:
-    sender.session.stop(content.field("turn", int, None))
+    sender.session.stop(content.field("turn", int, None), content.id)
 
 
 def _retry(sender: Sender, content: Content) -> Event:
-    return sender.session.retry()
+    return sender.session.retry(content.id)
 
 
 def _edit(sender: Sender, content: Content) -> Event:
-    return sender.session.edit(content.field("seq", int), content.field("text", str), sender.name, sender.browser)
+    seq, text = content.field("seq", int), content.field("text", str)
+    return sender.session.edit(seq, text, sender.name, sender.browser, content.id)
 
 
 def _rename(sender: Sender, content: Content) -> None:
-    sender.session.rename(content.field("title", str), sender.name)
+    sender.session.rename(content.field("title", str), sender.name, content.id)
 
 
 def _feedback(sender: Sender, content: Content) -> None:
     seq, score = content.field("seq", int), content.field("score", int)
-    sender.session.feedback(seq, score, content.field("comment", str, ""), sender.name)
+    sender.session.feedback(seq, score, content.field("comment", str, ""), sender.name, content.id)
 
 
 def _typing(sender: Sender, content: Content) -> None:
@@ -164,21 +171,22 @@ def _typing(sender: Sender, content: Content) -> None:
 
 
 def _task(sender: Sender, content: Content) -> None:
-    sender.session.set_task_status(content.field("id", int), content.field("status", str), sender.name)
+    task, status = content.field("id", int), content.field("status", str)
+    sender.session.set_task_status(task, status, sender.name, content.field("command_id", str, None))
 
 
 def _take(sender: Sender, content: Content) -> None:
     if sender.role != "operator":
         problem = "only a client that connects with role=operator can take over a conversation"
         raise ChatError("bad_frame", problem=problem)
-    sender.session.takeover.take(sender.name)
+    sender.session.takeover.take(sender.name, content.id)
 
 
 def _hand_back(sender: Sender, content: Content) -> None:
     held = sender.session.log.held
     if held is not None and held.state == handover.TAKEN and sender.role != "operator":
         raise ChatError("taken", name=held.operator)
-    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name)
+    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name, content.id)
 
 
 Command = Callable[[Sender, Content], Event | None]
