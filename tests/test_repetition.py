@@ -206,10 +206,10 @@ REQUESTS: list[Callable[[Conversation], Request]] = [
 
 
 def same(answer: Answer) -> Any:
-    """Return what a repetition must be answered with: all but the progress of the turn."""
+    """Return what a repetition must be answered with: all but the progress of the turn, and the server's epoch."""
     if answer.headers.get_content_type() != "application/json":
         return answer.status, answer.body
-    volatile = {"status"} if "turn" in answer.json else set()
+    volatile = {"epoch", "status"} if "turn" in answer.json else {"epoch"}
     return answer.status, {name: value for name, value in answer.json.items() if name not in volatile}
 
 
