@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.frames import Opcode
 
 from agentchat.app import Running
 from tests.agent_files import write_all
@@ -39,6 +40,46 @@ def talk(connect: Talk) -> Talk:
 
 def session_of(client: ChatClient) -> str:
     return str(client.frames[0]["content"]["session_id"])
+
+
+def hold_pongs(client: ChatClient) -> None:
+    """Let the client not acknowledge what it gets from now on."""
+    protocol = client.socket.protocol
+    send = protocol.send_frame
+    protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)  # type: ignore[method-assign]
+
+
+def test_two_answers_in_plain_text(talk: Talk, model: ModelServer) -> None:
+    """The second of two plain answers is refused instead of beginning a turn; what is said afterwards is a message."""
+    first = talk("always", name="Ann")
+    second = talk(session=session_of(first), name="Bob")
+    first.say(QUESTION)
+    for client in (first, second):
+        client.until("input_request")
+    hold_pongs(second)  # as if the answer were still on its way
+    first.say("")
+    first.until("input_response")
+    second.say("exit")
+    late = second.until("error")["content"]
+    assert (late["code"], "Ann" in late["message"]) == ("already_answered", True)
+    second.until("turn_completed")
+    second.say("And now?")
+    assert second.until("user_message")["content"]["text"] == "And now?"
+
+
+def test_plain_text_behind_an_answer(talk: Talk) -> None:
+    """Whoever has got an answer, or gave it, writes a message next, also while the turn goes on."""
+    first = talk("always", name="Ann")
+    second = talk(session=session_of(first), name="Bob")
+    first.say(QUESTION)
+    for client in (first, second):
+        client.until("input_request")
+    first.say("")
+    first.say("Thanks")
+    second.until("input_response")
+    second.say("Thanks a lot")
+    second.until("user_message", lambda content: content["text"] == "Thanks")
+    second.until("user_message", lambda content: content["text"] == "Thanks a lot")
 
 
 def test_a_proxy_that_always_asks(talk: Talk) -> None:

@@ -403,3 +403,31 @@ def test_many_sessions_at_once(rest: RestClient) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(talk, range(8))) == [f"echo {number}" for number in range(8)]
+
+
+def test_a_turn_that_was_rewound_is_still_an_answer(session: Conversation, model: ModelServer) -> None:
+    """Whoever waits for a turn gets it to its end, also if it no longer counts."""
+    ask = {"text": "hello", "id": "m1"}
+    first = session.post("messages", ask, wait=PATIENCE).json
+    retried = session.post("retry").json["turn"]
+    again = session.post("messages", ask, wait=PATIENCE)
+
+    assert (again.status, again.json) == (200, first)
+    assert [event["type"] for event in again.json["events"]][-1] == "turn_completed"
+    session.post("messages", {"text": "now", "id": "m2"}, wait=PATIENCE)
+    assert session.post("messages", {"text": "now", "id": "m2"}, wait=PATIENCE).json["turn"] == retried + 1
+
+
+def test_waiting_for_a_turn_while_it_is_rewound(session: Conversation, model: ModelServer) -> None:
+    """A turn that is rewound while somebody waits for it ends for them as stopped."""
+    model.script(Reply("never", gate=threading.Event()))
+    ask = {"text": "hello", "id": "m1"}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(session.post, "messages", ask, wait=PATIENCE)
+        model.wait_for(lambda counts: counts.active == 1)
+        assert session.post("retry").status == 202
+        answer = waiting.result()
+
+    assert (answer.status, answer.json["status"]) == (200, "stopped")
+    assert "rewind" in [event["type"] for event in answer.json["events"]]
+    assert session.post("messages", ask, wait=PATIENCE).json == answer.json

@@ -35,6 +35,7 @@ from agentchat.testing import (
     call,
     talk,
 )
+from agentchat.testing.transcript import Event, Turn
 from tests.conftest import AGENTS
 
 OWN = '''
@@ -559,3 +560,12 @@ def test_a_talk_beside_agents_outside() -> None:
     """A scripted model answers agents outside talks as well."""
     model = ScriptedModel("Hi.")
     assert helper(model.llm_config).generate_reply([{"role": "user", "content": "Hello"}]) == "Hi."
+
+
+def test_what_happens_beside_a_turn_hides_no_error() -> None:
+    """The error of a turn is known, whatever stands behind its end: what people do belongs to no turn."""
+    failed = {"code": "internal", "message": "Oh no."}
+    turn = Turn([Event("error", failed, 1, 1), Event("feedback", {}, 0, 2), Event("presence", {})])
+
+    assert turn.error is not None
+    assert turn.error.code == "internal"

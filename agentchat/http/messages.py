@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from agentchat.http import requests, responses
@@ -28,8 +29,8 @@ class MessageRoutes(SessionResource):
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):
-                if turn.has_ended:
-                    return Reply(200, _finished(message, turn))
+                if turn.end is not None:
+                    return Reply(200, _finished(message, turn, turn.end.content))
                 if turn.open_questions:
                     break
         return _accepted(session, message)
@@ -80,8 +81,7 @@ def _accepted(session: Session, message: Event) -> Reply:
     return Reply(202, _about(message, session.turn_status(message.turn)))
 
 
-def _finished(message: Event, turn: TurnEvents) -> dict[str, Any]:
-    end = turn.events[-1].content
+def _finished(message: Event, turn: TurnEvents, end: Mapping[str, Any]) -> dict[str, Any]:
     errors = [event.content for event in turn.events if event.type == "error"]
     has_failed = errors and end["status"] == "failed"  # else they say what the agents cannot keep
     error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if has_failed else None

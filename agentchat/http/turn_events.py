@@ -34,8 +34,13 @@ class TurnEvents:
         return new
 
     @property
+    def end(self) -> Event | None:
+        """The `turn_completed`, once there is one. Nothing behind it is read, such as a rewind of the turn."""
+        return self.events[-1] if self.events and self.events[-1].type == "turn_completed" else None
+
+    @property
     def has_ended(self) -> bool:
-        return bool(self.events) and self.events[-1].type == "turn_completed"
+        return self.end is not None
 
     @property
     def notice(self) -> str | None:

@@ -15,11 +15,15 @@ BATCH_BYTES = 256 * 1024  # size of the pieces in which a cursor that lags catch
 
 
 class Frame(NamedTuple):
-    """One frame for a client: its JSON text, its `seq` if it is in the log, and the turn that it ends, if any."""
+    """One frame for a client: its JSON text, its `seq` if it is in the log, and the turn that it ends, if any.
+
+    `is_answer` is True for the answer to a question, behind which plain text means something else.
+    """
 
     text: str
     seq: int | None = None
     ends: int | None = None
+    is_answer: bool = False
 
 
 class MessageStream:
@@ -94,8 +98,8 @@ class Cursor:
         self._filter = VisibilityFilter(show)
         self._owner = owner
         self._state_number = log.state_number
-        self._joined = log.view.last_seq
-        self.recovered = 0 <= after <= self._joined and log.has(after, epoch)
+        self.joined = log.view.last_seq  # everything up to here happened before
+        self.recovered = 0 <= after <= self.joined and log.has(after, epoch)
         self.seq = after if self.recovered else 0
         self.shown = self.seq  # of the newest event that the reader got, or had before
         self._sent: dict[MessageStream, tuple[int, int]] = {}  # texts and characters sent of each message
@@ -126,12 +130,12 @@ class Cursor:
             if not page:
                 break  # deleted meanwhile
             for event, ended in page:
-                for stream in ended if event.seq > self._joined else ():
+                for stream in ended if event.seq > self.joined else ():
                     frames += self._rest_of(stream)
                     self._sent.pop(stream, None)
                 for shown in self._filter.feed(event):
                     ends = shown.turn if shown.type == "turn_completed" else None
-                    frames.append(Frame(shown.frame, shown.seq, ends))
+                    frames.append(Frame(shown.frame, shown.seq, ends, shown.type == "input_response"))
                     self.shown = shown.seq
                     size += len(shown.frame)
                 self.seq = event.seq

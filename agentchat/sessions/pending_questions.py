@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -46,6 +47,15 @@ class Question:
         return decision(text, name, arguments)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """An answer: the `seq` of the question, its own, and the name of the person who gave it."""
+
+    asked: int
+    seq: int
+    name: str
+
+
 class PendingQuestions:
     """The open questions of a session."""
 
@@ -55,6 +65,7 @@ class PendingQuestions:
         self._open: dict[str, Question] = {}
         self._recalled: dict[str, Question] = {}
         self._reopened: frozenset[str] = frozenset()  # those that were open when they were recalled
+        self._newest_answer: Answered | None = None
 
     def recall(self, turn: int, asked: Moment | None) -> float | None:
         """Reopen the questions that agents who left memory had asked in that turn, and recall those that were answered.
@@ -125,6 +136,7 @@ class PendingQuestions:
             del self._open[request_id]
             question.answer = answer
             question.woken.set()
+            self._newest_answer = Answered(question.seq, event.seq, answer.name)
             return event
 
     def _find(self, request_id: str) -> Question:
@@ -153,6 +165,12 @@ class PendingQuestions:
         """Return the id of the oldest open question that a reader at `seq` has seen."""
         with self._lock:
             return next((question.id for question in self._open.values() if question.seq <= seq), None)
+
+    def answered_unseen(self, seq: int, acknowledged: int) -> Answered | None:
+        """Return the newest answer, if a reader at `seq` saw the question, and nothing behind `acknowledged`."""
+        with self._lock:
+            newest = self._newest_answer
+            return newest if newest is not None and newest.asked <= seq and newest.seq > acknowledged else None
 
     @property
     def contents(self) -> list[Mapping[str, Any]]:

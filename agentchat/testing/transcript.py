@@ -90,7 +90,7 @@ class Transcript:
     @property
     def error(self) -> Problem | None:
         """The error with which the turn failed."""
-        turn = self.events[-1].turn if self.events else None
+        turn = next((event.turn for event in reversed(self.events) if event.turn), None)  # 0: beside all turns
         errors = [event.content for event in self.events if event.type == "error" and event.turn == turn]
         return Problem(errors[-1]["code"], errors[-1]["message"]) if errors else None
 

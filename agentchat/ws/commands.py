@@ -123,12 +123,28 @@ def _json_object(frame: str) -> dict[str, Any]:
 
 
 def _plain_text(sender: Sender, content: Content) -> Event | None:
-    """Answer the question that this client was shown, if there is one; else post a message."""
-    cursor = sender.client.cursor
-    question = sender.session.questions.oldest_seen(cursor.seq) if cursor is not None else None
-    if question is None or sender.role == "operator":
+    """Answer the question that this client was shown, if there is one; else post a message.
+
+    Raises ChatError if somebody else was faster: the client shows that it knows of the answer by its pong, or it was
+    told so here.
+    """
+    cursor, connection, questions = sender.client.cursor, sender.client.connection, sender.session.questions
+    if cursor is None or sender.role == "operator":
         return _message(sender, content)
-    return sender.session.answer(question, content.field("text", str), sender.name)
+    question = questions.oldest_seen(cursor.seq)
+    if question is not None:
+        return _answered(sender, sender.session.answer(question, content.field("text", str), sender.name))
+    given = questions.answered_unseen(cursor.seq, max(cursor.joined, connection.acknowledged))
+    if given is None:
+        return _message(sender, content)
+    connection.acknowledged = given.seq
+    raise ChatError("already_answered", name=given.name)
+
+
+def _answered(sender: Sender, answer: Event) -> Event:
+    connection = sender.client.connection
+    connection.acknowledged = max(connection.acknowledged, answer.seq)  # it knows its own answer
+    return answer
 
 
 def _message(sender: Sender, content: Content) -> Event:
@@ -141,7 +157,8 @@ def _message(sender: Sender, content: Content) -> Event:
 
 def _input_response(sender: Sender, content: Content) -> Event:
     request_id, text = content.field("request_id", str), content.field("text", str)
-    return sender.session.answer(request_id, text, sender.name, content.field("arguments", dict, None), content.id)
+    arguments = content.field("arguments", dict, None)
+    return _answered(sender, sender.session.answer(request_id, text, sender.name, arguments, content.id))
 
 
 def _stop(sender: Sender, content: Content) -> None:

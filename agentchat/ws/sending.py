@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from websockets.frames import Frame as WebSocketFrame
+from websockets.frames import Opcode
 from websockets.protocol import Event, State
 from websockets.sync.server import ServerConnection
 
@@ -42,6 +44,7 @@ class ClientConnection(ServerConnection):
         self._is_ending = False  # shut our side of the connection down after `_unsent`
         self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
         self.last_heard = time.monotonic()
+        self.acknowledged = 0  # the newest `seq` of which the client has shown, by a pong, that it got it
         super().__init__(sock, *args, **kwargs)
 
     @property
@@ -50,8 +53,10 @@ class ClientConnection(ServerConnection):
         return self.stalled_since is not None
 
     def process_event(self, event: Event) -> None:
-        """Note that the client is alive."""
+        """Note that the client is alive, and what it has got."""
         self.last_heard = time.monotonic()
+        if isinstance(event, WebSocketFrame) and event.opcode is Opcode.PONG and bytes(event.data).isdigit():
+            self.acknowledged = max(self.acknowledged, int(bytes(event.data)))
         super().process_event(event)
 
     def send_data(self) -> None:
@@ -185,6 +190,9 @@ class Client:
             if frame.ends == self._turn:
                 is_done = self.is_done = True
                 break
+        answers = [frame.seq for frame in frames if frame.is_answer and frame.seq is not None]
+        if answers:  # first, so that whoever sends something because of the answer has sent the pong before
+            connection.write(lambda: connection.protocol.send_ping(b"%d" % answers[-1]))
         if texts:
             connection.write(lambda: connection.send_texts(texts))
         if is_done:
