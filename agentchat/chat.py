@@ -266,8 +266,8 @@ class Chat:
         if self._turn:
             self.changes.keep(path, original)
 
-    def _file_changed(self, path: str, kind: str, size: int) -> None:
-        self._add_event("file_changed", {"path": path, "kind": kind, "size": size})
+    def _file_changed(self, path: str, kind: str, size: int, sha256: str | None) -> None:
+        self._add_event("file_changed", {"path": path, "kind": kind, "size": size, "sha256": sha256})
 
     def _events_of(self, *types: str) -> list[Event]:
         return self.session.events_of(*types) if self.session else []

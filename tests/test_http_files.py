@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
+import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from agentchat.store import sqlite
 from agentchat.workspace import files as workspace
-from tests.clients import PATIENCE
-from tests.rest_client import Answer, Conversation
+from agentchat.workspace.prepared import digest_of
+from tests.clients import PATIENCE, contents
+from tests.conftest import Serve
+from tests.rest_client import Answer, Conversation, RestClient
 
 
 @pytest.fixture
@@ -159,3 +164,22 @@ def test_files_are_deleted_with_their_session(session: Conversation, folder: Pat
 
     assert not folder.exists()
     assert session.get("/files").code == "session_unknown"
+
+
+@pytest.mark.own_server
+def test_changes_that_the_store_refuses(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that is answered with 503 has not happened, and can be made once the store is well again."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 10)  # ms
+    session = RestClient(serve("demo")).new_session()
+    path = f"{session.path}/files/a.txt"
+    assert session.client.ask("PUT", path, b"old").status == 201
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "agentchat.db")) as db:
+        db.execute("BEGIN IMMEDIATE")
+        refused = [session.client.ask(*change) for change in (("PUT", path, b"new"), ("DELETE", path))]
+        assert [answer.code for answer in refused] == ["store_failed"] * 2
+        assert session.client.get(path).body == b"old"
+    assert session.client.ask("PUT", path, b"new").status == 200
+    [created, modified] = contents(session.log, "file_changed")
+
+    assert (created["sha256"], modified["sha256"]) == (digest_of(b"old"), digest_of(b"new"))
+    assert session.client.get(path).body == b"new"

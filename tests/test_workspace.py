@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ import pytest
 
 from agentchat import cancellation
 from agentchat.cancellation import Stopped, StopToken
-from agentchat.protocol.errors import ChatError
+from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.workspace import files as workspace
 from agentchat.workspace import paths, safe_fs
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.prepared import DELETED, digest_of
+from tests.processes import ROOT
 
 SECRET = "top secret"
 
@@ -209,7 +214,7 @@ def test_limits(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_change_is_reported(folder: Path) -> None:
     """Every change is reported twice: before it, with the original content, and after it."""
     told: list[object] = []
-    files = Workspace(folder, lambda *change: told.append(change), lambda *original: told.append(original))
+    files = Workspace(folder, lambda *change: told.append(change[:3]), lambda *original: told.append(original))
     files.write("a.txt", "one")
     files.folder("part").write("b.txt", "four")
     files.write("a.txt", "three")
@@ -226,7 +231,7 @@ def test_every_change_is_reported(folder: Path) -> None:
 def test_changes_of_a_program_are_reported(folder: Path) -> None:
     """A program's changes are reported as if made here; unchanged files are not mentioned."""
     changes: list[object] = []
-    files = Workspace(folder, lambda *change: changes.append(change))
+    files = Workspace(folder, lambda *change: changes.append(change[:3]))
     part = files.folder("part")
     for name in ("same", "gone", "other"):
         part.write(name, name)
@@ -249,7 +254,7 @@ def test_only_deleted_files_are_reported_as_deleted(folder: Path, monkeypatch: p
     """Only deleted files are reported as deleted, not those beyond the number of files that are listed."""
     monkeypatch.setattr(workspace, "MAX_FILES", 3)
     changes: list[object] = []
-    files = Workspace(folder, lambda *change: changes.append(change))
+    files = Workspace(folder, lambda *change: changes.append(change[:3]))
     for name in ("x", "y/file", "z"):
         files.write(name, "1")
     changes.clear()
@@ -273,7 +278,7 @@ def test_all_originals_are_reported_before_a_stop_interrupts(folder: Path) -> No
     """
     originals: list[str] = []
 
-    def changed(path: str, kind: str, size: int) -> None:
+    def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
         raise Stopped("stopped")
 
     files = Workspace(folder, changed, lambda path, original: originals.append(path))
@@ -325,11 +330,30 @@ def test_a_write_that_fails_changes_nothing(files: Workspace, folder: Path, monk
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ChatError, match=r"'a\.txt' cannot be read or written: No space left on device"):
         files.write("a.txt", "half")
     assert os.listdir(folder) == ["a.txt"]
     assert files.read("a.txt") == "whole"
+
+
+def test_a_change_that_was_told_and_fails_is_made_later(
+    files: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a file cannot be replaced once that was told, the next server does it."""
+    files.write("a.txt", "one")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fail)
+        with pytest.raises(ChatError, match="Input/output error"):
+            files.write("a.txt", "two")
+    files.recover(lambda: {"a.txt": digest_of(b"two")})
+
+    assert os.listdir(folder) == ["a.txt"]
+    assert files.read("a.txt") == "two"
 
 
 def test_diff_and_search(files: Workspace) -> None:
@@ -391,3 +415,51 @@ def test_many_writers_at_once(files: Workspace, folder: Path) -> None:
     while any(writer.is_alive() for writer in writers):
         assert files.read("a.txt") in texts
     assert os.listdir(folder) == ["a.txt"]
+
+
+@pytest.mark.parametrize("change", ["write", "create", "delete"])
+def test_a_change_that_cannot_be_told_is_not_made(folder: Path, change: str) -> None:
+    """A change whose event is refused leaves the files, and even their folders, as they were."""
+
+    def refuse(path: str, kind: str, size: int, sha256: str | None) -> None:
+        raise StoreError
+
+    Workspace(folder).write("a/b.txt", "old")
+    files = Workspace(folder, refuse)
+    with pytest.raises(StoreError):
+        files.delete("a/b.txt") if change == "delete" else files.write(
+            "a/b.txt" if change == "write" else "new/c.txt", "new"
+        )
+
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {"a", "a/b.txt"}
+    assert files.read("a/b.txt") == "old"
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from agentchat.workspace.files import Workspace
+
+def die(*change):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+files = Workspace(Path(sys.argv[1]), die)
+files.delete(sys.argv[2]) if sys.argv[3] == "delete" else files.write(sys.argv[2], sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("change", ["new", "delete"])
+def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_told: bool) -> None:
+    """What was told before the server was killed is done by the next one, and nothing else."""
+    files = Workspace(tmp_path / "files")
+    files.write("a/b.txt", "old")
+    killed = subprocess.run([sys.executable, "-c", DYING, str(tmp_path / "files"), "a/b.txt", change], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert files.read("a/b.txt") == "old"
+    version = DELETED if change == "delete" else digest_of(b"new")
+    files.recover(lambda: {"a/b.txt": version if is_told else digest_of(b"old")})
+
+    expected = {} if change == "delete" and is_told else {"a/b.txt": "new" if is_told else "old"}
+    assert {info.path: files.read(info.path) for info in files.list()} == expected
+    assert not (tmp_path / "files" / paths.DRAFT).exists()

@@ -6,10 +6,10 @@ log.py shows its events, turn_runner.py runs its turns, and operators act throug
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -40,6 +40,9 @@ from agentchat.sessions.turn_runner import SessionHost, Snapshot, TurnRunner
 from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.paths import canonical
+from agentchat.workspace.prepared import DELETED, digest_of
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -65,6 +68,7 @@ class Session:
         self.questions = self.turns.questions
         self.takeover = Takeover(self.agent, self.log, self.turns, self._check_alive)
         if record.last_seq:
+            self._recover_files()
             self.turns.resume(asking)
 
     def close(self) -> None:
@@ -215,7 +219,7 @@ class Session:
 
     def write_file(self, path: str, content: bytes, name: str, id: str | None = None) -> Event:
         """Create or overwrite a file. Returns the event; raises ChatError."""
-        asked = digest("write_file", path=canonical(path), sha256=sha256(content).hexdigest())
+        asked = digest("write_file", path=canonical(path), sha256=digest_of(content))
         return self.log.once(
             id, asked, lambda command: self._change_file(name, command, lambda f: f.write(path, content))
         )
@@ -277,21 +281,35 @@ class Session:
     def files(self, name: str) -> Workspace:
         """Return the session's files, attributing changes to `name`. Changes raise ChatError once it is deleted."""
 
-        def changed(path: str, kind: str, size: int) -> None:
-            self._append_beside_turns("file_changed", {"path": path, "kind": kind, "size": size}, name)
-
-        return Workspace(self._folder, changed, lambda path, original: self._check_alive())
+        return self._workspace(name, None, [])
 
     def _change_file(self, name: str, command: Command | None, change: Callable[[Workspace], object]) -> Event:
         """Change one file and return the event."""
         written: list[Event] = []
+        change(self._workspace(name, command, written))
+        return written[0]
 
-        def changed(path: str, kind: str, size: int) -> None:
-            content = {"path": path, "kind": kind, "size": size}
+    def _workspace(self, name: str, command: Command | None, written: list[Event]) -> Workspace:
+        """Return the files for changes by that person, whose events are added to `written`."""
+
+        def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
+            content = {"path": path, "kind": kind, "size": size, "sha256": sha256}
             written.append(self._append_beside_turns("file_changed", content, name, command))
 
-        change(Workspace(self._folder, changed, lambda path, original: self._check_alive()))
-        return written[0]
+        return Workspace(self._folder, changed, lambda path, original: self._check_alive())
+
+    def _recover_files(self) -> None:
+        """Finish the changes of files that the previous server was killed in."""
+
+        def told() -> dict[str, str]:
+            events = self._services.store.read_types(self.id, {"file_changed"})
+            contents = [event.content for event in events]
+            return {c["path"]: DELETED if c["kind"] == DELETED else str(c.get("sha256")) for c in contents}
+
+        try:
+            Workspace(self._folder).recover(told)
+        except ChatError:
+            log.exception("A change of a file of %s could not be finished; the next server tries again", self.id)
 
     def about(self) -> dict[str, Any]:
         """Return the session as one object. Raises ChatError if it was deleted."""

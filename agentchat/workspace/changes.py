@@ -118,11 +118,13 @@ class Changes:
     def _read(self) -> Iterator[_Original]:
         if not self._folder.is_dir():
             return
-        for file in self._folder.iterdir():
+        for file in list(self._folder.iterdir()):
             if file.suffix:
                 continue  # a draft
             try:
                 yield _original(file.read_bytes())
+            except FileNotFoundError:
+                return  # the conversation was deleted meanwhile
             except ValueError:
                 log.exception("The original of a changed file is damaged, in %s; the change is left out", file)
 

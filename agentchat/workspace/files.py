@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from agentchat import cancellation
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean, time
-from agentchat.workspace import safe_fs
+from agentchat.workspace import prepared, safe_fs
 from agentchat.workspace.diffs import difference, text_of
-from agentchat.workspace.paths import DRAFT, MAX_DEPTH, is_usable, refused, shown, split
+from agentchat.workspace.paths import MAX_DEPTH, is_usable, refused, shown, split
 
 MAX_FILE = 20 * 2**20  # bytes
 MAX_FILES = 1000
@@ -26,7 +26,9 @@ MAX_SUM = 200 * 2**20  # bytes of all files
 MAX_MATCHES = 100
 LINE_CHARS = 300  # of a match that are shown
 
-Changed = Callable[[str, str, int], None]
+CHANGE_WAIT = 2.0  # seconds that a reader waits for a change that was told and is being made
+
+Changed = Callable[[str, str, int, str | None], None]
 Changing = Callable[[str, bytes | None], None]
 
 
@@ -58,11 +60,13 @@ class Workspace:
     def __init__(
         self,
         folder: Path,
-        changed: Changed = lambda path, kind, size: None,
+        changed: Changed = lambda path, kind, size, sha256: None,
         changing: Changing = lambda path, original: None,
     ) -> None:
-        """Call `changed` after each change, with path, `created`, `modified` or `deleted`, and size.
+        """Call `changed` for each change, with path, `created`, `modified` or `deleted`, size and SHA-256 digest.
 
+        The digest is None if there is no file any more, or a program has made one that is too large. A change by a
+        method is made after `changed` has returned, and not made if it raises; one by a program is told afterwards.
         Before each change `changing` is called, with path and content, None if the file does not exist. Before a
         program works in a folder, it is called for all files there and then for the folder itself, with `/` at the
         end of the path: any other files that appear in it are new.
@@ -91,6 +95,7 @@ class Workspace:
 
     def list(self) -> list[FileInfo]:
         """Return all regular files, by path. Links are left out."""
+        self._wait_for_change()
         return sorted(
             (
                 FileInfo(path, status.st_size, time(datetime.fromtimestamp(status.st_mtime, timezone.utc)))
@@ -117,6 +122,7 @@ class Workspace:
 
     def peek(self, path: str) -> bytes | None:
         """Return the content of a file, None if it does not exist; of one that is too large, the beginning."""
+        self._wait_for_change()
         return self._content([*self._names, *split(path)])
 
     def diff(self, path: str, text: str) -> str:
@@ -155,28 +161,40 @@ class Workspace:
             original = self._content(names)
             self._check_room(path, len(data), original)
             self._tell_changing("/".join(names), original)
-            with safe_fs.opened(self._root, folders, must_make=True) as folder:
-                folder.status(name)  # raises if it is not a regular file
-                folder.replace(name, data, DRAFT)
-            kind = "created" if original is None else "modified"
-            self._tell_changed("/".join(names), kind, len(data))
+            try:
+                with safe_fs.opened(self._root, folders, must_make=True) as folder:
+                    folder.status(name)  # raises if it is not a regular file
+                kind = "created" if original is None else "modified"
+                with prepared.prepared(self._root, names, data):
+                    self._tell_changed("/".join(names), kind, data)
+            except BaseException:
+                self._remove_empty(folders)
+                raise
             return kind
 
     def delete(self, path: str) -> None:
         """Delete a file, and the folders that are empty afterwards."""
-        *folders, name = names = [*self._names, *split(path)]
+        names = [*self._names, *split(path)]
         cancellation.current.get().check()
         with self._lock, _explained(path):
             original = self._content(names)
             if original is None:
                 raise ChatError("file_unknown", path=shown(path))
             self._tell_changing("/".join(names), original)
-            with safe_fs.opened(self._root, folders) as folder:
-                folder.remove(name)
-            self._tell_changed("/".join(names), "deleted", 0)
-            for depth in range(len(folders), len(self._names), -1):
-                with contextlib.suppress(OSError), safe_fs.opened(self._root, folders[: depth - 1]) as folder:
-                    folder.remove_folder(folders[depth - 1])  # fails if it is not empty
+            with prepared.prepared(self._root, names, None):
+                self._tell_changed("/".join(names), "deleted", None)
+            self._remove_empty(names[:-1])
+
+    def recover(self, told: prepared.Told) -> None:
+        """Finish the changes that a server was killed in. See prepared.recover."""
+        with self._lock, _explained("."):
+            prepared.recover(self._root, told)
+
+    def _remove_empty(self, folders: Sequence[str]) -> None:
+        """Remove these folders, one within the other, as far as they are empty."""
+        for depth in range(len(folders), len(self._names), -1):
+            with contextlib.suppress(OSError), safe_fs.opened(self._root, folders[: depth - 1]) as folder:
+                folder.remove_folder(folders[depth - 1])  # fails if it is not empty
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[Path]:
@@ -207,7 +225,8 @@ class Workspace:
             if old and new and _stamp(old) == _stamp(new):
                 continue
             kind = "deleted" if new is None else "created" if old is None else "modified"
-            self._tell_changed("/".join((*self._names, path)), kind, new.st_size if new else 0)
+            content = self._content([*self._names, *path.split("/")]) if new else None
+            self._tell_changed("/".join((*self._names, path)), kind, content, new.st_size if new else 0)
 
     def _status(self, path: str, known: os.stat_result) -> os.stat_result | None:
         """Return the status of a regular file, None if there is none, and `known` if access is denied by now."""
@@ -239,6 +258,11 @@ class Workspace:
             except FileNotFoundError:
                 return {}
 
+    def _wait_for_change(self) -> None:
+        """Wait for a change that is just being made, but not for one whose event cannot be stored now."""
+        if self._lock.acquire(timeout=CHANGE_WAIT):
+            self._lock.release()
+
     def _check_room(self, path: str, size: int, original: bytes | None) -> None:
         if size > MAX_FILE:
             raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
@@ -253,8 +277,10 @@ class Workspace:
     def _whole(self) -> Workspace:
         return self._parent._whole if self._parent else self
 
-    def _tell_changed(self, path: str, kind: str, size: int) -> None:
-        self._whole.changed(path, kind, size)
+    def _tell_changed(self, path: str, kind: str, content: bytes | None, size: int | None = None) -> None:
+        size = len(content or b"") if size is None else size
+        digest = prepared.digest_of(content) if content is not None and len(content) == size else None
+        self._whole.changed(path, kind, size, digest)
 
     def _tell_changing(self, path: str, original: bytes | None) -> None:
         self._whole.changing(path, original)
@@ -276,7 +302,16 @@ def _explained(path: str) -> Iterator[None]:
         raise ChatError("file_failed", path=shown(path), problem=error.strerror or type(error).__name__) from error
 
 
-_Lock = contextlib.AbstractContextManager[Any]
+class _Lock(Protocol):
+    """A `threading.RLock`, whose class has no public name."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
+    def release(self) -> None: ...
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(self, *exception: Any) -> None: ...
 
 
 def _lock_of(folder: Path) -> _Lock:

@@ -87,20 +87,33 @@ class Folder:
 
     def replace(self, name: str, content: bytes, draft: str) -> None:
         """Write a file atomically, by way of a file named `draft`."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
-        with contextlib.suppress(FileNotFoundError):
-            self.remove(draft)
+        self.create(draft, content)
         try:
-            with os.fdopen(os.open(self._where(draft), flags, 0o666, **self._at), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            at = {} if self._fd is None else {"src_dir_fd": self._fd, "dst_dir_fd": self._fd}
-            os.replace(self._where(draft), self._where(name), **at)
+            self.move(draft, self, name)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 self.remove(draft)
             raise
+
+    def create(self, name: str, content: bytes) -> None:
+        """Write a new file, in place of one that was left there; on disk on return. An error leaves none."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
+        with contextlib.suppress(FileNotFoundError):
+            self.remove(name)
+        try:
+            with os.fdopen(os.open(self._where(name), flags, 0o666, **self._at), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                self.remove(name)
+            raise
+
+    def move(self, name: str, folder: Folder, new_name: str) -> None:
+        """Move a file to another folder, in place of one that is there."""
+        at = {} if self._fd is None else {"src_dir_fd": self._fd, "dst_dir_fd": folder._fd}
+        os.replace(self._where(name), folder._where(new_name), **at)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a link itself. Raises FileNotFoundError."""
