@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import threading
+import time
+from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
 
 from agentchat.workspace import changes
 from agentchat.workspace.changes import Changes
+from agentchat.workspace.diffs import difference
 from agentchat.workspace.files import Workspace
 
 
@@ -221,3 +226,50 @@ def test_originals_that_cannot_be_removed(turn: Changes, originals: Path, caplog
     assert "cannot be removed" in caplog.text
     originals.unlink()
     turn.begin(is_resumed=False)
+
+
+def lines_of(rule: Callable[[int], int]) -> bytes:
+    return "".join(f"{rule(number)}\n" for number in range(19_999)).encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (lambda number: number % 190, lambda number: number * 7 % 190),
+        (lambda number: number * number % 199, lambda number: number * 31 % 197),
+        (lambda number: number, lambda number: number if number % 2 else -number - 1),
+        (lambda number: number, lambda number: 19_998 - number),
+    ],
+)
+def test_a_diff_is_found_in_bounded_time(old: Callable[[int], int], new: Callable[[int], int]) -> None:
+    """Files with many equal lines are compared coarsely; their diff still makes one of the other."""
+    began = time.process_time()
+    found = difference("a.txt", lines_of(old), lines_of(new))
+
+    assert time.process_time() - began < 15
+    assert patched(lines_of(old).decode(), found) == lines_of(new).decode()
+
+
+def test_a_diff_is_that_of_difflib() -> None:
+    """Ordinary diffs are those that everybody knows."""
+    files = ["", "a", "a\n", "a\nb\nc\nd\ne\nf\ng\nh\ni\n", "a\nB\nc\nd\ne\nf\ng\nh\ni\nj\n", "x\ny\n"]
+    for old, new in itertools.product(files, files):
+        lines = unified_diff(old.splitlines(True), new.splitlines(True), "a/f", "b/f")
+        expected = "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        assert difference("f", old.encode(), new.encode()) == expected
+
+
+def patched(text: str, diff: str) -> str:
+    """Apply a unified diff."""
+    before, after, place = text.splitlines(True), list[str](), 0
+    for line in diff.splitlines(True)[2:]:
+        if line.startswith("@@"):
+            start = int(line.split()[1].partition(",")[0][1:]) - 1
+            after += before[place:start]
+            place = start
+        elif line.startswith("+"):
+            after.append(line[1:])
+        else:
+            after += before[place : place + 1] if line.startswith(" ") else []
+            place += 1
+    return "".join(after + before[place:])
