@@ -148,7 +148,7 @@ def _services(
         built = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
         context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0
-        limits = Limits(context_tokens, chosen.answer_chars, chosen.model_calls)
+        limits = Limits(context_tokens, chosen.answer_chars, chosen.model_calls, chosen.result_chars)
         return Conversation(built, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:

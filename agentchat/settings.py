@@ -115,6 +115,9 @@ class Settings:
     answer_chars: int = setting(
         400_000, "Characters of one answer after which a streaming model is cut off; 0: no limit.", minimum=0
     )
+    result_chars: int = setting(
+        200_000, "Characters of a tool's result after which it is cut off; 0: no limit.", minimum=0
+    )
     model_calls: int = setting(30, "Calls of models that the agents may make for one message.", minimum=1)
     context_tokens: int = setting(
         100_000,

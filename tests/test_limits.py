@@ -11,7 +11,7 @@ import pytest
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.models.stream_parser import EventStreamParser, answer_of, limited
 from agentchat.sessions.time_limit import TimeLimit
-from tests.agent_files import write_all
+from tests.agent_files import write_agents, write_all
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -98,3 +98,46 @@ def test_the_time_limit() -> None:
 
 def timers() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == "time-limit"]
+
+
+BULKY = '''
+"""Has tools that return a lot."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def text() -> str:
+    return "x" * 5_000_000
+
+def rows() -> list[int]:
+    return list(range(1_000_000))
+
+async def later() -> str:
+    return "y" * 5_000_000
+
+def little() -> str:
+    return "z" * 1000
+
+def build(llm_config, chat):
+    agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    for tool in (text, rows, later, little):
+        register_function(tool, caller=agent, executor=user, description=tool.__name__)
+    return user, agent
+'''
+
+
+def test_results_that_are_too_long(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """A tool's result is cut at the limit, whatever it consists of; the model is told how long it is."""
+    names = ["text", "rows", "later", "little"]
+    model.script(*(Reply(tools=[(name, {})]) for name in names), Reply("Done."))
+    server = serve("--result-chars", "1000", "--agents", write_agents(tmp_path, bulky=BULKY), model=model)
+    with ChatClient(server.websocket) as client:
+        client.confirmed()
+        frames = client.ask("Go")
+    results = [content["content"] for content in contents(frames, "executed_function")]
+
+    assert [len(result) < 1200 for result in results] == [True] * 4
+    assert results[0].startswith("x" * 1000 + "\n[… The result has 5,000,000 characters")
+    assert results[1].startswith("[0, 1, 2")
+    assert "characters; this is the beginning" in results[1]
+    assert results[3] == "z" * 1000
+    assert max(len(json.dumps(request["body"])) for request in model.requests) < 20_000

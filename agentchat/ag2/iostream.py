@@ -68,6 +68,7 @@ class TurnStream(IOStream):
         """
         self.journal = journal
         self.approvals = approvals
+        self.result_chars = limits.result_chars
         self.person = person
         self.speaker = ""
         self.history = history

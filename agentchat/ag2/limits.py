@@ -12,3 +12,4 @@ class Limits:
     context_tokens: int = 0
     answer_chars: int = 0
     model_calls: int = 0
+    result_chars: int = 0

@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from autogen.agentchat.group import ReplyResult
+from autogen.tools import serialize_to_str
+from pydantic import BaseModel
+
 from agentchat import cancellation
 from agentchat.ag2 import scope, stored_values
 from agentchat.ag2.console import Console
@@ -21,6 +25,7 @@ from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import pictures_in
 from agentchat.protocol.questions import Answer
 
 Tool = Callable[..., Any]
@@ -44,6 +49,8 @@ class ToolHost(Protocol):
     journal: Journal
     approvals: str
     """The setting `approve`."""
+    result_chars: int
+    """The setting of that name."""
     model_output: ModelOutput
     console: Console
 
@@ -78,7 +85,8 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
             return run_in_loop(running, args, kwargs)
         answer = _allowed(running, name, tool, kwargs)
         with _called(running):
-            result = recorded(running, name, _bound(stoppable, answer, args, kwargs))
+            call = _bound(stoppable, answer, args, kwargs)
+            result = recorded(running, name, lambda: _cut(call(), running.result_chars))
         return _told(result, answer)
 
     async def run_in_loop(running: ToolHost, args: Any, kwargs: Any) -> Any:
@@ -86,7 +94,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         answer = await asyncio.to_thread(_allowed, running, name, tool, kwargs)
         with _called(running), _recording(running, name) as record:
             if not record.is_replayed:
-                record.result = await _bound(tool, answer, args, kwargs)()
+                record.result = _cut(await _bound(tool, answer, args, kwargs)(), running.result_chars)
         return _told(record.result, answer)
 
     vars(run)[_GUARDED] = True
@@ -118,6 +126,20 @@ def _bound(tool: Tool, answer: Answer | None, args: Any, kwargs: Any) -> Callabl
     if answer is None or answer.arguments is None:
         return functools.partial(tool, *args, **kwargs)
     return functools.partial(tool, **answer.arguments)
+
+
+def _cut(result: Any, limit: int) -> Any:
+    """Return a result, or the beginning of what the model would be told if that has more than `limit` characters."""
+    if not limit:
+        return result
+    if isinstance(result, ReplyResult):
+        return result.model_copy(update={"message": _cut(result.message, limit)})
+    if not isinstance(result, (str, dict, list, tuple, set, BaseModel)) or pictures_in(result):
+        return result
+    text = serialize_to_str(result)
+    if len(text) <= limit:
+        return result
+    return f"{text[:limit]}\n[… The result has {len(text):,} characters; this is the beginning. Ask for less.]"
 
 
 def _told(result: Any, answer: Answer | None) -> Any:
