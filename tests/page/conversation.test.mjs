@@ -112,7 +112,8 @@ test("an answer is resent after reconnecting until its event arrives", (t) => {
   conversation.open();
   assert.equal(conversation.answer("q1", { text: "Bergen" }), false);
   confirm({ last_seq: 3 });
-  assert.deepEqual(FakeSocket.last.commands("input_response"), [{ request_id: "q1", text: "Bergen" }]);
+  const [{ id, ...answer }] = FakeSocket.last.commands("input_response");
+  assert.deepEqual([answer, Boolean(id)], [{ request_id: "q1", text: "Bergen" }, true]);
 
   FakeSocket.last.say("input_response", { request_id: "q1", text: "Bergen", name: "user" }, { seq: 4, turn: 1 });
   conversation.open();
@@ -148,4 +149,22 @@ test("typing is not announced while nobody else is present", (t) => {
   conversation.wrote(true);
   conversation.wrote(false);
   assert.deepEqual(FakeSocket.last.commands("typing"), [{ is_typing: true }, { is_typing: false }]);
+});
+
+test("a command that nothing was heard of is sent again with its id", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  conversation.retry();
+  conversation.tick(1, "done");
+  const [[retry], [task]] = ["retry", "task"].map((type) => FakeSocket.last.commands(type));
+  assert.ok(retry.id && task.command_id);
+  conversation.open();
+  confirm();
+  assert.deepEqual(["retry", "task"].map((type) => FakeSocket.last.commands(type)), [[retry], [task]]);
+
+  FakeSocket.last.say("presence", { participants: [] });
+  conversation.open();
+  confirm();
+  assert.deepEqual(FakeSocket.last.commands("retry"), []);
 });

@@ -18,6 +18,7 @@ export class Conversation {
   #connection;
   #listener;
   #stopWanted = null; // number of the turn to stop, until it has ended
+  #unanswered = []; // commands that may not have arrived; each has an id, so it can safely be sent again
   #signal = new TypingSignal((isTyping) => this.#command("typing", { is_typing: isTyping }, { isAnswered: false }));
   #typists = new TypingExpiry((name) => this.#change(stopTyping(this.state, name)));
 
@@ -67,7 +68,7 @@ export class Conversation {
   }
 
   send(text) {
-    const message = { id: crypto.randomUUID?.() ?? randomId(), text, ts: new Date().toISOString(), agent: this.agent };
+    const message = { id: newId(), text, ts: new Date().toISOString(), agent: this.agent };
     if (this.state.role === "member") outbox.add(this.state.sessionId, message);
     this.#change(write(this.state, message));
     this.#post(message);
@@ -90,8 +91,9 @@ export class Conversation {
 
   /** @returns {boolean} whether it was sent now. Answers are sent again later, but passwords are never stored. */
   answer(requestId, { text, arguments: changed, isSecret = false }) {
-    const sending = isSecret ? { isSecret } : { text, arguments: changed };
-    const isSent = this.#command("input_response", { request_id: requestId, text, arguments: changed });
+    const answer = { text, arguments: changed, id: newId() };
+    const sending = isSecret ? { isSecret } : answer;
+    const isSent = this.#command("input_response", { request_id: requestId, ...answer });
     if (isSent || !isSecret) this.#change(sendAnswer(this.state, requestId, sending));
     return isSent;
   }
@@ -109,29 +111,29 @@ export class Conversation {
   }
 
   retry() {
-    return this.#command("retry");
+    return this.#once("retry");
   }
 
   edit(seq, text) {
-    return this.#command("edit", { seq, text });
+    return this.#once("edit", { seq, text });
   }
 
   rate(seq, score, comment) {
-    return this.#command("feedback", { seq, score, comment });
+    return this.#once("feedback", { seq, score, comment });
   }
 
   tick(task, status) {
-    return this.#command("task", { id: task, status });
+    return this.#once("task", { id: task, status }, "command_id");
   }
 
   /** Lets this operator answer instead of the agents. */
   take() {
-    return this.#command("take");
+    return this.#once("take");
   }
 
   /** Gives the conversation back to the agents, with a note about what they need to know. */
   handBack(note) {
-    return this.#command("hand_back", { note });
+    return this.#once("hand_back", { note });
   }
 
   /** Tells others that the person is typing, if anyone else is present. */
@@ -161,6 +163,7 @@ export class Conversation {
 
   #receive(frame) {
     const before = this.state;
+    if (frame.type !== "connection_confirmed") this.#unanswered = [];
     this.#change(reduce(before, frame));
     if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId, frame.content);
     if (frame.type === "user_message") outbox.remove(this.state.sessionId, frame.content?.id);
@@ -180,10 +183,19 @@ export class Conversation {
       this.#command("input_response", { request_id: requestId, ...sending });
     }
     if (this.#stopWanted) this.#command("stop", { turn: this.#stopWanted });
+    if (wanted === sessionId) this.#unanswered.forEach(([type, content]) => this.#command(type, content));
   }
 
   #post({ text, id }) {
     this.#command("message", { text, id });
+  }
+
+  /** Sends a command that is sent again after a reconnect if nothing was heard since. */
+  #once(type, content = {}, key = "id") {
+    const command = { ...content, [key]: newId() };
+    const isSent = this.#command(type, command);
+    if (isSent) this.#unanswered.push([type, command]);
+    return isSent;
   }
 
   #command(type, content = {}, options = {}) {
@@ -195,6 +207,10 @@ export class Conversation {
     this.state = state;
     this.#listener.changed();
   }
+}
+
+function newId() {
+  return crypto.randomUUID?.() ?? randomId();
 }
 
 /** Fallback for pages served over plain HTTP from another computer, which lack `crypto.randomUUID`. */
