@@ -1,0 +1,78 @@
+"""Admission: how much of something scarce each address may have, and all of them together."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import Counter
+
+SHARE = 4  # of a limit that was lowered: one address may have all but a fourth
+
+
+class Admission:
+    """Counts what clients hold, such as connections, handshakes in flight, or bytes in memory.
+
+    An address may hold `per_address`, and all addresses together `in_all`; 0 is no limit. Clients on this machine
+    count like any other. An IPv6 network of 64 bits counts as one address, because that is what one machine is given.
+    All methods can be called from any thread.
+    """
+
+    def __init__(self, in_all: int, per_address: int = 0) -> None:
+        self.in_all = in_all
+        self.per_address = per_address
+        self._lock = threading.Lock()  # guards what follows
+        self._held: Counter[str] = Counter()
+        self._total = 0
+
+    def enter(self, address: str, amount: int = 1) -> bool:
+        """Let an address hold `amount` more. Returns False, and counts nothing, if that is over one of the limits."""
+        key = _network(address)
+        with self._lock:
+            if self.in_all and self._total + amount > self.in_all:
+                return False
+            if self.per_address and self._held[key] + amount > self.per_address:
+                if not self._held[key]:
+                    del self._held[key]  # addresses that were refused leave nothing behind
+                return False
+            self._held[key] += amount
+            self._total += amount
+            return True
+
+    def leave(self, address: str, amount: int = 1) -> None:
+        """Give back what `enter` let that address hold, or a part of it."""
+        key = _network(address)
+        with self._lock:
+            self._total -= amount
+            self._held[key] -= amount
+            if not self._held[key]:
+                del self._held[key]
+
+    @property
+    def total(self) -> int:
+        """What all addresses hold together."""
+        with self._lock:
+            return self._total
+
+    def held(self, address: str) -> int:
+        """Return what that address holds."""
+        with self._lock:
+            return self._held.get(_network(address), 0)
+
+
+def within(room: int, in_all: int, per_address: int) -> Admission:
+    """Return an admission with these limits, lowered to the room that there is.
+
+    Then one address cannot take all of it.
+    """
+    if in_all and in_all <= room:
+        return Admission(in_all, per_address)
+    share = max(room - room // SHARE, 1)
+    return Admission(room, min(per_address or share, share))
+
+
+def _network(address: str) -> str:
+    """Return the key under which an address is counted."""
+    if ":" not in address:
+        return address
+    ip = ipaddress.IPv6Address(address.partition("%")[0])
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
