@@ -27,6 +27,7 @@ from agentchat.models.embeddings import Embeddings
 from agentchat.models.entries import Choice
 from agentchat.models.local_servers import Search
 from agentchat.models.openai_client import ModelWrapper
+from agentchat.net import resources
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import SettingsError, StoreError
@@ -39,6 +40,7 @@ from agentchat.settings import ROOT, Settings
 from agentchat.store.failures import advice
 from agentchat.store.sqlite import SqliteStore
 from agentchat.workspace.folders import Folders
+from agentchat.ws.receiving import Limits as ConnectionLimits
 from agentchat.ws.server import Server
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         local_ports = local_servers.ports(chosen.local_servers)
         choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
-        ours = {ports.page.getsockname()[1], ports.websocket.port}
+        ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
         offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
         search = local_servers.Search(offers)
         _hide_keys(chosen_models)
@@ -106,13 +108,13 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page = server.PageServer(ports.page, server.load_files(ROOT / "website_files"))
         stack.callback(page.server_close)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
-        page.ws_port = ports.websocket.port
+        page.ws_port = ports.websocket.getsockname()[1]
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
             sessions, catalogue, notes, knowledge, health,
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
         )  # fmt: skip
-        stack.enter_context(Server(sessions, catalogue, page.origins).run(ports.websocket))
+        stack.enter_context(Server(sessions, catalogue, page.origins, _connection_limits(chosen)).run(ports.websocket))
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         _start(stack, page)
         _warm_up(stack)
@@ -120,6 +122,20 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
         yield Running(page_address, socket_address, chosen_models, catalogue, search, sessions.is_idle)
+
+
+def _connection_limits(chosen: Settings) -> ConnectionLimits:
+    """Return the limits of the WebSocket side: those of the settings, and of what this process can have."""
+    room = resources.room()
+    if room.shortage:
+        log.warning("This process can only have %s more; connections that do not fit are refused", room.shortage)
+    return ConnectionLimits.within(
+        room,
+        connections=(chosen.ws_connections, chosen.ws_connections_per_address),
+        handshakes=(chosen.ws_handshakes, chosen.ws_handshakes_per_address),
+        handshake_timeout=chosen.handshake_timeout,
+        memory=chosen.message_memory * 2**20,
+    )
 
 
 def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:

@@ -137,6 +137,23 @@ class Settings:
     search_timeout: float = setting(
         3.0, "Seconds that a search of the conversations may take, and wait for other searches.", above=0
     )
+    ws_connections: int = setting(
+        10_000,
+        "Maximum number of WebSocket connections, or fewer if this process cannot have so many; 0: as many as it can.",
+        minimum=0,
+    )
+    ws_connections_per_address: int = setting(6000, "The same for each address.", minimum=0)
+    ws_handshakes: int = setting(
+        1000, "Maximum number of WebSocket connections whose handshake is not complete; 0: no limit.", minimum=0
+    )
+    ws_handshakes_per_address: int = setting(500, "The same for each address.", minimum=0)
+    handshake_timeout: float = setting(10.0, "Seconds that a WebSocket handshake may take.", above=0)
+    message_memory: int = setting(
+        64,
+        "MiB of memory for WebSocket messages that are larger than 64 KiB and have not arrived completely, of which "
+        "one address can have three quarters; 0: no limit.",
+        minimum=0,
+    )
     log_level: str = setting(
         "INFO",
         "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",

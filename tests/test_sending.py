@@ -1,4 +1,4 @@
-"""Sending to clients over real socket pairs: no client delays another, nothing is lost, silent clients are dropped."""
+"""Sending to clients over real sockets: no client delays another, nothing is lost, silent clients are dropped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.server import ServerProtocol
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection as Peer
 from websockets.sync.client import unix_connect
 
@@ -20,17 +20,12 @@ from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
 from agentchat.store import SessionRecord
 from agentchat.ws import sending
-from agentchat.ws.sending import Client, ClientConnection, Deliverer
-from tests.clients import PATIENCE
+from agentchat.ws.sending import Client, Deliverer
+from tests.clients import PATIENCE, wait_until
 from tests.memory_store import MemoryStore
+from tests.receivers import receiving
 
 Connect = Callable[[], tuple[Client, Peer]]
-
-
-class OpenServer:
-    """The parts of a server that a handshake needs."""
-
-    socket_closed = threading.Event()
 
 
 @pytest.fixture
@@ -48,25 +43,19 @@ def deliverer() -> Iterator[Deliverer]:
 
 @pytest.fixture
 def connect(deliverer: Deliverer) -> Iterator[Connect]:
-    """Connect clients, which hang up at the end of the test."""
-    with contextlib.ExitStack() as stack:
+    """Connect clients over sockets with small buffers; they hang up at the end of the test."""
+    with contextlib.ExitStack() as stack, receiving() as server:
 
         def connect() -> tuple[Client, Peer]:
-            ours, theirs = socket.socketpair()
-            for each in (ours, theirs):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-            connection = ClientConnection(ours, ServerProtocol(), OpenServer, ping_interval=None)
-            handshake = threading.Thread(target=connection.handshake)
-            handshake.start()
+            theirs = stack.enter_context(socket.socket())
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            theirs.connect(server.address)
             peer = unix_connect(
                 None, uri="ws://test/", sock=theirs, max_size=None, max_queue=1, ping_interval=None
             ).__enter__()
-            handshake.join()
-            for end in (connection, peer):
-                stack.callback(end.socket.close)
-                stack.callback(end.recv_events_thread.join, PATIENCE)
-                stack.callback(end.close_socket)
-            return Client(connection, deliverer), peer
+            stack.callback(peer.recv_events_thread.join, PATIENCE)
+            stack.callback(peer.close_socket)
+            return Client(server.opened.get(timeout=PATIENCE), deliverer), peer
 
         yield connect
 
@@ -225,7 +214,7 @@ def test_a_client_that_has_gone(log: Log, connect: Connect) -> None:
     client, peer = connect()
     follow(client, log)
     peer.close_socket()
-    client.connection.recv_events_thread.join(PATIENCE)
+    wait_until(lambda: client.connection.state is State.CLOSED)
     write(log)
     assert not client.connection.write()
 

@@ -1,1 +1,1 @@
-"""The listening sockets, and which web pages may connect."""
+"""The listening sockets, which web pages may connect, and what each address may have."""

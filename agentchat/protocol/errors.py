@@ -71,6 +71,10 @@ ERRORS: dict[str, ErrorRow] = {
     "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
     "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),
     "body_too_large": ErrorRow(413, "The body of this request is larger than {limit} bytes. Send less."),
+    "head_too_large": ErrorRow(431, "The address and the headers of this request are larger than {limit} bytes."),
+    "request_timeout": ErrorRow(
+        408, "This request took longer than {seconds} seconds to arrive. Send it again.", None, True
+    ),
     "type_unsupported": ErrorRow(415, "This address takes application/json, not {type}."),
     "input_needed": ErrorRow(409, "The agents are waiting for your answer: {prompt}"),
     "turn_stopped": ErrorRow(409, "Somebody stopped the agents."),
@@ -131,6 +135,9 @@ ERRORS: dict[str, ErrorRow] = {
     ),
     "websocket_down": ErrorRow(503, "The WebSocket port does not answer.", None, True),
     "too_many_connections": ErrorRow(503, "The server has too many connections. Try again later.", None, True),
+    "too_many_requests": ErrorRow(
+        429, "Your address has too many {what} at once; the limit is {limit}. Wait until some have ended.", None, True
+    ),
     "closing": ErrorRow(503, "The server is going away. Reconnect in a moment.", close=1001, retryable=True),
     "internal": ErrorRow(500, "Something went wrong in the server; its log says what.", close=1011, retryable=True),
 }

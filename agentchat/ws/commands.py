@@ -137,13 +137,13 @@ def _plain_text(sender: Sender, content: Content) -> Event | None:
     given = questions.answered_unseen(cursor.seq, max(cursor.joined, connection.acknowledged))
     if given is None:
         return _message(sender, content)
-    connection.acknowledged = given.seq
+    connection.acknowledge(given.seq)
     raise ChatError("already_answered", name=given.name)
 
 
 def _answered(sender: Sender, answer: Event) -> Event:
     connection = sender.client.connection
-    connection.acknowledged = max(connection.acknowledged, answer.seq)  # it knows its own answer
+    connection.acknowledge(answer.seq)  # it knows its own answer
     return answer
 
 

@@ -10,21 +10,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
 
-from websockets.frames import Frame as WebSocketFrame
-from websockets.frames import Opcode
-from websockets.protocol import Event, State
-from websockets.sync.server import ServerConnection
+from websockets.protocol import State
 
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.cursor import Cursor
+from agentchat.ws.connection import ClientConnection
 
 log = logging.getLogger(__name__)
 
@@ -32,90 +27,7 @@ PING_INTERVAL = 20.0  # seconds of silence after which a client is pinged
 PING_TIMEOUT = 20.0  # seconds that it has to answer
 STALL_TIMEOUT = 60.0  # seconds after which a client that doesn't read is dropped
 STALL_LOOK = 0.02  # seconds between looks at the sockets that were full
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows lacks it: there, a client that doesn't read is waited for
 CHECK_INTERVAL = 1.0  # seconds between looks for silent clients
-
-
-class ClientConnection(ServerConnection):
-    """A connection whose writes never block: data that the socket doesn't take now waits in `_unsent`."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        self._unsent = bytearray()  # guarded by protocol_mutex
-        self._is_ending = False  # shut our side of the connection down after `_unsent`
-        self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
-        self.last_heard = time.monotonic()
-        self.acknowledged = 0  # the newest `seq` of which the client has shown, by a pong, that it got it
-        super().__init__(sock, *args, **kwargs)
-
-    @property
-    def is_stalled(self) -> bool:
-        """True while the socket is full."""
-        return self.stalled_since is not None
-
-    def process_event(self, event: Event) -> None:
-        """Note that the client is alive, and what it has got."""
-        self.last_heard = time.monotonic()
-        if isinstance(event, WebSocketFrame) and event.opcode is Opcode.PONG and bytes(event.data).isdigit():
-            self.acknowledged = max(self.acknowledged, int(bytes(event.data)))
-        super().process_event(event)
-
-    def send_data(self) -> None:
-        """Send as much as the socket takes. Requires `protocol_mutex`."""
-        assert self.protocol_mutex.locked()
-        for data in self.protocol.data_to_send():
-            self._unsent += data
-            self._is_ending = self._is_ending or not data
-        while self._unsent:
-            try:
-                sent = self.socket.send(self._unsent, DONT_WAIT)
-            except BlockingIOError:
-                self.stalled_since = self.stalled_since or time.monotonic()
-                return
-            del self._unsent[:sent]
-            self.stalled_since = None
-        if self._is_ending:
-            with contextlib.suppress(OSError):  # closed already
-                self.socket.shutdown(socket.SHUT_WR)
-
-    def write(self, act: Callable[[], None] = lambda: None) -> bool:
-        """Let `act` use the protocol, and send the result. Returns False once the connection isn't open."""
-        with self.protocol_mutex:
-            if self.protocol.state is not State.OPEN:
-                return False
-            act()
-            return self._try_to_send()
-
-    def flush(self) -> bool:
-        """Send what the socket has not taken yet, up to a close frame. Returns False if the connection is gone."""
-        with self.protocol_mutex:
-            return self.protocol.state is not State.CLOSED and self._try_to_send()
-
-    def _try_to_send(self) -> bool:
-        try:
-            self.send_data()
-        except OSError:
-            self.abort()
-            return False
-        return True
-
-    def send_texts(self, texts: Iterable[str]) -> None:
-        """Send a text frame for each of `texts`, within `write`."""
-        for text in texts:
-            self.protocol.send_text(text.encode())
-
-    def leave(self) -> None:
-        """Tell the client that the server is going away, without waiting for its answer."""
-        self.write(lambda: self.protocol.send_close(1001, "server going away"))
-
-    def drop(self, code: int, reason: str) -> None:
-        """End the connection without waiting for the client's answer."""
-        self.write(lambda: self.protocol.fail(code, reason))
-        self.abort()
-
-    def abort(self) -> None:
-        """Shut the socket down, which ends the thread that reads."""
-        with contextlib.suppress(OSError):  # closed already
-            self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class Client:
@@ -123,6 +35,7 @@ class Client:
 
     def __init__(self, connection: ClientConnection, deliverer: Deliverer) -> None:
         self.connection = connection
+        connection.stalled = self.wake
         self.cursor: Cursor | None = None  # None before the first frame, and behind the last
         self.is_queued = False  # in the deliverer's queue
         self.closes_behind_turn = False  # the client reads until the connection is closed
@@ -144,6 +57,7 @@ class Client:
 
     def tell(self, frame: str) -> None:
         """Send a frame to this client alone."""
+        self.connection.note(len(frame))
         self._own.append(frame)
         self.wake()
 
@@ -160,6 +74,7 @@ class Client:
 
     def refuse(self, error: str) -> None:
         """Tell the client that its frame was refused. Close the connection if that leaves no turn to wait for."""
+        self.connection.note(len(error))
         self._own.append(error)
         self.is_done = self.is_done or (self.closes_behind_turn and not self._turn)
         self.wake()
@@ -206,9 +121,12 @@ class Client:
             self._deliverer.due(self)
 
     def check(self, now: float) -> None:
-        """Ping a silent client, and drop one that doesn't answer or doesn't read. `now` is by time.monotonic()."""
+        """Ping a silent client, and drop one that doesn't answer, read or close. `now` is by time.monotonic()."""
         connection = self.connection
-        if connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
+        if connection.closes_by is not None:
+            if now > connection.closes_by:
+                connection.abort()
+        elif connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
             connection.drop(1008, "you do not read")
         elif self._pinged is not None and self._pinged > connection.last_heard:
             if now - self._pinged > PING_TIMEOUT:

@@ -1,25 +1,23 @@
 """The WebSocket server: handshakes, and connecting clients to sessions.
 
-Two threads serve a connection: `websockets` reads its socket in one, and `on_connect` carries out its commands
-(commands.py) in the other. Frames to clients are sent by sending.py.
+AG2's `IOWebsockets` runs it (hosting.py) and begins each conversation. receiving.py reads what clients send,
+commands.py carries it out, and sending.py sends them what is new.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import time
+import socket
 from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from autogen.io.websockets import IOWebsockets
 from websockets.datastructures import MultipleValuesError
-from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
-from websockets.sync.server import ServerConnection
 
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.net.listener import Listener
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
@@ -28,60 +26,48 @@ from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.presence import ROLES
 from agentchat.sessions.registry import Session, Sessions
+from agentchat.ws import hosting
 from agentchat.ws.commands import Sender, receive
-from agentchat.ws.sending import Client, ClientConnection, Deliverer
+from agentchat.ws.connection import ClientConnection, Message
+from agentchat.ws.receiving import Limits, Receiver
+from agentchat.ws.sending import Client, Deliverer
+from agentchat.ws.workers import Workers
 
 log = logging.getLogger(__name__)
 
-MAX_FRAME = 4 * 2**20  # bytes; the longest message fits, whatever its script
-CLOSE_TIMEOUT = 2.0  # seconds that a client has to answer a close frame
+GOODBYE_TIMEOUT = 2.0  # seconds that clients have to close their connections when the server ends
 
 
 class Server:
     """The WebSocket side of the chat server."""
 
-    def __init__(self, sessions: Sessions, catalogue: Catalogue, origins: Origins) -> None:
+    def __init__(self, sessions: Sessions, catalogue: Catalogue, origins: Origins, limits: Limits) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
         self._origins = origins
+        self._limits = limits
         self._deliverer = Deliverer()
+        self._workers = Workers(limits.workers)
 
     @contextlib.contextmanager
-    def run(self, listener: Listener) -> Iterator[None]:
-        """Serve on `listener` until the context ends; then tell all clients that the server is going away."""
-        with (
-            self._deliverer,
-            IOWebsockets.run_server_in_thread(
-                host=None,
-                port=None,
-                sock=listener,  # bound before any thread starts, so that a port in use is an error at start-up
-                on_connect=self._on_connect,
-                create_connection=ClientConnection,
-                process_request=self._process_request,
-                compression=None,  # it would cost 64 KiB per connection and a third of the time per token
-                max_size=MAX_FRAME,
-                ping_interval=None,  # the deliverer pings, without a thread per connection
-                close_timeout=CLOSE_TIMEOUT,
-                server_header=None,
-                logger=logging.getLogger("agentchat.websockets"),
-            ),
-        ):
+    def run(self, listener: socket.socket) -> Iterator[None]:
+        """Serve on `listener` until the context ends; then tell all clients that the server is going away.
+
+        It is bound already: a port in use is an error before anything slow is loaded.
+        """
+        receiver = Receiver(listener, self._limits, self._workers, self._check)
+        with self._deliverer, self._workers, hosting.run(receiver, self._on_connect):
             try:
                 yield
             finally:
-                self._say_goodbye()
-                listener.hang_up()
+                for client in self._deliverer.clients():  # all at once, because rude clients take their time
+                    client.connection.leave()
+                receiver.hang_up(GOODBYE_TIMEOUT)
 
-    def _say_goodbye(self) -> None:
-        """Close all connections at once; one after another, rude clients would each cost the close timeout."""
-        deadline = time.monotonic() + CLOSE_TIMEOUT
-        clients = self._deliverer.clients()
-        for client in clients:
-            client.connection.leave()
-        for client in clients:
-            client.connection.recv_events_thread.join(max(deadline - time.monotonic(), 0))
-
-    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _check(self, connection: ClientConnection, request: Request) -> Response | None:
+        """Return the answer to a handshake that is refused."""
+        if not request.path.isprintable():
+            return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
             self._origins.check(request.headers.get("Host"), request.headers.get("Origin"))
         except MultipleValuesError:
@@ -91,41 +77,50 @@ class Server:
         return None
 
     def _on_connect(self, stream: IOWebsockets) -> None:
-        connection = stream.websocket
+        """Begin a conversation. It ends when the connection does."""
+        connection: ClientConnection = stream.websocket
         client = Client(connection, self._deliverer)
         self._deliverer.add(client)
+        connection.ended = lambda: self._deliverer.remove(client)
         try:
-            self._serve(connection, client)
-        except ConnectionClosed:
-            log.debug("A client went away")
+            self._begin(connection, client)
         except ChatError as error:
             _end(connection, error)
         except Exception:
             log.exception("A connection failed")
             _end(connection, ChatError("internal"))
-        finally:
-            self._deliverer.remove(client)
 
-    def _serve(self, connection: ClientConnection, client: Client) -> None:
+    def _begin(self, connection: ClientConnection, client: Client) -> None:
         assert connection.request is not None
         query = _Query(connection.request.path, "; ".join(connection.request.headers.get_all("Cookie")))
         session, replaced = self._enter(query)
-        try:
-            session.join(query.name, query.role)
-            cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
-            client.tell(session.confirmation(cursor, query.name, query.role, replaced))
-            client.closes_behind_turn = query.closes_behind_turn
-            client.cursor = cursor  # from now on frames follow the first one
-            session.log.follow(client.wake)
-            client.wake()
-            sender = Sender(session, client, query.name, query.role, query.busy, query.browser)
-            for frame in connection:
-                receive(frame, sender)
-        finally:
+
+        def end() -> None:
+            self._deliverer.remove(client)
             session.log.unfollow(client.wake)
             client.cursor = None  # which has the client as its owner
             session.leave(query.name, query.role)
             self._sessions.release(session)
+
+        connection.ended = end
+        session.join(query.name, query.role)
+        cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
+        client.tell(session.confirmation(cursor, query.name, query.role, replaced))
+        client.closes_behind_turn = query.closes_behind_turn
+        client.cursor = cursor  # from now on frames follow the first one
+        session.log.follow(client.wake)
+        client.wake()
+        sender = Sender(session, client, query.name, query.role, query.busy, query.browser)
+
+        def carry_out(message: Message) -> None:
+            connection.begin_message()
+            try:
+                receive(message, sender)
+            except Exception:
+                log.exception("A connection failed")
+                _end(connection, ChatError("internal"))
+
+        connection.receive = carry_out
 
     def _enter(self, query: _Query) -> tuple[Session, str | None]:
         """Return the session that a client asks for, and the unknown id that a new session replaces, if any."""
@@ -166,5 +161,6 @@ def _one_of(name: str, values: dict[str, list[str]], known: Sequence[str]) -> st
 
 def _end(connection: ClientConnection, error: ChatError) -> None:
     """Send the error, then close the connection with its close code."""
+    connection.receive = lambda message: None
     connection.write(lambda: connection.send_texts([events.error_frame(error)]))
-    connection.close(error.row.close or 1011)
+    connection.write(lambda: connection.protocol.send_close(error.row.close or CloseCode.INTERNAL_ERROR))
