@@ -9,6 +9,7 @@ import pytest
 
 from agentchat.ag2.history import begun, heard
 from agentchat.protocol.errors import ChatError
+from agentchat.sessions import registry
 from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.session import Session
@@ -529,3 +530,66 @@ class TestFeedback:
         """Unknown scores and comments that are too long are refused."""
         running.say("hello")
         assert code(session.feedback, 3, score, comment, "Ada") == "bad_frame"
+
+
+class TestNothingSaid:
+    """A session that isn't kept until something is said in it."""
+
+    def test_it_is_stored_with_its_first_event(self, server: ScriptedServer) -> None:
+        """Nothing is stored before; then the session, with the time of its creation, and what was said."""
+        session = server.sessions.begin_unsaid("agent")
+        about = session.about()
+        assert (about["last_seq"], about["title"], about["updated"]) == (0, "", about["created"])
+        assert (server.store.session(session.id), server.sessions.find("", None, 10)) == (None, [])
+
+        session.post("hello", "Ada")
+        server.agents.turn().end()
+        until(session, "turn_completed")
+        record = server.store.session(session.id)
+        assert record is not None
+        assert (record.agent, record.created) == ("agent", about["created"])
+        assert session.about()["title"] == "hello"
+
+    def test_it_can_be_left_and_opened_again(self, server: ScriptedServer) -> None:
+        """It outlives its connections, and is the same session."""
+        session = server.sessions.begin_unsaid("agent")
+        server.sessions.release(session)
+        again = server.open(session.id)
+        assert again is not session
+        assert again.about()["created"] == session.about()["created"]
+        assert server.store.session(session.id) is None
+        again.rename("Oslo", "Ada")
+        server.sessions.release(again)
+        again = server.open(session.id)
+        assert again.about()["title"] == "Oslo"
+        server.sessions.release(again)
+        server.store.delete(session.id)  # as when it expires
+        assert server.sessions.open(session.id) is None
+
+    def test_it_can_be_deleted(self, server: ScriptedServer) -> None:
+        """A deleted session is gone, and nothing can be said in it."""
+        session = server.sessions.begin_unsaid("agent")
+        server.sessions.delete(session.id)
+        assert server.sessions.open(session.id) is None
+        assert code(session.about) == code(session.post, "hello", "Ada") == "session_deleted"
+        assert code(server.sessions.delete, session.id) == "session_unknown"
+
+    def test_there_is_a_limit(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that nobody uses are forgotten, the oldest first; those in use are not."""
+        monkeypatch.setattr(registry, "MAX_UNSAID", 2)
+        used = server.sessions.begin_unsaid("agent")
+        left = [server.sessions.begin_unsaid("agent") for _ in range(3)]
+        for session in left:
+            server.sessions.release(session)
+        assert [server.sessions.open(session.id) is not None for session in left] == [False, True, True]
+        assert server.sessions.open(used.id) is used
+        used.post("hello", "Ada")
+        assert server.store.session(used.id) is not None
+
+    def test_a_store_that_fails(self, server: ScriptedServer) -> None:
+        """If the store doesn't take the first event, nothing has happened, and it can be said again."""
+        session = server.sessions.begin_unsaid("agent")
+        server.store.failures = 1
+        assert code(session.rename, "Oslo", "Ada") == "store_failed"
+        session.rename("Oslo", "Ada")
+        assert session.about()["title"] == "Oslo"

@@ -19,6 +19,7 @@ from agentchat.ws.connection import ClientConnection
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
+from tests.rest_client import RestClient
 
 
 def test_connection_confirmed_comes_first(server: Running) -> None:
@@ -32,6 +33,27 @@ def test_connection_confirmed_comes_first(server: Running) -> None:
     }  # fmt: skip
     assert confirmed["model"] == {"name": "scripted", "demo": False}
     assert (confirmed["agent"], confirmed["status"], confirmed["last_seq"]) == ("weather", "idle", 0)
+
+
+def test_a_handshake_stores_nothing(server: Running, rest: RestClient) -> None:
+    """A session is stored and listed once something is said in it; until then it can be left and come back to."""
+    listed = rest.get("/api/agent-chat/sessions").json["sessions"]
+    with ChatClient(server.websocket) as client:
+        id = client.confirmed()["session_id"]
+    with ChatClient(server.websocket, session=id) as client:
+        confirmed = client.confirmed()
+        assert (confirmed["session_id"], confirmed["replaced"]) == (id, None)
+        assert rest.get(f"/api/agent-chat/sessions/{id}").json["last_seq"] == 0
+        assert rest.get("/api/agent-chat/sessions").json["sessions"] == listed
+        client.ask("hello")
+        assert rest.get("/api/agent-chat/sessions").json["sessions"][0]["id"] == id
+    with ChatClient(server.websocket, session="unknown") as client:
+        confirmed = client.confirmed()
+        assert confirmed["replaced"] == "unknown"
+        assert len(rest.get("/api/agent-chat/sessions").json["sessions"]) == len(listed) + 1
+        id = confirmed["session_id"]
+        assert rest.ask("DELETE", f"/api/agent-chat/sessions/{id}").status == 204
+        assert client.close_code() == 1008
 
 
 def test_a_message_frame_and_a_plain_one_say_the_same(client: ChatClient) -> None:

@@ -46,10 +46,20 @@ class Log:
         self.states: Mapping[str, LiveState] = {}
         self.state_number = 0
         self.is_deleted = False
+        self.is_kept = True
+        """False until the store knows the session, which it does with its first event."""
+        self._record = record
         self._held_changed = held_changed
         self._append_lock = threading.Lock()  # guards `view`, `held` and the states; keeps them in the store's order
         self._follow_lock = threading.Lock()  # guards `_followers`
         self._followers: tuple[Callable[[], None], ...] = ()
+
+    @property
+    def record(self) -> SessionRecord | None:
+        """The session as the store knows it, or will know it; None if it was deleted."""
+        if self.is_deleted:
+            return None
+        return self.store.session(self.id) if self.is_kept else self._record
 
     # Writing
 
@@ -71,6 +81,9 @@ class Log:
                 check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
+            if not self.is_kept:
+                self.store.create(self._record)
+                self.is_kept = True
             written = self.store.append(self.id, drafts, history, command)
             view = self.view
             ended = tuple(completes)
@@ -116,7 +129,7 @@ class Log:
         with self._append_lock:
             if self.is_deleted:
                 return False
-            self.is_deleted = self.store.delete(self.id, command)
+            self.is_deleted = self.store.delete(self.id, command) or not self.is_kept
         self.wake()
         return self.is_deleted
 

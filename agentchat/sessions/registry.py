@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4  # sessions in which messages that waited are answered after a start
 LAST_TURNS = 100  # newest turns in which a person's last words are looked for
 LAST_CHARS = 300  # of a person's last words that the desk shows
+MAX_UNSAID = 10_000  # sessions in which nothing was said; the oldest are forgotten
 EMPTY_KEPT = timedelta(days=1)  # for which sessions without any event are kept
 
 Listed = tuple[dict[str, Any], list[tuple[int, str]]]
@@ -76,6 +77,7 @@ class Sessions:
         # The store is read and written without it, because all sessions need it.
         self._lock = OwnedLock()  # guards what follows
         self._open: dict[str, _Slot] = {}
+        self._unsaid: dict[str, SessionRecord] = {}  # those that the store doesn't know: nothing was said in them yet
         self._loading: dict[str, threading.Event] = {}  # sessions that are being loaded; set when that is over
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
         self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
@@ -175,6 +177,19 @@ class Sessions:
 
     # Sessions
 
+    def begin_unsaid(self, agent: str) -> Session:
+        """Create a session that is written to the store with its first event, in use by the caller until `release`."""
+        created = events.now()
+        record = SessionRecord(secrets.token_urlsafe(12), agent, created, updated=created)
+        with self._lock:
+            self._unsaid[record.id] = record
+            if len(self._unsaid) > MAX_UNSAID:
+                del self._unsaid[next(iter(self._unsaid))]
+        session = self._enter(record.id)
+        if session is None:  # somebody begins thousands
+            raise ChatError("session_unknown", id=record.id)
+        return session
+
     def create(self, agent: str, title: str = "", id: str | None = None, creator: str = "") -> Session:
         """Create a session, in use by the caller until `release`. Raises ChatError.
 
@@ -230,9 +245,11 @@ class Sessions:
             loading.wait()
         session = None
         try:
-            record = self._store.session(session_id)
+            kept = self._store.session(session_id)
+            record = kept or self._unsaid.get(session_id)
             if record is not None:
                 session = Session(record, self._services, _Host(self, session_id), self._asking.get(session_id))
+                session.log.is_kept = kept is not None
         finally:
             with self._lock:
                 if session is not None:
@@ -268,6 +285,8 @@ class Sessions:
                 return
             del self._open[session_id]
             is_deleted = slot.session.log.is_deleted
+            if slot.session.log.is_kept or is_deleted:
+                self._unsaid.pop(session_id, None)
             if slot.session.turns.asking is not None and not is_deleted:
                 self._asking[session_id] = slot.session.turns.asking
         slot.session.close()

@@ -313,7 +313,7 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """Return the session as one object. Raises ChatError if it was deleted."""
-        record = self._services.store.session(self.id)
+        record = self.log.record
         if record is None:
             raise ChatError("session_deleted")
         return {

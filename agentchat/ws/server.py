@@ -129,7 +129,7 @@ class Server:
             if session is not None:
                 return session, None
         agent = self._catalogue.choose(query.agent)
-        return self._sessions.create(agent), query.session or None
+        return self._sessions.begin_unsaid(agent), query.session or None
 
 
 class _Query:
