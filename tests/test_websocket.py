@@ -191,6 +191,16 @@ class TestOrigin:
             "null",
             "",
             "http://[::1",
+            "http://evil@127.0.0.1:{page}",
+            "http://evil:x@127.0.0.1:{page}",
+            "http://127.0.0.1:{page}/",
+            "http://127.0.0.1:{page}/evil",
+            "http://127.0.0.1:{page}?evil",
+            "http://127.0.0.1:{page}#evil",
+            "http://evil.example\\@127.0.0.1:{page}",
+            "http://127.0.0.1:{page} http://evil.example",
+            "http://127.0.0.1:0{page}",
+            "127.0.0.1:{page}",
         ],
     )
     def test_a_foreign_page_is_refused(self, server: Running, origin: str) -> None:
@@ -220,12 +230,36 @@ class TestOrigin:
 
         assert answer.startswith(b"HTTP/1.1 403")
 
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "evil@127.0.0.1",
+            "127.0.0.1/evil",
+            "127.0.0.1, evil.example",
+            "127.0.0.1:8080:1",
+            "[127.0.0.1]",
+            "[::1]x",
+            "",
+        ],
+    )
+    def test_a_host_that_is_none_is_refused(self, server: Running, host: str) -> None:
+        """A Host header that is more than a host and its port is refused."""
+        assert handshake(socket_port(server), f"Host: {host}").startswith(b"HTTP/1.1 403")
+
     def test_two_origins_are_refused(self, server: Running) -> None:
         """A handshake with two Origin headers is refused, whichever one would be accepted."""
         page, port = page_port(server), socket_port(server)
         answer = handshake(port, f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{page}", "Origin: http://x.y")
 
         assert answer.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\x00b", "a\tb", "a\x7fb", "a\x0bb", "\x1b[31m"])
+def test_control_characters_in_an_address_are_refused(server: Running, name: str) -> None:
+    """An address can only have printable characters; others could forge lines in logs."""
+    port = socket_port(server)
+    answer = handshake(port, f"Host: 127.0.0.1:{port}", path=f"/?name={name}")
+    assert answer.startswith(b"HTTP/1.1 400")
 
 
 def page_port(server: Running) -> str:
@@ -236,10 +270,10 @@ def socket_port(server: Running) -> int:
     return int(server.websocket.rstrip("/").rpartition(":")[2])
 
 
-def handshake(port: int, *headers: str) -> bytes:
+def handshake(port: int, *headers: str, path: str = "/") -> bytes:
     """Return the response to a raw handshake with these headers."""
     lines = [
-        "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        f"GET {path} HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers, "", "",
     ]  # fmt: skip
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:

@@ -6,11 +6,13 @@ The `Host` is checked as well: a foreign page could point a name of its own at t
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agentchat.protocol.errors import ChatError
 
+ADDRESS = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(:(?P<port>[0-9]+))?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -43,23 +45,17 @@ class Origins:
         return True
 
     def _is_own_page(self, origin: str, name: str) -> bool:
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        is_here = _host_name(parts.netloc) == name or {_host_name(parts.netloc), name} <= LOOPBACK
-        return parts.scheme == "http" and is_here and _port(parts.netloc) == self.page_port
+        scheme, _, address = origin.partition("://")
+        is_here = _host_name(address) == name or {_host_name(address), name} <= LOOPBACK
+        return scheme == "http" and is_here and _port(address) == str(self.page_port)
 
 
-def _host_name(netloc: str | None) -> str:
-    try:
-        return urlsplit(f"//{netloc or ''}").hostname or ""
-    except ValueError:
-        return ""
+def _host_name(address: str | None) -> str:
+    """Return the host of an address that is nothing but a host, perhaps with a port; of any other it is ""."""
+    found = ADDRESS.fullmatch(address or "")
+    return found["name"].strip("[]").lower() if found is not None else ""
 
 
-def _port(netloc: str) -> int | None:
-    try:
-        return urlsplit(f"//{netloc}").port or 80
-    except ValueError:
-        return None
+def _port(address: str) -> str:
+    found = ADDRESS.fullmatch(address)
+    return found["port"] or "80" if found is not None else ""
