@@ -254,7 +254,7 @@ class TestOrigin:
         assert answer.startswith(b"HTTP/1.1 400")
 
 
-@pytest.mark.parametrize("name", ["a\rb", "a\x00b", "a\tb", "a\x7fb", "a\x0bb", "\x1b[31m"])
+@pytest.mark.parametrize("name", ["a\rb", "a\x00b", "a\tb", "a\x7fb", "a\x0bb", "\x1b[31m", "né"])
 def test_control_characters_in_an_address_are_refused(server: Running, name: str) -> None:
     """An address can only have printable characters; others could forge lines in logs."""
     port = socket_port(server)
