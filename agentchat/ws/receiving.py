@@ -134,9 +134,9 @@ class Receiver:
             self._posted.popleft()()
         for arrival in [*self._arrivals, *self._refused]:
             self._close_arrival(arrival)
+        self._selector.close()
         for inbox in inboxes:
             self._close(inbox)
-        self._selector.close()
         for end in (self._listener, self._waker, self._wakened):
             end.close()
 
@@ -337,12 +337,13 @@ class Receiver:
     def _close(self, inbox: Inbox) -> None:
         if inbox not in self._inboxes:
             return
-        with contextlib.suppress(KeyError, ValueError):  # it was not being read
-            self._selector.unregister(inbox.connection.socket)
+        if not self._has_ended:
+            with contextlib.suppress(KeyError, ValueError):  # it was not being read
+                self._selector.unregister(inbox.connection.socket)
         inbox.connection.close_socket()
         self._unfinished.pop(inbox, None)
         self.limits.connections.leave(inbox.connection.address)
-        inbox.end()
+        inbox.end(_now if self._has_ended else self.workers.do)
         with self._lock:
             self._inboxes.discard(inbox)
             self._lock.notify_all()
@@ -453,15 +454,18 @@ class Inbox:
             self._is_paused = self._is_full(MESSAGES)
             return self._is_paused
 
-    def end(self) -> None:
-        """Tell whoever began the conversation that the connection has ended, behind the last message."""
+    def end(self, do: Callable[[Callable[[], None]], None]) -> None:
+        """Tell whoever began the conversation that the connection has ended, behind the last message.
+
+        `do` carries out what is left, unless a worker is at it.
+        """
         with self._lock:
             self._has_ended = True
             self._unfinished = 0
             self._count()
             is_worked_on, self._is_worked_on = self._is_worked_on, True
         if not is_worked_on:
-            self._receiver.workers.do(self._work)
+            do(self._work)
 
     def look(self) -> None:
         """See whether messages can be carried out, and whether the client can be read again."""
@@ -520,6 +524,11 @@ class Inbox:
             return
         if is_over:
             self.connection.ended()
+
+
+def _now(job: Callable[[], None]) -> None:
+    """Do this at once: when the server ends, handing thousands of jobs to other threads would take seconds."""
+    job()
 
 
 def _too_many(admission: Admission, address: str, things: str) -> ChatError:
