@@ -21,7 +21,7 @@ from agentchat.net.admission import Admission
 from agentchat.net.listener import RETRY
 from agentchat.protocol.errors import ChatError
 from agentchat.ws import receiving as receiving_module
-from agentchat.ws.connection import MAX_UNREAD, ClientConnection
+from agentchat.ws.connection import MAX_DISCARDED, MAX_UNREAD, ClientConnection
 from agentchat.ws.receiving import FREE_BYTES
 from agentchat.ws.sending import Client, Deliverer
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
@@ -304,6 +304,13 @@ def test_who_does_not_read_is_not_read(server: Receiving, attack: bytes) -> None
             read = 0
             while read < 4 * MAX_UNREAD:  # more than there was: it is read again
                 read += len(rude.recv(1 << 16))
+
+
+def test_who_goes_on_behind_the_end_is_not_read(server: Receiving) -> None:
+    """A client that was closed may finish its message, but not send on for ever."""
+    with server.open() as client:
+        client.sendall(frame(3, b""))
+        assert MAX_DISCARDED < send_until_stopped(client, bytes(60_000)) < 3 * MAX_DISCARDED
 
 
 def test_unfinished_messages_have_a_limit() -> None:

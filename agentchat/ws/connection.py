@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 MAX_MESSAGE = 4 * 2**20  # bytes; the longest message of a person fits, whatever its script
 CLOSE_TIMEOUT = 10.0  # seconds that a client has to close the connection once it was sent a close frame
 MAX_UNREAD = 256 * 1024  # bytes of pongs and errors for a client that doesn't read, after which it isn't read either
+MAX_DISCARDED = 2 * MAX_MESSAGE  # bytes that are read behind a close frame, so that the client gets it
 
 DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
@@ -57,6 +58,7 @@ class ClientConnection:
         self._is_ending = False  # shut our side of the connection down after `_unsent`
         self._fragments: bytearray | None = None  # of an unfinished message; used by the reader alone
         self._is_text = False
+        self._discarded = 0  # bytes that came behind a close frame
         self._has_failed = False  # whatever else comes is ignored
         self._messages = 0  # that have arrived
         self._pongs: deque[tuple[int, int]] = deque()  # the messages that came before each, and the `seq` in it
@@ -75,8 +77,9 @@ class ClientConnection:
 
     @property
     def is_congested(self) -> bool:
-        """True if so much waits for a client that doesn't read that nothing more should be read from it."""
-        return self.unread > MAX_UNREAD and not self.is_aborted and self.protocol.state is not State.CLOSED
+        """True if the client should not be read: it doesn't read what it is answered, or that it was closed."""
+        is_too_much = self.unread > MAX_UNREAD or self._discarded > MAX_DISCARDED
+        return is_too_much and not self.is_aborted and self.protocol.state is not State.CLOSED
 
     # Receiving
 
@@ -106,6 +109,8 @@ class ClientConnection:
             if self.protocol.state is State.CLOSED:
                 return []
             before = len(self._unsent)
+            if self.protocol.state is State.CLOSING:
+                self._discarded += len(data)
             if data:
                 self.protocol.receive_data(data)
             else:
