@@ -24,6 +24,8 @@ DISTURBED = 0.2  # cores used by other programs
 SETTLE = 0.5  # seconds after which a turn has no work left
 CROWD = 50  # conversations that stream at full speed
 PEAKS = 3  # turns at full speed, of which the fastest counts
+OPENED_AT_ONCE = 500  # connections between two looks at what the server asks of others
+MAX_IDLE_KIB = 64  # of memory that an idle connection may take
 PACED = 20  # conversations that stream at RATE, in our server and in the relay
 
 
@@ -35,12 +37,13 @@ class Extent:
     rounds: dict[int, int]  # number of conversations → rounds, in which the servers take turns
     first_tokens: int
     idle: int  # connections
+    crowd: int  # connections beside which an honest client is measured
     window: int  # turns over which the CPU time is averaged
     peak_tokens: int  # in each conversation
 
 
-FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, window=10, peak_tokens=4000)
-QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, window=4, peak_tokens=1500)
+FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, crowd=5000, window=10, peak_tokens=4000)
+QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, crowd=1000, window=4, peak_tokens=1500)
 
 
 @dataclass
@@ -184,6 +187,41 @@ def idle(extent: Extent) -> list[Row]:
     return rows
 
 
+def crowd(extent: Extent) -> list[Row]:
+    """Measure row 8: what thousands of idle connections cost, and what a client beside them notices."""
+    with ExitStack() as stack:
+        fleet, server = _fleet_and_server(stack, OURS)
+        alone = _first_token(fleet, extent.first_tokens)
+        start = (*_kept(fleet, server), server.descriptors())
+        for _ in range(extent.crowd // OPENED_AT_ONCE):
+            fleet.open(OPENED_AT_ONCE)
+            fleet.rest(0.1)  # answers pings
+        end = (*_kept(fleet, server), server.descriptors())
+        beside = _first_token(fleet, extent.first_tokens)
+    memory, threads, descriptors = ((after - before) / extent.crowd for before, after in zip(start, end, strict=True))
+    name = f"{extent.crowd:,} idle"
+    rows = [
+        at_most(8, f"{name}: connect to first token beside them, ms", alone, beside, 1.5),
+        Row(8, f"{name}: KiB per connection", 0, memory, f"≤ {MAX_IDLE_KIB}", memory <= MAX_IDLE_KIB, digits=0),
+        Row(8, f"{name}: threads per connection", 0, threads, "< 0.01", threads < 0.01),
+        Row(8, f"{name}: descriptors per connection", 0, descriptors, "≤ 1.01", descriptors <= 1.01),
+    ]
+    return [replace(row, beside="alone") for row in rows]
+
+
+def _first_token(fleet: Fleet, count: int) -> float:
+    """Return the median time from opening a connection to the first token, in ms."""
+    times = []
+    for turn in range(count + 3):
+        opened = fleet.open()
+        fleet.take_turns(opened, AT_ONCE_ANSWER)
+        if turn >= 3:  # the first turns import modules and fill caches
+            times.append((opened[0].first_token - opened[0].opened) / 1e6)
+        fleet.drop(opened)
+        fleet.rest(0.05)
+    return statistics.median(times)
+
+
 def _kept(fleet: Fleet, server: Process) -> tuple[int, int]:
     fleet.rest(2 * SETTLE)
     return server.memory(), server.threads()
@@ -311,4 +349,5 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({5}), long_conversation),
     (frozenset({6}), full_speed),
     (frozenset({7}), paced),
+    (frozenset({8}), crowd),
 ]

@@ -62,6 +62,10 @@ class Process:
     def threads(self) -> int:
         return self._status("Threads")
 
+    def descriptors(self) -> int:
+        """Return the number of its open file descriptors."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
     def stop(self) -> None:
         self._process.terminate()
         try:

@@ -298,7 +298,7 @@ def test_who_does_not_read_is_not_read(server: Receiving, attack: bytes) -> None
             send_until_stopped(rude, attack * 100)
             [client] = connections
             in_memory = len(client.connection._unsent) + sum(map(len, client._own))
-            assert MAX_UNREAD < in_memory < 4 * MAX_UNREAD
+            assert MAX_UNREAD / 2 < in_memory < 4 * MAX_UNREAD  # the socket has taken some of it
 
             rude.settimeout(PATIENCE)
             read = 0

@@ -167,6 +167,28 @@ def test_a_frame_beyond_all_limits_closes_with_1009(client: ChatClient) -> None:
     assert client.close_code() == 1009
 
 
+def test_limits_are_settings(serve: Serve) -> None:
+    """Connections above the limit of an address are refused in words; when one has gone there is room again."""
+    server = serve("demo", "--ws-connections-per-address", "2")
+    with ChatClient(server.websocket) as first, ChatClient(server.websocket) as second:
+        first.confirmed()
+        with pytest.raises(InvalidStatus) as refused:
+            ChatClient(server.websocket)
+        assert refused.value.response.status_code == 429
+        assert b"too many connections at once; the limit is 2" in (refused.value.response.body or b"")
+        second.socket.close()
+        wait_until(lambda: connects(server))
+
+
+def connects(server: Running) -> bool:
+    """Return True if the server lets another client in."""
+    try:
+        with ChatClient(server.websocket) as client:
+            return bool(client.confirmed())
+    except InvalidStatus:
+        return False
+
+
 def test_an_unknown_agent_is_an_error_and_1008(server: Running) -> None:
     """An unknown agent is refused with 1008 and an error that lists the agents."""
     with ChatClient(server.websocket, agent="wether") as client:

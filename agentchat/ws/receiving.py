@@ -219,6 +219,8 @@ class Receiver:
             data = b""
         if not data:
             self._close_arrival(arrival)
+        elif arrival.answer:
+            self._answer(arrival)
         elif arrival not in self._refused:
             arrival.head += data
             if arrival.is_complete:
@@ -228,26 +230,38 @@ class Receiver:
                 self._refuse(arrival, ChatError("head_too_large", limit=HEAD_BYTES))
 
     def _refuse(self, arrival: Arrival, error: ChatError) -> None:
-        """Answer with an error, and close the connection once the client has had time to read it."""
+        """Answer with an error, once the client has said something: some don't expect an answer before."""
         body = error.message + "\n"
         status = HTTPStatus(error.row.status)
         head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        with contextlib.suppress(OSError):  # it has gone
-            arrival.socket.send((head + body).encode())
-        self._linger(arrival)
+        arrival.answer = (head + body).encode()
+        if arrival.head or not self._linger(arrival):
+            self._answer(arrival)
 
-    def _linger(self, arrival: Arrival) -> None:
-        """Close our side of the connection; a socket with unread data would be reset, and the answer lost."""
-        self._forget_arrival(arrival)
+    def _answer(self, arrival: Arrival) -> None:
+        """Send the answer, and close our side of the connection."""
         self._give_back(arrival)
         arrival.deadline = time.monotonic() + LINGER
         with contextlib.suppress(OSError):  # it has gone
+            arrival.socket.send(arrival.answer)
             arrival.socket.shutdown(socket.SHUT_WR)
-        if self._has_ended or len(self._refused) >= LINGERING:
+        arrival.answer = b""
+        if arrival not in self._refused and not self._linger(arrival):
             arrival.socket.close()
-        else:
-            self._refused.add(arrival)
-            self._selector.register(arrival.socket, selectors.EVENT_READ, arrival)
+
+    def _linger(self, arrival: Arrival) -> bool:
+        """Wait a while until the client closes the connection. Returns False if too many are waited for.
+
+        If it were closed while there is something to read, it would be reset, and the answer lost.
+        """
+        self._forget_arrival(arrival)
+        self._give_back(arrival)
+        if self._has_ended or len(self._refused) >= LINGERING:
+            return False
+        arrival.deadline = time.monotonic() + LINGER
+        self._refused.add(arrival)
+        self._selector.register(arrival.socket, selectors.EVENT_READ, arrival)
+        return True
 
     def _give_back(self, arrival: Arrival) -> None:
         if arrival.is_counted:
@@ -275,7 +289,7 @@ class Receiver:
         head, separator, rest = bytes(arrival.head).partition(END)
         try:
             if not inbox.connection.shake_hands(head + separator, self._check):
-                self._post(partial(self._linger, arrival))
+                self._post(partial(self._answer, arrival))  # which is sent: what is left is to close
                 return
             self.begin(inbox.connection)
         except Exception:
@@ -357,7 +371,10 @@ class Receiver:
             return
         self._looks_at = now + LOOK_INTERVAL
         for arrival in [arrival for arrival in self._refused if arrival.deadline < now]:
-            self._close_arrival(arrival)
+            if arrival.answer:
+                self._answer(arrival)
+            else:
+                self._close_arrival(arrival)
         for arrival in [arrival for arrival in self._arrivals if arrival.deadline < now]:
             self._refuse(arrival, ChatError("request_timeout", seconds=self.limits.handshake_timeout))
         for inbox in [inbox for inbox, since in self._unfinished.items() if now - since > MESSAGE_TIMEOUT]:
@@ -411,6 +428,7 @@ class Arrival:
         self.address = address
         self.deadline = deadline  # by time.monotonic()
         self.head = bytearray()
+        self.answer = b""  # why it is refused, until the client has said something
         self.is_counted = False  # among the connections and the handshakes of its address
 
     @property
