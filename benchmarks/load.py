@@ -47,7 +47,10 @@ class Conversation:
         parts = urlsplit(url)
         self.socket = socket.create_connection((parts.hostname or "", parts.port or 80), HANDSHAKE_TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = self._shake_hands(parts.netloc)
+        self._buffer = b""
+        self._receive(
+            self._shake_hands(parts.netloc), time.monotonic_ns()
+        )  # a first frame may have come with the answer
         self.socket.setblocking(False)
 
     def say(self, text: str, stamp: str = "") -> None:
