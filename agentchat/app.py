@@ -18,6 +18,8 @@ from agentchat.ag2.limits import Limits
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.http.health import HealthRoutes
+from agentchat.http.limits import Rules
+from agentchat.http.public_files import load_files
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
 from agentchat.models import config as models
@@ -45,7 +47,6 @@ from agentchat.ws.server import Server
 
 log = logging.getLogger(__name__)
 
-PAGE_POLL = 0.1  # seconds after which the page's server notices that it is to end
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
 
 
@@ -105,7 +106,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         if interrupted:
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
 
-        page = server.PageServer(ports.page, server.load_files(ROOT / "website_files"))
+        page = server.PageServer(ports.page, load_files(ROOT / "website_files"), _http_rules(chosen))
         stack.callback(page.server_close)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = ports.websocket.getsockname()[1]
@@ -139,10 +140,23 @@ def _connection_limits(chosen: Settings) -> ConnectionLimits:
 
 
 def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:
-    thread = threading.Thread(target=page.serve_forever, args=(PAGE_POLL,), name="page", daemon=True)
+    thread = threading.Thread(target=page.serve_forever, name="page", daemon=True)
     thread.start()
     stack.callback(thread.join)
     stack.callback(page.shutdown)
+
+
+def _http_rules(chosen: Settings) -> Rules:
+    return Rules(
+        connections=chosen.http_connections,
+        connections_per_address=chosen.http_connections_per_address,
+        requests=chosen.http_requests,
+        requests_per_address=chosen.http_requests_per_address,
+        streams=chosen.http_streams,
+        streams_per_address=chosen.http_streams_per_address,
+        body_memory=chosen.body_memory,
+        timeout=chosen.request_timeout,
+    )
 
 
 def _warm_up(stack: contextlib.ExitStack) -> None:

@@ -154,6 +154,32 @@ class Settings:
         "one address can have three quarters; 0: no limit.",
         minimum=0,
     )
+    request_timeout: float = setting(
+        20.0,
+        "Seconds that a client has to send the address and headers of an HTTP request, and each MiB of its body, and "
+        "to read each MiB of the response.",
+        above=0,
+    )
+    http_connections: int = setting(
+        1000,
+        "Maximum number of connections to the page's port; the one that has waited longest makes room. 0: no limit.",
+        minimum=0,
+    )
+    http_connections_per_address: int = setting(500, "The same for each address.", minimum=0)
+    http_requests: int = setting(
+        200, "Maximum number of HTTP requests that are answered at once; 0: no limit.", minimum=0
+    )
+    http_requests_per_address: int = setting(100, "The same for each address.", minimum=0)
+    http_streams: int = setting(
+        400, "Maximum number of event streams and of HTTP requests that wait for agents; 0: no limit.", minimum=0
+    )
+    http_streams_per_address: int = setting(200, "The same for each address.", minimum=0)
+    body_memory: int = setting(
+        64,
+        "MiB of memory for HTTP bodies that are larger than 64 KiB and not yet processed, of which one address can "
+        "have three quarters; 0: no limit.",
+        minimum=0,
+    )
     log_level: str = setting(
         "INFO",
         "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",

@@ -14,7 +14,7 @@ import pytest
 
 from agentchat.app import Running
 from agentchat.protocol.errors import SettingsError
-from tests.clients import PATIENCE, wait_until
+from tests.clients import PATIENCE
 from tests.conftest import KEY, Serve
 from tests.model_server import ModelServer
 from tests.processes import ROOT
@@ -131,7 +131,7 @@ def test_security_headers(server: Running, path: str) -> None:
     assert response.headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "[::1", "a@127.0.0.1, b"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost.evil.example"])
 def test_unknown_hosts_are_refused(server: Running, host: str) -> None:
     """Unknown Host headers are refused, so that other sites can't point their own domain at this machine."""
     answer = ask(server, "/api/config", Host=host)
@@ -302,20 +302,6 @@ def test_own_origin(server: Running) -> None:
     answer = RestClient(server).ask("POST", SESSIONS, body, {"Origin": server.page.rstrip("/")})
 
     assert answer.status == 201
-
-
-@pytest.mark.own_server
-def test_too_many_connections(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections above the limit get an error until others close."""
-    monkeypatch.setattr("agentchat.http.server.MAX_CONNECTIONS", 2)
-    server = serve(model=model)
-    session = RestClient(server).new_session()
-    with session.stream() as first, session.stream() as second:
-        first.receive()
-        second.receive()
-        assert b"too_many_connections" in speak(server)
-        first.cut()
-        wait_until(lambda: b"too_many_connections" not in speak(server, request("GET /healthz HTTP/1.1")))
 
 
 @pytest.mark.own_server

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from agentchat.app import Running
-from agentchat.http.server import load_files
+from agentchat.http.public_files import load_files
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, session_of, turn

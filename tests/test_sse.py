@@ -31,7 +31,7 @@ def session(server: Running) -> Conversation:
 
 
 def request_threads() -> int:
-    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+    return sum(thread.name == "http-request" for thread in threading.enumerate())
 
 
 def test_format(session: Conversation) -> None:

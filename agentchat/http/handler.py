@@ -6,17 +6,21 @@ import contextlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from email.utils import formatdate
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from agentchat.http import requests
-from agentchat.http.request_body import Disconnected, RequestBody, drain, single_header
-from agentchat.http.routes import Call, Reply, Route, Stream, Table
+from agentchat.http.connection import Connection, Disconnected
+from agentchat.http.limits import Limits, Slot
+from agentchat.http.public_files import File
+from agentchat.http.request_body import RequestBody, single_header
+from agentchat.http.request_head import Head
+from agentchat.http.routes import EVENT_STREAM, Call, Reply, Route, Stream, Table
 from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
 from agentchat.protocol import identity
@@ -24,8 +28,8 @@ from agentchat.protocol.errors import ChatError
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT = 15.0  # seconds to wait for more of a request, or for the next one
-SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read is dropped
+SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read its stream is dropped
+RETRY_AFTER = 5  # seconds
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -39,15 +43,6 @@ PREFLIGHT = {
 }
 
 
-@dataclass(frozen=True)
-class File:
-    """A page or one of its assets."""
-
-    type: str
-    body: bytes
-    etag: str
-
-
 class Site(Protocol):
     """The part of the server that handlers use."""
 
@@ -56,102 +51,96 @@ class Site(Protocol):
     origins: Origins
     ws_port: int
     waiters: Waiters
+    limits: Limits
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Serves one connection, request by request."""
+class Handler:
+    """Answers one request."""
 
-    server: Site  # type: ignore[assignment]  # created by PageServer only
-    protocol_version = "HTTP/1.1"
-    server_version = "agentchat"
-    sys_version = ""
-    timeout = READ_TIMEOUT
-    disable_nagle_algorithm = True
-    body: RequestBody | None = None
-    """The body of the current request; None before its headers have been read."""
-    origin: str | None = None
-    """The origin of the page that sent the request, once it has been checked."""
+    def __init__(self, server: Site, connection: Connection, head: Head, slot: Slot) -> None:
+        self.server = server
+        self.connection = connection
+        self.head = head
+        self.headers = head.headers
+        self.slot = slot
+        self.body = RequestBody(head.headers)
+        self.origin: str | None = None
+        """The origin of the page that sent the request, once it has been checked."""
+        self.keeps_alive = head.keeps_alive
+        """The connection can be used for another request."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # any method; the table of routes decides
-            return self._serve
-        raise AttributeError(name)
-
-    def handle_expect_100(self) -> bool:
-        return True  # postponed until the body is read, so that one that is refused need not be sent
-
-    def _serve(self) -> None:
-        self.body, self.origin = RequestBody(self.headers), None
+    def handle(self) -> None:
+        """Answer the request. Raises OSError or Disconnected if the client is gone or too slow."""
         with contextlib.ExitStack() as stack:
             try:
                 answer = self._answer(self.body, stack)
-            except Disconnected:
-                self.close_connection = True
-                return
             except ChatError as error:
                 answer = error_reply(error)
+            except (Disconnected, MemoryError):
+                raise
             except Exception:
                 log.exception("A request failed")
                 answer = error_reply(ChatError("internal"))
             self._send(answer)
-        if self.body.is_unread:
-            drain(self.connection)
 
     # The request
 
     def _answer(self, body: RequestBody, stack: contextlib.ExitStack) -> Reply | Stream:
-        path, query = self._address()
-        origin = single_header(self.headers, "Origin") if path.startswith("/api/") else None
-        hosts = self.headers.get_all("Host", [])
-        self.server.origins.check(hosts[0] if len(hosts) == 1 else None, origin)
+        head, method = self.head, self.head.method
+        is_public = head.path in self.server.files
+        origin = None if is_public else single_header(self.headers, "Origin")
+        self.server.origins.check(head.hosts[0] if head.hosts else None, origin)
         self.origin = origin
-        methods, variables = self.server.table.find(path)
-        if path in self.server.files:
-            return self._file(self.server.files[path]) if self.command in {"GET", "HEAD"} else _not_allowed(["GET"])
+        methods, variables = self.server.table.find(head.path)
+        if is_public:
+            return self._file(self.server.files[head.path]) if method in {"GET", "HEAD"} else _not_allowed(["GET"])
         if not methods:
             raise ChatError("not_found")
-        if self.command == "OPTIONS" and origin and "Access-Control-Request-Method" in self.headers:
+        if method == "OPTIONS" and origin and "Access-Control-Request-Method" in self.headers:
             return Reply(204, None, {"Access-Control-Allow-Methods": ", ".join(methods), **PREFLIGHT})
-        route = methods.get("GET" if self.command == "HEAD" else self.command)
+        route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             return _not_allowed(list(methods))
-        parts = self._validated(route, query, body)
+        parts = self._validated(route, head.query, body, stack)
+        accept = _accepted(route.types, self.headers.get("Accept", ""))
+        query = parts.get("query")
+        if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
+            stack.enter_context(self.server.limits.stream(self.connection.address))
+            self.slot.leave()  # it is counted as a stream from now on
         call = Call(
             path=variables,
             browser=identity.browser(single_header(self.headers, "Cookie")),
-            accept=_accepted(route.types, self.headers.get("Accept", "")),
+            accept=accept,
             stack=stack,
-            waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection)),
+            waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
         )
         return route.handle(call, **parts)
 
-    def _address(self) -> tuple[str, str]:
-        try:
-            parts = urlsplit(self.path)
-        except ValueError as error:
-            raise ChatError("bad_request", problem="its address is invalid") from error
-        return parts.path, parts.query
-
-    def _validated(self, route: Route, query: str, body: RequestBody) -> dict[str, Any]:
+    def _validated(self, route: Route, query: str, body: RequestBody, stack: contextlib.ExitStack) -> dict[str, Any]:
         """The parts of the request that the route's handler declares. Raises ChatError."""
         parts: dict[str, Any] = {}
-        if route.body is not None:
-            content = self._read(route, body)
-            parts["body"] = requests.parse_body(route.body, content) if issubclass(route.body, BaseModel) else content
+        if route.body is not None and issubclass(route.body, BaseModel):
+            with contextlib.ExitStack() as until_parsed:
+                parts["body"] = requests.parse_body(route.body, self._read(route, body, until_parsed))
+        elif route.body is not None:
+            parts["body"] = self._read(route, body, stack)
         if route.query is not None:
             parts["query"] = requests.parse_query(route.query, query)
         if route.headers is not None:
             parts["headers"] = requests.parse_headers(route.headers, lambda name: single_header(self.headers, name))
         return parts
 
-    def _read(self, route: Route, body: RequestBody) -> bytes:
+    def _read(self, route: Route, body: RequestBody, stack: contextlib.ExitStack) -> bytes:
+        """Return the body; `stack` holds the memory that it takes."""
         length = body.check(route.needs_body, route.max_body, is_json=route.body is not bytes)
         if not length:
             return b""
+        limits = self.server.limits
+        stack.enter_context(limits.body(self.connection.address, length))
         if self.headers.get("Expect", "").lower() == "100-continue":
-            self.send_response_only(HTTPStatus.CONTINUE)
-            self.end_headers()
-        return body.read(self.rfile.read, length)
+            self.connection.allow(limits.timeout)
+            self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return body.read(self.connection, length, limits.timeout)
 
     def _file(self, file: File) -> Reply:
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
@@ -164,74 +153,56 @@ class Handler(BaseHTTPRequestHandler):
     # The response
 
     def _send(self, answer: Reply | Stream) -> None:
-        self.connection.settimeout(SEND_TIMEOUT)
-        try:
-            if isinstance(answer, Stream):
-                self._send_stream(answer)
-            else:
-                self._send_reply(answer)
-        except OSError:
-            self.close_connection = True
-            log.debug("A client went away", exc_info=True)
-        self.connection.settimeout(READ_TIMEOUT)
+        self.connection.allow(self.server.limits.timeout)
+        if isinstance(answer, Stream):
+            self._send_stream(answer)
+        else:
+            self._send_reply(answer)
 
     def _send_reply(self, reply: Reply) -> None:
         body = reply.encoded
         type = {} if reply.body is None else {"Content-Type": reply.type}
         has_length = reply.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
         length = {"Content-Length": str(len(body))} if has_length else {}
-        self._send_head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length})
-        if self.command != "HEAD":
-            self._write(body)
+        head = self._head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length})
+        self.connection.send(head if self.head.method == "HEAD" else head + body)
 
     def _send_stream(self, stream: Stream) -> None:
-        is_chunked = self.request_version == "HTTP/1.1" and not stream.is_endless
-        self.close_connection = self.close_connection or not is_chunked
+        is_chunked = self.head.version == "HTTP/1.1" and not stream.is_endless
+        self.keeps_alive = self.keeps_alive and is_chunked
         headers = {"Content-Type": stream.type, "Cache-Control": "no-store", **stream.headers}
-        self._send_head(HTTPStatus.OK, headers | ({"Transfer-Encoding": "chunked"} if is_chunked else {}))
-        if self.command == "HEAD":
+        self.connection.send(
+            self._head(HTTPStatus.OK, headers | ({"Transfer-Encoding": "chunked"} if is_chunked else {}))
+        )
+        if self.head.method == "HEAD":
             return
         try:
             with contextlib.closing(stream.pieces) as pieces:
                 for piece in pieces:
+                    if stream.is_endless:
+                        self.connection.allow(SEND_TIMEOUT)
                     data = piece.encode()
-                    self._write(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
-        except OSError:
+                    self.connection.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+        except (OSError, MemoryError):
             raise
         except Exception:
-            self.close_connection = True  # without the last chunk, so that the client notices
+            self.keeps_alive = False  # without the last chunk, so that the client notices
             log.exception("A stream failed")
         else:
-            self._write(b"0\r\n\r\n" if is_chunked else b"")
+            self.connection.send(b"0\r\n\r\n" if is_chunked else b"")
 
-    def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
-        if self.body is None or self.body.is_unread:
-            self.close_connection = True  # an unread body must not be mistaken for the next request
-        self.send_response(status)
-        closing = {"Connection": "close"} if self.close_connection else {}
+    def _head(self, status: int, headers: Mapping[str, str]) -> bytes:
+        if self.body.is_unread:
+            self.keeps_alive = False  # an unread body must not be mistaken for the next request
+        closing = {} if self.keeps_alive else {"Connection": "close"}
         policy = {"Content-Security-Policy": self._content_security_policy()}
-        for name, value in {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        return response_head(status, {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing})
 
     def _cors_headers(self) -> Mapping[str, str]:
         if self.origin is None:
             return {"Vary": "Origin"}
         allowed = {"Access-Control-Allow-Origin": self.origin, "Access-Control-Expose-Headers": "Content-Disposition"}
         return {"Vary": "Origin", **allowed}
-
-    def _write(self, data: bytes) -> None:
-        """Write all data, however slowly the client reads. Raises OSError if it reads nothing for SEND_TIMEOUT."""
-        left = memoryview(data)
-        while left:
-            left = left[self.connection.send(left) :]
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that the standard library refuses, in the shape of all errors."""
-        self.close_connection = True
-        status = HTTPStatus(code)
-        sentence = message or status.description or status.phrase
-        self._send_reply(Reply(status, {"error": {"code": "bad_request", "message": sentence}}))
 
     def _content_security_policy(self) -> str:
         host = urlsplit(f"//{self._host()}").hostname or "localhost"
@@ -244,16 +215,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _host(self) -> str:
         """The Host header, or "" while it hasn't been accepted."""
-        headers = getattr(self, "headers", None)
-        host = headers.get("Host", "") if headers else ""
+        host = self.head.hosts[0] if self.head.hosts else None
         try:
             self.server.origins.check(host, None)
         except ChatError:
             return ""
-        return str(host)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        log.debug(format, *args)
+        return host or ""
 
 
 def _accepted(types: Sequence[str], header: str) -> str:
@@ -264,7 +231,23 @@ def _accepted(types: Sequence[str], header: str) -> str:
 
 
 def error_reply(error: ChatError) -> Reply:
-    return Reply(error.row.status, {"error": {"code": error.code, "message": error.message}})
+    later = {"Retry-After": str(RETRY_AFTER)} if error.row.status in {429, 503} else {}
+    return Reply(error.row.status, {"error": {"code": error.code, "message": error.message}}, later)
+
+
+def refusal(error: ChatError) -> bytes:
+    """The response to a request that no handler has seen; the connection closes behind it."""
+    reply = error_reply(error)
+    about = {"Content-Type": reply.type, "Content-Length": str(len(reply.encoded)), "Connection": "close"}
+    return response_head(reply.status, {**SECURITY_HEADERS, **reply.headers, **about}) + reply.encoded
+
+
+def response_head(status: int, headers: Mapping[str, str]) -> bytes:
+    """A status line and headers."""
+    reason = HTTPStatus(status).phrase
+    lines = [f"HTTP/1.1 {status:d} {reason}", "Server: agentchat", f"Date: {formatdate(usegmt=True)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def _not_allowed(methods: list[str]) -> Reply:

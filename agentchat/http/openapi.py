@@ -17,6 +17,7 @@ from agentchat.protocol.errors import ERRORS
 _COMMON_ERRORS = (
     "bad_request", "host_refused", "origin_refused", "internal", "store_failed", "store_locked", "store_damaged",
     "store_removed", "store_unusable", "too_many_connections",
+    "too_many_requests", "server_full", "head_too_large", "request_timeout",
 )  # fmt: skip
 _BODY_ERRORS = ("length_required", "body_too_large", "type_unsupported")
 _COMMAND_ERRORS = ("id_reused",)

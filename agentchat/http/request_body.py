@@ -1,21 +1,12 @@
-"""Reading a request's headers and body, so that no byte of it can be mistaken for the next request."""
+"""Reading a request's body, so that no byte of it can be mistaken for the next request."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import time
-from collections.abc import Callable
 from email.message import Message
 
+from agentchat.http.connection import Connection, Disconnected
 from agentchat.http.routes import JSON
 from agentchat.protocol.errors import ChatError
-
-DRAIN_TIMEOUT = 2.0  # seconds for which the rest of a refused body is read
-
-
-class Disconnected(Exception):
-    """The client went away, or fell silent, in the middle of its request."""
 
 
 def single_header(headers: Message, name: str) -> str | None:
@@ -53,37 +44,28 @@ class RequestBody:
             raise ChatError("type_unsupported", type="a compressed body")
         return length
 
-    def read(self, read: Callable[[int], bytes], length: int) -> bytes:
-        """Return the body. Raises Disconnected if it ends early or comes too slowly."""
+    def read(self, connection: Connection, length: int, seconds: float) -> bytes:
+        """Return the body, each MiB of which has `seconds` to come.
+
+        Raises ChatError if it takes longer, Disconnected if the client goes away.
+        """
+        connection.allow(seconds)
         try:
-            body = read(length)
+            body = connection.receive(length)
+        except TimeoutError as error:
+            raise ChatError("request_timeout", seconds=f"{seconds:g}") from error
         except OSError as error:
             raise Disconnected from error
-        if len(body) < length:
-            raise Disconnected
         self.is_unread = False
         return body
 
     def _length(self) -> int | None:
-        length = single_header(self._headers, "Content-Length")
         if "Transfer-Encoding" in self._headers:
             raise ChatError("length_required")
-        if length is not None and not (length.isascii() and length.isdigit() and len(length) < 16):
-            raise ChatError("bad_request", problem="its Content-Length is not a number")
+        length = self._headers["Content-Length"]  # a number, if there is one: the head was checked
         return None if length is None else int(length)
 
     def _is_json(self) -> bool:
         if "Content-Type" not in self._headers or self._headers.get_content_type() != JSON:
             return False
         return self._headers.get_content_charset("utf-8") in {"utf-8", "us-ascii"}
-
-
-def drain(connection: socket.socket) -> None:
-    """Read what a client is still sending, so that it sees its response; closing at once would reset the connection."""
-    deadline = time.monotonic() + DRAIN_TIMEOUT
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_WR)
-        while (left := deadline - time.monotonic()) > 0:
-            connection.settimeout(left)
-            if not connection.recv(65536):
-                return

@@ -99,6 +99,8 @@ class Route:
     """The model of a JSON body, or `bytes` for a raw body of any type."""
     max_body: int = MAX_BODY
     """Maximum size of the body in bytes."""
+    waits: bool = False
+    """The handler waits for agents, also when it doesn't answer with an event stream."""
 
     @property
     def operation_id(self) -> str:

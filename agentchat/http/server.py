@@ -1,139 +1,306 @@
-"""The HTTP server: it listens, and serves each connection in a thread of its own.
+"""The HTTP server: one thread takes connections and reads the heads of requests; each request gets a thread.
 
-The page's files are read at start; no path in a request ever reaches the disk.
+So connections that are idle, or send their request slowly, cost no thread. When there are too many of them, the oldest
+is dropped.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 import logging
-import mimetypes
-import re
+import selectors
 import socket
 import threading
 import time
-from http.server import ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from collections import deque
+from collections.abc import Mapping
 
-from agentchat.http.handler import File, Handler, error_reply
-from agentchat.http.routes import JSON, Table
+from agentchat.http import limits, request_head
+from agentchat.http.connection import Connection, Disconnected
+from agentchat.http.handler import Handler, refusal
+from agentchat.http.limits import Limits, Rules, Slot
+from agentchat.http.public_files import File
+from agentchat.http.request_head import Head
+from agentchat.http.routes import Table
 from agentchat.http.waiting import Waiters
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.origins import Origins
-from agentchat.protocol.errors import ChatError, SettingsError
+from agentchat.protocol.errors import ChatError
 
 log = logging.getLogger(__name__)
 
 END_TIMEOUT = 0.5  # seconds that streams have to end when the server does
-MAX_CONNECTIONS = 1000
-PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html"}
-INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
+LINGER = 2.0  # seconds for which a client may go on sending what nobody reads, so that it sees its response
+AT_ONCE = 64  # connections that are accepted before others have their turn
+CHUNK = 2**16  # bytes
+HEALTH = frozenset({"/healthz", "/readyz"})
 
 
-def load_files(folder: Path) -> dict[str, File]:
-    """Return the pages and their assets by URL path. Raises SettingsError if one cannot be read."""
-    try:
-        files = {path: _file(folder / name, _page(folder / name)) for path, name in PAGES.items()}
-        for path in sorted((folder / "static").rglob("*")):
-            if path.is_file():
-                about = path.stat()
-                files["/" + path.relative_to(folder).as_posix()] = _asset(path, about.st_mtime_ns, about.st_size)
-    except OSError as error:
-        raise SettingsError(f"The page cannot be read: {error}.") from error
-    return files
-
-
-def _page(path: Path) -> bytes:
-    """Return a template with each line `<!-- include: name.html -->` replaced by that file from its folder."""
-    return INCLUDE.sub(lambda line: (path.parent / line[1].decode()).read_bytes(), path.read_bytes())
-
-
-@functools.lru_cache(maxsize=1000)
-def _asset(path: Path, mtime_ns: int, size: int) -> File:
-    """Read a file, unless this process has read the same version before, as tests that start many servers do."""
-    return _file(path, path.read_bytes())
-
-
-def _file(path: Path, body: bytes) -> File:
-    type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(path.suffix)
-    type = type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    type = f"{type}; charset=utf-8" if type.startswith(("text/", "image/svg")) else type
-    return File(type, body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
-
-
-class PageServer(ThreadingHTTPServer):
+class PageServer:
     """Serves the page and the routes."""
 
-    daemon_threads = True
-    block_on_close = False  # clients that keep their connections must not delay the end
-
-    def __init__(self, listener: socket.socket, files: dict[str, File]) -> None:
+    def __init__(self, listener: socket.socket, files: Mapping[str, File], rules: Rules) -> None:
         """`listener` is bound and listens already; closing the server closes it."""
+        self.socket = listener
         self.files = files
         self.table = Table()
-        self.origins = Origins(listener.getsockname()[1], listener.getsockname()[0])
+        self.origins = Origins(self.port, listener.getsockname()[0])
         self.ws_port = 0
         self.waiters = Waiters()
-        self._free = threading.Semaphore(MAX_CONNECTIONS)
-        self._lock = threading.Lock()  # guards _connections
-        self._connections: set[socket.socket] = set()
-        super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
-        self.socket.close()  # the one that the base class has made
-        self.socket = listener
+        self.limits = Limits(rules)
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._wakened = socket.socketpair()
+        for each in (listener, self._waker, self._wakened):
+            each.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wakened, selectors.EVENT_READ, self._take_back)
+        # Only the server's own thread uses these, which are in the order of their deadlines:
+        self._waiting: dict[Connection, None] = {}  # for a request, or for the rest of its head
+        self._leaving: dict[Connection, None] = {}  # until they have read their last response
+        self._returned: deque[Connection] = deque()  # by the threads of requests
+        self._accepts_again: float | None = None  # the moment at which it does, if it doesn't
+        self._lock = threading.Lock()  # guards what follows
+        self._answering: set[Connection] = set()
+        self._is_ending = False
+        self._has_ended = threading.Event()
 
     @property
     def port(self) -> int:
         return int(self.socket.getsockname()[1])
 
-    def get_request(self) -> tuple[Any, Any]:
+    def serve_forever(self) -> None:
+        """Serve until `shutdown`."""
         try:
-            return super().get_request()
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                time.sleep(RETRY)  # new connections wait; logging this would fill up the log
-            raise
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            _refuse(request)
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread could be started
-            self._free.release()
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._connections.add(request)
-        try:
-            super().process_request_thread(request, client_address)
+            while not self._is_ending:
+                try:
+                    self._serve_once()
+                except Exception:  # such as MemoryError: one connection suffers, the others are served
+                    log.exception("The HTTP server goes on after an error")
+                    time.sleep(RETRY)
         finally:
-            with self._lock:
-                self._connections.discard(request)
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("A connection failed", exc_info=True)
+            for connection in [*self._waiting, *self._leaving]:
+                self._drop(connection)
+            for connection in self._returned:
+                self._close(connection)
+            self._has_ended.set()
 
     def shutdown(self) -> None:
-        with contextlib.suppress(OSError):  # not supported everywhere
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts connections
-        super().shutdown()
+        """Take no more requests, end streams, and let the requests that are being answered be the last."""
+        with self._lock:
+            self._is_ending = True
+        self._wake()
+        self._has_ended.wait()
         self.waiters.end(END_TIMEOUT)
         with self._lock:
-            for connection in self._connections:  # kept connections get no more answers
+            for connection in self._answering:  # kept connections get no more answers
                 with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
+                    connection.socket.shutdown(socket.SHUT_RD)
+
+    def server_close(self) -> None:
+        self._selector.close()
+        self.socket.close()
+        self._wakened.close()
+        self._waker.close()
+
+    # The server's own thread
+
+    def _serve_once(self) -> None:
+        for key, _ in self._selector.select(self._seconds_to_wait()):
+            if isinstance(key.data, Connection):
+                self._read(key.data)
+            else:
+                key.data()
+        now = time.monotonic()
+        for connection in _late(self._waiting, now):
+            if connection.unread:
+                self._refuse(connection, ChatError("request_timeout", seconds=f"{self.limits.timeout:g}"))
+            else:
+                self._drop(connection)
+        for connection in _late(self._leaving, now):
+            self._drop(connection)
+        if self._accepts_again is not None and now >= self._accepts_again:
+            self._accepts_again = None
+            self._selector.register(self.socket, selectors.EVENT_READ, self._accept)
+
+    def _seconds_to_wait(self) -> float | None:
+        moments = [next(iter(each)).deadline for each in (self._waiting, self._leaving) if each]
+        moments += [] if self._accepts_again is None else [self._accepts_again]
+        return max(min(moments) - time.monotonic(), 0) if moments else None
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                client, address = self.socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    return  # the client was gone before it was accepted
+                if not self._drop_oldest():
+                    self._selector.unregister(self.socket)  # else it would be ready all the time
+                    self._accepts_again = time.monotonic() + RETRY
+                    return
+                continue
+            self._admit(Connection(client, address[0]))
+
+    def _admit(self, connection: Connection) -> None:
+        connection.socket.setblocking(False)
+        with contextlib.suppress(OSError):
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        held = self.limits.connections
+        while not held.enter(connection.address):
+            is_own_limit = 0 < held.per_address <= held.held(connection.address)
+            if not self._drop_oldest(connection.address if is_own_limit else None):
+                error = limits.refusal(held, connection.address, 1, limits.CONNECTIONS)
+                _send_at_once(connection, error)
+                connection.close()
+                return
+        self._wait(connection)
+
+    def _wait(self, connection: Connection) -> None:
+        """Wait for the next request, or for the rest of its head."""
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.deadline = time.monotonic() + self.limits.timeout
+        self._waiting[connection] = None
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            received = connection.socket.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self._drop(connection)
+        elif connection in self._waiting:
+            if not connection.unread:  # the deadline counts from the first byte
+                del self._waiting[connection]
+                connection.deadline = time.monotonic() + self.limits.timeout
+                self._waiting[connection] = None
+            known = len(connection.unread)
+            connection.unread += received
+            self._look(connection, known)
+
+    def _look(self, connection: Connection, known: int = 0) -> None:
+        """Begin to answer a request if its head has arrived."""
+        try:
+            received = request_head.cut(connection.unread, known)
+            if received is not None:
+                self._begin(connection, request_head.parse(received))
+        except ChatError as error:
+            self._refuse(connection, error)
+
+    def _begin(self, connection: Connection, head: Head) -> None:
+        """Answer a request in a thread. Raises ChatError if there is no room for it."""
+        slot = self._slot(connection.address, head)
+        self._selector.unregister(connection.socket)
+        del self._waiting[connection]
+        with self._lock:
+            self._answering.add(connection)
+        try:
+            threading.Thread(
+                target=self._answer, args=(connection, head, slot), name="http-request", daemon=True
+            ).start()
+        except (RuntimeError, MemoryError) as error:  # the process has all the threads that it may have
+            slot.leave()
+            with self._lock:
+                self._answering.discard(connection)
+            self._wait(connection)
+            raise ChatError("server_full", what=limits.REQUESTS) from error
+
+    def _slot(self, address: str, head: Head) -> Slot:
+        held = self.limits.requests
+        is_public = head.method in {"GET", "HEAD"} and (head.path in self.files or head.path in HEALTH)
+        for admission in (held, self.limits.reserve) if is_public else (held,):
+            if admission.enter(address):
+                return Slot(admission, address)
+        raise limits.refusal(held, address, 1, limits.REQUESTS)
+
+    def _refuse(self, connection: Connection, error: ChatError) -> None:
+        _send_at_once(connection, error)
+        self._waiting.pop(connection)
+        self._let_leave(connection)
+
+    def _let_leave(self, connection: Connection) -> None:
+        """Close a connection once its client has read the response; closing at once could take it away again."""
+        connection.unread.clear()
+        connection.end()
+        connection.deadline = time.monotonic() + LINGER
+        self._leaving[connection] = None
+
+    def _take_back(self) -> None:
+        """Take back the connections whose requests have been answered."""
+        with contextlib.suppress(BlockingIOError):
+            self._wakened.recv(CHUNK)
+        while self._returned:
+            connection = self._returned.popleft()
+            connection.socket.setblocking(False)
+            self._wait(connection)
+            if connection.is_ending:
+                del self._waiting[connection]
+                self._let_leave(connection)
+            elif connection.unread:
+                self._look(connection)
+
+    def _drop_oldest(self, address: str | None = None) -> bool:
+        """Drop the connection that has waited longest, of one address or of all. Returns False if none waits."""
+        for connections in (self._leaving, self._waiting):
+            for connection in connections:
+                if address in {None, connection.address}:
+                    self._drop(connection)
+                    return True
+        return False
+
+    def _drop(self, connection: Connection) -> None:
+        self._waiting.pop(connection, None)
+        self._leaving.pop(connection, None)
+        self._selector.unregister(connection.socket)
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        connection.close()
+        self.limits.connections.leave(connection.address)
+
+    # The threads of requests
+
+    def _answer(self, connection: Connection, head: Head, slot: Slot) -> None:
+        handler = Handler(self, connection, head, slot)
+        is_usable = False
+        try:
+            handler.handle()
+            is_usable = True
+        except (OSError, Disconnected):
+            log.debug("A client went away", exc_info=True)
+        except MemoryError:
+            log.exception("There was no memory to answer a request")
+        finally:
+            slot.leave()
+            connection.is_ending = not handler.keeps_alive
+            with self._lock:
+                self._answering.discard(connection)
+                is_kept = is_usable and not self._is_ending
+                if is_kept:
+                    self._returned.append(connection)
+            if is_kept:
+                self._wake()
+            else:
+                self._close(connection)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # it has been woken often enough, or has ended
+            self._waker.send(b"\0")
 
 
-def _refuse(connection: socket.socket) -> None:
-    body = error_reply(ChatError("too_many_connections")).encoded
-    head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n"
+def _late(connections: dict[Connection, None], now: float) -> list[Connection]:
+    """The connections whose deadline has passed; they are in the order of their deadlines."""
+    late = []
+    for connection in connections:
+        if connection.deadline > now:
+            break
+        late.append(connection)
+    return late
+
+
+def _send_at_once(connection: Connection, error: ChatError) -> None:
     with contextlib.suppress(OSError):
-        connection.setblocking(False)
-        connection.send(f"{head}Connection: close\r\n\r\n".encode() + body)
+        connection.socket.send(refusal(error))

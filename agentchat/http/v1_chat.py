@@ -36,7 +36,7 @@ class V1ChatRoutes:
         self._sessions = sessions
         self._catalogue = catalogue
 
-    @route("POST", CHAT, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS))
+    @route("POST", CHAT, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS), waits=True)
     def chat(self, call: Call, body: requests.Chat, headers: requests.CommandHeaders) -> Reply:
         """Send a message and wait for the answer."""
         session, replaced, message = self._post(call, body, headers.idempotency_key)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
+from agentchat.protocol.errors import ChatError
+
 HEARTBEAT = 15.0  # seconds of silence after which a stream shows that it is alive
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # poll needs no descriptor of its own
@@ -114,8 +116,15 @@ class Waiters:
 
     @contextlib.contextmanager
     def at(self, connection: socket.socket) -> Iterator[Waiter]:
-        """A waiter for the client at the other end of `connection`, while the context lasts."""
-        with contextlib.closing(Waiter(connection)) as waiter:
+        """A waiter for the client at the other end of `connection`, while the context lasts.
+
+        Raises ChatError if there are no descriptors for it.
+        """
+        try:
+            waiter = Waiter(connection)
+        except OSError as error:
+            raise ChatError("server_full", what="open files") from error
+        with contextlib.closing(waiter):
             with self._changed:
                 self._waiters.add(waiter)
                 if self._is_ending:

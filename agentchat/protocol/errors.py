@@ -138,6 +138,7 @@ ERRORS: dict[str, ErrorRow] = {
     "too_many_requests": ErrorRow(
         429, "Your address has too many {what} at once; the limit is {limit}. Wait until some have ended.", None, True
     ),
+    "server_full": ErrorRow(503, "The server has too many {what} at once. Try again in a moment.", None, True),
     "closing": ErrorRow(503, "The server is going away. Reconnect in a moment.", close=1001, retryable=True),
     "internal": ErrorRow(500, "Something went wrong in the server; its log says what.", close=1011, retryable=True),
 }
