@@ -9,8 +9,10 @@ from urllib.parse import parse_qs
 import pydantic_core
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from agentchat.protocol import json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import UNNAMED
+from agentchat.protocol.json_values import MAX_NUMBER
 from agentchat.protocol.tasks import TaskStatus
 from agentchat.protocol.validation import (
     COMMENT_CHARS,
@@ -24,7 +26,6 @@ from agentchat.protocol.validation import (
 from agentchat.protocol.visibility import Show
 
 MAX_WAIT = 300  # seconds
-MAX_NUMBER = 10**15 - 1  # exact as a float, which is what JavaScript has
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -196,6 +197,8 @@ def parse_body(model: type[Model], body: bytes) -> Model:
         value = pydantic_core.from_json(body or b"{}", allow_inf_nan=False)
     except ValueError as error:
         raise ChatError("bad_request", problem=f"its body is not JSON: {error}") from error
+    if problem := json_values.problem(value):
+        raise ChatError("bad_request", problem=problem)
     return _check(model, value)
 
 

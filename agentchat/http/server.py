@@ -151,8 +151,8 @@ class PageServer:
         while not held.enter(connection.address):
             is_own_limit = 0 < held.per_address <= held.held(connection.address)
             if not self._drop_oldest(connection.address if is_own_limit else None):
-                error = limits.refusal(held, connection.address, 1, limits.CONNECTIONS)
-                _send_at_once(connection, error)
+                own = limits.refusal(held, connection.address, 1, limits.CONNECTIONS)
+                _send_at_once(connection, own if is_own_limit else ChatError("too_many_connections"))
                 connection.close()
                 return
         self._wait(connection)

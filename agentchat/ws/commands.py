@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from agentchat.protocol import events, handover
+from agentchat.protocol import events, handover, json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.protocol.validation import ID_CHARS, one_line
@@ -47,6 +46,8 @@ class Content:
             return default
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ChatError("bad_frame", problem=f"its {name} is not {_KINDS[kind]}")
+        if isinstance(value, int) and abs(value) > json_values.MAX_NUMBER:
+            raise ChatError("bad_frame", problem=f"its {name} is a number of more than 15 digits")
         return value
 
     @property
@@ -94,6 +95,8 @@ def _parse(frame: str | bytes) -> tuple[str | None, Content]:
     name = value.get("type")
     if not isinstance(name, str):
         return None, Content({"text": frame})
+    if problem := json_values.problem(value):
+        raise ChatError("bad_frame", problem=problem)
     content = value.get("content", {})
     if isinstance(content, dict):
         return name, Content(content)
@@ -116,8 +119,10 @@ def _json_object(frame: str) -> dict[str, Any]:
     if not frame.lstrip().startswith("{"):
         return {}
     try:
-        value = json.loads(frame)
-    except (ValueError, RecursionError):
+        value = json_values.parse(frame)
+    except json_values.TooDeep as error:
+        raise ChatError("bad_frame", problem=str(error)) from error
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 
