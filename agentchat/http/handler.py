@@ -91,6 +91,8 @@ class Handler:
         origin = None if is_public else single_header(self.headers, "Origin")
         self.server.origins.check(head.hosts[0] if head.hosts else None, origin)
         self.origin = origin
+        if not is_public and origin is None:
+            self._check_site()
         methods, variables = self.server.table.find(head.path)
         if is_public:
             return self._file(self.server.files[head.path]) if method in {"GET", "HEAD"} else _not_allowed(["GET"])
@@ -115,6 +117,15 @@ class Handler:
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
         )
         return route.handle(call, **parts)
+
+    def _check_site(self) -> None:
+        """Refuse what a page of another site makes a browser get, such as an image; then no origin is sent.
+
+        Raises ChatError. Programs don't say from which site a request comes.
+        """
+        for site in self.headers.get_all("Sec-Fetch-Site", []):
+            if site not in {"same-origin", "none"}:  # `none` is the person, in the address bar
+                raise ChatError("origin_refused", origin="another site")
 
     def _validated(self, route: Route, query: str, body: RequestBody, stack: contextlib.ExitStack) -> dict[str, Any]:
         """The parts of the request that the route's handler declares. Raises ChatError."""
@@ -194,6 +205,7 @@ class Handler:
     def _head(self, status: int, headers: Mapping[str, str]) -> bytes:
         if self.body.is_unread:
             self.keeps_alive = False  # an unread body must not be mistaken for the next request
+        log.debug("%s %s: %d", self.head.method, self.head.path, status)
         closing = {} if self.keeps_alive else {"Connection": "close"}
         policy = {"Content-Security-Policy": self._content_security_policy()}
         return response_head(status, {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing})
