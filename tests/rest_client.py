@@ -8,15 +8,20 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from agentchat.app import Running
 from tests.clients import PATIENCE, Frame
-from tests.faults.servers import ForkedServer
 
 SESSIONS = "/api/agent-chat/sessions"
 JSON_TYPE = {"Content-Type": "application/json"}
+
+
+class Server(Protocol):
+    """A running server, in this process or another."""
+
+    @property
+    def page(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Answer:
 class RestClient:
     """Sends requests to one server, each on a new connection."""
 
-    def __init__(self, server: Running | ForkedServer) -> None:
+    def __init__(self, server: Server) -> None:
         self.netloc = urlsplit(server.page).netloc
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:

@@ -16,7 +16,7 @@ from agentchat.app import Running
 from tests.clients import PATIENCE, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer
-from tests.rest_client import SESSIONS, Answer, Conversation, RestClient
+from tests.rest_client import SESSIONS, Answer, Conversation, RestClient, Server
 from tests.test_sse import request_threads
 
 ELSEWHERE = "127.0.0.2"  # another address of this machine
@@ -47,7 +47,7 @@ def raw() -> Iterator[Connect]:
     """Open connections to a server and send something, from this or another address."""
     with contextlib.ExitStack() as stack:
 
-        def connect(server: Running, data: bytes = b"", address: str = "127.0.0.1", buffer: int = 0) -> socket.socket:
+        def connect(server: Server, data: bytes = b"", address: str = "127.0.0.1", buffer: int = 0) -> socket.socket:
             connection = stack.enter_context(socket.socket())
             if buffer:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -60,7 +60,7 @@ def raw() -> Iterator[Connect]:
         yield connect
 
 
-def ask(server: Running, path: str, address: str = "127.0.0.1", **headers: str) -> Answer:
+def ask(server: Server, path: str, address: str = "127.0.0.1", **headers: str) -> Answer:
     """Send a GET request from an address."""
     connection = http.client.HTTPConnection(urlsplit(server.page).netloc, timeout=PATIENCE, source_address=(address, 0))
     connection.request("GET", path, headers=headers)
@@ -182,7 +182,8 @@ def test_idle_and_slow_connections_make_room(limited: Running, raw: Connect) -> 
     wait_until(lambda: [is_open(connection) for connection in crowd].count(True) <= 40)
     states = [is_open(connection) for connection in crowd]
 
-    assert states == sorted(states)
+    assert not any(states[:20])
+    assert states[-1]
     assert states.count(True) >= 38
     kept.sendall(HEAD + b"Connection: close\r\n\r\n")
     assert received(kept).count(b'"ok"') == 1
@@ -272,14 +273,16 @@ def test_bodies_in_memory(limited: Running, raw: Connect) -> None:
     session = RestClient(limited).new_session()
     for _ in range(2):
         first = raw(limited, upload(session, 3 * MIB) + b"x" * 1000)
-        wait_until(lambda: b" 429 " in received(raw(limited, upload(session, MIB)), b"\r\n"))
+        wait_until(lambda: request_threads() == 1)
         refused(raw(limited, upload(session, MIB)), 429, "too_many_requests")
+        wait_until(lambda: request_threads() == 1)
         second = raw(limited, upload(session, MIB), ELSEWHERE)
-        wait_until(lambda: b" 503 " in received(raw(limited, upload(session, MIB), "127.0.0.3"), b"\r\n"))
+        wait_until(lambda: request_threads() == 2)
         refused(raw(limited, upload(session, MIB), "127.0.0.3"), 503, "server_full")
         assert session.client.ask("PUT", f"{session.path}/files/small", b"x" * 1000).status in {200, 201}
         first.close()
         second.sendall(b"x" * MIB)
         assert b" 20" in received(second, b"\r\n")
-        wait_until(lambda: session.client.ask("PUT", f"{session.path}/files/b", b"x" * 3 * MIB).status != 429)
+        wait_until(lambda: request_threads() == 0)
+        assert session.client.ask("PUT", f"{session.path}/files/b", b"x" * 3 * MIB).status in {200, 201}
     assert ask(limited, SESSIONS).status == 200

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import queue
 import selectors
 import socket
 import threading
@@ -58,6 +59,7 @@ class PageServer:
         self._waiting: dict[Connection, None] = {}  # for a request, or for the rest of its head
         self._leaving: dict[Connection, None] = {}  # until they have read their last response
         self._returned: deque[Connection] = deque()  # by the threads of requests
+        self._spare: queue.SimpleQueue[tuple[Connection, Head, Slot] | None] = queue.SimpleQueue()
         self._accepts_again: float | None = None  # the moment at which it does, if it doesn't
         self._lock = threading.Lock()  # guards what follows
         self._answering: set[Connection] = set()
@@ -70,6 +72,8 @@ class PageServer:
 
     def serve_forever(self) -> None:
         """Serve until `shutdown`."""
+        spare = threading.Thread(target=self._answer_spared, name="http-spare", daemon=True)
+        spare.start()
         try:
             while not self._is_ending:
                 try:
@@ -82,6 +86,7 @@ class PageServer:
                 self._drop(connection)
             for connection in self._returned:
                 self._close(connection)
+            self._spare.put(None)
             self._has_ended.set()
 
     def shutdown(self) -> None:
@@ -106,10 +111,10 @@ class PageServer:
 
     def _serve_once(self) -> None:
         for key, _ in self._selector.select(self._seconds_to_wait()):
-            if isinstance(key.data, Connection):
-                self._read(key.data)
-            else:
+            if not isinstance(key.data, Connection):
                 key.data()
+            elif key.data in self._waiting or key.data in self._leaving:  # not dropped since
+                self._read(key.data)
         now = time.monotonic()
         for connection in _late(self._waiting, now):
             if connection.unread:
@@ -192,7 +197,7 @@ class PageServer:
 
     def _begin(self, connection: Connection, head: Head) -> None:
         """Answer a request in a thread. Raises ChatError if there is no room for it."""
-        slot = self._slot(connection.address, head)
+        slot, is_public = self._slot(connection.address, head)
         self._selector.unregister(connection.socket)
         del self._waiting[connection]
         with self._lock:
@@ -202,18 +207,22 @@ class PageServer:
                 target=self._answer, args=(connection, head, slot), name="http-request", daemon=True
             ).start()
         except (RuntimeError, MemoryError) as error:  # the process has all the threads that it may have
+            if is_public:
+                self._spare.put((connection, head, slot))
+                return
             slot.leave()
             with self._lock:
                 self._answering.discard(connection)
             self._wait(connection)
             raise ChatError("server_full", what=limits.REQUESTS) from error
 
-    def _slot(self, address: str, head: Head) -> Slot:
+    def _slot(self, address: str, head: Head) -> tuple[Slot, bool]:
+        """Return a slot for a request, and True if it is for something that is always answered. Raises ChatError."""
         held = self.limits.requests
         is_public = head.method in {"GET", "HEAD"} and (head.path in self.files or head.path in HEALTH)
         for admission in (held, self.limits.reserve) if is_public else (held,):
             if admission.enter(address):
-                return Slot(admission, address)
+                return Slot(admission, address), is_public
         raise limits.refusal(held, address, 1, limits.REQUESTS)
 
     def _refuse(self, connection: Connection, error: ChatError) -> None:
@@ -262,6 +271,11 @@ class PageServer:
         self.limits.connections.leave(connection.address)
 
     # The threads of requests
+
+    def _answer_spared(self) -> None:
+        """Answer requests for the page and its health for which no thread could be started."""
+        while (request := self._spare.get()) is not None:
+            self._answer(*request)
 
     def _answer(self, connection: Connection, head: Head, slot: Slot) -> None:
         handler = Handler(self, connection, head, slot)
