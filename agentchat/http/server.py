@@ -1,4 +1,4 @@
-"""The HTTP server: one thread takes connections and reads the heads of requests; each request gets a thread.
+"""The HTTP server: one thread takes connections and reads the heads of requests; others answer the requests.
 
 So connections that are idle, or send their request slowly, cost no thread. When there are too many of them, the oldest
 is dropped.
@@ -34,7 +34,11 @@ END_TIMEOUT = 0.5  # seconds that streams have to end when the server does
 LINGER = 2.0  # seconds for which a client may go on sending what nobody reads, so that it sees its response
 AT_ONCE = 64  # connections that are accepted before others have their turn
 CHUNK = 2**16  # bytes
+IDLE_SECONDS = 1.0  # for which a thread waits for another request
+BUSY, IDLE = "http-request", "http-idle"  # names of threads
 HEALTH = frozenset({"/healthz", "/readyz"})
+
+_Request = tuple[Connection, Head, Slot]
 
 
 class PageServer:
@@ -59,10 +63,12 @@ class PageServer:
         self._waiting: dict[Connection, None] = {}  # for a request, or for the rest of its head
         self._leaving: dict[Connection, None] = {}  # until they have read their last response
         self._returned: deque[Connection] = deque()  # by the threads of requests
-        self._spare: queue.SimpleQueue[tuple[Connection, Head, Slot] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()  # each for a thread that was idle
+        self._spare: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._accepts_again: float | None = None  # the moment at which it does, if it doesn't
         self._lock = threading.Lock()  # guards what follows
         self._answering: set[Connection] = set()
+        self._idle = 0  # threads that wait for a request, less the requests that wait for them
         self._is_ending = False
         self._has_ended = threading.Event()
 
@@ -200,15 +206,19 @@ class PageServer:
         slot, is_public = self._slot(connection.address, head)
         self._selector.unregister(connection.socket)
         del self._waiting[connection]
+        request = (connection, head, slot)
         with self._lock:
             self._answering.add(connection)
+            is_taken = self._idle > 0
+            self._idle -= is_taken
+        if is_taken:
+            self._requests.put(request)
+            return
         try:
-            threading.Thread(
-                target=self._answer, args=(connection, head, slot), name="http-request", daemon=True
-            ).start()
+            threading.Thread(target=self._answer_all, args=(request,), name=BUSY, daemon=True).start()
         except (RuntimeError, MemoryError) as error:  # the process has all the threads that it may have
             if is_public:
-                self._spare.put((connection, head, slot))
+                self._spare.put(request)
                 return
             slot.leave()
             with self._lock:
@@ -271,6 +281,24 @@ class PageServer:
         self.limits.connections.leave(connection.address)
 
     # The threads of requests
+
+    def _answer_all(self, request: _Request) -> None:
+        """Answer a request, and others as long as they come soon; starting a thread takes as long as many answers."""
+        thread = threading.current_thread()
+        while True:
+            thread.name = BUSY
+            self._answer(*request)
+            thread.name = IDLE
+            with self._lock:
+                self._idle += 1
+            try:
+                request = self._requests.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    if self._idle:
+                        self._idle -= 1
+                        return
+                request = self._requests.get()  # one was meant for this thread just now
 
     def _answer_spared(self) -> None:
         """Answer requests for the page and its health for which no thread could be started."""
