@@ -90,10 +90,10 @@ def test_rewound_turns_are_left_out(session: Conversation, model: ModelServer) -
     model.script(Reply("wrong answer"), Reply("better answer"), Reply("best answer"))
     session.ask("first text")
     retried = session.post("retry").json["id"]
-    session.ask("again", id=retried)
+    session.ask("first text", id=retried)
     seq = next(event["seq"] for event in session.log if event["turn"] == 2 and event["type"] == "user_message")
     edited = session.post("edit", {"seq": seq, "text": "second text"}).json["id"]
-    session.ask("again", id=edited)
+    session.ask("second text", id=edited)
     text = export(session, "markdown")
 
     assert text.endswith("## user\n\nsecond text\n\n## forecaster\n\nbest answer\n\n")

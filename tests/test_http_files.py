@@ -176,7 +176,7 @@ def test_changes_that_the_store_refuses(serve: Serve, tmp_path: Path, monkeypatc
     with contextlib.closing(sqlite3.connect(tmp_path / "data" / "agentchat.db")) as db:
         db.execute("BEGIN IMMEDIATE")
         refused = [session.client.ask(*change) for change in (("PUT", path, b"new"), ("DELETE", path))]
-        assert [answer.code for answer in refused] == ["store_failed"] * 2
+        assert [answer.code for answer in refused] == ["store_locked"] * 2
         assert session.client.get(path).body == b"old"
     assert session.client.ask("PUT", path, b"new").status == 200
     [created, modified] = contents(session.log, "file_changed")

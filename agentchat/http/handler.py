@@ -6,9 +6,10 @@ import contextlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -54,20 +55,35 @@ class Site(Protocol):
     limits: Limits
 
 
-class Handler:
-    """Answers one request."""
+@dataclass(frozen=True)
+class Request:
+    """A request whose head has arrived and been checked, and its place among those that are answered at once."""
 
-    def __init__(self, server: Site, connection: Connection, head: Head, slot: Slot) -> None:
-        self.server = server
-        self.connection = connection
-        self.head = head
-        self.headers = head.headers
-        self.slot = slot
-        self.body = RequestBody(head.headers)
+    connection: Connection
+    head: Head
+    slot: Slot
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request. The server has read its head; `HTTPServer` makes a handler for each."""
+
+    request: Request
+    server: Site  # type: ignore[assignment]  # made by PageServer only
+    connection: Connection  # made by PageServer only
+
+    def setup(self) -> None:
+        """Take the parts of the request, of which the standard library would read the head here."""
+        self.connection, self.head, self.slot = self.request.connection, self.request.head, self.request.slot
+        self.command, self.headers = self.head.method, self.head.headers
+        self.body = RequestBody(self.headers)
         self.origin: str | None = None
         """The origin of the page that sent the request, once it has been checked."""
-        self.keeps_alive = head.keeps_alive
+        self.keeps_alive = self.head.keeps_alive
         """The connection can be used for another request."""
+
+    def finish(self) -> None:
+        """Note whether another request may come."""
+        self.connection.is_ending = not self.keeps_alive
 
     def handle(self) -> None:
         """Answer the request. Raises OSError or Disconnected if the client is gone or too slow."""

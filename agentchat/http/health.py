@@ -8,6 +8,7 @@ import time
 
 from agentchat.http import responses
 from agentchat.http.routes import Call, Reply, route
+from agentchat.net.listener import EXHAUSTED
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.registry import Sessions
 from agentchat.store import Store
@@ -68,8 +69,9 @@ class HealthRoutes:
                 self._look_at_store()  # meanwhile
                 connection.settimeout(max(deadline - time.monotonic(), 0.1))
                 connection.recv(1)  # any answer will do: it took the connection from the port's queue
-        except OSError:
-            self._websocket_problem = ChatError("websocket_down")
+        except OSError as error:
+            if error.errno not in EXHAUSTED:  # without a descriptor to ask with, nothing is known of the port
+                self._websocket_problem = ChatError("websocket_down")
             if self._store_problem is None:
                 self._look_at_store()
 

@@ -1,7 +1,8 @@
 """The HTTP server: one thread takes connections and reads the heads of requests; others answer the requests.
 
 So connections that are idle, or send their request slowly, cost no thread. When there are too many of them, the oldest
-is dropped.
+is dropped. It is an `HTTPServer` with a `serve_forever` of its own: the standard library reads a head in the thread
+that answers it, for as long as its client likes, and takes heads that have two meanings.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from http.server import HTTPServer
 
 from agentchat.http import limits, request_head
 from agentchat.http.connection import Connection, Disconnected
-from agentchat.http.handler import Handler, refusal
+from agentchat.http.handler import Handler, Request, refusal
 from agentchat.http.limits import Limits, Rules, Slot
 from agentchat.http.public_files import File
 from agentchat.http.request_head import Head
@@ -38,18 +40,19 @@ IDLE_SECONDS = 1.0  # for which a thread waits for another request
 BUSY, IDLE = "http-request", "http-idle"  # names of threads
 HEALTH = frozenset({"/healthz", "/readyz"})
 
-_Request = tuple[Connection, Head, Slot]
 
-
-class PageServer:
+class PageServer(HTTPServer):
     """Serves the page and the routes."""
 
     def __init__(self, listener: socket.socket, files: Mapping[str, File], rules: Rules) -> None:
         """`listener` is bound and listens already; closing the server closes it."""
+        address, port = listener.getsockname()[:2]
+        super().__init__((address, port), Handler, bind_and_activate=False)
+        self.socket.close()
         self.socket = listener
         self.files = files
         self.table = Table()
-        self.origins = Origins(self.port, listener.getsockname()[0])
+        self.origins = Origins(port, address)
         self.ws_port = 0
         self.waiters = Waiters()
         self.limits = Limits(rules)
@@ -63,8 +66,8 @@ class PageServer:
         self._waiting: dict[Connection, None] = {}  # for a request, or for the rest of its head
         self._leaving: dict[Connection, None] = {}  # until they have read their last response
         self._returned: deque[Connection] = deque()  # by the threads of requests
-        self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()  # each for a thread that was idle
-        self._spare: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()  # each for a thread that was idle
+        self._spare: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._accepts_again: float | None = None  # the moment at which it does, if it doesn't
         self._lock = threading.Lock()  # guards what follows
         self._answering: set[Connection] = set()
@@ -76,7 +79,7 @@ class PageServer:
     def port(self) -> int:
         return int(self.socket.getsockname()[1])
 
-    def serve_forever(self) -> None:
+    def serve_forever(self, poll_interval: float = 0) -> None:
         """Serve until `shutdown`."""
         spare = threading.Thread(target=self._answer_spared, name="http-spare", daemon=True)
         spare.start()
@@ -206,7 +209,7 @@ class PageServer:
         slot, is_public = self._slot(connection.address, head)
         self._selector.unregister(connection.socket)
         del self._waiting[connection]
-        request = (connection, head, slot)
+        request = Request(connection, head, slot)
         with self._lock:
             self._answering.add(connection)
             is_taken = self._idle > 0
@@ -282,12 +285,12 @@ class PageServer:
 
     # The threads of requests
 
-    def _answer_all(self, request: _Request) -> None:
+    def _answer_all(self, request: Request) -> None:
         """Answer a request, and others as long as they come soon; starting a thread takes as long as many answers."""
         thread = threading.current_thread()
         while True:
             thread.name = BUSY
-            self._answer(*request)
+            self._answer(request)
             thread.name = IDLE
             with self._lock:
                 self._idle += 1
@@ -303,21 +306,20 @@ class PageServer:
     def _answer_spared(self) -> None:
         """Answer requests for the page and its health for which no thread could be started."""
         while (request := self._spare.get()) is not None:
-            self._answer(*request)
+            self._answer(request)
 
-    def _answer(self, connection: Connection, head: Head, slot: Slot) -> None:
-        handler = Handler(self, connection, head, slot)
+    def _answer(self, request: Request) -> None:
+        connection = request.connection
         is_usable = False
         try:
-            handler.handle()
+            self.finish_request(request, connection.address)  # type: ignore[arg-type]  # a handler for it
             is_usable = True
         except (OSError, Disconnected):
             log.debug("A client went away", exc_info=True)
         except MemoryError:
             log.exception("There was no memory to answer a request")
         finally:
-            slot.leave()
-            connection.is_ending = not handler.keeps_alive
+            request.slot.leave()
             with self._lock:
                 self._answering.discard(connection)
                 is_kept = is_usable and not self._is_ending
