@@ -32,6 +32,10 @@ def _nothing() -> None:
     """There is nobody to tell."""
 
 
+def _ignore(message: Message) -> None:
+    """There is nobody to carry it out."""
+
+
 class ClientConnection:
     """A client at the other end of a socket. What the socket doesn't take at once waits in `_unsent`."""
 
@@ -46,7 +50,7 @@ class ClientConnection:
         self.closes_by: float | None = None  # by time.monotonic(), once a close frame was sent
         self.is_aborted = False
         self.unread = 0  # bytes of pongs and errors that were added while the socket was full
-        self.receive: Callable[[Message], None] = lambda message: None
+        self.receive: Callable[[Message], None] = _ignore
         """Carries out a message. Set by whoever begins the conversation."""
         self.ended: Callable[[], None] = _nothing
         """Called once, behind the last message of a connection that has ended."""
@@ -232,6 +236,13 @@ class ClientConnection:
             self.protocol.send_text(text.encode())
 
     # Ending
+
+    def end(self) -> None:
+        """Call `ended`, and forget everybody who is told something, so that all of it leaves memory."""
+        ended = self.ended
+        self.receive = _ignore
+        self.ended = self.changed = self.stalled = _nothing
+        ended()
 
     def leave(self) -> None:
         """Tell the client that the server is going away, without waiting for its answer."""

@@ -541,7 +541,7 @@ class Inbox:
             self._receiver.workers.do(self._work)
             return
         if is_over:
-            self.connection.ended()
+            self.connection.end()
 
 
 def _now(job: Callable[[], None]) -> None:
