@@ -130,8 +130,8 @@ class Settings:
     )
     session_ttl_hours: float = setting(
         0.0,
-        "Hours that a conversation is kept after its last event; 0: forever. If most of all conversations would go at "
-        "once, the server warns and waits an hour, because the clock may be wrong.",
+        "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "
+        "after a start, or after the clock seems to have been set.",
         minimum=0,
     )
     search_timeout: float = setting(

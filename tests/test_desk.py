@@ -183,8 +183,9 @@ def test_an_expired_conversation_leaves_the_desk(serve: Serve, model: ModelServe
         wanted(session, model)
     first.close()
     with database(tmp_path) as db:
-        db.execute("UPDATE sessions SET updated = '2026-01-01T00:00:00.000Z' WHERE id = ?", (sessions[0].id,))
-    rest = RestClient(serve("--session-ttl-hours", "1", model=model))
+        for session, updated in zip(sessions, ("2026-01-01", "2999-01-01"), strict=True):
+            db.execute("UPDATE sessions SET updated = ? WHERE id = ?", (f"{updated}T00:00:00.000Z", session.id))
+    rest = RestClient(serve("--session-ttl-hours", "0.00001", model=model))
 
     wait_until(lambda: [row["id"] for row in desk(rest)] == [sessions[1].id])
     assert Conversation(rest, sessions[0].id).post("take", {}).code == "session_unknown"

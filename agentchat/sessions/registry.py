@@ -99,7 +99,7 @@ class Sessions:
         self._services.deadlines.start()
         self._services.folders.sweep(lambda session_id: self._store.session(session_id) is not None)
         expiry = Expiry(self._store, self._services.rules.ttl_hours)
-        self._store.discard_empty(events.time(expiry.trusted() - EMPTY_KEPT))
+        self._store.discard_empty(events.time(expiry.newest() - EMPTY_KEPT))
         interrupted = 0
         limited: list[str] = []  # sessions whose questions don't wait for ever
         for session_id, turn in self._store.open_turns():
