@@ -126,7 +126,9 @@ class Settings:
         minimum=100,
     )
     max_messages_per_session: int = setting(
-        1000, "Maximum number of messages in a conversation; 0: no limit.", minimum=0
+        1000,
+        "Maximum number of messages in a conversation, without those that were tried again or edited; 0: no limit.",
+        minimum=0,
     )
     session_ttl_hours: float = setting(
         0.0,

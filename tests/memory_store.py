@@ -33,8 +33,15 @@ class _Log:
         updated = self.events[-1].ts if self.events else self.record.created
         first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
         title = self.words.get(0) or first
+        rewound = {turn for e in self.events if e.type == "rewind" for turn in e.content["turns"]}
         return replace(
-            self.record, last_seq=len(self.events), last_turn=last_turn, title=title, updated=updated, held=held
+            self.record,
+            last_seq=len(self.events),
+            last_turn=last_turn,
+            title=title,
+            updated=updated,
+            held=held,
+            messages=len(self.turns("user_message") - rewound),
         )
 
     @property

@@ -37,6 +37,11 @@ def held(store: Store) -> dict[str, str]:
     return {record.id: record.held for record in store.held()}
 
 
+def counted(store: Store) -> dict[str, int]:
+    """Return the number of messages of each session."""
+    return {found.session.id: found.session.messages for found in store.find("", None, 10)}
+
+
 def found(store: Store, words: str) -> dict[str, list[int]]:
     """Return the sessions found and the matching excerpts."""
     return {f.session.id: [seq for seq, _ in f.places] for f in store.find(words, None, 10)}
@@ -127,6 +132,18 @@ class StoreContract:
         session = store.session("s")
         assert session is not None
         assert (session.last_seq, session.last_turn) == (4, 2)
+
+    def test_messages_that_count(self, store: Store) -> None:
+        """A session's messages are counted once each, edited or not, and without those that were rewound."""
+        store.create(SessionRecord("other", "weather", CREATED))
+        store.append("other", [said("one")])
+        store.append("s", [said("one"), draft("turn_started"), said("two", 2), said("two, edited", 2)])
+        store.append("s", [draft("text", 3, content="An operator"), said("three", 4)])
+        assert counted(store) == {"s": 3, "other": 1}
+        store.append("s", [draft("rewind", 2, turns=[2, 3]), said("two", 5)])
+        assert counted(store) == {"s": 3, "other": 1}
+        store.append("s", [draft("rewind", 1, turns=[1, 4, 5]), said("one", 6)])
+        assert counted(store) == {"s": 1, "other": 1}
 
     def test_memories_stand_with_their_turn(self, store: Store) -> None:
         """The newest memory of each turn counts; memories are returned in the order of the turns."""

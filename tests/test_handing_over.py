@@ -310,13 +310,15 @@ def test_who_writes_need_not_wait(concierge: Conversation, model: ModelServer) -
 def test_a_full_conversation(serve: Serve, model: ModelServer) -> None:
     """In a full conversation, the operator can still explain and hand back.
 
-    Operators' messages count towards the limit like any other.
+    Operators' words do not count towards the limit, nor does handing back.
     """
-    session = RestClient(serve("--max-messages-per-session", "3", model=model)).new_session(agent="concierge")
+    session = RestClient(serve("--max-messages-per-session", "2", model=model)).new_session(agent="concierge")
     wanted(session, model)
     take(session)
     for text in ("one", "two", "three"):
         reply(session, text)
+    session.ask("I see")
+    assert session.get().json["messages"] == 2
     answer = session.post("messages", {"text": "Hello?"})
     assert (answer.status, answer.code) == (409, "session_full")
     reply(session, "You cannot write here any more")

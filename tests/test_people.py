@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,13 +135,39 @@ def test_a_conversation_that_is_full(serve: Serve, model: ModelServer) -> None:
         error = client.until("error")["content"]
         assert (error["code"], error["id"]) == ("session_full", "c")
         assert error["message"] == "This conversation has reached its limit of 2 messages. Start a new one."
-        client.command("retry")
-        assert client.until("error")["content"]["code"] == "session_full"
         client.command("message", text="hello", id="a")
         client.command("rename", title="Full")
         client.until("session_renamed")
 
-    assert len(contents(client.frames, "error")) == 2
+    assert len(contents(client.frames, "error")) == 1
+
+
+def test_only_messages_that_count_fill_a_conversation(serve: Serve, model: ModelServer) -> None:
+    """Retries, edits and rollbacks replace messages: they never fill a conversation, nor does a restart."""
+    server = serve("--max-messages-per-session", "2", model=model)
+    session = RestClient(server).new_session()
+    session.ask("one")
+    with ChatClient(server.websocket, session=session.id) as client:
+        for turn in range(2, 6):
+            client.command("retry")
+            client.until("turn_completed", turn=turn)
+        assert session.get().json["messages"] == 1
+        session.ask("two")
+        assert session.post("messages", {"text": "three"}).code == "session_full"
+        client.command("edit", seq=client.log[0]["seq"], text="not any more")
+        assert client.until("error")["content"]["code"] == "message_unknown"
+        client.command("retry")
+        client.until("turn_completed", turn=7)
+    assert session.get().json["messages"] == 2
+    assert RestClient(server).get(SESSIONS).json["sessions"][0]["messages"] == 2
+    server.close()
+    session = replace(session, client=RestClient(serve("--max-messages-per-session", "2", model=model)))
+    assert session.post("messages", {"text": "three"}).code == "session_full"
+    one = next(event["seq"] for event in session.log if event["turn"] == 5)
+    assert session.post("edit", {"seq": one, "text": "one, but better"}).status == 202
+    assert session.get().json["messages"] == 1
+    assert session.post("messages", {"text": "two"}).status == 202
+    assert session.post("messages", {"text": "three"}).code == "session_full"
 
 
 def test_a_conversation_expires(serve: Serve, model: ModelServer, tmp_path: Path) -> None:

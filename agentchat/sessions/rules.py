@@ -16,7 +16,7 @@ class SessionRules:
     turn_timeout: float = 0
     """Seconds that a turn may work."""
     max_messages: int = 1000
-    """Messages in one session."""
+    """People's messages that count, in one session."""
     live_questions: int = 4
     """Open questions whose turns wait in memory; the others are brought back by their answers."""
     turns: int = 0

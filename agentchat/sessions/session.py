@@ -384,7 +384,7 @@ class Session:
         reason: str | None = None,
     ) -> Event:
         """Submit a message unless the session is full. See TurnRunner.submit."""
-        if self._is_full(now):
+        if reason is None and self._is_full(now):  # else it replaces one
             raise ChatError("session_full", limit=f"{self._services.rules.max_messages:,}")
         return self.turns.submit(message, stopping, reason, command)
 
@@ -392,7 +392,10 @@ class Session:
 
     def _is_full(self, now: Snapshot) -> bool:
         limit = self._services.rules.max_messages
-        return bool(limit and now.last >= limit)
+        if not limit or now.last < limit:
+            return False
+        record = self._services.store.session(self.id)
+        return record is not None and record.messages >= limit
 
     def _check_alive(self) -> None:
         if self._services.is_closing.is_set():
@@ -424,6 +427,6 @@ def summary(record: SessionRecord, status: str) -> dict[str, Any]:
         "updated": record.updated,
         "last_seq": record.last_seq,
         "status": status,
-        "messages": record.last_turn,
+        "messages": record.messages,
         "held": record.held or None,
     }

@@ -28,6 +28,8 @@ class SessionRecord:
     """The time of the newest event, or of the creation if there is none."""
     held: str = ""
     """The state of the handover (protocol/handover.py); "" while the agents have the session."""
+    messages: int = 0
+    """The number of people's messages that count: each version of one that was edited or tried again replaces it."""
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ SEQ_BITS = 24  # a row of `words` has the number (session's number << 24) + seq;
 TURN_BOUND = "type IN ('user_message', 'turn_started', 'turn_completed')"
 IS_INDEXED = "type IN ('rewind', 'input_request', 'input_response', 'handoff', 'task_created', 'task_updated')"
 TURNS = "INDEXED BY event_turns"
+MARKS = "INDEXED BY event_marks"
 
 EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -130,7 +131,12 @@ SESSION = (
     "     (SELECT coalesce(max(turn), 0) FROM memories WHERE session = sessions.id)),"
     f" coalesce(nullif(title, ''), (SELECT substr(json_extract(body, '$.text'), 1, {TITLE_CHARS}) FROM events"
     f"  {TURNS} WHERE session = sessions.id AND {TURN_BOUND} AND type = 'user_message' ORDER BY turn LIMIT 1), ''),"
-    " updated, held"
+    " updated, held,"
+    f" (SELECT count(*) FROM (SELECT turn FROM events {TURNS}"
+    f"   WHERE session = sessions.id AND {TURN_BOUND} AND type = 'user_message'"
+    "   EXCEPT SELECT value FROM"  # the two names of `type` must not meet
+    f"   (SELECT body AS rewind FROM events {MARKS} WHERE session = sessions.id AND {IS_INDEXED} AND type = 'rewind'),"
+    "   json_each(rewind, '$.turns')))"
 )
 UNANSWERED = (
     f"FROM events AS asked {TURNS} WHERE {TURN_BOUND} AND type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events"
@@ -335,7 +341,7 @@ class SqliteStore:
 
     def read_types(self, session_id: str, types: Collection[str]) -> list[Event]:
         listed = ", ".join("?" * len(types))
-        index, condition = ("INDEXED BY event_marks", IS_INDEXED) if INDEXED.issuperset(types) else ("", "true")
+        index, condition = (MARKS, IS_INDEXED) if INDEXED.issuperset(types) else ("", "true")
         rows = self._select(
             f"SELECT {EVENT} FROM events {index} WHERE session = ? AND {condition} AND type IN ({listed}) ORDER BY seq",
             session_id, *types,
