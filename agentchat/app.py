@@ -191,6 +191,12 @@ def _services(
         max_messages=chosen.max_messages_per_session,
         turns=chosen.turns,
         turns_per_person=chosen.turns_per_person,
+        waiting_messages=chosen.waiting_messages,
+        waiting_chars=chosen.waiting_chars,
+        waiting_messages_per_person=chosen.waiting_messages_per_person,
+        waiting_chars_per_person=chosen.waiting_chars_per_person,
+        waiting_messages_in_all=chosen.waiting_messages_in_all,
+        waiting_chars_in_all=chosen.waiting_chars_in_all,
         live_questions=chosen.live_questions,
         ttl_hours=chosen.session_ttl_hours,
     )

@@ -130,6 +130,24 @@ class Settings:
         "Maximum number of messages in a conversation, without those that were tried again or edited; 0: no limit.",
         minimum=0,
     )
+    waiting_messages: int = setting(
+        20, "Messages that may wait for the agents in one conversation; 0: no limit.", minimum=0
+    )
+    waiting_chars: int = setting(
+        1_000_000, "Characters of the messages that wait in one conversation; 0: no limit.", minimum=0
+    )
+    waiting_messages_per_person: int = setting(
+        50, "Messages of one person that may wait; ten times as many from one address; 0: no limit.", minimum=0
+    )
+    waiting_chars_per_person: int = setting(
+        2_000_000,
+        "Characters of the waiting messages of one person; ten times as many from one address; 0: no limit.",
+        minimum=0,
+    )
+    waiting_messages_in_all: int = setting(
+        2000, "Messages that may wait in all conversations together; 0: no limit.", minimum=0
+    )
+    waiting_chars_in_all: int = setting(40_000_000, "Characters of all messages that wait; 0: no limit.", minimum=0)
     session_ttl_hours: float = setting(
         0.0,
         "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "

@@ -143,7 +143,7 @@ class ScriptedServer:
         self.store = store or FailingStore()
         self.agents = ScriptedAgents()
         self.cleared: list[str] = []
-        services = Services(
+        self.services = Services(
             self.store,
             self.agents.build,
             lambda session_id, session: Chat(session_id, session=session),
@@ -152,7 +152,7 @@ class ScriptedServer:
             model={"name": "scripted", "demo": False},
             rules=SessionRules(**rules),
         )
-        self.sessions = Sessions(services)
+        self.sessions = Sessions(self.services)
 
     def create(self) -> Session:
         return self.sessions.create("agent")

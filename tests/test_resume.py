@@ -74,7 +74,7 @@ def test_a_long_log_is_replayed_in_full(server: Running, client: ChatClient, mod
     model.script(*[Reply("short answer")] * 60)
     for number in range(60):
         client.command("message", text=long, id=str(number))
-    client.until("turn_completed", turn=60)
+        client.until("turn_completed")
     session = client.frames[0]["content"]["session_id"]
     with ChatClient(server.websocket, session=session, after=7) as other:
         other.until("turn_completed", turn=60)

@@ -160,8 +160,10 @@ def test_hang_up_during_a_wait(session: Conversation, model: ModelServer) -> Non
     assert session.log[-1]["turn"] == 2
 
 
-def test_client_that_stops_reading(session: Conversation, monkeypatch: pytest.MonkeyPatch, model: ModelServer) -> None:
+def test_client_that_stops_reading(serve: Serve, monkeypatch: pytest.MonkeyPatch, model: ModelServer) -> None:
     """A client that stops reading delays nobody and is dropped after a while."""
+    no_limits = [word for name in ("messages", "chars", "chars-per-person") for word in (f"--waiting-{name}", "0")]
+    session = RestClient(serve(*no_limits, model=model)).new_session()
     monkeypatch.setattr("agentchat.http.handler.SEND_TIMEOUT", 1.0)
     gate = threading.Event()
     model.script(Reply("never", gate=gate))

@@ -127,6 +127,7 @@ class Handler(BaseHTTPRequestHandler):
             self.slot.leave()  # it is counted as a stream from now on
         call = Call(
             path=variables,
+            address=self.client_address[0],
             browser=identity.browser(single_header(self.headers, "Cookie")),
             accept=accept,
             stack=stack,

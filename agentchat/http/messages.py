@@ -13,7 +13,7 @@ from agentchat.http.turn_events import TurnEvents
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session
 
-_NEW_TURN_ERRORS = ("closing", "session_full", "busy")
+_NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "busy")
 
 
 class MessageRoutes(SessionResource):
@@ -25,7 +25,7 @@ class MessageRoutes(SessionResource):
         """Send a message, and wait for the answer if asked to."""
         session = self._session(call)
         id = headers.idempotency_key or body.id
-        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser)
+        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser, call.address)
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):

@@ -38,6 +38,7 @@ class Waiting(BaseModel):
 
     id: str
     text: str
+    cut: bool = Field(False, description="The text goes on; the `user_message` event has all of it")
     name: str
     turn: int
     seq: int

@@ -64,6 +64,8 @@ class Call:
 
     path: Mapping[str, str]
     """The variable parts of the path."""
+    address: str
+    """The network address that the request came from."""
     browser: str
     """The browser's cookie (see identity.py); "" if there is none."""
     accept: str

@@ -46,6 +46,9 @@ ERRORS: dict[str, ErrorRow] = {
     "session_unknown": ErrorRow(404, "There is no conversation '{id}'."),
     "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
     "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
+    "queue_full": ErrorRow(
+        429, "Too much is waiting for the agents: the limit is {limit}. Wait until they have answered some.", None, True
+    ),
     "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
     "answer_unknown": ErrorRow(404, "Event {seq} is not an answer of an agent."),
     "nothing_to_retry": ErrorRow(409, "There is no answer to try again yet."),

@@ -8,6 +8,8 @@ import secrets
 COOKIE = "agentchat_browser"
 MAX_AGE = 365 * 24 * 3600  # seconds
 UNNAMED = "user"
+PEOPLE_PER_ADDRESS = 10
+"""An address may do as much as that many people, named or not: they share it, or take one name after another."""
 
 
 def new_cookie() -> str:

@@ -19,6 +19,8 @@ from agentchat.protocol.events import Draft, Event
 NO_USAGE: Mapping[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "cost": None, "agents": {}}
 UNKNOWN_USAGE: Mapping[str, Any] = {"prompt_tokens": None, "completion_tokens": None, "cost": None, "agents": {}}
 
+ENTRY_CHARS = 500  # of a message in a list of waiting messages
+
 NO_ANSWER = "The agents ended this turn without an answer."
 """The notice of a turn in which no agent said anything to people."""
 
@@ -124,6 +126,8 @@ class UserMessage:
     user: str = ""
     """The id under which notes about the person are kept (identity.py)."""
     seq: int = 0
+    address: str = ""
+    """The network address it came from, which is not kept."""
 
     @property
     def key(self) -> str:
@@ -132,8 +136,9 @@ class UserMessage:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The message as lists of waiting messages show it."""
-        return {"id": self.id, "text": self.text, "name": self.name, "turn": self.turn, "seq": self.seq}
+        """The message as lists of waiting messages show it, which are sent to everybody at each change."""
+        text, cut = (self.text, {}) if len(self.text) <= ENTRY_CHARS else (self.text[:ENTRY_CHARS], {"cut": True})
+        return {"id": self.id, "text": text, "name": self.name, "turn": self.turn, "seq": self.seq, **cut}
 
 
 def message_key(message_id: str) -> str:

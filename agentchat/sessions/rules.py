@@ -17,6 +17,18 @@ class SessionRules:
     """Seconds that a turn may work."""
     max_messages: int = 1000
     """People's messages that count, in one session."""
+    waiting_messages: int = 20
+    """Messages that wait for their turns in one session."""
+    waiting_chars: int = 1_000_000
+    """Characters of the messages that wait in one session."""
+    waiting_messages_per_person: int = 50
+    """Messages of one person that wait."""
+    waiting_chars_per_person: int = 2_000_000
+    """Characters of the messages of one person that wait."""
+    waiting_messages_in_all: int = 2000
+    """Messages that wait in all sessions."""
+    waiting_chars_in_all: int = 40_000_000
+    """Characters of all messages that wait."""
     live_questions: int = 4
     """Open questions whose turns wait in memory; the others are brought back by their answers."""
     turns: int = 0

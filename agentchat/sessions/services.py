@@ -16,6 +16,7 @@ from agentchat.sessions.presence import Desk
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
 from agentchat.sessions.turn_slots import TurnSlots
+from agentchat.sessions.waiting_messages import WaitingMessages
 from agentchat.store import Store
 from agentchat.workspace.folders import Folders
 
@@ -57,3 +58,4 @@ class Services:
     def __post_init__(self) -> None:
         self.live_questions = LiveQuestions(self.rules.live_questions)
         self.turn_slots = TurnSlots(self.rules.turns, self.rules.turns_per_person)
+        self.waiting_messages = WaitingMessages(self.rules)

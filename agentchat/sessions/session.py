@@ -86,11 +86,12 @@ class Session:
         context: Mapping[str, Any] | None = None,
         busy: str | None = None,
         browser: str = "",
+        address: str = "",
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
         `busy`, one of BUSY_MODES, says what happens to it while a turn runs. `browser` is the browser whose cookie
-        came with it.
+        came with it, from that network address.
         """
         check_text(text)
         context = cleaned(context) or {}
@@ -102,6 +103,7 @@ class Session:
 
             def post(command: Command | None) -> Event:
                 message = self._message(now, text, name, user_id(name, browser, self.id), id, context)
+                message = replace(message, address=address)
                 if now.running is None or busy == "enqueue":
                     return self._submit(now, message, command)
                 if busy == "reject":
@@ -172,6 +174,7 @@ class Session:
                 waiting = next((message for message in now.waiting if message.turn == event.turn), None)
                 if waiting is not None:
                     edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
+                    self._services.waiting_messages.check(self.id, edited, waiting)
                     return self.turns.edit_waiting(edited, command)
                 self._check_not_held()
                 if now.running != event.turn:
@@ -386,6 +389,8 @@ class Session:
         """Submit a message unless the session is full. See TurnRunner.submit."""
         if reason is None and self._is_full(now):  # else it replaces one
             raise ChatError("session_full", limit=f"{self._services.rules.max_messages:,}")
+        if reason is None:
+            self._services.waiting_messages.check(self.id, message)
         return self.turns.submit(message, stopping, reason, command)
 
     # Rules

@@ -240,8 +240,13 @@ class TurnRunner:
 
     def _show_queue(self) -> None:
         self._lock.assert_held()
+        self._count_waiting()
         self._is_queue_shown = bool(self._waiting)
         self.log.set_state("queue", "queue", {"queue": [message.entry for message in self._waiting]})
+
+    def _count_waiting(self) -> None:
+        self._lock.assert_held()
+        self._services.waiting_messages.update(self.log.id, self._waiting)
 
     # Beginning and ending
 
@@ -254,6 +259,7 @@ class TurnRunner:
             self._waiting.extend(newest[turn] for turn in sorted(newest) if turn not in self._rewound)
             if gone := sorted(self._rewound.intersection(newest)):  # rewound just before they started
                 self.log.append([session_events.turn_completed_draft(turn, "stopped") for turn in gone])
+            self._count_waiting()
             if asking is not None:
                 self._wait_for_answer(self.log.message(asking))
 
@@ -335,6 +341,7 @@ class TurnRunner:
         """End what runs and forget what waits: the session was deleted."""
         with self._lock:
             self._waiting.clear()
+            self._count_waiting()
             self._asking = None
             self._leave_line()
             if self._running is not None:
@@ -385,6 +392,7 @@ class TurnRunner:
                 self._asking = None
             else:
                 self._running = Turn(self, self._waiting.popleft(), rules, live_questions)
+                self._count_waiting()
                 if self._is_queue_shown:
                     self._show_queue()
             return self._running

@@ -27,6 +27,7 @@ class Sender:
     role: str
     busy: str | None
     browser: str
+    address: str
 
 
 class Content:
@@ -157,7 +158,7 @@ def _message(sender: Sender, content: Content) -> Event:
     if sender.role == "operator":
         return sender.session.takeover.reply(text, sender.name, content.id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
-    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser)
+    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser, sender.address)
 
 
 def _input_response(sender: Sender, content: Content) -> Event:

@@ -110,7 +110,7 @@ class Server:
         client.cursor = cursor  # from now on frames follow the first one
         session.log.follow(client.wake)
         client.wake()
-        sender = Sender(session, client, query.name, query.role, query.busy, query.browser)
+        sender = Sender(session, client, query.name, query.role, query.busy, query.browser, connection.address)
 
         def carry_out(message: Message) -> None:
             connection.begin_message()
