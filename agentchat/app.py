@@ -110,6 +110,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(page.server_close)
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = ports.websocket.getsockname()[1]
+        page.check_rate = sessions.check_rate
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
             sessions, catalogue, notes, knowledge, health,
@@ -197,6 +198,12 @@ def _services(
         waiting_chars_per_person=chosen.waiting_chars_per_person,
         waiting_messages_in_all=chosen.waiting_messages_in_all,
         waiting_chars_in_all=chosen.waiting_chars_in_all,
+        messages_per_second=chosen.messages_per_second,
+        messages_per_second_in_all=chosen.messages_per_second_in_all,
+        new_sessions_per_minute=chosen.new_sessions_per_minute,
+        new_sessions_per_minute_in_all=chosen.new_sessions_per_minute_in_all,
+        sessions_per_person=chosen.sessions_per_person,
+        sessions_in_all=chosen.sessions_in_all,
         live_questions=chosen.live_questions,
         ttl_hours=chosen.session_ttl_hours,
     )

@@ -148,6 +148,31 @@ class Settings:
         2000, "Messages that may wait in all conversations together; 0: no limit.", minimum=0
     )
     waiting_chars_in_all: int = setting(40_000_000, "Characters of all messages that wait; 0: no limit.", minimum=0)
+    messages_per_second: float = setting(
+        40.0,
+        "Messages and other changes that one person may send in a second, over 10 seconds; ten times as many from one "
+        "address; 0: no limit.",
+        minimum=0,
+    )
+    messages_per_second_in_all: float = setting(
+        1000.0, "Messages and other changes of everybody in a second, over 10 seconds; 0: no limit.", minimum=0
+    )
+    new_sessions_per_minute: float = setting(
+        20.0,
+        "Conversations that one person may begin in a minute, over 10 minutes; ten times as many from one address; "
+        "0: no limit.",
+        minimum=0,
+    )
+    new_sessions_per_minute_in_all: float = setting(
+        1000.0, "Conversations that everybody may begin in a minute, over 10 minutes; 0: no limit.", minimum=0
+    )
+    sessions_per_person: int = setting(
+        1000,
+        "Conversations that one person has begun and that exist; ten times as many from one address without a name; "
+        "0: no limit.",
+        minimum=0,
+    )
+    sessions_in_all: int = setting(100_000, "Conversations that exist; 0: no limit.", minimum=0)
     session_ttl_hours: float = setting(
         0.0,
         "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "

@@ -20,6 +20,7 @@ TURN_BOUNDS = frozenset({"user_message", "turn_started", "turn_completed"})
 @dataclass
 class _Log:
     record: SessionRecord
+    owner: str = ""
     events: list[Event] = field(default_factory=list)
     keys: dict[str, Event] = field(default_factory=dict)
     histories: dict[int, str] = field(default_factory=dict)
@@ -63,10 +64,10 @@ class MemoryStore:
         self._notes: dict[str, dict[str, Note]] = {}  # by user and key
         self._commands: dict[tuple[str, str], Accepted] = {}  # by scope and id
 
-    def create(self, session: SessionRecord, command: Command | None = None) -> None:
+    def create(self, session: SessionRecord, owner: str = "", command: Command | None = None) -> None:
         with self._lock:
             self._accept(command)
-            self._logs[session.id] = _Log(session)
+            self._logs[session.id] = _Log(session, owner)
 
     def session(self, session_id: str) -> SessionRecord | None:
         with self._lock:
@@ -214,6 +215,10 @@ class MemoryStore:
     def count(self, before: str = "~") -> int:
         with self._lock:
             return sum(log.now.updated < before for log in self._logs.values())
+
+    def owned(self, owner: str) -> int:
+        with self._lock:
+            return sum(log.owner == owner != "" for log in self._logs.values())
 
     def expired(self, before: str, limit: int) -> list[str]:
         with self._lock:

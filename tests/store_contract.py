@@ -133,6 +133,14 @@ class StoreContract:
         assert session is not None
         assert (session.last_seq, session.last_turn) == (4, 2)
 
+    def test_owners(self, store: Store) -> None:
+        """A store knows how many sessions each owner has; those of nobody belong to nobody."""
+        for number, owner in enumerate(["ada", "ada", "bob"]):
+            store.create(SessionRecord(str(number), "weather", CREATED), owner)
+        assert [store.owned(owner) for owner in ("ada", "bob", "eve", "")] == [2, 1, 0, 0]
+        store.delete("0")
+        assert store.owned("ada") == 1
+
     def test_messages_that_count(self, store: Store) -> None:
         """A session's messages are counted once each, edited or not, and without those that were rewound."""
         store.create(SessionRecord("other", "weather", CREATED))
@@ -252,9 +260,9 @@ class StoreContract:
     def test_commands_about_sessions(self, store: Store) -> None:
         """A deleted session takes its commands along, but not the one that deleted it; a creation counts once."""
         create = Command("creator", "c1", "create", "new")
-        store.create(SessionRecord("new", "weather", CREATED), create)
+        store.create(SessionRecord("new", "weather", CREATED), command=create)
         with pytest.raises(DuplicateCommand):
-            store.create(SessionRecord("newer", "weather", CREATED), create)
+            store.create(SessionRecord("newer", "weather", CREATED), command=create)
         store.append("new", [draft()], command=Command("new", "c2", "digest"))
         assert store.delete("new", Command("new", "c3", "delete", ""))
         assert not store.delete("new", Command("new", "c4", "delete", ""))

@@ -167,6 +167,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
             DROP TABLE starts; DROP TABLE session_starts; ALTER TABLE sessions DROP COLUMN start;
             DROP TABLE commands;
             DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
+            DROP INDEX session_owners; ALTER TABLE sessions DROP COLUMN owner;
             {next(line for line in MIGRATIONS[1].split(";") if "event_marks" in line)};
             PRAGMA user_version = 2;
         """)
@@ -339,7 +340,7 @@ def test_commands_that_no_session_keeps_are_few(tmp_path: Path, monkeypatch: pyt
     with contextlib.closing(open_store(tmp_path)) as store:
         for number in range(6):
             record = SessionRecord(str(number), "weather", CREATED)
-            store.create(record, Command("creator", f"c{number}", "digest", record.id))
+            store.create(record, command=Command("creator", f"c{number}", "digest", record.id))
             wait_for_the_next_millisecond()
         assert [store.accepted("creator", f"c{number}") is not None for number in range(6)] == [False] * 3 + [True] * 3
         monkeypatch.setattr(sqlite, "COMMANDS_KEPT", -timedelta(seconds=1))

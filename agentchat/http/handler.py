@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
@@ -26,6 +26,7 @@ from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.identity import Caller, network
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Site(Protocol):
     ws_port: int
     waiters: Waiters
     limits: Limits
+    check_rate: Callable[[Caller], None]
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         if route is None:
             return _not_allowed(list(methods))
         parts = self._validated(route, head.query, body, stack)
+        browser = identity.browser(single_header(self.headers, "Cookie"))
+        caller = Caller(identity.user_id(_name(parts), browser), network(self.connection.address))
+        if route.is_limited:
+            self.server.check_rate(caller)
         accept = _accepted(route.types, self.headers.get("Accept", ""))
         query = parts.get("query")
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
@@ -127,8 +133,8 @@ class Handler(BaseHTTPRequestHandler):
             self.slot.leave()  # it is counted as a stream from now on
         call = Call(
             path=variables,
-            address=self.client_address[0],
-            browser=identity.browser(single_header(self.headers, "Cookie")),
+            browser=browser,
+            caller=caller,
             accept=accept,
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
@@ -260,7 +266,8 @@ def _accepted(types: Sequence[str], header: str) -> str:
 
 
 def error_reply(error: ChatError) -> Reply:
-    later = {"Retry-After": str(RETRY_AFTER)} if error.row.status in {429, 503} else {}
+    seconds = RETRY_AFTER if error.retry_after is None else error.retry_after
+    later = {"Retry-After": str(seconds)} if error.row.status in {429, 503} else {}
     return Reply(error.row.status, {"error": {"code": error.code, "message": error.message}}, later)
 
 
@@ -277,6 +284,12 @@ def response_head(status: int, headers: Mapping[str, str]) -> bytes:
     lines = [f"HTTP/1.1 {status:d} {reason}", "Server: agentchat", f"Date: {formatdate(usegmt=True)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _name(parts: Mapping[str, Any]) -> str:
+    """Return the name that a request gives, wherever it does."""
+    names = (getattr(part, "name", identity.UNNAMED) for part in parts.values())
+    return next((name for name in names if name != identity.UNNAMED), identity.UNNAMED)
 
 
 def _not_allowed(methods: list[str]) -> Reply:

@@ -25,7 +25,7 @@ class MessageRoutes(SessionResource):
         """Send a message, and wait for the answer if asked to."""
         session = self._session(call)
         id = headers.idempotency_key or body.id
-        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser, call.address)
+        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser, call.caller.address)
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):
@@ -44,7 +44,7 @@ class MessageRoutes(SessionResource):
         event = session.answer(body.request_id, body.text, body.name, body.arguments, id)
         return Reply(200, {"seq": event.seq})
 
-    @session_route("POST", "/stop", answers={202: responses.Stopping})
+    @session_route("POST", "/stop", answers={202: responses.Stopping}, ends_work=True)
     def stop_turn(self, call: Call, body: requests.Stop, headers: requests.CommandHeaders) -> Reply:
         """Stop the running turn, or withdraw a waiting message."""
         return Reply(202, {"turn": self._session(call).stop(body.turn, headers.idempotency_key)})

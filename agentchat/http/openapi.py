@@ -112,7 +112,7 @@ def _schema(type: str, model: type[BaseModel]) -> dict[str, Any]:
 
 def _errors(route: Route) -> dict[str, Any]:
     sentences: dict[str, list[str]] = {}
-    of_command = _COMMAND_ERRORS if route.is_command else ()
+    of_command = (*(_COMMAND_ERRORS if route.is_command else ()), *(("too_fast",) if route.is_limited else ()))
     for code in (*_COMMON_ERRORS, *(_BODY_ERRORS if route.body else ()), *of_command, *route.errors):
         sentences.setdefault(str(ERRORS[code].status), []).append(f"`{code}`: {ERRORS[code].sentence}")
     content = {JSON: {"schema": _ref(Error)}}

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel
 
 from agentchat.http.waiting import Waiter
+from agentchat.protocol.identity import Caller
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -64,10 +65,10 @@ class Call:
 
     path: Mapping[str, str]
     """The variable parts of the path."""
-    address: str
-    """The network address that the request came from."""
     browser: str
     """The browser's cookie (see identity.py); "" if there is none."""
+    caller: Caller
+    """Whoever sent the request."""
     accept: str
     """The media type to answer with, out of the route's `types`."""
     stack: ExitStack
@@ -103,6 +104,13 @@ class Route:
     """Maximum size of the body in bytes."""
     waits: bool = False
     """The handler waits for agents, also when it doesn't answer with an event stream."""
+    ends_work: bool = False
+    """Nobody is too fast to do it."""
+
+    @property
+    def is_limited(self) -> bool:
+        """People can be too fast doing it."""
+        return self.method != "GET" and not self.ends_work
 
     @property
     def operation_id(self) -> str:

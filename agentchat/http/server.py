@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import HTTPServer
 
 from agentchat.http import limits, request_head
@@ -29,6 +29,7 @@ from agentchat.http.waiting import Waiters
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.identity import Caller
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class PageServer(HTTPServer):
         self.ws_port = 0
         self.waiters = Waiters()
         self.limits = Limits(rules)
+        self.check_rate: Callable[[Caller], None] = lambda caller: None
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
         for each in (listener, self._waker, self._wakened):

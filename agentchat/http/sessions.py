@@ -17,12 +17,12 @@ class SessionRoutes(SessionResource):
         self._catalogue = catalogue
 
     @route("POST", SESSIONS, answers={201: responses.SessionAnswer},
-           errors=("agent_unknown", "session_deleted", "closing"),
+           errors=("agent_unknown", "session_deleted", "closing", "too_many_sessions"),
            sent_headers={"Location": "The path of the session"})  # fmt: skip
     def create_session(self, call: Call, body: requests.NewSession, headers: requests.CommandHeaders) -> Reply:
         """Create a session."""
         agent, title = self._catalogue.choose(body.agent), body.title.strip()
-        session = self._sessions.create(agent, title, headers.idempotency_key, call.browser)
+        session = self._sessions.create(agent, title, headers.idempotency_key, call.browser, call.caller)
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 

@@ -19,7 +19,16 @@ from agentchat.sessions.registry import Session, Sessions
 
 CHAT = "/api/v1/chat/{session_id}"
 
-_POST_ERRORS = ("agent_unknown", "closing", "busy", "session_full", "queue_full", "session_deleted", *TEXT_ERRORS)
+_POST_ERRORS = (
+    "agent_unknown",
+    "too_many_sessions",
+    "closing",
+    "busy",
+    "session_full",
+    "queue_full",
+    "session_deleted",
+    *TEXT_ERRORS,
+)
 _TURN_ERRORS = (
     "input_needed", "turn_stopped", "turn_interrupted", "agent_unavailable", "agent_failed", "agent_asked",
     "input_timeout", "turn_timeout", "not_resumed", "handoff_circle", "model_auth", "model_rate_limited", "model_quota",
@@ -63,9 +72,11 @@ class V1ChatRoutes:
         id = call.path["session_id"]
         session = self._sessions.open(id)
         replaced = {} if session else {"replaced": id}
-        session = session or self._sessions.create(self._catalogue.choose(body.agent), "", key, call.browser)
+        session = session or self._sessions.create(
+            self._catalogue.choose(body.agent), "", key, call.browser, call.caller
+        )
         call.stack.callback(self._sessions.release, session)
-        return session, replaced, session.post(body.message, "user", key, body.context, address=call.address)
+        return session, replaced, session.post(body.message, "user", key, body.context, address=call.caller.address)
 
 
 class _Interactions:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections import Counter
+
+from agentchat.protocol.identity import network
 
 SHARE = 4  # of a limit that was lowered: one address may have all but a fourth
 
@@ -26,7 +27,7 @@ class Admission:
 
     def enter(self, address: str, amount: int = 1) -> bool:
         """Let an address hold `amount` more. Returns False, and counts nothing, if that is over one of the limits."""
-        key = _network(address)
+        key = network(address)
         with self._lock:
             if self.in_all and self._total + amount > self.in_all:
                 return False
@@ -40,7 +41,7 @@ class Admission:
 
     def leave(self, address: str, amount: int = 1) -> None:
         """Give back what `enter` let that address hold, or a part of it."""
-        key = _network(address)
+        key = network(address)
         with self._lock:
             self._total -= amount
             self._held[key] -= amount
@@ -56,7 +57,7 @@ class Admission:
     def held(self, address: str) -> int:
         """Return what that address holds."""
         with self._lock:
-            return self._held.get(_network(address), 0)
+            return self._held.get(network(address), 0)
 
 
 def within(room: int, in_all: int, per_address: int) -> Admission:
@@ -68,11 +69,3 @@ def within(room: int, in_all: int, per_address: int) -> Admission:
         return Admission(in_all, per_address)
     share = max(room - room // SHARE, 1)
     return Admission(room, min(per_address or share, share))
-
-
-def _network(address: str) -> str:
-    """Return the key under which an address is counted."""
-    if ":" not in address:
-        return address
-    ip = ipaddress.IPv6Address(address.partition("%")[0])
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))

@@ -1,7 +1,8 @@
 """The table of errors, and the exceptions.
 
 ChatError            a row of ERRORS: something that a person or a client can act on
-└── StoreError       the log could not be written or read
+├── StoreError       the log could not be written or read
+└── TooFast          someone has to wait before they try again
 DuplicateMessage     a message with this id is in the log already
 DuplicateCommand     a command with this id was carried out already
 SettingsError        the server cannot start: one sentence, exit status 2
@@ -46,9 +47,11 @@ ERRORS: dict[str, ErrorRow] = {
     "session_unknown": ErrorRow(404, "There is no conversation '{id}'."),
     "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
     "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
+    "too_fast": ErrorRow(429, "This is too much at once. Wait {seconds} seconds and try again.", None, True),
     "queue_full": ErrorRow(
         429, "Too much is waiting for the agents: the limit is {limit}. Wait until they have answered some.", None, True
     ),
+    "too_many_sessions": ErrorRow(429, "No other conversation can begin now: {problem}.", None, True),
     "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
     "answer_unknown": ErrorRow(404, "Event {seq} is not an answer of an agent."),
     "nothing_to_retry": ErrorRow(409, "There is no answer to try again yet."),
@@ -150,6 +153,9 @@ ERRORS: dict[str, ErrorRow] = {
 class ChatError(Exception):
     """A row of ERRORS with its sentence filled in."""
 
+    retry_after: int | None = None
+    """Seconds after which it is worth trying again, if that is known."""
+
     def __init__(self, code: str, **details: object) -> None:
         self.code = code
         self.row = ERRORS[code]
@@ -162,6 +168,14 @@ class StoreError(ChatError):
 
     def __init__(self, code: str = "store_failed", **details: object) -> None:
         super().__init__(code, **details)
+
+
+class TooFast(ChatError):
+    """Someone has to wait before they try again."""
+
+    def __init__(self, code: str, seconds: int, **details: object) -> None:
+        super().__init__(code, seconds=seconds, **details)
+        self.retry_after = seconds
 
 
 class DuplicateMessage(Exception):

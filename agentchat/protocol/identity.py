@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
+from dataclasses import dataclass
 
 COOKIE = "agentchat_browser"
 MAX_AGE = 365 * 24 * 3600  # seconds
 UNNAMED = "user"
 PEOPLE_PER_ADDRESS = 10
 """An address may do as much as that many people, named or not: they share it, or take one name after another."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Someone who wants something done, as far as they are known; the limits are theirs."""
+
+    person: str = ""
+    """The id of the person (`user_id`); "" for a program that gives no name."""
+    address: str = ""
+    """The network address; "" inside the server."""
+
+    @property
+    def owner(self) -> str:
+        """An id under which what they create is counted; nobody can turn it back into an address."""
+        return self.person or (f"a-{_digest(self.address)}" if self.address else "")
+
+
+def network(address: str) -> str:
+    """Return what counts as one address: of IPv6 a network of 64 bits, because that is what one machine is given."""
+    if ":" not in address:
+        return address
+    ip = ipaddress.IPv6Address(address.partition("%")[0])
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
 def new_cookie() -> str:

@@ -46,8 +46,8 @@ class Log:
         self.states: Mapping[str, LiveState] = {}
         self.state_number = 0
         self.is_deleted = False
-        self.is_kept = True
-        """False until the store knows the session, which it does with its first event."""
+        self.keep: Callable[[], None] | None = None
+        """Writes the session to the store, before its first event; None once it has been written. Raises ChatError."""
         self._record = record
         self._held_changed = held_changed
         self._append_lock = threading.Lock()  # guards `view`, `held` and the states; keeps them in the store's order
@@ -60,6 +60,11 @@ class Log:
         if self.is_deleted:
             return None
         return self.store.session(self.id) if self.is_kept else self._record
+
+    @property
+    def is_kept(self) -> bool:
+        """True if the store knows the session."""
+        return self.keep is None
 
     # Writing
 
@@ -81,9 +86,9 @@ class Log:
                 check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
-            if not self.is_kept:
-                self.store.create(self._record)
-                self.is_kept = True
+            if self.keep is not None:
+                self.keep()
+                self.keep = None
             written = self.store.append(self.id, drafts, history, command)
             view = self.view
             ended = tuple(completes)

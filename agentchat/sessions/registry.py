@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import secrets
 import threading
@@ -16,7 +17,8 @@ from typing import Any
 from agentchat.ag2.history import can_go_on
 from agentchat.protocol import commands, events, handover, session_events
 from agentchat.protocol.commands import Command, digest
-from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError
+from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError, TooFast
+from agentchat.protocol.identity import PEOPLE_PER_ADDRESS, Caller
 from agentchat.protocol.validation import check_title, one_line
 from agentchat.sessions.commands import once
 from agentchat.sessions.expiry import Expiry
@@ -77,7 +79,8 @@ class Sessions:
         # The store is read and written without it, because all sessions need it.
         self._lock = OwnedLock()  # guards what follows
         self._open: dict[str, _Slot] = {}
-        self._unsaid: dict[str, SessionRecord] = {}  # those that the store doesn't know: nothing was said in them yet
+        # Those that the store doesn't know, because nothing was said in them yet, and who began them.
+        self._unsaid: dict[str, tuple[SessionRecord, Caller]] = {}
         self._loading: dict[str, threading.Event] = {}  # sessions that are being loaded; set when that is over
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
         self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
@@ -177,12 +180,12 @@ class Sessions:
 
     # Sessions
 
-    def begin_unsaid(self, agent: str) -> Session:
+    def begin_unsaid(self, agent: str, caller: Caller | None = None) -> Session:
         """Create a session that is written to the store with its first event, in use by the caller until `release`."""
         created = events.now()
         record = SessionRecord(secrets.token_urlsafe(12), agent, created, updated=created)
         with self._lock:
-            self._unsaid[record.id] = record
+            self._unsaid[record.id] = record, caller or Caller()
             if len(self._unsaid) > MAX_UNSAID:
                 del self._unsaid[next(iter(self._unsaid))]
         session = self._enter(record.id)
@@ -190,8 +193,10 @@ class Sessions:
             raise ChatError("session_unknown", id=record.id)
         return session
 
-    def create(self, agent: str, title: str = "", id: str | None = None, creator: str = "") -> Session:
-        """Create a session, in use by the caller until `release`. Raises ChatError.
+    def create(
+        self, agent: str, title: str = "", id: str | None = None, creator: str = "", caller: Caller | None = None
+    ) -> Session:
+        """Create a session, in use until `release`. `caller` is whoever wants it. Raises ChatError.
 
         The same `id` counts once for each `creator`, and is known for a day (COMMANDS_KEPT).
         """
@@ -200,15 +205,17 @@ class Sessions:
         record = SessionRecord(secrets.token_urlsafe(12), agent, events.now())
         asked = digest("create_session", agent=agent, title=title)
         command = commands.command(f"creator:{creator}", id, asked, record.id)
-        session = once(self._store, command, lambda: self._create(record, command), self._reopen)
+        create = functools.partial(self._create, record, caller or Caller(), command)
+        session = once(self._store, command, create, self._reopen)
         if title:
             draft = replace(session_events.renamed_draft(one_line(title), ""), key="created")
             with contextlib.suppress(DuplicateMessage):  # it was given its title before
                 session.log.append([draft])
         return session
 
-    def _create(self, record: SessionRecord, command: Command | None) -> Session:
-        self._store.create(record, command)
+    def _create(self, record: SessionRecord, caller: Caller, command: Command | None) -> Session:
+        self._admit(caller)
+        self._store.create(record, caller.owner, command)
         session = self._enter(record.id)  # whoever repeats the command may be opening it already
         if session is None:
             raise ChatError("session_deleted")
@@ -219,6 +226,23 @@ class Sessions:
         if session is None:
             raise ChatError("session_deleted")
         return session
+
+    def _keep(self, record: SessionRecord, caller: Caller) -> None:
+        """Write a session to the store that was begun without. Raises ChatError."""
+        self._admit(caller)
+        self._store.create(record, caller.owner)
+
+    def _admit(self, caller: Caller) -> None:
+        """Raise ChatError if the caller may create no other session now."""
+        rules = self._services.rules
+        if rules.sessions_in_all and self._store.count() >= rules.sessions_in_all:
+            raise ChatError("too_many_sessions", problem=f"there are {rules.sessions_in_all:,}, the limit")
+        mine = rules.sessions_per_person * (1 if caller.person else PEOPLE_PER_ADDRESS)
+        if mine and caller.owner and self._store.owned(caller.owner) >= mine:
+            raise ChatError("too_many_sessions", problem=f"{mine:,} are yours, the limit; delete some first")
+        if seconds := self._services.new_sessions.take(caller):
+            problem = f"many have begun lately; wait {seconds} seconds"
+            raise TooFast("too_many_sessions", seconds, problem=problem)
 
     def open(self, session_id: str) -> Session | None:
         """Return the session with that id, if there is one, in use by the caller until `release`."""
@@ -245,11 +269,13 @@ class Sessions:
             loading.wait()
         session = None
         try:
-            kept = self._store.session(session_id)
-            record = kept or self._unsaid.get(session_id)
+            record = self._store.session(session_id)
+            unsaid = self._unsaid.get(session_id)
             if record is not None:
                 session = Session(record, self._services, _Host(self, session_id), self._asking.get(session_id))
-                session.log.is_kept = kept is not None
+            elif unsaid is not None:
+                session = Session(unsaid[0], self._services, _Host(self, session_id))
+                session.log.keep = functools.partial(self._keep, *unsaid)
         finally:
             with self._lock:
                 if session is not None:
@@ -318,6 +344,11 @@ class Sessions:
             if slot is None:
                 return "waiting" if session_id in self._asking else "idle"
         return slot.session.status
+
+    def check_rate(self, caller: Caller) -> None:
+        """Count one more thing that the caller does. Raises ChatError if that is too much at once."""
+        if seconds := self._services.rates.take(caller):
+            raise TooFast("too_fast", seconds)
 
     # The desk
 

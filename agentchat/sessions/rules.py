@@ -29,6 +29,18 @@ class SessionRules:
     """Messages that wait in all sessions."""
     waiting_chars_in_all: int = 40_000_000
     """Characters of all messages that wait."""
+    messages_per_second: float = 40
+    """Messages and other changes of one person in a second, over 10 seconds."""
+    messages_per_second_in_all: float = 1000
+    """Messages and other changes of everybody in a second, over 10 seconds."""
+    new_sessions_per_minute: float = 20
+    """Sessions that one person creates in a minute, over 10 minutes."""
+    new_sessions_per_minute_in_all: float = 1000
+    """Sessions that everybody creates in a minute, over 10 minutes."""
+    sessions_per_person: int = 1000
+    """Sessions that one person has created and that exist."""
+    sessions_in_all: int = 100_000
+    """Sessions that exist."""
     live_questions: int = 4
     """Open questions whose turns wait in memory; the others are brought back by their answers."""
     turns: int = 0

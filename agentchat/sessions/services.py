@@ -13,12 +13,16 @@ from agentchat.chat import Chat, SessionView
 from agentchat.sessions.deadlines import Deadlines
 from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.rates import Rates
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
 from agentchat.sessions.turn_slots import TurnSlots
 from agentchat.sessions.waiting_messages import WaitingMessages
 from agentchat.store import Store
 from agentchat.workspace.folders import Folders
+
+RATE_BURST = 10.0  # seconds over which the rate of messages counts
+NEW_SESSIONS_BURST = 600.0  # seconds over which the rate of new sessions counts
 
 
 class Agents(Protocol):
@@ -59,3 +63,8 @@ class Services:
         self.live_questions = LiveQuestions(self.rules.live_questions)
         self.turn_slots = TurnSlots(self.rules.turns, self.rules.turns_per_person)
         self.waiting_messages = WaitingMessages(self.rules)
+        rules = self.rules
+        self.rates = Rates(rules.messages_per_second, rules.messages_per_second_in_all, RATE_BURST)
+        self.new_sessions = Rates(
+            rules.new_sessions_per_minute / 60, rules.new_sessions_per_minute_in_all / 60, NEW_SESSIONS_BURST
+        )

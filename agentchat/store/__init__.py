@@ -64,8 +64,8 @@ class Store(Protocol):
     def epoch(self) -> str:
         """A random name for the time since the store was opened, in which nothing is taken from a log."""
 
-    def create(self, session: SessionRecord, command: Command | None = None) -> None:
-        """Keep a new, empty session. Raises DuplicateCommand."""
+    def create(self, session: SessionRecord, owner: str = "", command: Command | None = None) -> None:
+        """Keep a new, empty session. Raises DuplicateCommand. `owner` is an id of whoever created it, if known."""
 
     def session(self, session_id: str) -> SessionRecord | None:
         """Return the session with this id, if there is one."""
@@ -151,6 +151,9 @@ class Store(Protocol):
 
     def count(self, before: str = "~") -> int:
         """Return how many sessions have had no event since that time; all of them without one."""
+
+    def owned(self, owner: str) -> int:
+        """Return how many sessions that owner has created that still exist."""
 
     def expired(self, before: str, limit: int) -> list[str]:
         """Return the sessions without an event since that time, those that have rested longest first."""

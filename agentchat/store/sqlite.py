@@ -108,6 +108,10 @@ MIGRATIONS = [
     ) WITHOUT ROWID;
     CREATE INDEX passing_commands ON commands (expires) WHERE expires <> '';
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    CREATE INDEX session_owners ON sessions (owner) WHERE owner <> '';
+    """,
 ]
 CHECK_TIMEOUT = 500  # ms that a check waits for another process
 SLOW_COMMIT = 10.0  # seconds after which a commit of this server counts as a failure of the disk
@@ -205,8 +209,8 @@ class SqliteStore:
 
     # Writing
 
-    def create(self, session: SessionRecord, command: Command | None = None) -> None:
-        self._write(lambda db: _create(db, session, command))
+    def create(self, session: SessionRecord, owner: str = "", command: Command | None = None) -> None:
+        self._write(lambda db: _create(db, session, owner, command))
 
     def delete(self, session_id: str, command: Command | None = None) -> bool:
         return self._remove(lambda db: _delete(db, session_id, command))
@@ -426,6 +430,10 @@ class SqliteStore:
         [(number,)] = self._select("SELECT count(*) FROM sessions WHERE updated < ?", before)
         return int(number)
 
+    def owned(self, owner: str) -> int:
+        [(number,)] = self._select("SELECT count(*) FROM sessions WHERE owner = ? AND owner <> ''", owner)
+        return int(number)
+
     def expired(self, before: str, limit: int) -> list[str]:
         query = "SELECT id FROM sessions WHERE updated < ? ORDER BY updated, id LIMIT ?"
         return [id for (id,) in self._select(query, before, limit)]
@@ -499,12 +507,12 @@ def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
         change.error = error
 
 
-def _create(db: sqlite3.Connection, session: SessionRecord, command: Command | None) -> None:
+def _create(db: sqlite3.Connection, session: SessionRecord, owner: str, command: Command | None) -> None:
     _refuse_accepted(db, command)
     db.execute(
-        "INSERT INTO sessions (id, agent, created, updated, number)"
-        " VALUES (?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
-        (session.id, session.agent, session.created, session.created),
+        "INSERT INTO sessions (id, agent, created, updated, owner, number)"
+        " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
+        (session.id, session.agent, session.created, session.created, owner),
     )
     _accept_for_a_while(db, command)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from agentchat.protocol import events, handover, json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
+from agentchat.protocol.identity import Caller
 from agentchat.protocol.validation import ID_CHARS, one_line
 from agentchat.sessions.session import Session
 from agentchat.ws.sending import Client
@@ -27,7 +28,9 @@ class Sender:
     role: str
     busy: str | None
     browser: str
-    address: str
+    caller: Caller
+    check_rate: Callable[[Caller], None]
+    """Counts one more thing that the person does. Raises ChatError."""
 
 
 class Content:
@@ -71,6 +74,8 @@ def receive(frame: str | bytes, sender: Sender) -> None:
         name, content = _parse(frame)
         about = {key: id for key in _IDS if isinstance(id := content.values.get(key), str)}
         _check_may_send(sender)
+        if name != "stop":  # which ends work
+            sender.check_rate(sender.caller)
         command = _command(name)
         if not client.closes_behind_turn:
             command(sender, content)
@@ -158,7 +163,7 @@ def _message(sender: Sender, content: Content) -> Event:
     if sender.role == "operator":
         return sender.session.takeover.reply(text, sender.name, content.id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
-    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser, sender.address)
+    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser, sender.caller.address)
 
 
 def _input_response(sender: Sender, content: Content) -> Event:

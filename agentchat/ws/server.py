@@ -21,6 +21,7 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.identity import Caller, network
 from agentchat.protocol.validation import BUSY_MODES, NAME_CHARS, one_line
 from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
@@ -93,7 +94,8 @@ class Server:
     def _begin(self, connection: ClientConnection, client: Client) -> None:
         assert connection.request is not None
         query = _Query(connection.request.path, "; ".join(connection.request.headers.get_all("Cookie")))
-        session, replaced = self._enter(query)
+        caller = Caller(identity.user_id(query.name, query.browser), network(connection.address))
+        session, replaced = self._enter(query, caller)
 
         def end() -> None:
             self._deliverer.remove(client)
@@ -110,7 +112,9 @@ class Server:
         client.cursor = cursor  # from now on frames follow the first one
         session.log.follow(client.wake)
         client.wake()
-        sender = Sender(session, client, query.name, query.role, query.busy, query.browser, connection.address)
+        sender = Sender(
+            session, client, query.name, query.role, query.busy, query.browser, caller, self._sessions.check_rate
+        )
 
         def carry_out(message: Message) -> None:
             connection.begin_message()
@@ -122,14 +126,14 @@ class Server:
 
         connection.receive = carry_out
 
-    def _enter(self, query: _Query) -> tuple[Session, str | None]:
+    def _enter(self, query: _Query, caller: Caller) -> tuple[Session, str | None]:
         """Return the session that a client asks for, and the unknown id that a new session replaces, if any."""
         if query.session:
             session = self._sessions.open(query.session)
             if session is not None:
                 return session, None
         agent = self._catalogue.choose(query.agent)
-        return self._sessions.begin_unsaid(agent), query.session or None
+        return self._sessions.begin_unsaid(agent, caller), query.session or None
 
 
 class _Query:
