@@ -15,6 +15,7 @@ from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
+from agentchat.ag2.tool_slots import ToolSlots
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.http.health import HealthRoutes
@@ -174,12 +175,14 @@ def _services(
     chosen: Settings,
     agent_services: AgentServices,
 ) -> Services:
+    tool_slots = ToolSlots(chosen.tools_at_once, chosen.tools_at_once_in_all)
+
     def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> Conversation:
         chat.state.clear()  # what counts of it is restored
         built = catalogue.build(agent, chat)
         explain, has_price = chosen_models.explain, chosen_models.has_price
         context_tokens = chosen.context_tokens if "context_tokens" in chosen.given else 0
-        limits = Limits(context_tokens, chosen.answer_chars, chosen.model_calls, chosen.result_chars)
+        limits = Limits(context_tokens, chosen.answer_chars, chosen.model_calls, chosen.result_chars, tool_slots)
         return Conversation(built, chat, histories, explain, has_price, chosen.approve, limits)
 
     def new_chat(session_id: str, session: SessionView) -> Chat:

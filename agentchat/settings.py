@@ -118,6 +118,12 @@ class Settings:
     result_chars: int = setting(
         200_000, "Characters of a tool's result after which it is cut off; 0: no limit.", minimum=0
     )
+    tools_at_once: int = setting(
+        8, "Tools of one conversation that run at once; further calls wait until one ends; 0: no limit.", minimum=0
+    )
+    tools_at_once_in_all: int = setting(
+        200, "Tools of all conversations that run at once; further calls wait until one ends; 0: no limit.", minimum=0
+    )
     model_calls: int = setting(30, "Calls of models that the agents may make for one message.", minimum=1)
     context_tokens: int = setting(
         100_000,

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from agentchat.ag2 import events as ag2_events
 from agentchat.ag2 import prompts as ag2_prompts
-from agentchat.ag2 import scope
+from agentchat.ag2 import scope, tool_slots
 from agentchat.ag2.console import Console
 from agentchat.ag2.history import PartialMessage, TurnHistory
 from agentchat.ag2.limits import Limits
@@ -87,6 +87,7 @@ class TurnStream(IOStream):
             turn, token, journal, usage, self, limits.answer_chars, limits.model_calls or MAX_MODEL_CALLS, call_ids
         )
         self.console = Console(turn)
+        self.tool_slots = limits.tool_slots
 
     # Called by the conversation
 
@@ -331,9 +332,11 @@ class TurnStream(IOStream):
             return Answer(entry["text"], entry["name"], entry["arguments"], entry["reason"])
         if entry is None:
             entry = self.journal.record("input", request.prompt, request_id=request.id)
-            answer = self._turn.ask(request, self.history.waiting(self.journal))
+            with tool_slots.asking():
+                answer = self._turn.ask(request, self.history.waiting(self.journal))
         else:
-            answer = self._turn.ask_again(entry["request_id"])
+            with tool_slots.asking():
+                answer = self._turn.ask_again(entry["request_id"])
         if request.password:
             self.journal.is_complete = False  # passwords are kept nowhere
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from agentchat.ag2.tool_slots import ToolSlots
 
 
 @dataclass(frozen=True)
@@ -13,3 +15,5 @@ class Limits:
     answer_chars: int = 0
     model_calls: int = 0
     result_chars: int = 0
+    tool_slots: ToolSlots = field(default_factory=ToolSlots)
+    """Those of the settings `tools_at_once` and `tools_at_once_in_all`, which all conversations share."""

@@ -21,6 +21,7 @@ from agentchat.ag2.console import Console
 from agentchat.ag2.model_output import ModelOutput
 from agentchat.ag2.scope import Scope
 from agentchat.ag2.stored_values import NotKept, NotRestored
+from agentchat.ag2.tool_slots import ToolSlots
 from agentchat.approval import needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
@@ -53,6 +54,7 @@ class ToolHost(Protocol):
     """The setting of that name."""
     model_output: ModelOutput
     console: Console
+    tool_slots: ToolSlots
 
     @property
     def history(self) -> Variables:
@@ -85,7 +87,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
             return run_in_loop(running, args, kwargs)
         answer = _allowed(running, name, tool, kwargs)
         with _called(running):
-            call = _bound(stoppable, answer, args, kwargs)
+            call = _in_slot(running, _bound(stoppable, answer, args, kwargs))
             result = recorded(running, name, lambda: _cut(call(), running.result_chars))
         return _told(result, answer)
 
@@ -94,7 +96,8 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         answer = await asyncio.to_thread(_allowed, running, name, tool, kwargs)
         with _called(running), _recording(running, name) as record:
             if not record.is_replayed:
-                record.result = _cut(await _bound(tool, answer, args, kwargs)(), running.result_chars)
+                async with running.tool_slots.running_async(running):
+                    record.result = _cut(await _bound(tool, answer, args, kwargs)(), running.result_chars)
         return _told(record.result, answer)
 
     vars(run)[_GUARDED] = True
@@ -140,6 +143,16 @@ def _cut(result: Any, limit: int) -> Any:
     if len(text) <= limit:
         return result
     return f"{text[:limit]}\n[… The result has {len(text):,} characters; this is the beginning. Ask for less.]"
+
+
+def _in_slot(running: ToolHost, call: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the call, which waits while too many tools run."""
+
+    def run() -> Any:
+        with running.tool_slots.running(running):
+            return call()
+
+    return run
 
 
 def _told(result: Any, answer: Answer | None) -> Any:
