@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,23 +11,42 @@ import pytest
 
 from tests.clients import Frame
 from tests.faults.__main__ import play
+from tests.faults.acts import KINDS
 from tests.faults.checks import violations
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
+from tests.faults.plan import OTHERS
 from tests.faults.servers import Zygote
 
-SHORT = range(1, 13)
+ALONE = range(1, 7)  # seeds; a kind of acting is played until it has reached everything
+TOGETHER = range(1, 7)
+WITH = {"repeats": ["rest"], "refusals": ["files", "delete"]}  # kinds that act on what others do
 
 Log = list[Frame]
 
 
-def test_nothing_is_lost_when_things_break(zygote: Zygote) -> None:
-    """Nothing is lost when servers are killed and connections cut at random moments."""
-    wrong, figures = play(zygote, SHORT)
+@pytest.mark.parametrize("kind", OTHERS)
+def test_nothing_is_lost_when_things_break(zygote: Zygote, kind: str) -> None:
+    """Nothing is lost when servers are killed and connections cut at random moments, whatever people do meanwhile."""
+    figures: Counter[str] = Counter()
+    for seed in ALONE:
+        wrong, own = play(zygote, [seed], only=[kind, *WITH.get(kind, [])])
+        figures.update(own)
+        assert wrong == {}
+        if is_reached := all(figures[figure] for figure in KINDS[kind].reaches):
+            break
+    assert is_reached, figures
+
+
+def test_nothing_is_lost_when_all_comes_together(zygote: Zygote) -> None:
+    """The same with several kinds of acting in one schedule."""
+    wrong, figures = play(zygote, TOGETHER)
 
     assert wrong == {}
     assert figures["kills"] > 0
     assert figures["cuts"] > 0
+    assert figures["memories compared"] > 0
+    assert figures["servers back to their baseline"] == len(TOGETHER)
 
 
 def log() -> Log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from agentchat.store.sqlite import SqliteStore
 from tests.clients import Frame
 from tests.faults.agents import RAN
+from tests.faults.talk import Acknowledged
 
 Log = Sequence[Frame]
 
@@ -30,7 +31,14 @@ class Conversation:
     confirmations: Sequence[Any] = ()
     """The first frames of all connections."""
     reminded: Sequence[str] | None = None
-    """The messages in the history of the last turn."""
+    """The messages of people in the history of the last turn."""
+    told: Sequence[str] = ()
+    """All texts in that history."""
+    acknowledged: Sequence[Acknowledged] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, str] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
+    """Codes of errors with which turns may fail."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Evidence:
     """(tool, call) for each run of a tool."""
     ends: int = 0
     """The number of times the server was ended."""
+    has_gone: bool = False
+    """A conversation was deleted, with what its tools did."""
 
 
 def logs(folder: Path) -> dict[str, list[Frame]]:
@@ -63,8 +73,11 @@ def _log(store: SqliteStore, session: str) -> list[Frame]:
     return events
 
 
-def damage(folder: Path, passwords: Sequence[str]) -> list[str]:
-    """Return what is wrong with the database file: damage, unfinished work, and secrets it must not hold."""
+def damage(folder: Path, passwords: Sequence[str], others: Set[str] = frozenset()) -> list[str]:
+    """Return what is wrong with the database file: damage, unfinished work, and secrets it must not hold.
+
+    In `others`, sessions that nobody was in, questions may wait.
+    """
     data = b"".join(path.read_bytes() for path in folder.glob("agentchat.db*"))
     found = [f"the password {password} is in the file" for password in passwords if password.encode() in data]
     with contextlib.closing(sqlite3.connect(folder / "agentchat.db")) as db:
@@ -74,7 +87,11 @@ def damage(folder: Path, passwords: Sequence[str]) -> list[str]:
         except sqlite3.DatabaseError as error:
             found.append(f"the full-text index: {error}")
     with contextlib.closing(SqliteStore(folder)) as store:
-        found += [f"session {session} still has the open turn {turn}" for session, turn in store.open_turns()]
+        found += [
+            f"session {session} still has the open turn {turn}"
+            for session, turn in store.open_turns()
+            if session not in others
+        ]
         found += [f"session {session} still has a message that waits" for session in store.sessions_unanswered()]
     return found
 

@@ -21,10 +21,15 @@ def script(label: str, steps: Sequence[Step]) -> str:
     return f"<{label}> @@{json.dumps(list(steps))}@@"
 
 
+def label(text: str) -> str:
+    """Return the label of a message; the text itself if it has none."""
+    found = LABEL.match(text)
+    return found[1] if found else text
+
+
 def labels(request: Body) -> list[str]:
-    """Return the labels of the messages in the model's history."""
-    said = [words(message) for message in request["messages"] if message["role"] == "user"]
-    return [found[1] for text in said if (found := LABEL.match(text))]
+    """Return the labels of the messages of people and teams in the model's history."""
+    return [label(words(message)) for message in request["messages"] if message["role"] == "user"]
 
 
 class ScriptedModel(ModelServer):
@@ -48,7 +53,7 @@ class ScriptedModel(ModelServer):
         tools = []
         for name in step.pop("tools", ()):
             self._calls += 1
-            tools.append((name, {"call": f"c{self._calls}"}))
+            tools.append((name, _arguments(name, self._calls)))
         return Reply(tools=tools, **step)
 
     def count(self, **steps: int) -> None:
@@ -58,13 +63,20 @@ class ScriptedModel(ModelServer):
 
 
 def _step(messages: Sequence[Body]) -> Step:
-    place = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    said = [place for place, message in enumerate(messages) if message["role"] == "user"]
+    place = max((place for place in said if LABEL.match(words(messages[place]))), default=max(said))
     found = SCRIPT.search(words(messages[place]))
     if found is None:
         return {"text": f"You said: {words(messages[place])[:40]}"}
     steps = json.loads(found[1])
     done = sum(message["role"] == "assistant" for message in messages[place:])
     return dict(steps[min(done, len(steps) - 1)])
+
+
+def _arguments(name: str, number: int) -> dict[str, Any]:
+    if name == "die":
+        return {}
+    return {"a": number} if name == "add" else {"call": f"c{number}"}
 
 
 def _outline(messages: Sequence[Body]) -> str:

@@ -25,11 +25,20 @@ class Seen:
     frame: Frame | None
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses of a server that is up."""
+
+    websocket: str
+    page: str
+
+
 class Person:
     """A client that reconnects with the last seq it saw; everything but reading happens in one thread."""
 
     def __init__(self, part: Part, agent: str, tell: Callable[[Seen], None]) -> None:
         self.name = part.name
+        self.role = part.role
         self.is_member = part.role == "member"
         self.session = ""
         self.seen: list[Frame] = []
@@ -38,6 +47,11 @@ class Person:
         self.complaints: list[str] = []
         self.is_here = False
         """Connected, and confirmed."""
+        self.replaced = False
+        """The session was asked for again, and another one came in its place."""
+        self.was_told_gone = False
+        self.refused = 0
+        """The status of a request that was refused."""
         self.away = 0
         """The number of events before it comes back."""
         self._query = {"agent": agent, "name": part.name, "role": part.role}
@@ -53,11 +67,11 @@ class Person:
     def last(self) -> int:
         return int(self.seen[-1]["seq"]) if self.seen else 0
 
-    def connect(self, address: str) -> None:
+    def connect(self, addresses: Addresses) -> None:
         """Connect or reconnect; if the server has died in the meantime, nothing happens."""
         place: dict[str, Any] = {"session": self.session, "after": self.last} if self.session else {}
         try:
-            self._client = ChatClient(address, **self._query, **place)
+            self._client = ChatClient(addresses.websocket, **self._query, **place)
         except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError):
             return
         self._streams.clear()
@@ -112,6 +126,9 @@ class Person:
         content = frame["content"]
         if frame["type"] != "connection_confirmed":
             self.complaints.append(f"the first frame for {self.name} was {frame}")
+            return
+        if self.session and content["replaced"] == self.session:
+            self.replaced = True
             return
         self.is_here = True
         self.confirmations.append(content)

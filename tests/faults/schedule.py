@@ -1,35 +1,41 @@
-"""One schedule: play conversations, break things as planned, then let everything finish and check it."""
+"""One schedule: play conversations, break things as planned, then let everything finish and look at it."""
 
 from __future__ import annotations
 
-import json
 import queue
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.clients import Frame
 from tests.conftest import config_list
-from tests.faults import agents, evidence, plan
-from tests.faults.acting import Actor
-from tests.faults.checks import violations
-from tests.faults.evidence import Conversation, Evidence
-from tests.faults.model import ScriptedModel, labels, script
-from tests.faults.person import Person, Seen
+from tests.faults import agents, plan
+from tests.faults.acts import KINDS
+from tests.faults.acts.kind import Stage
+from tests.faults.acts.messages import Messages
+from tests.faults.event_reader import EventReader
+from tests.faults.model import ScriptedModel, Step, labels, script
+from tests.faults.person import Addresses, Person, Seen
 from tests.faults.plan import Fault, Life
+from tests.faults.resources import Resources
+from tests.faults.rest import EXPECTED as EXPECTED_OVER_REST
+from tests.faults.rest import Answered, Caller
 from tests.faults.servers import News, Zygote
 from tests.faults.talk import Talk
+from tests.faults.verdict import Reminded, Verdict
+from tests.model_server import words
 
 PATIENCE = 15  # seconds without news after which a schedule is stuck; not its total time
 LULL = 0.02  # seconds without news after which absent people come back
+PULSE = 0.25  # seconds without news after which kinds of acting that wait for time to pass are asked again
 INTERFERENCE = 0.3  # probability that somebody acts when an event was seen
-EXPECTED = frozenset({"busy", "closing", "request_closed", "already_answered", "message_unknown", "nothing_to_retry"})
+EXPECTED = EXPECTED_OVER_REST | {"closing"}
 
-Note = Seen | News | str
-"""A frame a client received, a change of a server, or an action of the model or a person."""
+Note = Seen | Answered | News | str
+"""A frame a client received, an answer over REST, a change of a server, or an action of the model or a person."""
 
 
 class Stuck(Exception):
@@ -39,112 +45,182 @@ class Stuck(Exception):
 class Schedule:
     """Plays a schedule: every occurrence is a note in one queue, processed by one thread."""
 
-    def __init__(self, seed: int, zygote: Zygote, folder: Path, figures: Counter[str]) -> None:
+    def __init__(
+        self, seed: int, zygote: Zygote, folder: Path, figures: Counter[str], only: Sequence[str] = ()
+    ) -> None:
         self._chance = random.Random(seed)
         self._zygote = zygote
         self._folder = folder
         self._figures = figures
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._model = ScriptedModel(self._notes.put)
-        drawn = plan.draw(self._chance)
+        drawn = plan.draw(self._chance, seed, only)
         self._lives = drawn.lives
         self._life = Life()
         self._counted: Counter[str] = Counter()  # since the last fault
-        self._talks = [
-            Talk([Person(part, plot.agent, self._notes.put) for part in plot.parts], plot.messages)
-            for plot in drawn.plots
-        ]
-        self._people = [person for talk in self._talks for person in talk.people]
-        self._actor = Actor(self._chance, figures, self._count)
+        self._complaints: list[str] = []
+        self._talks = [self._talk(plot) for plot in drawn.plots]
+        self._caller = Caller(self._notes.put, figures, self._complaints)
+        self._stage = Stage(
+            self._chance, figures, folder, self._talks, self._caller, self._count, self._complaints, drawn.kinds
+        )
+        self._stage.database = drawn.database
+        self._kinds = [KINDS[name](self._stage) for name in drawn.kinds]
+        self._messages = next(kind for kind in self._kinds if isinstance(kind, Messages))
+        self._expected = EXPECTED.union(*(kind.expected for kind in self._kinds))
+        for kind in self._kinds:
+            figures[f"schedules with {kind.name}"] += 1
+        self._stage.interfere = self._interfere
+        self._resources = Resources()
         self._server = 0
-        self._address = ""  # of a server that is up, as far as we know
         self._is_up = False
-        self._is_settling = False
         self._is_leaving = False
         self._ends = 0
         self._status: int | None = None
         self._open_at_end: dict[int, set[str]] = {}
-        self._complaints: list[str] = []
-        self._history: list[str] = []
+        self._history: list[str] = [f"kinds {', '.join(drawn.kinds)}"]
+
+    def _talk(self, plot: plan.Plot) -> Talk:
+        people = [
+            (EventReader if part.role == "sse" else Person)(part, plot.agent, self._notes.put) for part in plot.parts
+        ]
+        for person in people:
+            person.session = plot.session
+        return Talk(people, plot.messages, plot.agent, plot.doom, is_old=bool(plot.session))
 
     # Running it
 
     def play(self) -> list[str]:
         """Play the schedule and return what is wrong, in words."""
         self._agents = agents.write(self._folder)
+        reminded: dict[str, Reminded] = {}
         with self._model:
             try:
+                for kind in self._kinds:
+                    kind.prepare()
                 self._random_phase()
                 self._settle()
                 reminded = self._remind()
                 self._read_all_again()
+                for kind in self._kinds:
+                    kind.look()
+                self._leave()
             except Stuck as stuck:
                 self._complaints.append(f"stuck: {stuck}\n{self._state()}")
                 if self._is_up:
                     self._zygote.signal(self._server, signal.SIGUSR1)  # its threads are in server.log
-                reminded = None
             self._end()
-        found = self._judge(reminded)
+        self._complaints += self._model.complaints[:1]
+        verdict = Verdict(self._stage, self._kinds, self._complaints, self._ends, reminded)
+        found = verdict.violations()
         if found:
             found.append("what broke: " + "; ".join(self._history))
         return found
 
     def _random_phase(self) -> None:
         self._start(self._lives.popleft())
-        while not (self._is_up and all(self._is_played(talk) for talk in self._talks)):
+        while not (self._is_up and self._caller.is_idle and all(self._is_played(talk) for talk in self._stage.talks)):
             self._take_next()
 
     def _is_played(self, talk: Talk) -> bool:
-        return bool(talk.id) and talk.stands_still and not talk.questions and not talk.to_say
+        if talk.state == "gone":
+            return True
+        is_quiet = bool(talk.id) and talk.stands_still and not talk.open_questions and not talk.to_say
+        return is_quiet and not (talk.held and self._stage.addresses is not None)
 
     def _settle(self) -> None:
         """Finish without faults: all questions are answered, all turns end, everybody sees everything."""
-        self._is_settling = True
+        self._stage.is_settling = True
         self._life = Life()
-        if self._address:
+        for talk in self._talks:
+            talk.ignored.clear()
+        for kind in self._kinds:
+            kind.settle()
+        if self._stage.addresses is not None:
             self._break_server("kill")
         self._wait(lambda: not self._is_up)
         self._start(Life())
-        self._wait(lambda: all(self._is_settled(talk) for talk in self._talks))
+        self._wait(self._is_settled)
 
-    def _is_settled(self, talk: Talk) -> bool:
+    def _is_settled(self) -> bool:
         return (
-            all(person.is_here and person.last == len(talk.log) for person in talk.people)
+            self._caller.is_idle
+            and all(kind.is_settled() for kind in self._kinds)
+            and all(self._is_finished(talk) for talk in self._talks)
+        )
+
+    def _is_finished(self, talk: Talk) -> bool:
+        if talk.state == "gone":
+            return all(person.replaced or not person.is_connected for person in talk.people)
+        return (
+            talk.state == "live"
+            and all(person.is_here and person.last == len(talk.log) for person in talk.people)
             and all(person.confirmations[-1]["last_seq"] <= person.last for person in talk.people)
             and talk.stands_still
             and not talk.questions
+            and not talk.held
         )
 
-    def _remind(self) -> list[list[str] | None]:
+    def _remind(self) -> dict[str, Reminded]:
         """Send one more message in each conversation to see what the agents remember."""
-        reminded: list[list[str] | None] = []
+        reminded: dict[str, Reminded] = {}
         for number, talk in enumerate(self._talks):
+            if talk.is_going:
+                continue
             before = len(self._model.requests)
-            talk.to_say.clear()
             label = f"mlast{number}"
-            talk.to_say.append(script(label, [{"text": "Yes."}]))
-            self._actor.go_on(talk, is_settling=False)
-            self._wait(lambda talk=talk: self._is_settled(talk))
-            requests = [labels(request["body"]) for request in self._model.requests[before:]]
+            steps: list[Step] = [{"text": "Yes."}]
+            if "mcp" in self._stage.kinds and talk.agent in {"clerk", "always"}:
+                steps = [{"tools": ["add"]}, *steps]
+            talk.to_say.clear()
+            talk.to_say.append(script(label, steps))
+            self._messages.say(talk, next(person for person in talk.people if person.is_member))
+            self._wait(self._is_settled)
+            requests = [request["body"] for request in self._model.requests[before:]]
             # A retry already on its way when everything was idle may come first.
-            reminded.append(next((found for found in requests if label in found), None))
+            asked = next((body for body in requests if label in labels(body)), None)
+            if asked is not None:
+                reminded[talk.id] = Reminded(labels(asked), [words(message) for message in asked["messages"]])
+            else:
+                self._complaints.append(f"the model was not asked about the last message in {talk.id}")
         return reminded
 
     def _read_all_again(self) -> None:
-        """Reconnect everybody once more, and let a new client read from the beginning."""
-        for person in self._people:
-            person.cut()
-        self._wait(lambda: all(self._is_settled(talk) for talk in self._talks))
+        """Reconnect everybody once more, and let new clients read from the beginning."""
+        for talk in self._stage.live:
+            for person in talk.people:
+                person.cut()
+        self._wait(self._is_settled)
+        assert self._stage.addresses is not None
+        for talk in self._stage.live:
+            for reader in (Person(plan.Part("Eve", "viewer"), "", self._notes.put),) + (
+                (EventReader(plan.Part("Eva", "sse"), "", self._notes.put),) if "sse" in self._stage.kinds else ()
+            ):
+                reader.session = talk.id
+                talk.people.append(reader)
+                reader.connect(self._stage.addresses)
         for talk in self._talks:
-            reader = Person(plan.Part("Eve", "viewer"), "", self._notes.put)
-            reader.session = talk.id
-            talk.people.append(reader)
-            reader.connect(self._address)
-        self._wait(lambda: all(self._is_settled(talk) for talk in self._talks))
+            if talk.state == "gone":  # whoever asks for it gets another one
+                late = Person(plan.Part("Lea", "member"), talk.agent, self._notes.put)
+                late.session = talk.id
+                talk.people.append(late)
+                late.connect(self._stage.addresses)
+                self._wait(lambda late=late: late.replaced or bool(late.complaints))
+        self._wait(self._is_settled)
+
+    def _leave(self) -> None:
+        """Let everybody leave, and see whether the server gives back what they took."""
+        self._is_leaving = True
+        for talk in self._talks:
+            for person in talk.people:
+                person.leave()
+        self._complaints += self._resources.wait(self._figures)
 
     def _end(self) -> None:
         """Shut the last server down, if it is running."""
         self._is_leaving = True
+        for kind in self._kinds:
+            kind.settle()
         for talk in self._talks:
             for person in talk.people:
                 person.leave()
@@ -168,12 +244,9 @@ class Schedule:
             self._take_next()
 
     def _take_next(self) -> None:
-        away = [person for person in self._people if person.away and not person.is_connected]
-        try:
-            note = self._notes.get(timeout=LULL if away else PATIENCE)
-        except queue.Empty:
-            if not away:
-                raise Stuck(f"nothing happens for {PATIENCE} seconds") from None
+        away = [p for talk in self._talks for p in talk.people if p.away and not p.is_connected]
+        note = self._next(is_anybody_away=bool(away))
+        if note is None:
             for person in away:
                 self._come_back(person)
             return
@@ -183,12 +256,29 @@ class Schedule:
                 self._come_back(person)
         if isinstance(note, Seen):
             self._see(note.person, note.frame)
+        elif isinstance(note, Answered):
+            self._caller.take(note)
         elif isinstance(note, str):
             self._count(note)
         else:
             self._hear(note)
         for talk in self._talks:
             self._go_on(talk)
+
+    def _next(self, is_anybody_away: bool) -> Note | None:
+        """Wait for news; return None if absent people should come back."""
+        if is_anybody_away:
+            try:
+                return self._notes.get(timeout=LULL)
+            except queue.Empty:
+                return None
+        for _ in range(round(PATIENCE / PULSE)):
+            try:
+                return self._notes.get(timeout=PULSE)
+            except queue.Empty:
+                for talk in self._talks:  # some wait for time to pass
+                    self._go_on(talk)
+        raise Stuck(f"nothing happens for {PATIENCE} seconds")
 
     def _see(self, person: Person, frame: Frame | None) -> None:
         talk = next(talk for talk in self._talks if person in talk.people)
@@ -198,22 +288,51 @@ class Schedule:
             if not person.away:
                 self._come_back(person)
             return
+        if frame["type"] == "error" and frame["content"]["code"] in {"session_deleted", "closing"}:
+            self._told_to_leave(talk, person, frame["content"]["code"])
+            return
         is_first = not person.is_here
         person.take(frame)
         self._count("frame")
-        if is_first:
+        if person.replaced:
+            self._replaced(talk, person)
+        elif is_first:
             self._count("connection_confirmed")
             self._confirmed(talk, person)
         elif "seq" in frame:
             if talk.learn(frame):
                 self._count("event")
                 self._count(frame["type"])
-                if not self._is_settling and self._chance.random() < INTERFERENCE:
-                    self._actor.interfere(talk)
+                for kind in self._kinds:
+                    kind.seen(talk, frame)
+                if not self._stage.is_settling and self._chance.random() < INTERFERENCE:
+                    self._interfere(talk)
         elif frame["type"] == "error":
             self._refused(talk, person, frame["content"])
         elif frame["type"] == "stream":
             self._count("stream")
+
+    def _interfere(self, talk: Talk) -> None:
+        """Let somebody do something while the agents work."""
+        if talk.is_going:
+            return
+        choices = [choice for kind in self._kinds for choice in kind.choices(talk)]
+        acts, weights = [act for act, _ in choices], [int(weight) for _, weight in choices]
+        if any(weights):
+            self._chance.choices(acts, weights)[0](talk)
+
+    def _told_to_leave(self, talk: Talk, person: Person, code: str) -> None:
+        if code == "session_deleted":
+            person.was_told_gone = True
+            if not talk.is_going:
+                self._complaints.append(f"{person.name} was told that {talk.id} is gone, and it is not")
+
+    def _replaced(self, talk: Talk, person: Person) -> None:
+        """Note that a session was not found, which is right only if it is gone or may be."""
+        self._figures["sessions asked for in vain"] += 1
+        if not talk.is_going:
+            self._complaints.append(f"{person.name} came back to {talk.id} and was told that it does not exist")
+        person.leave()
 
     def _confirmed(self, talk: Talk, person: Person) -> None:
         content = person.confirmations[-1]
@@ -225,21 +344,28 @@ class Schedule:
                 other.session = person.session
                 self._come_back(other)
         if person.is_member:
-            self._actor.resend(talk, person)
+            self._messages.resend(talk, person)
 
     def _refused(self, talk: Talk, person: Person, error: Any) -> None:
         self._figures["refusals"] += 1
-        if error["code"] not in EXPECTED:
+        if error["code"] not in self._expected:
             self._complaints.append(f"{person.name} got the error {error}")
         talk.refused(error)
+        for kind in self._kinds:
+            kind.refused(talk, error)
 
     def _go_on(self, talk: Talk) -> None:
         """Act in an idle conversation, or trigger the next planned fault."""
-        if self._is_leaving or not talk.id or not talk.stands_still:
+        if self._is_leaving or not talk.id or not self._is_up or talk.state == "gone":
             return
-        if self._life.faults and talk.questions and self._chance.random() < 0.15:
+        others = [kind for kind in self._kinds if kind is not self._messages]
+        if any(kind.go_on(talk) for kind in others if not kind.waits_for_rest):
+            return
+        if not talk.stands_still or talk.is_going:
+            return
+        if self._life.faults and talk.open_questions and self._chance.random() < 0.15:
             self._break(self._life.faults.popleft())
-        has_more = self._actor.go_on(talk, self._is_settling)
+        has_more = any(kind.go_on(talk) for kind in (*(k for k in others if k.waits_for_rest), self._messages))
         is_over = not has_more and all(self._is_played(talk) for talk in self._talks)
         if is_over and self._life.faults and self._chance.random() < 0.5:
             self._break(self._life.faults.popleft())
@@ -250,20 +376,27 @@ class Schedule:
         self._life = life
         self._counted.clear()
         self._is_up = True
-        environment = config_list(self._model)
+        inside: dict[str, Any] = {"crash": life.crash} if life.crash else {}
         options = ["--port", "0", "--ws-port", "0", "--agents", self._agents, "--data-dir", str(self._folder / "data")]
-        self._server = self._zygote.start(self._folder, options, environment, life.crash, self._notes.put)
+        for kind in self._kinds:
+            inside |= kind.inside()
+            options += kind.options
+        environment = config_list(self._model)
+        self._server = self._zygote.start(self._folder, options, environment, inside, self._notes.put)
         self._figures["servers"] += 1
 
     def _hear(self, news: News) -> None:
         if "address" in news:
-            self._address = news["address"]
-            arriving = [person for person in self._people if not person.is_connected]
+            self._stage.addresses, self._stage.pid = Addresses(news["address"], news["page"]), news["pid"]
+            self._resources.begin(news["pid"])
+            self._caller.up(news["page"])
+            arriving = [p for talk in self._talks for p in talk.people if not p.is_connected]
             self._chance.shuffle(arriving)
             for person in arriving:
                 self._come_back(person)
             return
-        self._address, self._is_up, self._status = "", False, news["ended"]
+        self._down()
+        self._is_up, self._status = False, news["ended"]
         if self._is_leaving:
             return
         self._ends += 1
@@ -274,16 +407,24 @@ class Schedule:
         self._open_at_end = {id(talk): set(talk.questions) for talk in self._talks}
         if self._life.crash:
             self._history.append(f"crash {self._life.crash}")
-        if not self._is_settling:
+        for kind in self._kinds:
+            kind.server_ended()
+        if not self._stage.is_settling:
             self._start(self._lives.popleft() if self._lives else Life())
+
+    def _down(self) -> None:
+        self._stage.addresses = None
+        self._caller.down()
 
     def _come_back(self, person: Person) -> None:
         """Reconnect people; a session's first client creates it, and the others wait for its id."""
         person.away = 0
         talk = next(talk for talk in self._talks if person in talk.people)
+        if talk.is_going or person.replaced or self._is_leaving or self._stage.addresses is None:
+            return
         is_founder = person is next(p for p in talk.people if p.is_member)
-        if self._address and not self._is_leaving and (person.session or is_founder) and not person.is_connected:
-            person.connect(self._address)
+        if (person.session or is_founder) and not person.is_connected:
+            person.connect(self._stage.addresses)
 
     # Faults
 
@@ -296,9 +437,12 @@ class Schedule:
     def _break(self, fault: Fault) -> None:
         self._history.append(f"{fault.what} at {fault.trigger} {fault.count}")
         self._counted.clear()
-        connected = [person for person in self._people if person.is_connected]
+        connected = [p for talk in self._talks for p in talk.people if p.is_connected]
         if fault.what in {"kill", "term"}:
             self._break_server(fault.what)
+        elif fault.what not in {"cut", "cut all", "tear"}:
+            for kind in self._kinds:
+                kind.breaks(fault.what)
         elif connected:
             chosen = connected if fault.what == "cut all" else [self._chance.choice(connected)]
             for person in chosen:
@@ -307,86 +451,23 @@ class Schedule:
                 (person.tear if fault.what == "tear" else person.cut)()
 
     def _break_server(self, how: str) -> None:
-        self._address = ""
+        self._down()
         if how == "term":
             self._figures["terms"] += 1
         self._zygote.signal(self._server, signal.SIGTERM if how == "term" else signal.SIGKILL)
 
-    # Checking
-
-    def _told_by_clients(self) -> Iterator[str]:
-        for talk in self._talks:
-            yield from talk.complaints
-            for person in talk.people:
-                yield from person.complaints
-
-    def _judge(self, reminded: list[list[str] | None] | None) -> list[str]:
-        data = self._folder / "data"
-        logs = evidence.logs(data)
-        conversations = [
-            _conversation(talk, logs.pop(talk.id, []), reminded[number] if reminded else None)
-            for number, talk in enumerate(self._talks)
-        ]
-        found = self._complaints + self._model.complaints[:1] + list(self._told_by_clients())
-        found += [f"nobody knows the conversation {id}: {log}" for id, log in logs.items() if log]
-        ran = evidence.ran(data)
-        found += violations(Evidence(conversations, ran, self._ends))
-        found += evidence.damage(data, self._actor.passwords)
-        log = (self._folder / "server.log").read_text()
-        found += [
-            f"a server's log has: {log[log.index(word) :][:1500]}" for word in ("Traceback", "ERROR") if word in log
-        ][:1]
-        self._sum_up(conversations, len(ran))
-        if "most recent call first" in log:
-            found.append(f"the threads of the server that was stuck:\n{log[log.index('Thread 0x') :]}")
-        if found:
-            found += [_account(conversation) for conversation in conversations]
-        return found
-
-    def _sum_up(self, conversations: list[Conversation], ran: int) -> None:
-        self._figures["tools run"] += ran
-        self._figures["sessions"] += len(conversations)
-        for conversation in conversations:
-            self._figures["messages accepted"] += len(conversation.accepted)
-            self._figures["messages refused"] += len(conversation.refused)
-            self._figures["events"] += len(conversation.log)
-            self._figures["events seen and compared"] += sum(len(view) for view in conversation.views.values())
-            for frame in conversation.log:
-                if frame["type"] == "turn_completed":
-                    self._figures[f"turns {frame['content']['status']}"] += 1
-                elif frame["type"] in {"input_request", "input_response", "rewind"}:
-                    self._figures[f"{frame['type']}s"] += 1
-
     def _state(self) -> str:
         """Describe the state of a schedule that is stuck."""
-        lines = [f"server {'up' if self._is_up else 'down'} at {self._address!r}, settling: {self._is_settling}"]
+        address = self._stage.addresses
+        lines = [f"server {'up' if self._is_up else 'down'} at {address}, settling: {self._stage.is_settling}"]
+        lines.append(f"requests without an answer: {self._caller.unanswered}")
+        lines += [f"not settled: {kind.name}" for kind in self._kinds if not kind.is_settled()]
         for talk in self._talks:
             waiting = {id: sent.state for id, sent in talk.sent.items() if sent.state == "pending"}
-            lines.append(f"{talk.id}: turns {talk.turns}, questions {list(talk.questions)}, pending {waiting}")
-            lines.append(f"  answering {list(talk.answering)}, rewound {talk.rewound}, to say {len(talk.to_say)}")
+            lines.append(f"{talk.id} {talk.state} {talk.held} {talk.doom}: turns {talk.turns}, pending {waiting}")
+            lines.append(
+                f"  questions {list(talk.questions)}, ignored {talk.ignored}, answering {list(talk.answering)}"
+            )
+            lines.append(f"  rewound {talk.rewound}, to say {len(talk.to_say)}, answering {list(talk.answering)}")
             lines += [f"  {p.name}: here {p.is_here}, at {p.last} of {len(talk.log)}" for p in talk.people]
         return "\n".join(lines)
-
-
-def _conversation(talk: Talk, log: list[Frame], reminded: list[str] | None) -> Conversation:
-    return Conversation(
-        log=log,
-        views={person.name: person.seen for person in talk.people},
-        accepted=[id for id, sent in talk.sent.items() if sent.state == "seen"],
-        refused=[id for id, sent in talk.sent.items() if sent.state == "refused"],
-        texts=frozenset(talk.texts),
-        confirmations=[content for person in talk.people for content in person.confirmations],
-        reminded=reminded,
-    )
-
-
-def _account(conversation: Conversation) -> str:
-    """Return a readable account of a log."""
-    lines = []
-    for frame in conversation.log:
-        content = {
-            name: value for name, value in frame["content"].items() if name not in {"uuid", "sender", "recipient"}
-        }
-        place = f"  {frame['seq']:3} {frame['ts'][14:23]} turn {frame['turn']} {frame['type']:17}"
-        lines.append(f"{place} {json.dumps(content)[:170]}")
-    return "\n".join(["the log:", *lines])

@@ -56,10 +56,10 @@ class Zygote:
         folder: Path,
         arguments: Sequence[str],
         environment: Mapping[str, str],
-        crash: Mapping[str, Any] | None,
+        inside: Mapping[str, Any],
         tell: Callable[[News], None],
     ) -> int:
-        """Start a server and return its number.
+        """Start a server, broken `inside` (broken.py), and return its number.
 
         `tell` gets {"pid", "address", "page"} when it is ready, {"ended"} when it is gone.
         """
@@ -67,7 +67,7 @@ class Zygote:
             self._last += 1
             number = self._last
             self._listeners[number] = tell
-        order = {"folder": str(folder), "arguments": arguments, "environment": environment, "crash": crash}
+        order = {"folder": str(folder), "arguments": arguments, "environment": environment, "inside": inside}
         self._order("start", number, **order)
         return number
 
@@ -105,7 +105,7 @@ class ForkedServer:
         self._status: int | None = None
         self._log = folder / "server.log"
         options = ["--data-dir", str(folder / "data"), *arguments]
-        self._number = zygote.start(folder, options, environment, None, self._news.put)
+        self._number = zygote.start(folder, options, environment, {}, self._news.put)
         news = self._news.get(timeout=STARTS_WITHIN)
         assert "address" in news, f"the server did not start: {self.log}"
         self.pid: int = news["pid"]

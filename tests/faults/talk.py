@@ -14,19 +14,51 @@ from tests.faults.person import Person
 class Sent:
     """A message sent under an id of our own."""
 
-    owner: Person
+    owner: Person | None
+    """None: it was sent over REST."""
     text: str
     busy: str
     state: str = "pending"
     """pending, seen (in the log) or refused."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Acknowledged:
+    """The server said that an event is in the log."""
+
+    key: str
+    """The id of the command."""
+    seq: int
+    type: str
+    field: str
+    value: str
+    """What the content of the event has in `field`."""
+
+
+@dataclass(eq=False)
 class Talk:
     """One conversation."""
 
     people: list[Person]
     to_say: deque[str]
+    agent: str = ""
+    doom: str = ""
+    """The kind of acting that will end it: delete or expiry."""
+    state: str = "live"
+    """live, going (its deletion is under way), or gone."""
+    held: str = ""
+    """waiting (for a human) or taken."""
+    is_old: bool = False
+    """It comes with a database of an earlier version."""
+    old: frozenset[str] = frozenset()
+    """Ids of messages from before the schedule."""
+    ignored: set[str] = field(default_factory=set)
+    """Questions that nobody is going to answer."""
+    commands: dict[str, str] = field(default_factory=dict)
+    """The types of the commands sent, by their ids."""
+    edits: dict[str, str] = field(default_factory=dict)
+    """The new texts of edits, by the commands' ids."""
+    acknowledged: list[Acknowledged] = field(default_factory=list)
     log: list[Frame] = field(default_factory=list)
     sent: dict[str, Sent] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
@@ -35,8 +67,8 @@ class Talk:
     """waiting, running or done."""
     questions: dict[str, Frame] = field(default_factory=dict)
     """The open questions."""
-    answering: dict[str, Person] = field(default_factory=dict)
-    """Questions with an answer on its way, and its author."""
+    answering: dict[str, Person | None] = field(default_factory=dict)
+    """Questions with an answer on its way, and its author; None: over REST."""
     rewound: set[int] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
 
@@ -73,6 +105,10 @@ class Talk:
             self._close(content["request_id"])
         elif type == "rewind":
             self.rewound |= set(content["turns"])
+        elif type == "handoff":
+            self.held = {"wanted": self.held or "waiting", "taken": "taken", "returned": ""}.get(
+                content["kind"], self.held
+            )
 
     def _close(self, request_id: str) -> None:
         self.questions.pop(request_id, None)
@@ -81,12 +117,17 @@ class Talk:
     def refused(self, error: Any) -> None:
         """Note that the server refused what was sent."""
         self.answering.pop(error.get("request_id", ""), None)
-        if error["code"] == "busy" and "id" in error:
+        if error["code"] == "busy" and error.get("id") in self.sent:
             self.sent[error["id"]].state = "refused"
 
     def forget(self, person: Person) -> None:
         """Note that a connection is gone, perhaps with what was just sent."""
         self.answering = {id: by for id, by in self.answering.items() if by is not person}
+
+    @property
+    def is_going(self) -> bool:
+        """Return True if it is being deleted, or has been."""
+        return self.state != "live"
 
     @property
     def members(self) -> list[Person]:
@@ -98,11 +139,16 @@ class Talk:
         """Return True if nothing more happens until somebody acts."""
         if any(sent.state == "pending" for sent in self.sent.values()) or self.answering:
             return False
-        return bool(self.questions) or self.is_idle
+        return bool(self.questions.keys() - self.ignored) or self.is_idle
+
+    @property
+    def open_questions(self) -> list[str]:
+        """Return the questions that somebody is going to answer."""
+        return [id for id in self.questions if id not in self.ignored]
 
     @property
     def is_idle(self) -> bool:
-        return all(state == "done" for state in self.turns.values())
+        return self.state != "going" and all(state == "done" for state in self.turns.values())
 
     def with_state(self, state: str) -> list[int]:
         return [turn for turn, now in self.turns.items() if now == state]

@@ -15,16 +15,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from agentchat import app, settings
 from agentchat.cli.serve import set_up_logging
 from agentchat.models import config
-from agentchat.protocol.commands import Command
-from agentchat.protocol.events import Draft, Event
-from agentchat.store.sqlite import SqliteStore
+from tests.faults.broken import break_inside
 
 OUT = 1
 Order = dict[str, Any]
@@ -111,37 +109,13 @@ def _serve(order: Order) -> None:
         os.dup2(source, target)
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     os.chdir(order["folder"])
-    if order["crash"]:
-        vars(app)["SqliteStore"] = lambda folder, **options: FragileStore(folder, **order["crash"], **options)
+    break_inside(order["inside"])
     environment: Mapping[str, str] = order["environment"]
     chosen = settings.load(order["arguments"], environment)
     set_up_logging(chosen.log_level)
     with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
-
-
-class FragileStore(SqliteStore):
-    """A store that kills its own process right before or after one of its appends."""
-
-    def __init__(self, folder: Path, append: int, when: str, **options: Any) -> None:
-        super().__init__(folder, **options)
-        self._left = append
-        self._when = when
-        self._count_lock = threading.Lock()
-
-    def append(
-        self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
-    ) -> list[Event]:
-        with self._count_lock:
-            self._left -= 1
-            is_last = self._left == 0
-        if is_last and self._when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        written = super().append(session_id, drafts, history, command)
-        if is_last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return written
 
 
 def _tell(out: int, **news: object) -> None:

@@ -37,5 +37,9 @@ def questions(conversation: Conversation) -> Iterator[str]:
         )
         if not answered.count(id) and request["turn"] not in rewound:
             how = status.get(request["turn"])
-            if how != "stopped" and not (told and how == "interrupted"):
+            timed_out = how == "failed" and any(
+                f["type"] == "error" and f["turn"] == request["turn"] and f["content"]["code"] in conversation.allowed
+                for f in log
+            )
+            if how != "stopped" and not timed_out and not (told and how == "interrupted"):
                 yield f"question {id} (turn {request['turn']}) was open, and its turn ended {how}"

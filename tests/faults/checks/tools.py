@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.clients import Frame
-from tests.faults.agents import ASKING
+from tests.faults.agents import ASKING, TOOLS
 from tests.faults.evidence import Evidence, Log
 
 NEEDS_YES = "send"
@@ -16,7 +16,7 @@ def tools(evidence: Evidence) -> Iterator[str]:
     """Run all checks of tools; `call` arguments are unique within a schedule."""
     runs = Counter(evidence.ran)
     logs = [conversation.log for conversation in evidence.conversations]
-    frames = [frame for log in logs for frame in log]
+    frames = [frame for log in logs for frame in log if "func_name" not in frame["content"] or _is_ours(frame)]
     started = Counter(_call(frame) for frame in frames if frame["type"] == "execute_function")
     done = Counter(_call(frame) for frame in frames if frame["type"] == "executed_function")
     approved = {
@@ -27,6 +27,8 @@ def tools(evidence: Evidence) -> Iterator[str]:
     }
     for (tool, call), times in runs.items():
         if not started[tool, call]:
+            if evidence.has_gone:
+                continue
             yield f"{tool} {call} ran, but its start is in no log"
         if times > 1 and (tool not in ASKING or times > evidence.ends + 1):
             yield f"{tool} {call} ran {times} times; the server was ended {evidence.ends} times"
@@ -51,6 +53,10 @@ def _result(frame: Frame, runs: int, frames: list[Frame]) -> Iterator[str]:
         told = [answers.get(f["content"]["request_id"], {}).get("text", "?") for f in asked]
         if content["content"] != f"Booked {call} on {', '.join(told)}":
             yield f"{tool} {call} was told {told}, and returned {content['content']!r}"
+
+
+def _is_ours(frame: Frame) -> bool:
+    return frame["content"]["func_name"] in TOOLS and "call" in (frame["content"]["arguments"] or {})
 
 
 def _call(frame: Frame) -> tuple[str, str]:

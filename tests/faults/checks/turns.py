@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from tests.clients import Frame
 from tests.faults.evidence import Conversation, Log
 
-OUTSIDE = frozenset({"user_message", "rewind", "session_renamed"})  # may come before the start, or after the end
+# These may come before the start, or after the end.
+OUTSIDE = frozenset({"user_message", "rewind", "session_renamed"})
 STATUSES = frozenset({"completed", "stopped", "failed", "interrupted"})
 
 
@@ -52,12 +53,21 @@ def turns(conversation: Conversation) -> Iterator[str]:
     if sorted(by_turn) != list(range(1, len(by_turn) + 1)):
         yield f"the turns are {sorted(by_turn)}"
     for turn, frames in by_turn.items():
-        yield from (f"turn {turn}: {problem}" for problem in _one(frames))
+        if not all(map(_is_spoken, frames)):
+            yield from (f"turn {turn}: {problem}" for problem in _one(frames, conversation.allowed))
     yield from _order(conversation.log)
-    yield from _rewinds(conversation.log)
+    yield from _rewinds(conversation.log, conversation.allowed)
 
 
-def _one(frames: list[Frame]) -> Iterator[str]:
+def _is_spoken(frame: Frame) -> bool:
+    """Return True for what an operator says in a turn that no agent runs."""
+    content = frame["content"]
+    if frame["type"] == "handoff":
+        return bool(content["kind"] == "returned")
+    return frame["type"] == "text" and bool(content.get("operator"))
+
+
+def _one(frames: list[Frame], allowed: frozenset[str]) -> Iterator[str]:
     of = {type: [f for f in frames if f["type"] == type] for type in ("user_message", "turn_started", "turn_completed")}
     asked, started, completed = of["user_message"], of["turn_started"], of["turn_completed"]
     if not asked:
@@ -84,17 +94,18 @@ def _one(frames: list[Frame]) -> Iterator[str]:
             yield f"{type} at {seq} is outside of {begin} to {end}"
         if type not in OUTSIDE and not started and type != "turn_completed":
             yield f"it never started, and has {type} at {seq}"
-        if type == "error":
+        if type == "error" and frame["content"]["code"] not in allowed:
             yield f"it has the error {frame['content']}"
     if (status == "failed") != any(f["type"] == "error" for f in frames):
         yield f"it ended {status}, with the errors {[f['content'] for f in frames if f['type'] == 'error']}"
 
 
-def _rewinds(log: Log) -> Iterator[str]:
+def _rewinds(log: Log, allowed: frozenset[str]) -> Iterator[str]:
     """Check that a turn is rewound at most once.
 
-    A turn that starts after its rewind was already due, and is stopped at once.
+    A turn that starts after its rewind was already due, and is stopped at once, if it doesn't fail even sooner.
     """
+    failed = {f["turn"] for f in log if f["type"] == "error" and f["content"]["code"] in allowed}
     status = {f["turn"]: f["content"]["status"] for f in log if f["type"] == "turn_completed"}
     rewound: dict[int, int] = {}
     for frame in log:
@@ -105,7 +116,7 @@ def _rewinds(log: Log) -> Iterator[str]:
             rewound.update(dict.fromkeys(frame["content"]["turns"], frame["seq"]))
         elif frame["type"] == "turn_started" and frame["turn"] in rewound:
             turn, how = frame["turn"], status.get(frame["turn"])
-            if how not in {"stopped", "interrupted"}:
+            if how not in {"stopped", "interrupted"} and turn not in failed:
                 yield f"turn {turn} was rewound at {rewound[turn]}, started at {frame['seq']} and ended {how}"
 
 
