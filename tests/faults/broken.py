@@ -24,7 +24,7 @@ Inside = Mapping[str, Any]
 def break_inside(what: Inside) -> None:
     """Prepare this process, which is going to be a server."""
     if crash := what.get("crash"):
-        vars(app)["SqliteStore"] = lambda folder: FragileStore(folder, **crash)
+        vars(app)["SqliteStore"] = lambda folder, **options: FragileStore(folder, **crash, **options)
     if clock := what.get("clock"):
         _shift_clock(Path(clock))
     if busy_timeout := what.get("busy_timeout"):
@@ -53,8 +53,8 @@ def _shift_clock(file: Path) -> None:
 class FragileStore(SqliteStore):
     """A store that kills its own process right before or after one of its appends."""
 
-    def __init__(self, folder: Path, append: int, when: str) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, append: int, when: str, **options: Any) -> None:
+        super().__init__(folder, **options)
         self._left = append
         self._when = when
         self._count_lock = threading.Lock()  # guards `_left`

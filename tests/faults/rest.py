@@ -44,7 +44,7 @@ class Request:
         return self.what if self.what.startswith("/api") else f"{SESSIONS}/{self.talk.id}{self.what}"
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path} {self.key} {str(self.body)[:60] if self.body is not None else ''}"
+        return f"{self.method} {self.path} {self.key} {str(self.body)[:120] if self.body is not None else ''}"
 
 
 @dataclass(frozen=True)

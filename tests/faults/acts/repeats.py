@@ -26,7 +26,7 @@ class Repeats(Kind):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._requests: list[Request] = []
-        """Those that were answered."""
+        """Those that were carried out."""
         self._commands: list[tuple[Talk, str, dict[str, object]]] = []
         stage.caller.on_send = self._requested
         stage.on_command = self._commanded
@@ -45,7 +45,8 @@ class Repeats(Kind):
 
         def noted(answer: Answer) -> None:
             then(answer)
-            self._requests.append(again)
+            if answer.status < 300:
+                self._requests.append(again)
 
         request.then = noted
         if self._chance.random() < REPEATED and request.gives_up is None:
