@@ -56,7 +56,8 @@ class Deleting(Kind):
                 self._stage.complaints.append(f"{told} were told that {talk.id} is gone, but its deletion was refused")
 
         expected = frozenset({"session_unknown"})
-        self._send(talk, "DELETE", "", then=then, gives_up=gives_up, expected=expected)
+        key = self._stage.command_id(talk, "delete")
+        self._send(talk, "DELETE", "", then=then, key=key, gives_up=gives_up, expected=expected)
 
     def look(self) -> None:
         for talk in self._stage.talks:

@@ -84,7 +84,7 @@ class Refusals(Kind):
 
         more: dict[str, Any] = {"then": answered, "gives_up": gives_up, "body": {"title": title}}
         self._send(talk, "PATCH", "", **more, key=self._stage.command_id(talk, "rename"))
-        self._send(talk, "POST", SESSIONS, **more)
+        self._send(talk, "POST", SESSIONS, **more, key=self._stage.command_id(talk, "create"))
 
     def go_on(self, talk: Talk) -> bool:
         if self.is_refusing and (not self._awaited or time.monotonic() - self._since > LONGEST):

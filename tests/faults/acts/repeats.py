@@ -11,7 +11,6 @@ from tests.faults.talk import Talk
 from tests.rest_client import Answer
 
 REPEATED = 0.4  # probability that a command is sent twice
-UNREPEATED = frozenset({"message", "task"})  # messages are resent by everybody, and the id of a `task` is the task's
 LATER = 5  # newest commands of which one is repeated later
 
 
@@ -32,7 +31,7 @@ class Repeats(Kind):
         stage.on_command = self._commanded
 
     def _commanded(self, talk: Talk, person: Person, type: str, content: dict[str, object]) -> None:
-        if "id" in content and type not in UNREPEATED:
+        if ("command_id" if type == "task" else "id") in content and type != "message":  # all resend those
             self._commands.append((talk, type, content))
             if self._chance.random() < REPEATED:
                 self._command_again(person, type, content)
@@ -55,7 +54,7 @@ class Repeats(Kind):
     def choices(self, talk: Talk) -> list[Act]:
         commands = [each for each in self._commands[-LATER:] if each[0] is talk]
         requests = [request for request in self._requests[-LATER:] if request.talk is talk]
-        texts = [request for request in requests if isinstance(request.body, dict) and "text" in request.body]
+        texts = [request for request in requests if self._has_text(request)]
 
         def again(talk: Talk) -> None:
             """Let somebody else's connection repeat it, as after a reload of the page."""
@@ -67,6 +66,10 @@ class Repeats(Kind):
             (lambda talk: self._request_again(self._chance.choice(requests)), 6 * bool(requests)),
             (lambda talk: self._reuse(self._chance.choice(texts)), 6 * bool(texts)),
         ]
+
+    def _has_text(self, request: Request) -> bool:
+        """Return True if the request has a text that the server keeps, and can compare with another."""
+        return isinstance(request.body, dict) and request.body.get("text", None) not in {None, *self._stage.passwords}
 
     def go_on(self, talk: Talk) -> bool:
         if talk.to_say and not self._stage.is_settling and self._chance.random() < 0.3:

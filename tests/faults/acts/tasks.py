@@ -55,10 +55,10 @@ class Tasks(Kind):
         self._send(talk, "PATCH", f"/tasks/{id}", then=then, body=body, key=key, expected=self.expected)
 
     def _command(self, talk: Talk) -> None:
-        """The id of a task and that of a command would share a field; a `task` has only the task's."""
         id, status = self._drawn(talk)
         self._figures["tasks set over WebSocket"] += 1
-        self._stage.send(talk, self._chance.choice(talk.members), "task", id=id, status=status)
+        command_id = self._stage.command_id(talk, "task")
+        self._stage.send(talk, self._chance.choice(talk.members), "task", id=id, status=status, command_id=command_id)
 
     def look(self) -> None:
         for talk in self._stage.live:
