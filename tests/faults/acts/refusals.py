@@ -39,6 +39,7 @@ class Refusals(Kind):
         self._awaited = 0  # answers to what was tried meanwhile
         self._titles: list[str] = []
         self._unkept: list[tuple[Talk, str]] = []  # messages to send again
+        self.sessions: set[str] = set()  # those that were made all the same
         self._sessions: list[dict[str, Any]] = []
 
     def inside(self) -> dict[str, Any]:
@@ -70,21 +71,26 @@ class Refusals(Kind):
                 self._stage.interfere(talk)
 
     def _try(self, talk: Talk) -> None:
-        """Send what must have no effect once it was refused."""
-        title = f"Refused {self._stage.next()}"
-        self._awaited += 2
+        """Send what must have no effect once it was refused: another title, and a session with one."""
+        self._ask(talk, "PATCH", "")
+        self._ask(talk, "POST", SESSIONS)
 
-        def answered(answer: Answer) -> None:
+    def _ask(self, talk: Talk, method: str, what: str) -> None:
+        title = f"Refused {self._stage.next()}"
+        self._awaited += 1
+
+        def then(answer: Answer) -> None:
             self._awaited -= 1
+            if answer.status == 201:
+                self.sessions.add(answer.json["id"])
 
         def gives_up() -> None:
             self._awaited -= 1
             self._figures["commands refused by the store"] += 1
             self._titles.append(title)
 
-        more: dict[str, Any] = {"then": answered, "gives_up": gives_up, "body": {"title": title}}
-        self._send(talk, "PATCH", "", **more, key=self._stage.command_id(talk, "rename"))
-        self._send(talk, "POST", SESSIONS, **more, key=self._stage.command_id(talk, "create"))
+        key = self._stage.command_id(talk, "rename" if method == "PATCH" else "create")
+        self._send(talk, method, what, then=then, gives_up=gives_up, body={"title": title}, key=key)
 
     def go_on(self, talk: Talk) -> bool:
         if self.is_refusing and (not self._awaited or time.monotonic() - self._since > LONGEST):
