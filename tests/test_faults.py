@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
+import json
+import os
+import sqlite3
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.client import HTTPMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentchat.store.sqlite import SqliteStore
 from tests.clients import Frame
 from tests.faults.__main__ import play
 from tests.faults.acts import KINDS
 from tests.faults.checks import violations
+from tests.faults.checks.commands import acknowledged, once
+from tests.faults.checks.desk import waiting
+from tests.faults.checks.files import Change, changes, contents
+from tests.faults.checks.gone import Remains, remains
+from tests.faults.checks.mcp import results
+from tests.faults.checks.notes import remembered
+from tests.faults.checks.pages import pages
+from tests.faults.checks.refusals import refused
+from tests.faults.checks.tasks import plan
+from tests.faults.checks.timeouts import timeouts
+from tests.faults.checks.upgrades import kept
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
 from tests.faults.plan import OTHERS
+from tests.faults.resources import THREADS, Resources
 from tests.faults.servers import Zygote
+from tests.faults.talk import Acknowledged
+from tests.rest_client import Answer
 
 ALONE = range(1, 7)  # seeds; a kind of acting is played until it has reached everything
 TOGETHER = range(1, 7)
@@ -179,6 +202,7 @@ def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) ->
         ({"confirmations": [{"last_seq": 16, "open_requests": [{"request_id": "q0"}], "queue": []}]}, "open questions"),
         ({"confirmations": [{"last_seq": 17, "open_requests": [], "queue": []}]}, "it ends at 16"),
         ({"reminded": ["m2"]}, "the model was reminded of ['m2']"),
+        ({"reminded": ["m1", "m2", "m3"]}, "started and counting were ['m1', 'm2']"),
         ({"reminded": ["m1", "m2", "m1"]}, "the model was reminded of"),
         ({"ran": [("send", "c1"), ("send", "c1"), ("book_async", "c2")]}, "send c1 ran 2 times"),
         ({"ran": [("book_async", "c2")]}, "and never ran"),
@@ -200,3 +224,115 @@ def test_a_history_that_no_model_accepts() -> None:
     assert problems([user, call, user]) != []
     assert problems([user, call]) != []
     assert problems([user, call, result, result]) != []
+
+
+def answer(body: object, status: int = 200) -> Answer:
+    return Answer(status, HTTPMessage(), json.dumps(body).encode())
+
+
+def event(seq: int, turn: int, type: str, **content: Any) -> Frame:
+    return {"seq": seq, "ts": "", "turn": turn, "type": type, "content": content}
+
+
+PUT = Change("a.txt", b"12345", is_acknowledged=True)
+MADE = [event(1, 0, "file_changed", path="a.txt", kind="created", size=5)]
+GONE = [*MADE, event(2, 0, "file_changed", path="a.txt", kind="deleted", size=0)]
+PLANNED = [event(1, 1, "task_created", id=1, status="open"), event(2, 0, "task_updated", id=1, status="done")]
+NOTED = [
+    event(1, 1, "user_message", name="Ada"),
+    event(2, 1, "execute_function", func_name="note"),
+    event(3, 1, "executed_function", func_name="note", arguments={"call": "c1"}, is_exec_success=True),
+]
+ADDED = [event(1, 1, "executed_function", func_name="add", arguments={"a": 4}, content="5", is_exec_success=True)]
+RETRIED = [
+    event(1, 1, "user_message", text="a"),
+    event(2, 1, "rewind", reason="retry"),
+    event(3, 2, "user_message", text="a"),
+]
+EDITED = [
+    event(1, 1, "user_message", text="a"),
+    event(2, 2, "user_message", text="b"),
+    event(3, 3, "user_message", text="b"),
+]
+SAID = Acknowledged("k1", 1, "user_message", "text", "a")
+
+
+@pytest.mark.parametrize(
+    ("found", "complaint"),
+    [
+        (contents(MADE, [PUT], {"a.txt": b"12345"}, {"a.txt": b"12345"}), ""),
+        (contents(MADE, [PUT], {"a.txt": b"12345"}, {}), "the file a.txt is not on disk"),
+        (contents(MADE, [PUT], {"a.txt": b"54321"}, {"a.txt": b"12345"}), "a.txt served has 5 bytes"),
+        (contents(MADE, [PUT], {"a.txt": b"1234"}, {"a.txt": b"12345"}), "a.txt served has 4 bytes"),
+        (contents(GONE, [PUT], {}, {"a.txt": b"12345"}), "a.txt is on disk, and was deleted"),
+        (contents([], [], {"b.txt": b""}, {}), "the log knows nothing of it"),
+        (changes(MADE, [PUT]), ""),
+        (changes([], [PUT]), "was acknowledged, and has the events []"),
+        (changes(MADE * 2, [PUT]), "was acknowledged, and has the events [1, 1]"),
+        (changes(MADE, [Change("a.txt", b"12345", is_refused=True)]), "was refused, and has the events [1]"),
+        (plan(PLANNED, [{"id": 1, "status": "done"}]), ""),
+        (plan(PLANNED, [{"id": 1, "status": "open"}]), "by the log it is {1: 'done'}"),
+        (plan([*PLANNED, event(3, 0, "rewind", turns=[1])], [{"id": 1, "status": "done"}]), "by the log it is {}"),
+        (remembered([NOTED], {"c1": "value of c1"}, set(), set()), ""),
+        (remembered([NOTED], {}, set(), set()), "c1 was noted, and is not remembered"),
+        (remembered([NOTED], {"c1": "value of c1"}, {"c1"}, {"c1"}), "c1 was erased, and is still remembered"),
+        (remembered([NOTED], {"c1": "other"}, set(), set()), "c1 is remembered as 'other'"),
+        (waiting(200, ["s"], ["s"]), ""),
+        (waiting(200, ["s"], []), "the desk shows []"),
+        (waiting(409, [], []), "was answered 409"),
+        (results(ADDED), ""),
+        (results([event(1, 1, "executed_function", **{**ADDED[0]["content"], "content": "6"})]), "were added to '6'"),
+        (results([event(1, 1, "executed_function", **{**ADDED[0]["content"], "is_exec_success": False})]), "come back"),
+        (pages(ADDED, [answer({"events": ADDED, "last_seq": 1}), answer({"events": [], "last_seq": 1})]), ""),
+        (pages(ADDED, [answer({"events": [], "last_seq": 1})]), "pages had the events []"),
+        (pages(ADDED, [answer({}, 404)]), "were answered [404]"),
+        (refused(["T"], [{"title": "U"}], [ADDED]), ""),
+        (refused(["T"], [{"title": "T"}], []), "the title 'T' was refused"),
+        (refused(["T"], [], [[event(1, 0, "session_renamed", title="T")]]), "the title 'T' was refused"),
+        (timeouts({"q": 1.5}, 1.5), ""),
+        (timeouts({"q": 0.2}, 1.5), "question q was given up after 0.2 seconds"),
+        (kept("s", ADDED, [*ADDED, *MADE]), ""),
+        (kept("s", ADDED, []), "and is None"),
+        (acknowledged(RETRIED, [SAID]), ""),
+        (acknowledged(MADE, [SAID]), "was acknowledged, and the log has"),
+        (acknowledged(RETRIED, [SAID, dataclasses.replace(SAID, seq=3)]), "with the seqs [1, 3]"),
+        (once(RETRIED, {"k": "retry"}, {}), ""),
+        (once(RETRIED, {}, {}), "0 retries were sent, and the log has 1"),
+        (once(EDITED, {}, {"k": "b"}), "the edit k took effect at [2, 3]"),
+        (once([event(n, 0, "session_renamed", title="T") for n in (1, 2)], {}, {}), "'T' was given 2 times"),
+        (once([event(n, n, "text", content="R", operator=True) for n in (1, 2)], {}, {}), "'R' 2 times"),
+    ],
+)
+def test_what_people_did_is_compared(found: Iterator[str], complaint: str) -> None:
+    """The checks of each kind of acting pass what is right and find what is wrong."""
+    complaints = list(found)
+    assert any(complaint in each for each in complaints) if complaint else complaints == [], complaints
+
+
+def test_traces_of_a_session_that_is_gone(tmp_path: Path) -> None:
+    """Folders, rows and answers that are left of a deleted session are reported."""
+    SqliteStore(tmp_path).close()
+    nothing = Remains("s", {"": 404}, is_listed=False, found_by="")
+    assert list(remains(nothing, tmp_path)) == []
+
+    (tmp_path / "workspaces" / "s").mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(tmp_path / "agentchat.db")) as db, db:
+        db.execute("INSERT INTO memories (session, turn, memory) VALUES ('s', 1, '{}')")
+    found = list(remains(Remains("s", {"": 200}, is_listed=True, found_by="m1"), tmp_path))
+    for trace in ("answered {'': 200}", "still listed", "found by 'm1'", "left workspaces", "left 1 rows in memories"):
+        assert any(trace in each for each in found), trace
+
+
+def test_threads_that_are_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that keeps threads is reported."""
+    monkeypatch.setattr("tests.faults.resources.WITHIN", 0.0)
+    resources = Resources()
+    resources.begin(os.getpid())
+    assert resources.wait(Counter()) == []
+    over = threading.Event()
+    threads = [threading.Thread(target=over.wait, daemon=True) for _ in range(THREADS + 1)]
+    for thread in threads:
+        thread.start()
+    found = resources.wait(Counter())
+    over.set()
+    assert "after everybody has left" in found[0]

@@ -101,9 +101,9 @@ class Schedule:
                 self._random_phase()
                 self._settle()
                 reminded = self._remind()
-                self._read_all_again()
                 for kind in self._kinds:
                     kind.look()
+                self._read_all_again()
                 self._leave()
             except Stuck as stuck:
                 self._complaints.append(f"stuck: {stuck}\n{self._state()}")

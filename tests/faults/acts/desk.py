@@ -8,8 +8,9 @@ from typing import Any
 from tests.faults.acts.kind import Act, Kind, Stage
 from tests.faults.checks.desk import waiting
 from tests.faults.evidence import Log
+from tests.faults.rest import ask
 from tests.faults.talk import Acknowledged, Talk
-from tests.rest_client import Answer
+from tests.rest_client import SESSIONS, Answer
 
 DESK = "/api/agent-chat/desk"
 OPERATOR = "Ann"
@@ -31,7 +32,7 @@ class Desk(Kind):
         super().__init__(stage)
         self._taken: dict[str, int] = {}
         self._under_way: set[str] = set()  # sessions in which an operator's request is not answered yet
-        self._shown: list[dict[str, Any]] | None = None
+        self._complaints: list[str] = []
 
     def choices(self, talk: Talk) -> list[Act]:
         if talk.is_going or talk.id in self._under_way:
@@ -96,9 +97,14 @@ class Desk(Kind):
         self._act(talk, "/hand-back", "hand_back", {"note": note}, ("handoff", "reason", note))
 
     def look(self) -> None:
-        self._shown = self._stage.get(DESK).json["conversations"]
-        self._figures["desks compared"] += 1
+        """Look at the desk while one conversation is taken, and after it was handed back."""
+        page = self._stage.addresses.page if self._stage.addresses is not None else ""
+        for talk in self._stage.live[:1]:
+            for what, body, held in (("/take", {}, [talk.id]), ("/hand-back", {"note": "Note."}, [])):
+                answer = ask(page, "POST", f"{SESSIONS}/{talk.id}{what}", {**body, "name": OPERATOR})
+                shown = [each["id"] for each in self._stage.get(DESK).json["conversations"]]
+                self._complaints += waiting(answer.status, held, shown)
+                self._figures["desks compared"] += 1
 
     def judge(self, logs: Mapping[str, Log]) -> Iterator[str]:
-        if self._shown is not None:
-            yield from waiting(logs, self._shown)
+        yield from self._complaints

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from tests.faults.evidence import Log
+from collections.abc import Iterator, Sequence
 
 
-def waiting(logs: Mapping[str, Log], shown: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Check what the desk shows."""
-    held = set()
-    for id, log in logs.items():
-        kinds = [f["content"]["kind"] for f in log if f["type"] == "handoff" and f["content"]["kind"] != "agents"]
-        if kinds and kinds[-1] != "returned":
-            held.add(id)
-    listed = {each["id"] for each in shown}
-    if listed != held:
-        yield f"the desk shows {sorted(listed)}; by the logs it should be {sorted(held)}"
+def waiting(status: int, held: Sequence[str], shown: Sequence[str]) -> Iterator[str]:
+    """Check what the desk shows after a request that was answered with that status."""
+    if status != 200:
+        yield f"an operator was answered {status}, in a conversation that was there to be taken"
+    if list(shown) != list(held):
+        yield f"the desk shows {list(shown)}; held are {list(held)}"
