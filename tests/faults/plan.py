@@ -189,7 +189,7 @@ def message(chance: random.Random, label: str, kinds: Collection[str] = ()) -> s
     plain = ((), (), ("look",), ("look",), ("book",), ("book",), ("send",), ("send",), ("fail",), ("book_async",))
     more = (("look", "book"), ("send", "look"), ("look", "send"), ("book", "book"), ("sign",))
     own = tuple(tools for kind in kinds for tools in TOOLS.get(kind, ()))
-    steps: list[Step] = [{"tools": list(tools)} for tools in chance.choices(plain + more + own * 2, k=2) if tools]
+    steps: list[Step] = [{"tools": list(tools)} for tools in chance.choices(plain + more + own * 4, k=2) if tools]
     pause = chance.choice((0.0, 0.0, 0.001, 0.003))
     words = " ".join(f"word{n}" for n in range(chance.randint(2, 12)))
     last: Step = {"text": f"On {label}: {words}", "delay": pause}

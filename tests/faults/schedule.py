@@ -205,7 +205,10 @@ class Schedule:
                 late.session = talk.id
                 talk.people.append(late)
                 late.connect(self._stage.addresses)
-                self._wait(lambda late=late: late.replaced or bool(late.complaints))
+                self._wait(lambda late=late: late.replaced or late.is_here)
+                if late.is_here:
+                    late.complaints.append(f"{talk.id} is gone, and {late.name} came back to it")
+                    late.leave()
         self._wait(self._is_settled)
 
     def _leave(self) -> None:

@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 from tests.clients import Frame
 from tests.faults.acts.kind import Act, Kind, Stage
-from tests.faults.checks.notes import remembered
+from tests.faults.checks.notes import UNNAMED, remembered
 from tests.faults.evidence import Log
 from tests.faults.talk import Talk
 from tests.rest_client import Answer
 
 MEMORY = "/api/agent-chat/memory"
+ERASED = 0.5  # probability that somebody wants a note erased
 
 
 class Notes(Kind):
@@ -25,7 +26,7 @@ class Notes(Kind):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._noted: dict[str, str] = {}  # the person's name, by key
+        self._erasable: dict[str, str] = {}  # the person's name, by key, of those that somebody wants erased
         self._asked: set[str] = set()  # keys that people wanted erased
         self._erased: set[str] = set()
         self._kept: dict[str, str] = {}
@@ -34,31 +35,32 @@ class Notes(Kind):
         content = frame["content"]
         if frame["type"] == "executed_function" and content["func_name"] == "note" and content["is_exec_success"]:
             said = next(f for f in talk.log if f["type"] == "user_message" and f["turn"] == frame["turn"])
-            self._noted[content["arguments"]["call"]] = said["content"]["name"]
+            if said["content"]["name"] != UNNAMED and self._chance.random() < ERASED:
+                self._erasable[content["arguments"]["call"]] = said["content"]["name"]
 
     def choices(self, talk: Talk) -> list[Act]:
-        return [(self._erase, 8 * bool(self._noted.keys() - self._asked))]
+        return [(self._erase, 8 * bool(self._erasable.keys() - self._asked))]
 
     def go_on(self, talk: Talk) -> bool:
-        if not self._stage.is_settling and self._noted.keys() - self._asked and self._chance.random() < 0.3:
+        if not self._stage.is_settling and self._erasable.keys() - self._asked and self._chance.random() < 0.3:
             self._erase(talk)
         return False
 
     def _erase(self, talk: Talk) -> None:
-        key = self._chance.choice(sorted(self._noted.keys() - self._asked))
+        key = self._chance.choice(sorted(self._erasable.keys() - self._asked))
         self._asked.add(key)
         self._figures["notes erased"] += 1
 
         def then(answer: Answer) -> None:
             self._erased.add(key)  # also if there was none
 
-        what = f"{MEMORY}/{key}?name={quote(self._noted[key])}"
+        what = f"{MEMORY}/{key}?name={quote(self._erasable[key])}"
         id, expected = self._stage.command_id(talk, "forget"), frozenset({"not_found"})
         self._send(talk, "DELETE", what, then=then, key=id, expected=expected)
 
     def look(self) -> None:
         names = {f["content"]["name"] for talk in self._stage.talks for f in talk.log if f["type"] == "user_message"}
-        for name in names - {"user"}:
+        for name in names - {UNNAMED}:
             for note in self._stage.get(f"{MEMORY}?name={quote(name)}").json["notes"]:
                 self._kept[note["key"]] = note["value"]
         self._figures["notes compared"] += len(self._kept)
