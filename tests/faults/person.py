@@ -57,6 +57,7 @@ class Person:
         self._query = {"agent": agent, "name": part.name, "role": part.role}
         self._tell = tell
         self._client: ChatClient | None = None
+        self._offered: Any = None
         self._streams: dict[str, str] = {}  # by message, on this connection
 
     @property
@@ -122,6 +123,13 @@ class Person:
         elif frame["type"] == "stream":
             self._stream(frame["content"])
 
+    def adopt(self) -> str:
+        """Go on in the session that came in place of another; return its id."""
+        self.replaced, self.is_here = False, True
+        self.session = str(self._offered["session_id"])
+        self.confirmations.append(self._offered)
+        return self.session
+
     def _confirm(self, frame: Frame) -> None:
         content = frame["content"]
         if frame["type"] != "connection_confirmed":
@@ -129,6 +137,7 @@ class Person:
             return
         if self.session and content["replaced"] == self.session:
             self.replaced = True
+            self._offered = content
             return
         self.is_here = True
         self.confirmations.append(content)

@@ -125,6 +125,8 @@ class Caller:
                 request.gives_up()
         elif code in GONE and request.talk.is_going:
             pass
+        elif code == "session_unknown" and not request.talk.log:  # nothing was said in it: it is about to be replaced
+            self._unsent.append(request)
         else:
             if answer.status >= 400 and code not in EXPECTED | request.expected:
                 self._complaints.append(f"{request} was answered {answer.status} {answer.body.decode()[:300]}")

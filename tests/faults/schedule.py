@@ -332,10 +332,25 @@ class Schedule:
 
     def _replaced(self, talk: Talk, person: Person) -> None:
         """Note that a session was not found, which is right only if it is gone or may be."""
+        if not (talk.is_going or talk.log or talk.acknowledged):  # it was not kept, since nothing was said in it
+            self._figures["empty sessions replaced"] += 1
+            self._adopt(talk, person)
+            return
         self._figures["sessions asked for in vain"] += 1
         if not talk.is_going:
             self._complaints.append(f"{person.name} came back to {talk.id} and was told that it does not exist")
         person.leave()
+
+    def _adopt(self, talk: Talk, person: Person) -> None:
+        """Let everybody go on in the session that came in place of an empty one."""
+        session = person.adopt()
+        for other in talk.people:
+            other.session = session
+            if other is not person:
+                other.cut()
+        self._confirmed(talk, person)
+        if self._stage.addresses is not None:
+            self._caller.up(self._stage.addresses.page)
 
     def _confirmed(self, talk: Talk, person: Person) -> None:
         content = person.confirmations[-1]
