@@ -130,6 +130,7 @@ class Caller:
         else:
             if answer.status >= 400 and code not in EXPECTED | request.expected:
                 self._complaints.append(f"{request} was answered {answer.status} {answer.body.decode()[:300]}")
+                return
             request.then(answer)
 
     def _ask(self, request: Request) -> None:

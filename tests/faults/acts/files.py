@@ -61,6 +61,8 @@ class Files(Kind):
         self._changes.setdefault(talk.id, []).append(change)
 
         def then(answer: Answer) -> None:
+            if change.is_acknowledged:
+                return  # it was repeated
             change.is_acknowledged = answer.status in {200, 201, 204}
             if answer.status == 404 and content is None:
                 self._known[place] = None

@@ -80,7 +80,7 @@ class Refusals(Kind):
         self._awaited += 1
 
         def then(answer: Answer) -> None:
-            self._awaited -= 1
+            self._awaited = max(self._awaited - 1, 0)  # it may have been repeated
             if answer.status == 201:
                 self.sessions.add(answer.json["id"])
 
