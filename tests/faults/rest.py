@@ -16,6 +16,7 @@ from tests.rest_client import JSON_TYPE, SESSIONS, Answer
 PATIENCE = 60  # seconds for one response
 
 EXPECTED = frozenset({"busy", "request_closed", "already_answered", "message_unknown", "nothing_to_retry"})
+REFUSED = frozenset({"store_failed", "store_full", "store_locked", "store_unusable"})  # by the store, for a while
 GONE = frozenset({"session_unknown", "session_deleted"})
 
 
@@ -117,7 +118,7 @@ class Caller:
             self._unsent.append(request)
             if self._page not in {"", request.page}:
                 self.up(self._page)
-        elif code == "store_failed":
+        elif code in REFUSED:
             self._figures["REST requests refused by the store"] += 1
             if request.gives_up is None or request.tries > 1:
                 self._refused.append(request)

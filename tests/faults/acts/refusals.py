@@ -12,6 +12,7 @@ from typing import Any
 from tests.faults.acts.kind import Kind, Stage
 from tests.faults.checks.refusals import refused
 from tests.faults.evidence import Log
+from tests.faults.rest import REFUSED
 from tests.faults.talk import Talk
 from tests.rest_client import SESSIONS, Answer
 
@@ -28,7 +29,7 @@ class Refusals(Kind):
         "stores refusing (full)",
         "commands refused by the store",
     )
-    expected = frozenset({"store_failed"})
+    expected = REFUSED
     excuses = ("StoreError",)
 
     def __init__(self, stage: Stage) -> None:
@@ -98,7 +99,7 @@ class Refusals(Kind):
         return self.is_refusing
 
     def refused(self, talk: Talk, error: Mapping[str, Any]) -> None:
-        if error["code"] == "store_failed":
+        if error["code"] in REFUSED:
             self._figures["commands refused by the store"] += 1
             if error.get("id") in talk.sent:
                 self._unkept.append((talk, error["id"]))
