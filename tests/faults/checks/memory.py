@@ -16,10 +16,12 @@ def memory(conversation: Conversation) -> Iterator[str]:
     rewound = {turn for f in log if f["type"] == "rewind" for turn in f["content"]["turns"]}
     started = {f["turn"] for f in log if f["type"] == "turn_started"}
     said = {f["turn"]: label(f["content"]["text"]) for f in log if f["type"] == "user_message"}
+    counting = [said[turn] for turn in sorted(said) if turn not in rewound]  # some were stopped before their start
     expected = [said[turn] for turn in sorted(said) if turn in started - rewound]
     reminded = [each for each in conversation.reminded if each in said.values()]
-    if reminded != expected:
-        yield f"the model was reminded of {reminded}; started and counting were {expected}"
+    has_all = [each for each in reminded if each in expected] == expected
+    if not has_all or reminded != [each for each in counting if each in reminded]:
+        yield f"the model was reminded of {reminded}; started and counting were {expected}, counting {counting}"
     replies = [f for f in log if f["type"] == "text" and f["content"].get("operator") and f["turn"] not in rewound]
     for frame in replies:
         if not any(frame["content"]["content"] in text for text in conversation.told):
