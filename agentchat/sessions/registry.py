@@ -28,6 +28,7 @@ from agentchat.sessions.presence import Desk
 from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # whoever opens sessions finds their class here
 from agentchat.sessions.session import summary
+from agentchat.sessions.turn import STORE_RETRY
 from agentchat.store import SessionRecord
 
 log = logging.getLogger(__name__)
@@ -326,8 +327,14 @@ class Sessions:
             self.release(session)
 
     def _wake_at(self, session_id: str, when: float) -> None:
+        def wake() -> None:
+            try:
+                self._wake(session_id)
+            except StoreError:
+                self._wake_at(session_id, time.monotonic() + STORE_RETRY)
+
         if not self.is_closing.is_set():
-            self._services.deadlines.set(session_id, when, lambda: self._wake(session_id))
+            self._services.deadlines.set(session_id, when, wake)
 
     def _in_memory(self) -> list[Session]:
         with self._lock:

@@ -84,6 +84,15 @@ class SessionHost(Protocol):
         """Call `start` at that time, by time.monotonic(), also if the session has left memory by then."""
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """A turn that waits for an answer without a thread and without agents."""
+
+    message: UserMessage
+    history: str | None
+    """What it takes to go on."""
+
+
 class TurnRunner:
     """Owns the state of a session's turns: which runs, which wait, which no longer count."""
 
@@ -108,7 +117,7 @@ class TurnRunner:
         self._waiting: deque[UserMessage] = deque()
         self._rewound: frozenset[int] = frozenset()
         self._is_queue_shown = False  # a message that starts at once never waited
-        self._asking: UserMessage | None = None  # its turn waits for an answer, without a thread and without agents
+        self._asking: _Asking | None = None
         self._must_resume = False  # that turn has to be brought back to its end: it was stopped
         self._slot: Slot | None = None  # taken while there is work
         self._thread: threading.Thread | None = None
@@ -126,7 +135,7 @@ class TurnRunner:
     @property
     def asking(self) -> int | None:
         """The turn that waits for an answer without a thread and without agents, if there is one."""
-        return self._asking.turn if self._asking is not None else None
+        return self._asking.message.turn if self._asking is not None else None
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Snapshot]:
@@ -268,7 +277,7 @@ class TurnRunner:
         self._lock.assert_held()
         history = self._services.store.history(self.log.id, message.turn)
         deadline = self.questions.recall(message.turn, stored_history.asked(history or ""))
-        self._asking, self._must_resume = message, False
+        self._asking, self._must_resume = _Asking(message, history), False
         if deadline is not None:
             self._host.wake_at(deadline)
 
@@ -278,7 +287,7 @@ class TurnRunner:
             if self._slot is not None or not self._has_work():
                 return
             self._host.retain()
-            message = self._asking or self._waiting[0]
+            message = self._asking.message if self._asking is not None else self._waiting[0]
             person = message.user or user_id(UNNAMED, "", self.log.id)
             slot = self._slot = self._services.turn_slots.enter(person, self._start_thread, self._show_place)
             if slot.is_granted:
@@ -292,7 +301,7 @@ class TurnRunner:
         self._thread = threading.Thread(target=self._work, args=(turn,), name=name, daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the process has as many as it may
+        except (RuntimeError, MemoryError):  # the process has as many as it may
             log.warning("No thread can be started for %s; it is tried again in a second", self.log.id)
             retry = partial(self._start_thread, turn)
             self._services.deadlines.set(name, time.monotonic() + THREAD_RETRY, retry)
@@ -379,16 +388,16 @@ class TurnRunner:
         self._lock.assert_held()
         if self._services.is_closing.is_set():
             return False
-        return self._can_resume(self._asking.turn) if self._asking is not None else bool(self._waiting)
+        return self._can_resume(self._asking.message.turn) if self._asking is not None else bool(self._waiting)
 
     def _next_turn(self) -> Turn | None:
         with self._lock:
             rules, live_questions = self._services.rules, self._services.live_questions
             if not self._has_work():
                 self._running = None
-            elif (message := self._asking) is not None:
-                history = self._services.store.history(self.log.id, message.turn)
-                self._running = Turn(self, message, rules, live_questions, history, self._must_resume)
+            elif (asking := self._asking) is not None:
+                must_end = self._must_resume
+                self._running = Turn(self, asking.message, rules, live_questions, asking.history, must_end)
                 self._asking = None
             else:
                 self._running = Turn(self, self._waiting.popleft(), rules, live_questions)
