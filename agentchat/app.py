@@ -48,6 +48,8 @@ from agentchat.ws.server import Server
 
 log = logging.getLogger(__name__)
 
+THREADS_OF_A_TURN = 6  # of the threads that there are, so that tools and everything else have some
+MANY_TURNS = 10_000  # with room for so many, nothing limits them
 SHUTDOWN_TIMEOUT = 2.5  # seconds that running turns have to end
 
 
@@ -127,6 +129,12 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         yield Running(page_address, socket_address, chosen_models, catalogue, search, sessions.is_idle)
 
 
+def _turns(limit: int) -> int:
+    """Return how many turns may run at once: each takes a few of the threads that this process can have."""
+    most = max(resources.room().threads // THREADS_OF_A_TURN, 1)
+    return min(limit or most, most) if most < MANY_TURNS else limit
+
+
 def _connection_limits(chosen: Settings) -> ConnectionLimits:
     """Return the limits of the WebSocket side: those of the settings, and of what this process can have."""
     room = resources.room()
@@ -193,7 +201,7 @@ def _services(
         input_timeout=chosen.input_timeout,
         turn_timeout=chosen.turn_timeout,
         max_messages=chosen.max_messages_per_session,
-        turns=chosen.turns,
+        turns=_turns(chosen.turns),
         turns_per_person=chosen.turns_per_person,
         waiting_messages=chosen.waiting_messages,
         waiting_chars=chosen.waiting_chars,

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from agentchat import app, settings
+from agentchat.net import resources
 from agentchat.net.listener import Ports
+from agentchat.net.resources import Room
 from tests.processes import ENDS_WITHIN, ROOT
 
 WITHOUT_AG2 = (
@@ -82,3 +84,12 @@ def test_clients_that_come_early_are_served(tmp_path: Path, agents_folder: Path)
             with app.serving(chosen, {}, ports):
                 assert page.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
                 assert websocket.makefile("rb").readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
+
+
+@pytest.mark.parametrize(
+    ("threads", "limit", "turns"), [(sys.maxsize, 500, 500), (sys.maxsize, 0, 0), (60, 500, 10), (60, 0, 10), (3, 2, 1)]
+)
+def test_turns_take_threads(monkeypatch: pytest.MonkeyPatch, threads: int, limit: int, turns: int) -> None:
+    """Where threads are few, fewer turns run at once than the setting says, but always one."""
+    monkeypatch.setattr(resources, "room", lambda: Room(threads=threads))
+    assert app._turns(limit) == turns
