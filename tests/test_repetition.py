@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -60,7 +59,7 @@ def state(session: Conversation) -> Any:
     sessions = [each["id"] for each in session.client.get(SESSIONS, limit=100).json["sessions"]]
     notes = session.client.get("/api/agent-chat/memory", name="Ada").json["notes"]
     files = session.get("/files").json.get("files")
-    return about.body, session.get("/events", limit=1000).json["events"], sessions, notes, files
+    return about.body, session.get("/events", limit=1000).json.get("events"), sessions, notes, files
 
 
 # What is there before a command is sent
@@ -405,7 +404,7 @@ def test_commands_are_known_after_a_kill(fork: Fork, tmp_path: Path, model: Mode
             assert answer.status < 300, case.__name__
             settle(session)
             sent.append((session.id, request, same(answer)))
-        logs = {id: Conversation(rest, id).get("/events", limit=1000).json["events"] for id, *_ in sent}
+        logs = {id: Conversation(rest, id).get("/events", limit=1000).json.get("events") for id, *_ in sent}
         server.signal(signal.SIGKILL)
         server.end()
     with fork(*options, environment=config_list(model)) as server:
@@ -413,7 +412,7 @@ def test_commands_are_known_after_a_kill(fork: Fork, tmp_path: Path, model: Mode
         for id, request, first in sent:
             assert same(request.send(rest)) == first, request
             settle(Conversation(rest, id))
-        assert {id: Conversation(rest, id).get("/events", limit=1000).json["events"] for id, *_ in sent} == logs
+        assert {id: Conversation(rest, id).get("/events", limit=1000).json.get("events") for id, *_ in sent} == logs
 
 
 def test_messages_of_older_logs_are_recognized(rest: RestClient, session: Conversation, tmp_path: Path) -> None:
@@ -428,4 +427,4 @@ def test_messages_of_older_logs_are_recognized(rest: RestClient, session: Conver
     assert session.post("messages", {"text": "something else", "id": "m1"}).code == "id_reused"
     assert of(session, "POST", "/retry", {}, key="m1").send(rest).code == "id_reused"
     assert state(session) == before
-    assert json.loads(before[1])["events"][0]["content"]["id"] == "m1"
+    assert before[1][0]["content"]["id"] == "m1"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_what_a_tool_calls_runs_in_its_place() -> None:
             with slots.running("a"):
                 assert slots.counts == (1, 0)
 
-    asyncio.run(both())
+    in_a_loop(both())
     assert slots.counts == (0, 0)
 
 
@@ -164,7 +165,7 @@ def test_coroutines_wait_without_threads() -> None:
     async def all_of_them() -> None:
         await asyncio.gather(*(tool() for _ in range(200)))
 
-    asyncio.run(all_of_them())
+    in_a_loop(all_of_them())
     assert most == 3
     assert slots.counts == (0, 0)
 
@@ -189,8 +190,8 @@ def test_coroutines_that_wait_are_stopped() -> None:
         with pytest.raises((Stopped, asyncio.CancelledError)):
             await cancelled
 
-    with slots.running("a"), ThreadPoolExecutor(1) as pool:  # in whose thread no tool runs
-        pool.submit(asyncio.run, stopped()).result(PATIENCE)
+    with slots.running("a"):
+        in_a_loop(stopped())
     assert slots.counts == (0, 0)
 
 
@@ -266,3 +267,9 @@ def test_tools_within_tools(serve: Serve, model: ModelServer, agents: Path) -> N
         asking.command("input_response", request_id=request, text="Monday")
         assert asking.until("turn_completed")["content"]["status"] == "completed"
         assert contents(asking.frames, "executed_function")[0]["content"] == "Monday"
+
+
+def in_a_loop(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread of its own: Playwright's loop may be running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result(PATIENCE)
