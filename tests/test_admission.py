@@ -21,7 +21,7 @@ def test_an_address_has_a_limit_of_its_own() -> None:
 
 
 def test_amounts() -> None:
-    """What is counted may be bytes, and comes back in parts; what is refused counts nothing."""
+    """Bytes can be counted, and come back in parts; a refusal counts nothing."""
     admission = Admission(in_all=100, per_address=60)
     assert admission.enter("a", 50)
     assert not admission.enter("a", 20)

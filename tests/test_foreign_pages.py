@@ -1,4 +1,4 @@
-"""What pages of other sites can make a browser do: show our page, and nothing else."""
+"""Pages of other sites can make a browser show our page, and do nothing else."""
 
 from __future__ import annotations
 

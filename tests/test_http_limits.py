@@ -242,7 +242,7 @@ def test_large_bodies_have_more_time(impatient: Running, raw: Connect) -> None:
 
 
 def test_slow_readers(impatient: Running, raw: Connect) -> None:
-    """Who reads too little of a response gets no more of it; who takes it as it comes gets all."""
+    """A client that reads too little of a response gets no more of it; one that takes it as it comes gets all."""
     session = RestClient(impatient).new_session()
     size = 16 * MIB
     assert session.client.ask("PUT", f"{session.path}/files/a", b"x" * size).status == 201

@@ -57,7 +57,7 @@ def test_unusable_values(
 
 @pytest.mark.parametrize("value", USABLE, ids=lambda value: value[:12])
 def test_usable_values(client: ChatClient, session: Conversation, value: str) -> None:
-    """What is within the limits comes through a frame and a body alike."""
+    """Values within the limits come through a frame and a body alike."""
     client.say(MESSAGE.replace("VALUE", f'{{"a": {value}}}'))
     body = b'{"text": "hello", "context": {"a": %b}}' % value.encode()
     answer = session.client.ask("POST", f"{session.path}/messages", body, {"Content-Type": "application/json"})

@@ -110,7 +110,7 @@ def test_a_head_that_comes_byte_by_byte(server: Running) -> None:
 
 
 def test_nothing_is_logged(server: Running, caplog: pytest.LogCaptureFixture) -> None:
-    """What clients send wrongly is no trouble of the server's."""
+    """Mistakes of clients leave nothing in the server's log."""
     with caplog.at_level(logging.INFO):
         for request in (*REFUSED, *TOO_LARGE):
             speak(server, request)

@@ -135,7 +135,7 @@ def test_time_that_passed_without_a_server(
     passed: float | None,
     left: float,
 ) -> None:
-    """What is left of a question's time is counted by the machine's own clock, whatever the time of day is set to."""
+    """The rest of a question's time is counted by the machine's own clock, whatever the time of day is set to."""
     monkeypatch.setattr("tests.memory_store.now", lambda: in_seconds(-clock_ahead))
     ask(questions, expires=in_seconds(60 - clock_ahead))
     now = clock.moment()

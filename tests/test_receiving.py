@@ -222,7 +222,7 @@ def test_messages_of_all_kinds(server: Receiving) -> None:
     ],
 )
 def test_ends_of_a_connection(server: Receiving, sent: bytes, code: int) -> None:
-    """What breaks the protocol, or ends the connection, is answered with its code; the rest is not carried out."""
+    """A frame that breaks the protocol ends the connection with its code, and nothing behind it is carried out."""
     said: list[Any] = []
     begin_with(server, said.append)
     client = server.open()

@@ -390,7 +390,7 @@ def test_an_id_is_for_one_command(session: Conversation, first: str, second: str
 
 
 def test_commands_are_known_after_a_kill(fork: Fork, tmp_path: Path, model: ModelServer) -> None:
-    """What was carried out before the server was killed isn't carried out again by the next one."""
+    """A command that was carried out before the server was killed isn't carried out again by the next one."""
     options = ("--port", "0", "--ws-port", "0", "--agents", write_agents(tmp_path, helpful=HELPFUL))
     cases = [case for case in REQUESTS if case not in {stream_chat}]
     sent: list[tuple[str, Request, Any]] = []

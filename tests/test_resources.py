@@ -1,4 +1,4 @@
-"""What there is left for a process, by limits that are set for it."""
+"""The room that is left for a process, by limits that are set for it."""
 
 from __future__ import annotations
 

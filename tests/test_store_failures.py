@@ -266,7 +266,7 @@ def test_a_file_that_is_removed(tmp_path: Path, name: str) -> None:
 
 
 def test_a_damaged_page(tmp_path: Path) -> None:
-    """What lies on a damaged page cannot be read, which is told as what it is; the rest goes on."""
+    """A damaged page cannot be read, which is told as such; everything else goes on."""
     fill(tmp_path)
     damage(tmp_path / DATABASE, 20)
     with contextlib.closing(SqliteStore(tmp_path)) as store:

@@ -451,7 +451,7 @@ files.delete(sys.argv[2]) if sys.argv[3] == "delete" else files.write(sys.argv[2
 @pytest.mark.parametrize("is_told", [True, False])
 @pytest.mark.parametrize("change", ["new", "delete"])
 def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_told: bool) -> None:
-    """What was told before the server was killed is done by the next one, and nothing else."""
+    """A change that was logged before the server was killed is made by the next one, and no other is."""
     files = Workspace(tmp_path / "files")
     files.write("a/b.txt", "old")
     killed = subprocess.run([sys.executable, "-c", DYING, str(tmp_path / "files"), "a/b.txt", change], cwd=ROOT)

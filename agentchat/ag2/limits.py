@@ -16,4 +16,4 @@ class Limits:
     model_calls: int = 0
     result_chars: int = 0
     tool_slots: ToolSlots = field(default_factory=ToolSlots)
-    """Those of the settings `tools_at_once` and `tools_at_once_in_all`, which all conversations share."""
+    """The slots for tools (`tools_at_once`, `tools_at_once_in_all`), which all conversations share."""

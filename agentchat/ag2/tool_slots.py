@@ -1,4 +1,4 @@
-"""How many tools may run at once: of one conversation, and of all."""
+"""The tools that run at once: as many of one conversation, and of all, as the settings allow."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ToolSlots:
 
 
 _current: contextvars.ContextVar[_Slot | None] = contextvars.ContextVar("tool_slot", default=None)
-"""That of the tool call in which this thread or task works."""
+"""The slot of the tool call in which this thread or task works."""
 
 
 @contextlib.contextmanager

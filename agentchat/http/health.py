@@ -1,4 +1,4 @@
-"""Whether the server is well and takes new work, for monitors and load balancers."""
+"""Answers to monitors and load balancers: is the server well, and does it take new work?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients of the HTTP port may hold: connections, requests, streams, and memory for bodies.
+"""Limits of the HTTP port for each address and in all: connections, requests, streams, and memory for bodies.
 
 A connection that waits for a request costs no thread, and the oldest of them makes room for a new one. Requests have a
 thread while they are answered. Those that wait for agents, streams above all, are counted apart, so that they leave

@@ -50,7 +50,7 @@ class Admission:
 
     @property
     def total(self) -> int:
-        """What all addresses hold together."""
+        """The amount that all addresses hold together."""
         with self._lock:
             return self._total
 

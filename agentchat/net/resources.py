@@ -1,4 +1,4 @@
-"""What there is left for this process: descriptors, threads and memory, by its limits and those of its container."""
+"""The room that is left for this process: descriptors, threads and memory, by its limits and those of its container."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CAN_EXCEED = 1 << 24  # CAP_SYS_RESOURCE, which lifts the limit on the threads o
 
 @dataclass(frozen=True)
 class Room:
-    """What there is left for this process; sys.maxsize where nothing limits it."""
+    """The room that is left for this process; sys.maxsize where nothing limits it."""
 
     descriptors: int = sys.maxsize
     threads: int = sys.maxsize
@@ -36,7 +36,7 @@ class Room:
 
     @property
     def shortage(self) -> str:
-        """What there is little of, in words; "" if there is plenty of everything."""
+        """The things that are scarce, in words; "" if there is plenty of everything."""
         short = [(self.descriptors, FEW_DESCRIPTORS, "{} file descriptors"), (self.threads, FEW_THREADS, "{} threads")]
         words = [text.format(left) for left, few, text in short if left < few]
         if self.memory < LITTLE_MEMORY:

@@ -1,4 +1,4 @@
-"""How often people may do something: as a rate, with a burst for those who were quiet before."""
+"""Limits on how often people do something: a rate, with a burst for those who were quiet before."""
 
 from __future__ import annotations
 

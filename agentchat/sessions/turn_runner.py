@@ -90,7 +90,7 @@ class _Asking:
 
     message: UserMessage
     history: str | None
-    """What it takes to go on."""
+    """The history with which its agents go on."""
 
 
 class TurnRunner:
@@ -312,7 +312,7 @@ class TurnRunner:
 
     @property
     def ahead(self) -> int | None:
-        """How many turns of other sessions come first; None if this session isn't in line."""
+        """The number of turns of other sessions that come first; None if this session isn't in line."""
         slot = self._slot
         return slot.ahead if slot is not None and not slot.is_granted else None
 

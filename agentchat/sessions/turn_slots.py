@@ -1,4 +1,4 @@
-"""How many turns run at once, in all and for one person. The others wait in order, without a thread."""
+"""Limits on the turns that run at once, in all and for one person. The others wait in order, without a thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Slot:
     def __init__(self, slots: TurnSlots, person: str, begin: Callable[[], None], moved: Callable[[int], None]) -> None:
         self.person = person
         self.ahead = 0
-        """How many turns are ahead in the line."""
+        """The number of turns ahead in the line."""
         self.is_granted = False
         self.has_left = False
         self.begin = begin

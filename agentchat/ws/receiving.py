@@ -57,7 +57,7 @@ T = TypeVar("T", "Arrival", "Inbox")
 
 @dataclass(frozen=True)
 class Limits:
-    """What clients may have, per address and in all."""
+    """The limits of clients, for each address and in all."""
 
     connections: Admission
     handshakes: Admission
@@ -438,7 +438,7 @@ class Arrival:
 
 
 class Inbox:
-    """What a client has sent: carried out in order, by whichever worker is free."""
+    """The messages of a client, carried out in order by whichever worker is free."""
 
     def __init__(self, connection: ClientConnection, receiver: Receiver) -> None:
         self.connection = connection

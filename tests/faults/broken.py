@@ -1,4 +1,4 @@
-"""What breaks inside a server: it kills itself at an append, or its wall clock is wrong."""
+"""Faults inside a server: it kills itself at an append, or its wall clock is wrong."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Acknowledged:
     type: str
     field: str
     value: str
-    """What the content of the event has in `field`."""
+    """Return the value of `field` in the content of the event."""
 
 
 @dataclass(eq=False)

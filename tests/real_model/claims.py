@@ -23,7 +23,7 @@ class Stage:
 
     model: RealModel
     address: str
-    """That of the chat server's WebSocket."""
+    """The address of the chat server's WebSocket."""
     figures: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 

@@ -38,7 +38,7 @@ class Stage:
     passwords: list[str] = field(default_factory=list)
     number: int = 0
     addresses: Addresses | None = None
-    """Those of the server, if it is up."""
+    """The addresses of the server, if it is up."""
     pid: int = 0
     is_settling: bool = False
     database: str = ""
