@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentchat.app import Running
+from tests.agent_files import write_agents
 from tests.clients import ChatClient, contents, types
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -192,3 +193,43 @@ def test_while_the_agents_are_built(serve: Serve, model: ModelServer, tmp_path: 
         client.command("stop")
 
         assert client.until("turn_completed")["content"]["status"] == "stopped"
+
+
+SLOW_TO_LISTEN = '''
+"""A group that never receives one message."""
+from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
+from agentchat import cancellation
+
+class Manager(GroupChatManager):
+    def receive(self, message, sender, request_reply=None, silent=False):
+        if "Ada" in str(message) and not silent:
+            cancellation.current.get().sleep(600)
+        super().receive(message, sender, request_reply, silent)
+
+def build(llm_config, chat):
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    planner = ConversableAgent("planner", llm_config=llm_config, human_input_mode="NEVER")
+    group = GroupChat([user, planner], [], max_round=2, speaker_selection_method="round_robin")
+    return user, Manager(group, llm_config=llm_config, human_input_mode="NEVER")
+'''
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_before_the_agents_have_the_message(serve: Serve, model: ModelServer, tmp_path: Path, restarts: bool) -> None:
+    """Agents know of a message whose turn was stopped before they received it, also those of the next server."""
+    options = ("--agents", write_agents(tmp_path, group=SLOW_TO_LISTEN))
+    server = serve(*options, model=model)
+    with ChatClient(server.websocket) as client:
+        session = client.confirmed()["session_id"]
+        client.say("My name is Ada.")
+        client.until("turn_started")
+        stop(client)
+    if restarts:
+        server.close()
+        server = serve(*options, model=model)
+    with ChatClient(server.websocket, session=session) as client:
+        client.say("Go on")
+        client.until("turn_completed", turn=2)
+
+    said = [message["content"] for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    assert said == ["My name is Ada.", "[The person stopped this answer.]", "Go on"]

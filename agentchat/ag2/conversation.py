@@ -130,7 +130,7 @@ class Conversation:
         if status == "suspended":  # the next server resumes from what was stored with the question
             return Outcome(status, "", usage.content, None, is_left_behind=left_behind[0])
         if status != "completed" or memory.has_open_calls:
-            memory.close(stream.keep_partial(), status)
+            stream.history.close(text, stream.keep_partial(), status)
         self._agents.end(text, stream.summary)
         ended = stream.history.ended()
         return Outcome(

@@ -66,6 +66,14 @@ class Memory:
     def set_variables(self, values: Mapping[str, Any]) -> None:
         """Give these variables their values."""
 
+    def hear(self, text: str) -> None:
+        """Add a message of the person that the agents haven't received."""
+        raise NotImplementedError
+
+    def close(self, partial: PartialMessage, status: str) -> None:
+        """Make the history of a turn that broke off valid for the next one."""
+        raise NotImplementedError
+
     def bring_back_newest(self, turns: Sequence[Mapping[str, Any]]) -> None:
         """Give the variables and the state the values that they had after the last of these turns."""
         for part in ("shared", "state"):
@@ -162,8 +170,10 @@ class History(Memory):
         if isinstance(self._agent, GroupChatManager):
             self._fill(self.messages)
 
+    def hear(self, text: str) -> None:
+        self._fill([*self.messages, {"role": "user", "name": self._user.name, "content": text}])
+
     def close(self, partial: PartialMessage, status: str) -> None:
-        """Make the history of a turn that broke off valid for the next one."""
         self._fill(self._closed(self.messages, partial, status))
 
     def _fill(self, messages: list[Message]) -> None:
@@ -245,6 +255,12 @@ class TurnHistory:
             return None
         self._saved = length
         return self._dump(has_ended=False)
+
+    def close(self, text: str, partial: PartialMessage, status: str) -> None:
+        """Make that of a turn that broke off valid for the next one, maybe before its agents received `text`."""
+        if len(self._history.messages) == self._start:
+            self._history.hear(text)
+        self._history.close(partial, status)
 
     def ended(self) -> str:
         """Return all of it, as that of a turn that has ended."""

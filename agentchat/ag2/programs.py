@@ -40,6 +40,9 @@ class ProgramHistory(Memory):
         self._messages[:] = [message for turn in turns for message in turn["messages"]]
         self.bring_back_newest(turns)
 
+    def hear(self, text: str) -> None:
+        self.add("user", text)
+
     def close(self, partial: PartialMessage, status: str) -> None:
         """Note that the turn broke off, with the part of an answer that was shown."""
         self.add("assistant", f"{partial.text}\n\n{NOTES[status]}".strip())
@@ -68,7 +71,7 @@ class RunningProgram:
 
     def talk(self, text: str, stream: TurnStream) -> str | None:
         """Call the function. Return its answer."""
-        self.history.add("user", text)
+        self.history.hear(text)
         with _event_loop():
             try:
                 return self._answer(text, stream)
