@@ -1,4 +1,4 @@
-"""Faults inside a server: it kills itself at an append, or its wall clock is wrong."""
+"""Faults inside a server: it kills itself at an append, its wall clock is wrong, it is more or less patient."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from agentchat import app
+from agentchat.mcp import servers
 from agentchat.protocol.events import Draft, Event
+from agentchat.sessions import expiry
 from agentchat.store import sqlite
 from agentchat.store.sqlite import SqliteStore
 
 Inside = Mapping[str, Any]
-"""`crash` {append, when}, `clock` (a file with an offset in seconds), `busy_timeout` (ms), each may be missing."""
+"""`crash` {append, when}, `clock` (a file with an offset in seconds) and PATIENCE, each may be missing."""
+
+PATIENCE: Mapping[str, tuple[ModuleType, str, Callable[[int], object]]] = {
+    "busy_timeout": (sqlite, "BUSY_TIMEOUT", int),  # ms
+    "doubt": (expiry, "DOUBT", lambda seconds: timedelta(seconds=seconds)),
+    "tools_timeout": (servers, "TOOLS_TIMEOUT", float),  # seconds
+}
+"""The constants that can be given other values."""
 
 
 def break_inside(what: Inside) -> None:
@@ -27,9 +37,10 @@ def break_inside(what: Inside) -> None:
         vars(app)["SqliteStore"] = lambda folder, **options: FragileStore(folder, **crash, **options)
     if clock := what.get("clock"):
         _shift_clock(Path(clock))
-    if busy_timeout := what.get("busy_timeout"):
-        assert hasattr(sqlite, "BUSY_TIMEOUT")
-        vars(sqlite)["BUSY_TIMEOUT"] = busy_timeout
+    for what_for, (module, constant, converted) in PATIENCE.items():
+        if what_for in what:
+            assert hasattr(module, constant)
+            vars(module)[constant] = converted(what[what_for])
 
 
 def _shift_clock(file: Path) -> None:

@@ -115,7 +115,7 @@ def draw(chance: random.Random, seed: int, only: Sequence[str] = ()) -> Plan:
         there = [session for session in OLD_AGENTS if f"INSERT INTO sessions VALUES ('{session}'" in text]
         plots += [_old(chance, len(plots) + n, session) for n, session in enumerate(chance.sample(there, 2))]
     for doom in ("delete", "expiry"):
-        if doom in kinds:
+        if doom in kinds and not (doom == "expiry" and "clocks" in kinds):
             plots.append(_doomed(chance, len(plots), kinds, doom))
     return Plan(kinds, lives, plots, database)
 

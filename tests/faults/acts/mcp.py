@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.faults.acts.kind import Act, Kind, Stage
 from tests.faults.checks.mcp import results
@@ -16,6 +17,7 @@ from tests.faults.talk import Talk
 from tests.processes import ROOT
 
 MOST_KILLS = 3
+PATIENCE = 30  # seconds that agents wait for tools, which may take long to start while much else runs
 
 
 class Mcp(Kind):
@@ -34,6 +36,9 @@ class Mcp(Kind):
     def prepare(self) -> None:
         server = {"command": sys.executable, "args": [str(ROOT / "tests" / "mcp_server.py"), str(self._notes)]}
         Path(self.options[1]).write_text(json.dumps({"mcpServers": {"tests": server}}))
+
+    def inside(self) -> dict[str, Any]:
+        return {"tools_timeout": PATIENCE}
 
     def choices(self, talk: Talk) -> list[Act]:
         return [(self._kill, 4 * bool(self._running()) * (self._kills < MOST_KILLS))]
