@@ -280,6 +280,23 @@ def test_a_damaged_page(tmp_path: Path) -> None:
         assert failed == {"store_damaged"}
 
 
+@pytest.mark.parametrize(
+    ("damage", "act"),
+    [
+        ("DROP TABLE words_data", lambda store: store.find("long", None, 1)),
+        ("UPDATE events SET body = CAST(x'ff' AS TEXT)", lambda store: store.read("s0")),
+    ],
+)
+def test_damaged_contents(tmp_path: Path, damage: str, act: Callable[[SqliteStore], object]) -> None:
+    """A damage that SQLite words otherwise is told as one, without what stands there."""
+    fill(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db, db:
+        db.execute(damage)
+    with contextlib.closing(SqliteStore(tmp_path)) as store, pytest.raises(StoreError) as error:
+        act(store)
+    assert error.value.code == "store_damaged"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of 6 MB of its own."""

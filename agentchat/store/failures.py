@@ -15,6 +15,9 @@ _CODES = {
     "malformed database schema": "store_damaged",
     "not a database": "store_damaged",
     "fts5: corrupt": "store_damaged",
+    "invalid fts5 file format": "store_damaged",
+    "vtable constructor failed": "store_damaged",
+    "Could not decode to UTF-8": "store_damaged",
 }
 _ADVICE = {
     "database or disk is full": "the disk is full. Make room on it",
