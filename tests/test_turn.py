@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,7 @@ from agentchat.protocol.events import Draft
 from agentchat.protocol.questions import Request
 from agentchat.protocol.session_events import UserMessage, error_draft, turn_completed_draft
 from agentchat.sessions import turn as turns
-from agentchat.sessions.cursor import MessageStream
+from agentchat.sessions.cursor import Cursor, Frame, MessageStream
 from agentchat.sessions.log import Log
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.turn import Turn
@@ -124,6 +125,22 @@ def test_an_end_waits_for_the_store(turn: Turn, store: FailingStore, monkeypatch
     turn.end(ENDED, "remembered")
     assert [event.type for event in store.read("s")] == ["turn_completed"]
     assert store.history("s", 1) == "remembered"
+
+
+def test_readers_are_told_that_a_turn_waits_for_the_store(
+    turn: Turn, host: Host, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that waits for the store says why, once, and no longer when it goes on."""
+    monkeypatch.setattr(turns, "STORE_RETRY", 0)
+    cursor = Cursor(host.log, 0)
+    frames: list[Frame] = []
+    host.log.follow(lambda: frames.extend(cursor.advance()))
+    store.failures = 3
+    turn.append("text", {"content": "hello"})
+    told, event = [json.loads(frame.text) for frame in frames]
+    assert (told["type"], told["content"]["code"], "seq" in told) == ("error", "store_failed", False)
+    assert event["type"] == "text"
+    assert host.log.states == {}
 
 
 def test_whoever_sees_a_question_can_answer_it(turn: Turn, host: Host) -> None:

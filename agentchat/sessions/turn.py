@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import threading
@@ -145,8 +144,8 @@ class Turn:
         history = self._redacted(history)
         try:
             self._write(lambda: self._host.end(drafts, history, left), self._host.wait_unless_closing)
-        except (ChatError, Stopped):
-            log.exception("The end of turn %d of %s was not saved", self.number, self._log.id)
+        except (ChatError, Stopped) as error:
+            log.warning("The end of turn %d of %s was not saved: %s", self.number, self._log.id, error)
 
     def _check(self) -> None:
         if self._is_closed:
@@ -159,17 +158,27 @@ class Turn:
         return None if history is None else self.redaction.redact_json(history)
 
     def _write(self, append: Callable[[], object], wait: Callable[[float], None]) -> None:
-        """Append, however long it takes: nothing that the turn did is lost to a store that fails for a while."""
-        for attempt in itertools.count():
-            if self._log.is_deleted:
-                raise Stopped("stopped")
-            try:
-                append()
-                return
-            except StoreError:
-                if attempt == 0:
-                    log.exception("Turn %d of %s waits for the store", self.number, self._log.id)
+        """Append, however long it takes: nothing that the turn did is lost to a store that fails for a while.
+
+        Readers are told why the turn waits.
+        """
+        told = ""  # why the turn waits
+        try:
+            while True:
+                if self._log.is_deleted:
+                    raise Stopped("stopped")
+                try:
+                    append()
+                    return
+                except StoreError as error:
+                    if error.message != told:
+                        log.warning("Turn %d of %s waits for the store: %s", self.number, self._log.id, error)
+                        told = error.message
+                        self._log.set_state("store", "error", events.error_content(error))
                 wait(STORE_RETRY)
+        finally:
+            if told:
+                self._log.clear_state("store")
 
     # Asking
 
