@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import threading
@@ -12,7 +13,7 @@ from agentchat.protocol.commands import Accepted, Command
 from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage
 from agentchat.protocol.events import Draft, Event, now
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.store import SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
+from agentchat.store import PAGE_CHARS, SEARCH_PLACES, TITLE_CHARS, Found, Note, SessionRecord
 
 TURN_BOUNDS = frozenset({"user_message", "turn_started", "turn_completed"})
 
@@ -120,7 +121,9 @@ class MemoryStore:
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         with self._lock:
             log = self._logs.get(session_id)
-            return log.events[after : after + limit] if log else []
+            events = log.events[after : after + limit] if log else []
+        before = itertools.accumulate((len(event.body) for event in events), initial=0)
+        return [event for event, chars in zip(events, before, strict=False) if chars < PAGE_CHARS]
 
     def reached(self, session_id: str, epoch: str) -> int | None:
         with self._lock:

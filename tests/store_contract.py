@@ -11,7 +11,7 @@ from agentchat.protocol.commands import Accepted, Command
 from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage
 from agentchat.protocol.events import Draft
 from agentchat.protocol.identity import UNNAMED, user_id
-from agentchat.store import INDEXED, SessionRecord, Store
+from agentchat.store import INDEXED, PAGE_CHARS, SessionRecord, Store
 
 CREATED = "2026-11-21T05:09:42.304Z"
 
@@ -97,6 +97,16 @@ class StoreContract:
         assert [event.seq for event in store.read("s", after=4, limit=3)] == [5, 6, 7]
         assert store.read("s", after=10) == []
         assert store.read("s", after=99) == []
+
+    def test_a_page_of_large_events_is_shorter(self, store: Store) -> None:
+        """Not all of a log with large events is in memory at once; reading on, nothing is missed."""
+        store.append("s", [draft("text", content="x" * (PAGE_CHARS // 3)) for _ in range(10)])
+        store.append("s", [draft("text", content="x" * 2 * PAGE_CHARS), draft()])
+
+        pages: list[list[int]] = [[0]]
+        while page := store.read("s", after=pages[-1][-1]):
+            pages.append([event.seq for event in page])
+        assert pages[1:] == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11], [12]]
 
     def test_a_store_that_is_well(self, store: Store) -> None:
         """A store that is well says so, again and again, and nothing is written meanwhile."""

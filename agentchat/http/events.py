@@ -13,7 +13,7 @@ from agentchat.protocol.errors import ChatError
 from agentchat.sessions.cursor import Cursor, Frame
 from agentchat.sessions.registry import Session
 
-MAX_PAGE = 8 * 2**20  # characters of JSON after which a page of events ends
+MAX_PAGE = 2**20  # characters of JSON after which a page of events ends
 
 
 class EventRoutes(SessionResource):
@@ -73,9 +73,12 @@ def _message(frame: Frame, epoch: str) -> str:
 def _page(session: Session, after: int, limit: int) -> Iterator[str]:
     """Yield events after `after` as JSON: `limit` of them, or fewer if they exceed MAX_PAGE."""
     size = 0
-    for event, _ in session.log.read(after, limit):
-        frame = event.frame
-        yield frame
-        size += len(frame)
-        if size >= MAX_PAGE:
-            return
+    while size < MAX_PAGE and limit > 0 and (page := session.log.read(after, limit)):
+        for event, _ in page:
+            frame = event.frame
+            yield frame
+            size += len(frame)
+            if size >= MAX_PAGE:
+                break
+        limit -= len(page)
+        after = page[-1][0].seq

@@ -51,6 +51,7 @@ class Note:
 
 INDEXED = frozenset({"rewind", "input_request", "input_response", "handoff", "task_created", "task_updated"})
 """The rare types of events that `read_types` finds without reading the whole log."""
+PAGE_CHARS = 256 * 1024  # of events' bodies, after which a page of the log ends
 TITLE_CHARS = 80  # of the first message, which names a session without a title
 SEARCH_PLACES = 3  # shown of each session that was found
 COMMANDS_KEPT = timedelta(days=1)  # for which commands are known that belong to no session, or to a deleted one
@@ -89,7 +90,10 @@ class Store(Protocol):
         """Return the command that was carried out with this id."""
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
-        """Return events with a `seq` greater than `after`, oldest first."""
+        """Return events with a `seq` greater than `after`, oldest first: `limit` of them, or fewer large ones.
+
+        They end with the one that reaches PAGE_CHARS; there are none only behind the last.
+        """
 
     def reached(self, session_id: str, epoch: str) -> int | None:
         """Return the newest `seq` in the session's log that was written in that epoch or before; None if unknown."""

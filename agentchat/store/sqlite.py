@@ -30,6 +30,7 @@ from agentchat.store import (
     COMMANDS_KEPT,
     INDEXED,
     MAX_COMMANDS_KEPT,
+    PAGE_CHARS,
     SEARCH_PLACES,
     TITLE_CHARS,
     Found,
@@ -328,11 +329,19 @@ class SqliteStore:
         return SessionRecord(*rows[0]) if rows else None
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
-        rows = self._select(
-            f"SELECT {EVENT} FROM events WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?",
-            session_id, after, limit,
-        )  # fmt: skip
-        return [Event(*row) for row in rows]
+        query = f"SELECT {EVENT} FROM events WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?"
+        page: list[Event] = []
+        chars = 0
+        try:
+            with self._read_lock, contextlib.closing(self._reader.execute(query, (session_id, after, limit))) as rows:
+                for row in rows:
+                    page.append(event := Event(*row))
+                    chars += len(event.body)
+                    if chars >= PAGE_CHARS:
+                        break
+        except sqlite3.Error as error:
+            raise self._noted(error) from error
+        return page
 
     def reached(self, session_id: str, epoch: str) -> int | None:
         rows = self._select(
