@@ -43,6 +43,7 @@ from agentchat.settings import ROOT, Settings
 from agentchat.store.failures import advice
 from agentchat.store.sqlite import SqliteStore
 from agentchat.workspace.folders import Folders
+from agentchat.workspace.storage import MIB, StorageLimits
 from agentchat.ws.receiving import Limits as ConnectionLimits
 from agentchat.ws.server import Server
 
@@ -91,17 +92,18 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(chosen_models.close)
         mcp_servers = mcp.load(chosen.mcp)
         stack.callback(mcp_servers.close)
-        may_be_new = not Folders(chosen.data_dir).has_files
+        folders = Folders(chosen.data_dir, _storage_limits(chosen))
+        may_be_new = not folders.has_files
         store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout, may_be_new=may_be_new)
         stack.callback(store.close)
 
         notes = UserNotes(store)
         knowledge = _knowledge(chosen, chosen_models)
         stack.callback(knowledge.close)
-        agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code)
+        agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code, folders.storage)
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
-        sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services))
+        sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services, folders))
         try:
             interrupted = sessions.begin()
         except StoreError as error:
@@ -156,6 +158,11 @@ def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:
     stack.callback(page.shutdown)
 
 
+def _storage_limits(chosen: Settings) -> StorageLimits:
+    per_session, per_person, in_all = chosen.storage_per_session, chosen.storage_per_person, chosen.storage_in_all
+    return StorageLimits(per_session * MIB, per_person * MIB, in_all * MIB)
+
+
 def _http_rules(chosen: Settings) -> Rules:
     return Rules(
         connections=chosen.http_connections,
@@ -182,6 +189,7 @@ def _services(
     chosen_models: Models,
     chosen: Settings,
     agent_services: AgentServices,
+    folders: Folders,
 ) -> Services:
     tool_slots = ToolSlots(chosen.tools_at_once, chosen.tools_at_once_in_all)
 
@@ -219,9 +227,7 @@ def _services(
         ttl_hours=chosen.session_ttl_hours,
     )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(
-        store, new_conversation, new_chat, lambda: ModelWrapper.keys, Folders(chosen.data_dir), model, rules
-    )
+    return Services(store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, rules)
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

@@ -18,6 +18,7 @@ from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.folders import ORIGINALS, WORKSPACES
+from agentchat.workspace.storage import Storage
 
 if TYPE_CHECKING:
     from autogen.tools import Tool
@@ -92,6 +93,8 @@ class AgentServices:
     knowledge: Knowledge | None = None
     toolbox: Toolbox | None = None
     can_run_code: bool = False
+    storage: Storage | None = None
+    """Counts what the files of all conversations take on disk; None: they may take any room."""
 
 
 class SessionView(Protocol):
@@ -129,7 +132,9 @@ class Chat:
 
     def __post_init__(self) -> None:
         self.plan = Plan(self._events_of, self._add_event, self.session.plan_lock if self.session else threading.Lock())
-        self.files = Workspace(self.folder, self._file_changed)
+        storage = self.services.storage
+        room = storage.room(self.session_id) if storage is not None else None
+        self.files = Workspace(self.folder, self._file_changed, room=room)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
         self._running: RunningTurn | None = None

@@ -179,6 +179,16 @@ class Settings:
         minimum=0,
     )
     sessions_in_all: int = setting(100_000, "Conversations that exist; 0: no limit.", minimum=0)
+    storage_per_session: int = setting(
+        200, "MiB on disk that the files of one conversation may take; 0: no limit.", minimum=0
+    )
+    storage_per_person: int = setting(
+        1024,
+        "MiB that the files of all conversations may take that one person began, or one address without a name; "
+        "0: no limit.",
+        minimum=0,
+    )
+    storage_in_all: int = setting(10_240, "MiB that the files of all conversations may take; 0: no limit.", minimum=0)
     session_ttl_hours: float = setting(
         0.0,
         "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "

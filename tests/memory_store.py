@@ -223,6 +223,11 @@ class MemoryStore:
         with self._lock:
             return sum(log.owner == owner != "" for log in self._logs.values())
 
+    def owner(self, session_id: str) -> str:
+        with self._lock:
+            log = self._logs.get(session_id)
+            return log.owner if log else ""
+
     def expired(self, before: str, limit: int) -> list[str]:
         with self._lock:
             resting = sorted((log.now.updated, id) for id, log in self._logs.items() if log.now.updated < before)

@@ -148,6 +148,7 @@ class StoreContract:
         for number, owner in enumerate(["ada", "ada", "bob"]):
             store.create(SessionRecord(str(number), "weather", CREATED), owner)
         assert [store.owned(owner) for owner in ("ada", "bob", "eve", "")] == [2, 1, 0, 0]
+        assert [store.owner(session_id) for session_id in ("0", "2", "s", "unknown")] == ["ada", "bob", "", ""]
         store.delete("0")
         assert store.owned("ada") == 1
 

@@ -130,7 +130,7 @@ def test_full_workspace(session: Conversation, monkeypatch: pytest.MonkeyPatch) 
     answer = put(session, "b", b"x")
 
     assert (answer.status, answer.code) == (409, "files_full")
-    assert "Delete files that are no longer needed" in answer.json["error"]["message"]
+    assert "Delete what is no longer needed" in answer.json["error"]["message"]
     assert files(session) == {"a": 1}
 
 

@@ -86,6 +86,7 @@ class Sessions:
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
         self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
         services.desk.follow(self._tell_operators)
+        services.folders.storage.owner_of = self._owner
 
     @property
     def is_closing(self) -> threading.Event:
@@ -221,6 +222,11 @@ class Sessions:
         if session is None:
             raise ChatError("session_deleted")
         return session
+
+    def _owner(self, session_id: str) -> str:
+        """Return an id of whoever began the session; "" if that is not known."""
+        unsaid = self._unsaid.get(session_id)
+        return unsaid[1].owner if unsaid is not None else self._store.owner(session_id)
 
     def _reopen(self, session_id: str) -> Session:
         session = self.open(session_id)

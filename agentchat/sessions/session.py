@@ -299,7 +299,8 @@ class Session:
             content = {"path": path, "kind": kind, "size": size, "sha256": sha256}
             written.append(self._append_beside_turns("file_changed", content, name, command))
 
-        return Workspace(self._folder, changed, lambda path, original: self._check_alive())
+        room = self._services.folders.storage.room(self.id)
+        return Workspace(self._folder, changed, lambda path, original: self._check_alive(), room)
 
     def _recover_files(self) -> None:
         """Finish the changes of files that the previous server was killed in."""

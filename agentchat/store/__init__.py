@@ -159,6 +159,9 @@ class Store(Protocol):
     def owned(self, owner: str) -> int:
         """Return how many sessions that owner has created that still exist."""
 
+    def owner(self, session_id: str) -> str:
+        """Return the owner of a session; "" if it is not known, or there is no such session."""
+
     def expired(self, before: str, limit: int) -> list[str]:
         """Return the sessions without an event since that time, those that have rested longest first."""
 

@@ -443,6 +443,9 @@ class SqliteStore:
         [(number,)] = self._select("SELECT count(*) FROM sessions WHERE owner = ? AND owner <> ''", owner)
         return int(number)
 
+    def owner(self, session_id: str) -> str:
+        return next((owner for (owner,) in self._select("SELECT owner FROM sessions WHERE id = ?", session_id)), "")
+
     def expired(self, before: str, limit: int) -> list[str]:
         query = "SELECT id FROM sessions WHERE updated < ? ORDER BY updated, id LIMIT ?"
         return [id for (id,) in self._select(query, before, limit)]

@@ -75,8 +75,15 @@ class Server:
             if self._options.knowledge:
                 knowledge = Knowledge(self._options.knowledge, self._folder / "knowledge.db")
                 stack.callback(knowledge.close)
-            agent_services = AgentServices(self._folder, self.notes, knowledge, can_run_code=self._options.run_code)
-            sessions = Sessions(self._services(store, opened, agent_services))
+            folders = Folders(self._folder)
+            agent_services = AgentServices(
+                self._folder,
+                self.notes,
+                knowledge,
+                can_run_code=self._options.run_code,
+                storage=folders.storage,
+            )
+            sessions = Sessions(self._services(store, opened, agent_services, folders))
             sessions.begin()
             stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
             session = sessions.open(self._session_id) if self._session_id else sessions.create(self._agent)
@@ -106,7 +113,9 @@ class Server:
         """The folder of the conversation's files."""
         return Chat(self._session_id, AgentServices(self._folder)).folder
 
-    def _services(self, store: SqliteStore, opened: Models, agent_services: AgentServices) -> Services:
+    def _services(
+        self, store: SqliteStore, opened: Models, agent_services: AgentServices, folders: Folders
+    ) -> Services:
         make, model = self._source(), self._model
 
         def new_conversation(agent: str, chat: Chat, histories: Iterable[str]) -> _Agents:
@@ -130,7 +139,7 @@ class Server:
             new_conversation,
             new_chat,
             keys=lambda: ModelWrapper.keys,
-            folders=Folders(self._folder),
+            folders=folders,
             model={"name": opened.name, "demo": False},
         )
 

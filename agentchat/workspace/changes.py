@@ -20,6 +20,7 @@ from agentchat.protocol.errors import ChatError
 from agentchat.workspace import safe_fs
 from agentchat.workspace.diffs import difference
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.storage import on_disk
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class _Original:
     digest: str | None
     """None if the file did not exist."""
     content: bytes | None
-    """None if the file did not exist, or is too large for a diff."""
+    """None if the file did not exist, is too large for a diff, or there was no room to keep it."""
 
 
 class Changes:
@@ -68,7 +69,9 @@ class Changes:
             return
         about = {"path": path, "digest": None if content is None else _digest(content)}
         has_content = content is not None and len(content) <= MAX_DIFF
-        data = json.dumps(about).encode() + (b"\n" + content if has_content and content is not None else b"")
+        data = json.dumps(about).encode()
+        if has_content and content is not None and self._has_taken(len(content)):
+            data += b"\n" + content
         with safe_fs.opened(self._folder, (), must_make=True) as folder:
             folder.replace(_name(path), data, f"{uuid4().hex}.draft")
 
@@ -87,7 +90,20 @@ class Changes:
             self._clear()
         except OSError:
             log.exception("The originals of changed files cannot be removed yet; the next turn tries again")
+        try:
+            self._files.measure()
+        except ChatError:
+            log.exception("The files of the conversation are counted later")
         return changes
+
+    def _has_taken(self, size: int) -> bool:
+        """Count an original of that size; return False if there is no room for it."""
+        try:
+            if (room := self._files.room) is not None:
+                room.take(on_disk(size))
+        except ChatError:
+            return False
+        return True
 
     def _originals(self) -> Iterator[_Original]:
         """Yield the originals of files. New files in a folder where a program worked did not exist before."""

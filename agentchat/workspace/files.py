@@ -19,10 +19,10 @@ from agentchat.protocol.events import clean, time
 from agentchat.workspace import prepared, safe_fs
 from agentchat.workspace.diffs import difference, text_of
 from agentchat.workspace.paths import MAX_DEPTH, is_usable, refused, shown, split
+from agentchat.workspace.storage import Room, on_disk
 
 MAX_FILE = 20 * 2**20  # bytes
 MAX_FILES = 1000
-MAX_SUM = 200 * 2**20  # bytes of all files
 MAX_MATCHES = 100
 LINE_CHARS = 300  # of a match that are shown
 
@@ -62,6 +62,7 @@ class Workspace:
         folder: Path,
         changed: Changed = lambda path, kind, size, sha256: None,
         changing: Changing = lambda path, original: None,
+        room: Room | None = None,
     ) -> None:
         """Call `changed` for each change, with path, `created`, `modified` or `deleted`, size and SHA-256 digest.
 
@@ -69,10 +70,11 @@ class Workspace:
         method is made after `changed` has returned, and not made if it raises; one by a program is told afterwards.
         Before each change `changing` is called, with path and content, None if the file does not exist. Before a
         program works in a folder, it is called for all files there and then for the folder itself, with `/` at the
-        end of the path: any other files that appear in it are new.
+        end of the path: any other files that appear in it are new. `room` is what the files may take on disk.
         """
         self.changed = changed
         self.changing = changing
+        self.room = room
         self._root = folder
         self._names: tuple[str, ...] = ()  # of the folder that this workspace is limited to
         self._parent: Workspace | None = None
@@ -159,8 +161,9 @@ class Workspace:
         cancellation.current.get().check()  # a tool of a stopped turn must not write
         with self._lock, _explained(path):
             original = self._content(names)
-            self._check_room(path, len(data), original)
+            self._check_size(path, len(data), original)
             self._tell_changing("/".join(names), original)
+            self._take(names, data, original)
             try:
                 with safe_fs.opened(self._root, folders, must_make=True) as folder:
                     folder.status(name)  # raises if it is not a regular file
@@ -169,6 +172,7 @@ class Workspace:
                     self._tell_changed("/".join(names), kind, data)
             except BaseException:
                 self._remove_empty(folders)
+                self.measure()
                 raise
             return kind
 
@@ -183,12 +187,22 @@ class Workspace:
             self._tell_changing("/".join(names), original)
             with prepared.prepared(self._root, names, None):
                 self._tell_changed("/".join(names), "deleted", None)
+            self._take(names, None, original)
             self._remove_empty(names[:-1])
 
     def recover(self, told: prepared.Told) -> None:
         """Finish the changes that a server was killed in. See prepared.recover."""
         with self._lock, _explained("."):
             prepared.recover(self._root, told)
+
+    def measure(self) -> None:
+        """Count what the files take on disk, as programs may have changed them; later if a change takes long."""
+        room = self._whole.room
+        if room is not None and self._lock.acquire(timeout=CHANGE_WAIT):
+            try:
+                room.measure()
+            finally:
+                self._lock.release()
 
     def _remove_empty(self, folders: Sequence[str]) -> None:
         """Remove these folders, one within the other, as far as they are empty."""
@@ -211,6 +225,7 @@ class Workspace:
             yield folder
         finally:
             with self._lock, _explained("/".join(self._names) or "."):
+                self.measure()
                 self._tell_differences(before)
 
     def _tell_differences(self, before: Mapping[str, os.stat_result]) -> None:
@@ -263,15 +278,17 @@ class Workspace:
         if self._lock.acquire(timeout=CHANGE_WAIT):
             self._lock.release()
 
-    def _check_room(self, path: str, size: int, original: bytes | None) -> None:
+    def _check_size(self, path: str, size: int, original: bytes | None) -> None:
         if size > MAX_FILE:
             raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
-        whole = self._whole._statuses()
-        if original is None and len(whole) >= MAX_FILES:
-            raise ChatError("files_full", problem=f"it has {MAX_FILES:,} files")
-        total = sum(status.st_size for status in whole.values()) - len(original or b"") + size
-        if total > MAX_SUM and size > len(original or b""):
-            raise ChatError("files_full", problem=f"its files would have {total:,} bytes, the limit is {MAX_SUM:,}")
+        if original is None and len(self._whole._statuses()) >= MAX_FILES:
+            raise ChatError("files_full", problem=f"this conversation has {MAX_FILES:,}, the limit")
+
+    def _take(self, names: Sequence[str], new: bytes | None, old: bytes | None) -> None:
+        """Count what a change takes on disk. Raises ChatError if there is no room."""
+        if (room := self._whole.room) is not None:
+            after, before = (0 if c is None else on_disk(len(c), len(names) - 1) for c in (new, old))
+            room.take(after - before)
 
     @property
     def _whole(self) -> Workspace:

@@ -7,16 +7,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from agentchat.workspace.storage import DEFAULT_LIMITS, Storage, StorageLimits
+
 log = logging.getLogger(__name__)
 
 WORKSPACES, ORIGINALS = "workspaces", "originals"
 
 
 class Folders:
-    """The folders of all conversations."""
+    """The folders of all conversations. `storage` counts what they take on disk."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, limits: StorageLimits = DEFAULT_LIMITS) -> None:
         self._parents = [data / WORKSPACES, data / ORIGINALS]
+        self.storage = Storage(self._parents, limits)
 
     @property
     def has_files(self) -> bool:
@@ -32,12 +35,17 @@ class Folders:
                 continue  # it had none
             except OSError:
                 log.exception("Some files of the deleted conversation %s remain; delete them by hand", session_id)
+        self.storage.measure(session_id)
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
-        """Delete the files of conversations that are gone: a server may have died before it did so."""
+        """Delete the files of conversations that are gone (a server may have died before it did so), count the rest."""
         found = {entry.name for parent in self._parents if parent.is_dir() for entry in parent.iterdir()}
-        gone = [session_id for session_id in sorted(found) if not is_known(session_id)]
-        for session_id in gone:
-            self.clear(session_id)
+        gone = []
+        for session_id in sorted(found):
+            if is_known(session_id):
+                self.storage.measure(session_id)
+            else:
+                gone.append(session_id)
+                self.clear(session_id)
         if gone:
             log.warning("Deleted the files of %d conversations that are gone", len(gone))
