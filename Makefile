@@ -5,6 +5,8 @@ PYTHON ?= python3
 # put both into one.
 CLASSIC ?= ag2
 $(if $(filter ag2 autogen,$(CLASSIC)),,$(error CLASSIC is ag2 or autogen, not $(CLASSIC)))
+# For `make autobahn` alone.
+PYTHON2 ?= python2.7
 VENV := .venv$(if $(filter-out ag2,$(CLASSIC)),-$(CLASSIC))
 BIN := $(VENV)/bin
 ARGS ?=
@@ -20,7 +22,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage bench faults real-model clean
+.PHONY: run test lint pytest coverage bench faults autobahn real-model clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -48,6 +50,9 @@ bench: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
 
+autobahn: $(VENV)/dev.stamp .venv-autobahn/stamp
+	PYTHONUSERBASE=$(CURDIR)/.venv-autobahn $(BIN)/python -m tests.autobahn .venv-autobahn/bin/wstest $(ARGS)
+
 real-model: $(VENV)/dev.stamp .venv-real/stamp
 	$(BIN)/python -m tests.real_model --model-python .venv-real/bin/python $(ARGS)
 
@@ -60,6 +65,12 @@ $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: $(REQUIREMENTS) | $(BIN)/python
 	$(call install,requirements-dev.txt)
+	touch $@
+
+# Autobahn's test suite is a program for Python 2.7. Its `site` knows of no virtual environments, but of a user's folder.
+.venv-autobahn/stamp:
+	PYTHONUSERBASE=$(CURDIR)/.venv-autobahn $(PYTHON2) -m pip install --quiet --disable-pip-version-check --user \
+		--no-warn-script-location autobahntestsuite==25.10.1
 	touch $@
 
 .venv-real/stamp: tests/real_model/requirements.txt

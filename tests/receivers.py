@@ -12,8 +12,9 @@ from typing import Any
 
 from agentchat.net.listener import listening
 from agentchat.net.resources import Room
-from agentchat.ws.connection import ClientConnection
+from agentchat.ws.connection import ClientConnection, Message
 from agentchat.ws.receiving import Limits, Receiver
+from agentchat.ws.sending import Client, Deliverer
 from agentchat.ws.workers import Workers
 from tests.clients import PATIENCE
 
@@ -79,13 +80,29 @@ def received(client: socket.socket) -> bytes:
     return data
 
 
-def frame(opcode: int, payload: bytes, fin: bool = True) -> bytes:
-    """Return a client's frame."""
-    size = len(payload)
+def frame(opcode: int, payload: bytes, fin: bool = True, mask: bool = True) -> bytes:
+    """Return a client's frame; without `mask`, a server's."""
+    size, flag = len(payload), 0x80 if mask else 0
     if size < 126:
-        length = bytes([0x80 | size])
+        length = bytes([flag | size])
     elif size < 65536:
-        length = bytes([0x80 | 126]) + size.to_bytes(2, "big")
+        length = bytes([flag | 126]) + size.to_bytes(2, "big")
     else:
-        length = bytes([0x80 | 127]) + size.to_bytes(8, "big")
-    return bytes([opcode | (0x80 if fin else 0)]) + length + bytes(4) + payload
+        length = bytes([flag | 127]) + size.to_bytes(8, "big")
+    return bytes([opcode | (0x80 if fin else 0)]) + length + (bytes(4) if mask else b"") + payload
+
+
+def echo(connection: ClientConnection, deliverer: Deliverer) -> None:
+    """Send the client what it sends, from now on; `deliverer` sends what the socket doesn't take at once."""
+    client = Client(connection, deliverer)
+
+    def send(message: Message) -> None:
+        protocol = connection.protocol
+        if isinstance(message, str):
+            connection.write(lambda: protocol.send_text(message.encode()))
+        else:
+            connection.write(lambda: protocol.send_binary(message))
+        if connection.is_stalled:
+            deliverer.due(client)
+
+    connection.receive = send

@@ -1,0 +1,1 @@
+"""The WebSocket protocol as Autobahn's test suite sees it: `make autobahn`."""
