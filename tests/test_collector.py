@@ -60,7 +60,7 @@ def test_conversations_leave_memory_without_it(serve: Serve, model: ModelServer,
     server = serve(model=model)
 
     def objects() -> int:
-        kinds = ("agentchat.sessions", "agentchat.chat", "autogen.agentchat")
+        kinds = ("agentchat.sessions", "agentchat.chat", "autogen.agentchat", "agentchat.models.openai_client")
         return sum(str(type(each).__module__).startswith(kinds) for each in gc.get_objects())
 
     def talk() -> None:

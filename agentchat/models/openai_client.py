@@ -55,6 +55,11 @@ def install(timeout: float = DEFAULT_TIMEOUT) -> None:
     ModelWrapper.timeout = timeout
     for module in (autogen, autogen.oai, autogen.oai.client, conversable_agent, guardrails):
         module.OpenAIWrapper = ModelWrapper
+    autogen.oai.client.log_cache_seed_value = _log_nothing
+
+
+def _log_nothing(*arguments: object, **named: object) -> None:
+    """Do nothing, in the place of a function that keeps the newest 128 clients so as to log nothing twice."""
 
 
 class ModelWrapper(OpenAIWrapper):
