@@ -8,6 +8,7 @@ that of `websockets`.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from agentchat.ws.receiving import Receiver
 def run(receiver: Receiver, on_connect: Callable[[IOWebsockets], None]) -> Iterator[None]:
     """Run `receiver` as AG2's server until the context ends."""
     ag2.ws_serve = _serve
+    ag2.logger.setLevel(logging.WARNING)  # it gives itself INFO when it is imported, for a line about each connection
     with IOWebsockets.run_server_in_thread(host=None, port=None, on_connect=on_connect, receiver=receiver):
         yield
 
