@@ -91,6 +91,12 @@ def test_the_time_limit() -> None:
         with limit.paused():
             assert not timers()
         assert timers()
+        with limit.paused(), limit.paused():
+            pass
+        assert timers()
+        left_behind = limit.paused()
+        left_behind.__enter__()
+    left_behind.__exit__(None, None, None)
     with TimeLimit(StopToken(), 0):
         assert not timers()
     assert not timers()

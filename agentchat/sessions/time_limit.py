@@ -18,39 +18,46 @@ class TimeLimit:
         """`seconds` is 0 for no limit."""
         self._token = token
         self._seconds = seconds
+        self._lock = threading.Lock()  # guards what follows; threads that were left behind may still be waiting
+        self._pauses = 1
         self._left = seconds
         self._timer: threading.Timer | None = None
         self._began = 0.0
 
     def __enter__(self) -> TimeLimit:
-        self._start()
+        self._go_on()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._stop()
+        self._pause()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Let time pass that does not count."""
-        self._stop()
+        self._pause()
         try:
             yield
         finally:
-            self._start()
+            self._go_on()
 
-    def _start(self) -> None:
-        if self._seconds:
-            self._began = time.monotonic()
-            self._timer = threading.Timer(max(self._left, 0), self._end_turn)
-            self._timer.name, self._timer.daemon = "time-limit", True
-            self._timer.start()
+    def _go_on(self) -> None:
+        with self._lock:
+            self._pauses -= 1
+            if self._seconds and not self._pauses:
+                self._began = time.monotonic()
+                self._timer = threading.Timer(max(self._left, 0), self._end_turn)
+                self._timer.name, self._timer.daemon = "time-limit", True
+                self._timer.start()
 
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
-            self._left -= time.monotonic() - self._began
-            self._timer = None
+    def _pause(self) -> None:
+        with self._lock:
+            self._pauses += 1
+            timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
+                self._left -= time.monotonic() - self._began
+        if timer is not None:
+            timer.join()
 
     def _end_turn(self) -> None:
         self._token.stop("failed", ChatError("turn_timeout", seconds=f"{self._seconds:g}"))
