@@ -17,7 +17,7 @@ from tests.faults.talk import Talk
 from tests.processes import ROOT
 
 MOST_KILLS = 3
-PATIENCE = 30  # seconds that agents wait for tools, which may take long to start while much else runs
+PATIENCE = 10  # seconds that agents wait for tools, which may take long to start while much else runs
 
 
 class Mcp(Kind):

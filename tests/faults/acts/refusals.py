@@ -103,6 +103,8 @@ class Refusals(Kind):
             self._figures["commands refused by the store"] += 1
             if error.get("id") in talk.sent:
                 self._unkept.append((talk, error["id"]))
+                if not self.is_refusing:  # the answer comes late
+                    self._send_unkept()
 
     def server_ended(self) -> None:
         self._release()
@@ -122,6 +124,9 @@ class Refusals(Kind):
             self._full = 0
         if self._stage.addresses is not None:
             self._stage.caller.store_works()
+        self._send_unkept()
+
+    def _send_unkept(self) -> None:
         unkept, self._unkept = self._unkept, []
         for talk, id in unkept:
             sent = talk.sent[id]
