@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
 from agentchat.cancellation import Stopped
+from agentchat.clock import Moment
 from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError, StoreError
+from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.questions import Answer
-from agentchat.sessions import registry
+from agentchat.sessions import registry, turn
 from agentchat.sessions.session import Session
 from tests.clients import PATIENCE
 from tests.scripted_sessions import FailingStore, ScriptedServer, ScriptedTurn, statuses, types, until
@@ -59,6 +62,30 @@ def let_go(session: Session) -> None:
     """Wait until the session's turn has left memory."""
     session.turns.join(PATIENCE)
     assert session.turns.asking == 1
+
+
+def meanwhile(session: Session, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something while the session's agents leave memory."""
+    recall = session.questions.recall
+
+    def recalled(turn: int, asked: Moment | None) -> float | None:
+        act()
+        return recall(turn, asked)
+
+    monkeypatch.setattr(session.questions, "recall", recalled)
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, store: RefusingStore, method: str) -> None:
+    """Let that method of the store fail the next time, and wait for a moment only until it is tried again."""
+    right = getattr(store, method)
+
+    def wrong(*arguments: object) -> object:
+        monkeypatch.setattr(store, method, right)
+        raise StoreError
+
+    monkeypatch.setattr(store, method, wrong)
+    for module in (registry, turn):
+        monkeypatch.setattr(module, "STORE_RETRY", 0.01)
 
 
 class TestDeleting:
@@ -222,13 +249,7 @@ class TestQuestions:
     def test_an_answer_at_that_moment(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that comes while the agents leave memory is not lost."""
         session, _, request_id, _ = asking(server)
-        recall = session.questions.recall
-
-        def answered(turn: int, asked: object) -> float | None:
-            session.answer(request_id, "yes", "Ada")
-            return recall(turn, None)
-
-        monkeypatch.setattr(session.questions, "recall", answered)
+        meanwhile(session, monkeypatch, lambda: session.answer(request_id, "yes", "Ada"))
         for _ in range(2):
             asking(server)
         resumed = server.agents.turn()
@@ -236,6 +257,126 @@ class TestQuestions:
         resumed.end()
         until(session, "turn_completed")
         assert told.text == "yes"
+
+    def test_an_answer_while_the_log_is_read(
+        self, server: ScriptedServer, store: RefusingStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The answer is not lost either if it comes while the open questions are read from the log."""
+        session, _, request_id, _ = asking(server)
+        read, is_read, answering = store.read_types, threading.Event(), threading.Event()
+
+        def slowly(session_id: str, types: Collection[str]) -> list[Event]:
+            events = read(session_id, types)
+            if session_id == session.id and not is_read.is_set():
+                is_read.set()
+                answering.wait(0.2)  # until then it has to wait for us
+            return events
+
+        def answer() -> None:
+            assert is_read.wait(PATIENCE)
+            session.answer(request_id, "yes", "Ada")
+            answering.set()
+
+        monkeypatch.setattr(store, "read_types", slowly)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        for _ in range(2):
+            asking(server)
+        thread.join(PATIENCE)
+        resumed = server.agents.turn()
+        assert resumed.start(lambda: resumed.turn.ask_again(request_id)).result(PATIENCE).text == "yes"
+        resumed.end()
+        until(session, "turn_completed")
+
+    def test_a_password_at_that_moment(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A password, which is stored nowhere, reaches its turn if it comes while the agents leave memory."""
+        session = server.create()
+        session.post("Sign", "Ada")
+        request_id, _ = server.agents.turn().ask(password=True)
+        until(session, "input_request")
+        meanwhile(session, monkeypatch, lambda: session.answer(request_id, "1234", "Ada"))
+        for _ in range(2):
+            asking(server)
+        resumed = server.agents.turn()
+        assert resumed.start(lambda: resumed.turn.ask_again(request_id)).result(PATIENCE).text == "1234"
+        resumed.end()
+        until(session, "turn_completed")
+
+    def test_a_stop_at_that_moment(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A stop that comes while the agents leave memory is carried out."""
+        session, _, request_id, _ = asking(server)
+        meanwhile(session, monkeypatch, session.stop)
+        for _ in range(2):
+            asking(server)
+        resumed = server.agents.turn()
+        resumed.start(lambda: resumed.turn.ask_again(request_id))
+        until(session, "turn_completed")
+        assert statuses(session) == {1: "stopped"}
+
+    def test_a_stop_waits_for_nobody(self, store: RefusingStore) -> None:
+        """A stop is carried out although the most turns run, also if the answer had to wait in line."""
+        server = ScriptedServer(store, live_questions=0, turns=1)
+        stopped, answered = asking(server), asking(server)
+        for session, *_ in (stopped, answered):
+            let_go(session)
+        other = server.create()
+        other.post("Meanwhile", "Bob")
+        running = server.agents.turn()
+        session, _, request_id, _ = answered
+        session.answer(request_id, "yes", "Ada")
+        assert session.turns.ahead == 0
+        for session, *_ in (stopped, answered):
+            assert session.stop() == 1
+            server.agents.turn().end("stopped")
+            until(session, "turn_completed")
+            assert session.turns.ahead is None
+        running.end()
+        until(other, "turn_completed")
+        server.sessions.close(PATIENCE)
+
+    def test_a_stop_without_agents(self, server: ScriptedServer) -> None:
+        """A turn whose agents cannot be built any more can be stopped."""
+
+        def build() -> None:
+            raise ChatError("agent_broken", error="it is gone", agent="agent")
+
+        session, *_ = asking(server)
+        for _ in range(2):
+            asking(server)
+        let_go(session)
+        server.agents.building = build
+        session.stop()
+        until(session, "turn_completed")
+        assert (statuses(session), "error" in types(session)) == ({1: "stopped"}, False)
+
+    def test_a_store_that_cannot_be_read(
+        self, server: ScriptedServer, store: RefusingStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A turn that is to go on waits for a store that fails."""
+        session, _, request_id, _ = asking(server)
+        for _ in range(2):
+            asking(server)
+        let_go(session)
+        fail_once(monkeypatch, store, "history")
+        session.answer(request_id, "yes", "Ada")
+        resumed = server.agents.turn()
+        assert resumed.start(lambda: resumed.turn.ask_again(request_id)).result(PATIENCE).text == "yes"
+        resumed.end()
+        until(session, "turn_completed")
+
+    def test_its_time_is_up_while_the_store_fails(self, store: RefusingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A question whose time is up while the store cannot be read ends its turn when it can be again."""
+        server = ScriptedServer(store, live_questions=0, input_timeout=0.2)
+        session, _, request_id, _ = asking(server)
+        let_go(session)
+        fail_once(monkeypatch, store, "session")
+        server.sessions.release(session)
+        resumed = server.agents.turn()
+        resumed.start(lambda: resumed.turn.ask_again(request_id))
+        again = server.open(session.id)
+        until(again, "turn_completed")
+        assert statuses(again) == {1: "failed"}
+        server.sessions.close(PATIENCE)
 
     def test_its_time_is_up(self, store: RefusingStore) -> None:
         """A question whose time is up ends its turn, wherever its agents are."""
@@ -309,4 +450,31 @@ def test_messages_that_waited_are_answered_a_few_at_a_time(
             turn.end()
         if count < 3:
             running.append(following.agents.turn())
+    following.sessions.close(PATIENCE)
+
+
+def test_a_message_whose_turn_could_not_begin(
+    server: ScriptedServer, store: RefusingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next server answers a message if the store refuses the start of its turn until the server ends."""
+    append, is_refused = store.append, threading.Event()
+
+    def refusing(session_id: str, drafts: Sequence[Draft], *more: Any, **options: Any) -> list[Event]:
+        if drafts[0].type == "turn_started":
+            is_refused.set()
+            raise StoreError
+        return append(session_id, drafts, *more, **options)
+
+    monkeypatch.setattr(store, "append", refusing)
+    session = server.create()
+    session.post("hello", "Ada")
+    assert is_refused.wait(PATIENCE)
+    server.sessions.close(PATIENCE)
+    assert types(session) == ["user_message"]
+    monkeypatch.undo()
+    following = server.restarted()
+    following.agents.turn().end()
+    again = following.open(session.id)
+    until(again, "turn_completed")
+    assert statuses(again) == {1: "completed"}
     following.sessions.close(PATIENCE)

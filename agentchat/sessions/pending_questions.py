@@ -72,20 +72,23 @@ class PendingQuestions:
 
         `asked` is when the last of them was asked. Returns the first deadline of the open ones, by time.monotonic().
         """
-        events = self._log.store.read_types(self._log.id, QUESTIONS)
         with self._lock:
+            events = self._log.store.read_types(self._log.id, QUESTIONS)
+            known = self._recalled  # with answers that have just come, also passwords, which the log does not have
             self._open = {question.id: question for question in unanswered(events, turn)}
             self._recalled = dict(self._open)
             self._reopened = frozenset(self._open)
             asking = {e.content["request_id"]: e for e in events if e.type == "input_request" and e.turn == turn}
             for event in events:
-                request = asking.get(event.content["request_id"]) if event.type == "input_response" else None
-                if request is not None and "text" in event.content:  # without a text it was a password
-                    question = Question(request.content, turn, request.seq)
-                    told = event.content
+                told, id = event.content, event.content["request_id"]
+                if event.type != "input_response" or id not in asking:
+                    continue
+                if "text" in told:
+                    question = self._recalled[id] = Question(asking[id].content, turn, asking[id].seq)
                     question.answer = question.read(told["text"], told["name"], told.get("arguments"))
                     question.woken.set()
-                    self._recalled[question.id] = question
+                elif id in known:
+                    self._recalled[id] = known[id]
             for question in self._open.values():
                 if question.content["expires"] is not None:
                     question.deadline = time.monotonic() + _left(asking[question.id], asked)
@@ -136,6 +139,7 @@ class PendingQuestions:
             del self._open[request_id]
             question.answer = answer
             question.woken.set()
+            self._recalled[request_id] = question  # the agents may just be leaving memory
             self._newest_answer = Answered(question.seq, event.seq, answer.name)
             return event
 
@@ -152,9 +156,10 @@ class PendingQuestions:
         raise ChatError("request_unknown")
 
     def close(self, turn: int) -> None:
-        """Accept no more answers to that turn's questions."""
+        """Accept no more answers to that turn's questions, and forget those that were given."""
         with self._lock:
             self._open = {id: question for id, question in self._open.items() if question.turn != turn}
+            self._recalled = {id: question for id, question in self._recalled.items() if question.turn != turn}
 
     def is_waiting(self, turn: int) -> bool:
         """Return True if a question of that turn is open."""

@@ -327,20 +327,19 @@ class Sessions:
             self._services.folders.clear(session_id)  # again: a tool may have written since
 
     def _wake(self, session_id: str) -> None:
-        """Let a session do what is due."""
-        session = self.open(session_id)
+        """Let a session do what is due, as soon as the store can be read."""
+        try:
+            session = self.open(session_id)
+        except StoreError:
+            log.exception("What is due in %s waits for the store", session_id)
+            self._wake_at(session_id, time.monotonic() + STORE_RETRY)
+            return
         if session is not None:
             self.release(session)
 
     def _wake_at(self, session_id: str, when: float) -> None:
-        def wake() -> None:
-            try:
-                self._wake(session_id)
-            except StoreError:
-                self._wake_at(session_id, time.monotonic() + STORE_RETRY)
-
         if not self.is_closing.is_set():
-            self._services.deadlines.set(session_id, when, wake)
+            self._services.deadlines.set(session_id, when, lambda: self._wake(session_id))
 
     def _in_memory(self) -> list[Session]:
         with self._lock:

@@ -56,21 +56,26 @@ class Turn:
         message: UserMessage,
         rules: SessionRules | None = None,
         live_questions: LiveQuestions | None = None,
-        history: str | None = None,
+        is_resumed: bool = False,
         ends_at_question: bool = False,
     ) -> None:
         """Prepare the turn of a message.
 
-        `history` is what the agents remembered when the turn began to wait for an answer without them; None for a new
-        turn. It `ends_at_question` if it was stopped meanwhile.
+        It `is_resumed` if it began before, and waited for an answer without agents; it `ends_at_question` if it was
+        stopped meanwhile.
         """
         self.message = message
         self.number = message.turn
         rules = rules or SessionRules()
         self.token = StopToken()
         self.time_limit = TimeLimit(self.token, rules.turn_timeout)
-        self.history = history
-        self.has_answer = history is not None  # somebody said something; one that asked before has
+        self.is_resumed = is_resumed
+        self.ends_at_question = ends_at_question
+        self.has_started = is_resumed
+        """True once its start is in the log."""
+        self.history: str | None = None
+        """What its agents remembered when it began to wait without them; None for a new turn. See `recall`."""
+        self.has_answer = is_resumed  # somebody said something; one that asked before has
         self.redaction = host.log.redaction
         self.progress_reports = ProgressReports(host.log)
         self._host = host
@@ -78,10 +83,17 @@ class Turn:
         self._questions = host.questions
         self._input_timeout = rules.input_timeout
         self._live_questions = live_questions or LiveQuestions(rules.live_questions)
-        self._ends_at_question = ends_at_question
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
         self._streaming: dict[str, MessageStream] = {}  # by message id
         self._is_closed = False
+
+    def recall(self) -> None:
+        """Read what the agents of a resumed turn remembered. Waits for a store that fails; raises Stopped."""
+
+        def read() -> None:
+            self.history = self._log.store.history(self._log.id, self.number)
+
+        self._with_store(read, self.token.sleep)
 
     # Writing
 
@@ -95,7 +107,7 @@ class Turn:
             completes = [completed] if completed is not None else []
         self.has_answer = self.has_answer or (type == "text" and events.is_answer(content))
         drafts, history = [self._draft(type, content)], self._redacted(history)
-        self._write(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
+        self._with_store(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
         if type == "executed_function":
             self.progress_reports.end(str(content.get("call_id")))
 
@@ -143,7 +155,7 @@ class Turn:
         drafts = [replace(draft, body=self.redaction.redact_json(draft.body)) for draft in drafts]
         history = self._redacted(history)
         try:
-            self._write(lambda: self._host.end(drafts, history, left), self._host.wait_unless_closing)
+            self._with_store(lambda: self._host.end(drafts, history, left), self._host.wait_unless_closing)
         except (ChatError, Stopped) as error:
             log.warning("The end of turn %d of %s was not saved: %s", self.number, self._log.id, error)
 
@@ -157,8 +169,8 @@ class Turn:
     def _redacted(self, history: str | None) -> str | None:
         return None if history is None else self.redaction.redact_json(history)
 
-    def _write(self, append: Callable[[], object], wait: Callable[[float], None]) -> None:
-        """Append, however long it takes: nothing that the turn did is lost to a store that fails for a while.
+    def _with_store(self, work: Callable[[], object], wait: Callable[[float], None]) -> None:
+        """Use the store, however long it takes: nothing that the turn did is lost to one that fails for a while.
 
         Readers are told why the turn waits.
         """
@@ -168,7 +180,7 @@ class Turn:
                 if self._log.is_deleted:
                     raise Stopped("stopped")
                 try:
-                    append()
+                    work()
                     return
                 except StoreError as error:
                     if error.message != told:
@@ -194,7 +206,7 @@ class Turn:
         question = Question(json.loads(draft.body), self.number)
         if self._input_timeout:
             question.deadline = time.monotonic() + self._input_timeout
-        self._write(lambda: self._questions.ask(question, [draft], redacted, self._check), self.token.sleep)
+        self._with_store(lambda: self._questions.ask(question, [draft], redacted, self._check), self.token.sleep)
         if not can_go_on(history):
             return self._wait_for(question)
         with self._live_questions.waiting(lambda: _let_go(question)):
@@ -203,7 +215,7 @@ class Turn:
     def ask_again(self, request_id: str) -> Answer:
         """Wait for the answer to a question that was asked by agents that have left memory since."""
         question = self._questions.recalled(request_id)
-        if self._ends_at_question and question.answer is None:
+        if self.ends_at_question and question.answer is None:
             raise Stopped("stopped")
         with self._live_questions.waiting(lambda: _let_go(question)):
             return self._wait_for(question)

@@ -84,15 +84,6 @@ class SessionHost(Protocol):
         """Call `start` at that time, by time.monotonic(), also if the session has left memory by then."""
 
 
-@dataclass(frozen=True)
-class _Asking:
-    """A turn that waits for an answer without a thread and without agents."""
-
-    message: UserMessage
-    history: str | None
-    """The history with which its agents go on."""
-
-
 class TurnRunner:
     """Owns the state of a session's turns: which runs, which wait, which no longer count."""
 
@@ -117,8 +108,8 @@ class TurnRunner:
         self._waiting: deque[UserMessage] = deque()
         self._rewound: frozenset[int] = frozenset()
         self._is_queue_shown = False  # a message that starts at once never waited
-        self._asking: _Asking | None = None
-        self._must_resume = False  # that turn has to be brought back to its end: it was stopped
+        self._asking: UserMessage | None = None  # its turn waits for an answer, without a thread and without agents
+        self._is_stopped = False  # the newest turn that began was stopped; one that waits has to be brought back for it
         self._slot: Slot | None = None  # taken while there is work
         self._thread: threading.Thread | None = None
         self._agents: Agents | None = None
@@ -135,7 +126,7 @@ class TurnRunner:
     @property
     def asking(self) -> int | None:
         """The turn that waits for an answer without a thread and without agents, if there is one."""
-        return self._asking.message.turn if self._asking is not None else None
+        return self._asking.turn if self._asking is not None else None
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Snapshot]:
@@ -209,7 +200,8 @@ class TurnRunner:
                 return None
             self.log.append([session_events.turn_completed_draft(waiting.turn, "stopped")], command=command)
             self._waiting.remove(waiting)
-            self._leave_line()
+            if not self._has_work():
+                self._leave_line()
             self._show_queue()
             return waiting.turn
 
@@ -224,11 +216,12 @@ class TurnRunner:
         self._lock.assert_held()
         if not self._runs(turn):
             return None
+        self._is_stopped = True
         if self._running is not None:
-            self._running.token.stop("stopped")
+            self._running.token.stop("stopped")  # without effect if it is about to wait without agents
             return self._running.number
         number = self.asking
-        self._must_resume = True
+        self._leave_line()
         self.start()
         return number
 
@@ -277,7 +270,7 @@ class TurnRunner:
         self._lock.assert_held()
         history = self._services.store.history(self.log.id, message.turn)
         deadline = self.questions.recall(message.turn, stored_history.asked(history or ""))
-        self._asking, self._must_resume = _Asking(message, history), False
+        self._asking = message
         if deadline is not None:
             self._host.wake_at(deadline)
 
@@ -287,9 +280,10 @@ class TurnRunner:
             if self._slot is not None or not self._has_work():
                 return
             self._host.retain()
-            message = self._asking.message if self._asking is not None else self._waiting[0]
+            message = self._asking or self._waiting[0]
             person = message.user or user_id(UNNAMED, "", self.log.id)
-            slot = self._slot = self._services.turn_slots.enter(person, self._start_thread, self._show_place)
+            is_stop = self._asking is not None and self._is_stopped  # which waits for nobody
+            slot = self._slot = self._services.turn_slots.enter(person, self._start_thread, self._show_place, is_stop)
             if slot.is_granted:
                 self._start_thread(self._next_turn())
             else:
@@ -317,10 +311,10 @@ class TurnRunner:
         return slot.ahead if slot is not None and not slot.is_granted else None
 
     def _leave_line(self) -> None:
-        """Give up a place in the line if there is nothing left to do."""
+        """Give up the place in the line, if there is one."""
         self._lock.assert_held()
         slot = self._slot
-        if slot is not None and not self._has_work() and slot.leave_line():
+        if slot is not None and slot.leave_line():
             self._slot = None
             self.log.clear_state("place")
             self._host.release()
@@ -388,18 +382,18 @@ class TurnRunner:
         self._lock.assert_held()
         if self._services.is_closing.is_set():
             return False
-        return self._can_resume(self._asking.message.turn) if self._asking is not None else bool(self._waiting)
+        return self._can_resume(self._asking.turn) if self._asking is not None else bool(self._waiting)
 
     def _next_turn(self) -> Turn | None:
         with self._lock:
             rules, live_questions = self._services.rules, self._services.live_questions
             if not self._has_work():
                 self._running = None
-            elif (asking := self._asking) is not None:
-                must_end = self._must_resume
-                self._running = Turn(self, asking.message, rules, live_questions, asking.history, must_end)
-                self._asking = None
+            elif (message := self._asking) is not None:
+                self._running = Turn(self, message, rules, live_questions, True, self._is_stopped)
+                self._asking, self._is_stopped = None, False
             else:
+                self._is_stopped = False
                 self._running = Turn(self, self._waiting.popleft(), rules, live_questions)
                 self._count_waiting()
                 if self._is_queue_shown:
@@ -408,16 +402,20 @@ class TurnRunner:
 
     def _can_resume(self, turn: int) -> bool:
         self._lock.assert_held()
-        return self._must_resume or self.questions.has_changed(turn)
+        return self._is_stopped or self.questions.has_changed(turn)
 
     def _run(self, turn: Turn) -> None:
         began = time.monotonic()
         with turn.time_limit:
             outcome = self._outcome(turn)
+        if turn.ends_at_question and outcome.status == "failed":  # it could not be brought back
+            outcome = replace(outcome, status="stopped", error=None)
         turn.close()
         if outcome.is_left_behind:
             with self._lock:
                 self._agents = None  # something in them goes on
+        if outcome.status == "interrupted" and not turn.has_started:
+            return  # the next server answers the message
         is_left_asking = outcome.status == "interrupted" and self.questions.is_waiting(turn.number)
         if outcome.status == "suspended" or is_left_asking:
             self._leave_waiting(turn)
@@ -464,12 +462,15 @@ class TurnRunner:
     def _outcome(self, turn: Turn) -> Outcome:
         message = turn.message
         try:
-            is_held = self.log.held is not None and turn.history is None
-            if turn.history is None:
+            is_held = self.log.held is not None and not turn.is_resumed
+            if turn.is_resumed:
+                turn.recall()
+            else:
                 agent = HUMAN if is_held else self._agent
                 history = heard(message.text) if is_held else begun(message.text)
                 started = session_events.TurnStartedEvent(message_id=message.id, agent=agent)
                 turn.append(*session_events.type_and_content(started), history)
+                turn.has_started = True
             if is_held:
                 with self._lock:
                     self._unheard.add(turn.number)
@@ -487,7 +488,7 @@ class TurnRunner:
 
     def _unanswered(self, turn: Turn, status: str, error: ChatError | None) -> Outcome:
         """Return the outcome of a turn without agents. Those of the next turn know the message nevertheless."""
-        history = begun(turn.message.text, status) if turn.history is None else None
+        history = begun(turn.message.text, status) if not turn.is_resumed else None
         return Outcome(status, "", UNKNOWN_USAGE, history, error)
 
     def _agents_for(self, turn: Turn) -> Agents:

@@ -53,15 +53,18 @@ class TurnSlots:
         """True if somebody waits."""
         return bool(self._line)
 
-    def enter(self, person: str, begin: Callable[[], None], moved: Callable[[int], None]) -> Slot:
-        """Return a slot, which may be granted at once.
+    def enter(
+        self, person: str, begin: Callable[[], None], moved: Callable[[int], None], waits_for_nobody: bool = False
+    ) -> Slot:
+        """Return a slot, which may be granted at once, and certainly is if it `waits_for_nobody`.
 
         If not, `moved` is called when the number of those ahead has changed, and `begin` when it is granted; both from
         any thread.
         """
         slot = Slot(self, person, begin, moved)
         with self._lock:
-            if self._has_room(person) and not any(waiting.person == person for waiting in self._line):
+            is_behind = any(waiting.person == person for waiting in self._line)
+            if waits_for_nobody or (self._has_room(person) and not is_behind):
                 self._grant(slot)
             else:
                 slot.ahead = len(self._line)
