@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -77,6 +80,10 @@ def stream_of(session: Conversation) -> bytes:
 def upload(session: Conversation, size: int, name: str = "a") -> bytes:
     """The head of a request that puts a file."""
     return f"PUT {session.path}/files/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
+def download(session: Conversation) -> bytes:
+    return f"GET {session.path}/files/large HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def received(connection: socket.socket, end: bytes = b"") -> bytes:
@@ -286,3 +293,34 @@ def test_bodies_in_memory(limited: Running, raw: Connect) -> None:
         wait_until(lambda: request_threads() == 0)
         assert session.client.ask("PUT", f"{session.path}/files/b", b"x" * 3 * MIB).status in {200, 201}
     assert ask(limited, SESSIONS).status == 200
+
+
+def test_downloads_in_memory(limited: Running, raw: Connect) -> None:
+    """A file that a client doesn't read takes no memory: it is read from the disk as it is sent."""
+    session = RestClient(limited).new_session()
+    content = os.urandom(3 * MIB)
+    assert session.client.ask("PUT", f"{session.path}/files/large", content).status == 201
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            unread = raw(limited, download(session))
+            assert unread.recv(9) == b"HTTP/1.1 "
+        assert tracemalloc.get_traced_memory()[1] < 3 * MIB
+    finally:
+        tracemalloc.stop()
+    assert session.get("/files/large").body == content
+
+
+def test_a_file_that_is_cut_short(limited: Running, raw: Connect, tmp_path: Path) -> None:
+    """A client notices that a program has cut a file short while it was sent."""
+    session = RestClient(limited).new_session()
+    session.client.ask("PUT", f"{session.path}/files/large", b"")
+    with (tmp_path / "data" / "workspaces" / session.id / "large").open("r+b") as file:
+        file.truncate(16 * MIB)
+        client = raw(
+            limited, f"GET {session.path}/files/large HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), buffer=4096
+        )
+        assert client.recv(9) == b"HTTP/1.1 "
+        file.truncate(MIB)
+        assert MIB / 2 < len(received(client)) < 16 * MIB
+    assert session.get("/files/large").body == bytes(MIB)

@@ -37,8 +37,6 @@ class Connection:
 
     def allow(self, seconds: float) -> None:
         """Give each MiB that moves from now on this time."""
-        self.is_ending = False
-        """It has had its last response; what it still sends is dropped."""
         self._seconds = self._left = seconds
         self._moved = 0
 

@@ -26,10 +26,10 @@ class FileRoutes(SessionResource):
     def read_file(self, call: Call) -> Reply:
         """Download a file."""
         path = call.path["path"]
-        content = self._session(call).files(UNNAMED).read_bytes(path)
+        file = call.stack.enter_context(self._session(call).files(UNNAMED).open(path))
         name = quote(path.rpartition("/")[2], safe="")
         # Never with its own type: an HTML file would be a page of this server.
-        return Reply(200, content, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
+        return Reply(200, file, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
 
     @session_route("PUT", _FILE, answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,
                    errors=(*_PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip

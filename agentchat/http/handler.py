@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import BufferedReader
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read its stream is dropped
 RETRY_AFTER = 5  # seconds
+FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client reads it
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -194,12 +197,29 @@ class Handler(BaseHTTPRequestHandler):
             self._send_reply(answer)
 
     def _send_reply(self, reply: Reply) -> None:
-        body = reply.encoded
+        file = reply.body if isinstance(reply.body, BufferedReader) else None
+        body = b"" if file is not None else reply.encoded
+        size = os.fstat(file.fileno()).st_size if file is not None else len(body)
         type = {} if reply.body is None else {"Content-Type": reply.type}
         has_length = reply.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-        length = {"Content-Length": str(len(body))} if has_length else {}
+        length = {"Content-Length": str(size)} if has_length else {}
         head = self._head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length})
-        self.connection.send(head if self.head.method == "HEAD" else head + body)
+        if self.head.method == "HEAD":
+            self.connection.send(head)
+        elif file is not None:
+            self.connection.send(head)
+            self._send_file(file, size)
+        else:
+            self.connection.send(head + body)
+
+    def _send_file(self, file: BufferedReader, size: int) -> None:
+        """Send so many bytes of a file. Raises Disconnected if a program has cut it short: the client must notice."""
+        while size:
+            piece = file.read(min(size, FILE_PIECE))
+            if not piece:
+                raise Disconnected
+            self.connection.send(piece)
+            size -= len(piece)
 
     def _send_stream(self, stream: Stream) -> None:
         is_chunked = self.head.version == "HTTP/1.1" and not stream.is_endless

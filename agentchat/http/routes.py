@@ -37,7 +37,7 @@ class Reply:
 
     status: int = 200
     body: Any = None
-    """Encoded as JSON, unless it is bytes; None for no body."""
+    """Encoded as JSON, unless it is bytes, or an open file, which is sent piece by piece; None for no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
     type: str = JSON
 

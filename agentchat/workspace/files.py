@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from agentchat import cancellation
 from agentchat.protocol.errors import ChatError
@@ -121,6 +121,17 @@ class Workspace:
         if len(content) > MAX_FILE:
             raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
         return content
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, so that a large one need not be in memory. The caller closes it."""
+        self._wait_for_change()
+        file = self._opened([*self._names, *split(path)])
+        if file is None:
+            raise ChatError("file_unknown", path=shown(path))
+        if os.fstat(file.fileno()).st_size > MAX_FILE:
+            file.close()
+            raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
+        return file
 
     def peek(self, path: str) -> bytes | None:
         """Return the content of a file, None if it does not exist; of one that is too large, the beginning."""
@@ -256,10 +267,18 @@ class Workspace:
 
     def _content(self, names: Sequence[str]) -> bytes | None:
         """Return the content, None if there is no file; at most one byte more than MAX_FILE."""
+        file = self._opened(names)
+        if file is None:
+            return None
+        with _explained("/".join(names)), file:
+            return file.read(MAX_FILE + 1)
+
+    def _opened(self, names: Sequence[str]) -> BinaryIO | None:
+        """Open a file for reading. Returns None if there is none."""
         with _explained("/".join(names)):
             try:
-                with safe_fs.opened(self._root, names[:-1]) as folder, os.fdopen(folder.open(names[-1]), "rb") as file:
-                    return file.read(MAX_FILE + 1)
+                with safe_fs.opened(self._root, names[:-1]) as folder:
+                    return os.fdopen(folder.open(names[-1]), "rb")
             except FileNotFoundError:
                 return None
 
