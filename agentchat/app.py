@@ -113,8 +113,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
 
         page = server.PageServer(ports.page, load_files(ROOT / "website_files"), _http_rules(chosen))
         stack.callback(page.server_close)
-        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins)
         page.ws_port = ports.websocket.getsockname()[1]
+        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
         page.check_rate = sessions.check_rate
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(

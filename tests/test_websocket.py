@@ -238,6 +238,14 @@ class TestOrigin:
         with ChatClient(server.websocket, origin=f"http://{host}:{page_port(server)}") as client:
             assert client.confirmed()
 
+    def test_the_socket_as_origin_is_welcome(self, server: Running) -> None:
+        """Some programs (Python's websocket-client) name the address that they connect to, where no pages are."""
+        port = socket_port(server)
+        with ChatClient(server.websocket, origin=f"http://127.0.0.1:{port}") as client:
+            assert client.confirmed()
+        assert handshake(port, f"Host: evil.example:{port}", f"Origin: http://evil.example:{port}")[9:12] == b"403"
+        assert handshake(port, f"Host: 127.0.0.1:{port}", f"Origin: http://evil.example:{port}")[9:12] == b"403"
+
     def test_a_page_that_a_setting_names_is_welcome(self, serve: Serve, model: ModelServer) -> None:
         """A page named in the settings may connect, for example behind a proxy."""
         server = serve("--origins", "https://chat.example.com/, https://other.example", model=model)

@@ -25,13 +25,15 @@ class Origins:
     """The host that the server is bound to."""
     allowed: frozenset[str] = frozenset()
     """Further origins, such as https://chat.example.com."""
+    socket_port: int | None = None
+    """The port of the WebSocket server, which some programs name as their origin; it serves no pages."""
 
     def check(self, host: str | None, origin: str | None) -> None:
-        """Raise ChatError unless a request with these headers may be answered. Programs send no origin."""
+        """Raise ChatError unless a request with these headers may be answered. Most programs send no origin."""
         name = _host_name(host)
         if not self._is_ours(name):
             raise ChatError("host_refused", host=host or "nothing")
-        if origin is not None and origin not in self.allowed and not self._is_own_page(origin, name):
+        if origin is not None and origin not in self.allowed and not self._is_own(origin, name):
             raise ChatError("origin_refused", origin=origin)
 
     def _is_ours(self, name: str) -> bool:
@@ -44,10 +46,10 @@ class Origins:
             return False
         return True
 
-    def _is_own_page(self, origin: str, name: str) -> bool:
+    def _is_own(self, origin: str, name: str) -> bool:
         scheme, _, address = origin.partition("://")
         is_here = _host_name(address) == name or {_host_name(address), name} <= LOOPBACK
-        return scheme == "http" and is_here and _port(address) == str(self.page_port)
+        return scheme == "http" and is_here and _port(address) in {str(self.page_port), str(self.socket_port)}
 
 
 def _host_name(address: str | None) -> str:
