@@ -24,6 +24,7 @@ class EventReader(Person):
         return self._stream_now is not None
 
     def connect(self, addresses: Addresses) -> None:
+        self.asked_for = self.session
         headers = {"Last-Event-ID": str(self.last)} if self.last else {}
         path = with_query(f"/api/agent-chat/sessions/{self.session}/events", {"name": self.name, "role": "viewer"})
         stream = EventStream(urlsplit(addresses.page).netloc, path, headers)
@@ -49,7 +50,7 @@ class EventReader(Person):
 
     def gone(self) -> None:
         self._stream_now = None
-        self.is_here = False
+        self.is_here = self.is_late = False
 
     def _read_events(self, stream: EventStream) -> None:
         try:

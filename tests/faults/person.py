@@ -49,6 +49,10 @@ class Person:
         """Connected, and confirmed."""
         self.replaced = False
         """The session was asked for again, and another one came in its place."""
+        self.asked_for = ""
+        """The session that this connection asked for."""
+        self.is_late = False
+        """The others have gone on in another session than this connection asked for; whatever it brings is ignored."""
         self.was_told_gone = False
         self.refused = 0
         """The status of a request that was refused."""
@@ -70,6 +74,7 @@ class Person:
 
     def connect(self, addresses: Addresses) -> None:
         """Connect or reconnect; if the server has died in the meantime, nothing happens."""
+        self.asked_for = self.session
         place: dict[str, Any] = {"session": self.session, "after": self.last} if self.session else {}
         try:
             self._client = ChatClient(addresses.websocket, **self._query, **place)
@@ -109,7 +114,7 @@ class Person:
         if self._client is not None:
             self._client.socket.close()
         self._client = None
-        self.is_here = False
+        self.is_here = self.is_late = False
 
     def take(self, frame: Frame) -> None:
         """Process a frame."""
@@ -123,6 +128,11 @@ class Person:
         elif frame["type"] == "stream":
             self._stream(frame["content"])
 
+    def come_again(self) -> None:
+        """Ask again, for the session in which the others are."""
+        self.replaced, self.is_late = False, True
+        self.cut()
+
     def adopt(self) -> str:
         """Go on in the session that came in place of another; return its id."""
         self.replaced, self.is_here = False, True
@@ -135,15 +145,15 @@ class Person:
         if frame["type"] != "connection_confirmed":
             self.complaints.append(f"the first frame for {self.name} was {frame}")
             return
-        if self.session and content["replaced"] == self.session:
+        if self.asked_for and content["replaced"] == self.asked_for:
             self.replaced = True
             self._offered = content
             return
         self.is_here = True
         self.confirmations.append(content)
-        if self.session and content["session_id"] != self.session:
-            self.complaints.append(f"{self.name} came back to {self.session} and got {content['session_id']}")
-        elif self.session and not content["recovered"]:
+        if self.asked_for and content["session_id"] != self.asked_for:
+            self.complaints.append(f"{self.name} came back to {self.asked_for} and got {content['session_id']}")
+        elif self.asked_for and not content["recovered"]:
             self.complaints.append(f"{self.name} had seen {self.last}, but the log ends at {content['last_seq']}")
         self.session = content["session_id"]
 

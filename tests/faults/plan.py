@@ -14,7 +14,7 @@ from tests.test_old_databases import COMMITS, DATABASES
 ALWAYS = "messages"  # the kind of acting without which nothing happens
 OTHERS = (
     "rest", "sse", "delete", "expiry", "files", "tasks", "notes", "desk", "groups", "mcp", "timeouts", "upgrades",
-    "clocks", "refusals", "repeats", "building",
+    "clocks", "refusals", "repeats", "building", "asking",
 )  # fmt: skip
 REFUSED = ("rest", "files", "delete", "tasks", "desk", "notes")  # what a store may refuse
 MOST_OTHERS = 3  # kinds drawn beside the one whose turn it is
@@ -27,6 +27,7 @@ TRIGGERS = (
 
 FAULTS = {"refusals": ("lock", "full"), "clocks": ("clock",)}
 TOOLS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "asking": (("book",), ("book_async",), ("send",), ("sign",), ("book", "send")),
     "files": (("write",), ("write",), ("write", "book"), ("erase",)),
     "tasks": (("plan",), ("plan", "plan"), ("plan", "finish")),
     "notes": (("note",), ("note",), ("note", "note"), ("drop",)),
@@ -108,7 +109,8 @@ def draw(chance: random.Random, seed: int, only: Sequence[str] = ()) -> Plan:
         kinds.remove("mcp")  # which takes seconds for each server
     most = 2 if "mcp" in kinds else 4
     lives = deque(_life(chance, kinds) for _ in range(chance.randint(1, most)))
-    plots = [_plot(chance, number, kinds) for number in range(chance.choice((1, 1, 2)) + ("expiry" in kinds))]
+    several = chance.choice((1, 1, 2)) + ("expiry" in kinds) + ("asking" in kinds)
+    plots = [_plot(chance, number, kinds) for number in range(several)]
     if "upgrades" in kinds:
         database = chance.choice(COMMITS)
         text = (DATABASES / f"{database}.sql").read_text()

@@ -294,6 +294,8 @@ class Schedule:
         if frame["type"] == "error" and frame["content"]["code"] in {"session_deleted", "closing"}:
             self._told_to_leave(talk, person, frame["content"]["code"])
             return
+        if person.is_late:
+            return
         is_first = not person.is_here
         person.take(frame)
         self._count("frame")
@@ -332,6 +334,9 @@ class Schedule:
 
     def _replaced(self, talk: Talk, person: Person) -> None:
         """Note that a session was not found, which is right only if it is gone or may be."""
+        if person.asked_for != talk.id:
+            person.come_again()
+            return
         if not (talk.is_going or talk.log or talk.acknowledged):  # it was not kept, since nothing was said in it
             self._figures["empty sessions replaced"] += 1
             self._adopt(talk, person)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults.acts.asking import Asking
 from tests.faults.acts.building import Building
 from tests.faults.acts.clocks import Clocks
 from tests.faults.acts.deleting import Deleting
@@ -41,5 +42,6 @@ KINDS: dict[str, type[Kind]] = {
         Refusals,
         Repeats,
         Building,
+        Asking,
     )
 }
