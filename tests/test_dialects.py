@@ -559,6 +559,8 @@ def test_a_prompt_that_never_fits(client: ChatClient, model: ModelServer) -> Non
         streamed(b"data: " + b"x" * 30_000_000 + b"\n\n"),
         streamed(chunk({"tool_calls": [{"id": str(n), "function": FORECAST} for n in range(2000)]})),
         streamed(chunk({"tool_calls": [{**ID, "function": {"name": "f", "arguments": "x" * 3_000_000}}]})),
+        Reply(tools=[("weather_forecast", "{}")] * 300),
+        Reply(tools=[("weather_forecast", "x" * 3_000_000)], split_arguments=10_000),
     ],
 )
 def test_too_much(client: ChatClient, model: ModelServer, garbage: Reply) -> None:

@@ -25,6 +25,7 @@ import httpcore
 
 from agentchat import cancellation
 from agentchat.cancellation import Stopped
+from agentchat.models.normalize import TooMuch
 from agentchat.models.stream_parser import OnText, ResponseParser
 
 READ_SIZE = 65536  # bytes
@@ -111,7 +112,7 @@ class ModelConnection(httpcore.NetworkStream):
         with self._lock:
             data, self._received = self._received, b""
             if not data and self._failure is not None:
-                raise httpcore.ReadError(str(self._failure)) from self._failure
+                raise _read_error(self._failure)
             if not (self._is_over or self._failure):
                 self._woken.clear()
             return data
@@ -188,6 +189,14 @@ class ModelConnection(httpcore.NetworkStream):
             self._is_over, self._failure = True, failure
             self._woken.set()
         return False
+
+
+class TooMuchRead(TooMuch, httpcore.ReadError):
+    """TooMuch for httpcore, which drops the cause of an error of its own."""
+
+
+def _read_error(failure: Exception) -> Exception:
+    return (TooMuchRead if isinstance(failure, TooMuch) else httpcore.ReadError)(str(failure))
 
 
 class Reader:
