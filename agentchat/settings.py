@@ -113,7 +113,7 @@ class Settings:
         0.0, "Seconds that the agents may work on a message, without waiting for people; 0: no limit.", minimum=0
     )
     answer_chars: int = setting(
-        400_000, "Characters of one answer after which a streaming model is cut off; 0: no limit.", minimum=0
+        400_000, "Characters after which an answer of a model is cut off; 0: no limit.", minimum=0
     )
     result_chars: int = setting(
         200_000, "Characters of a tool's result after which it is cut off; 0: no limit.", minimum=0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentchat.cancellation import Stopped, StopToken
+from agentchat.models.normalize import shortened, whole
 from agentchat.models.stream_parser import EventStreamParser, answer_of, limited
 from agentchat.sessions.time_limit import TimeLimit
 from tests.agent_files import write_agents, write_all
@@ -32,6 +33,29 @@ def test_an_answer_that_never_ends(serve: Serve, model: ModelServer) -> None:
         assert "limit of characters" in answer["notice"]
         assert model.counts.aborted == 1
         assert contents(client.ask("And now?"), "turn_completed")[0]["status"] == "completed"
+
+
+def test_a_long_answer_in_one_piece(serve: Serve, model: ModelServer) -> None:
+    """An answer that isn't streamed is cut off as well, and makes no calls."""
+    calls = [{"id": "a", "type": "function", "function": {"name": "weather_forecast", "arguments": "{}"}}]
+    message = {"content": "x" * 300, "reasoning_content": "y" * 60, "tool_calls": calls}
+    body = {"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "tool_calls"}]}
+    model.script(Reply(raw=json.dumps(body).encode()))
+    with ChatClient(serve("--answer-chars", "100", model=model).websocket) as client:
+        client.confirmed()
+        [answer] = contents(client.ask("Go on."), "text")[1:]
+
+        assert answer["content"] == "x" * 40
+        assert "limit of characters" in answer["notice"]
+
+
+def test_a_long_answer_with_a_picture() -> None:
+    """An answer isn't cut off within a picture."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 500}}
+    content = [{"type": "text", "text": "See:"}, picture, {"type": "text", "text": "This was it."}]
+    answer = shortened(whole({"choices": [{"message": {"content": content}}]}), 100)
+
+    assert answer.text == f"See:\n\n![picture]({picture['image_url']['url']})"  # type: ignore[index]
 
 
 def test_each_answer_counts_for_itself(serve: Serve, model: ModelServer) -> None:

@@ -25,6 +25,8 @@ MAX_TOOL_CALLS = 200  # in one answer; a server that sends more is broken
 MAX_ARGUMENTS = 2_000_000  # characters of one call's arguments
 BYTES_PER_TOKEN = 4  # roughly, for the tokenizers in use
 
+_PICTURE = re.compile(r"!\[picture\]\([^)]*\)")  # as `_parts` writes it
+
 FINISH_REASONS = {
     "stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "content_filter",
     "function_call": "tool_calls", "tool_use": "tool_calls", "tool-calls": "tool_calls", "tool_call": "tool_calls",
@@ -251,6 +253,24 @@ def whole(body: Json) -> Answer:
         normalizer.add(body)
     normalizer.end()
     return normalizer.answer
+
+
+def shortened(answer: Answer, characters: int) -> Answer:
+    """Return an answer that came in one piece, cut off like a streamed one if it has too many characters.
+
+    A picture that begins before that is kept.
+    """
+    left = characters
+    if left and sum(map(len, answer.thoughts + answer.texts)) > left:
+        for parts in (answer.thoughts, answer.texts):
+            text = "".join(parts)
+            pictures = (found.span() for found in _PICTURE.finditer(text))
+            end = next((end for start, end in pictures if start < left < end), max(left, 0))
+            parts[:] = [text[:end]]
+            left -= len(parts[0])
+        answer.finish_reason = "limit"
+        answer.calls.clear()
+    return answer
 
 
 def completion(answer: Answer, origin: str = "", wants_thoughts: bool = False, model: str = "") -> Json:

@@ -274,7 +274,8 @@ class Completions:
             path, body = "/responses", responses_api.request_of(body)
         try:
             response: httpx.Response = self._client.post(path, cast_to=httpx.Response, body=body, options=options)
-            answer = _answer(response)
+            calls = transport.current.get()
+            answer = _answer(response, calls.answer_chars if calls is not None else 0)
             failures.check(answer, response)
         except openai.APIError as error:
             failure = failures.failed(error)
@@ -310,19 +311,22 @@ def _room(body: Json, limit: int, size: int) -> int:
     return max(int((limit or (counted + others) // 2) * scale * 7 / 8) - others, MIN_ROOM)
 
 
-def _answer(response: httpx.Response) -> Answer:
-    """Return the answer of a body: of the line that the transport makes of a stream, or of the server's own JSON."""
+def _answer(response: httpx.Response, characters: int) -> Answer:
+    """Return the answer of a body: of the line that the transport makes of a stream, or of the server's own JSON.
+
+    That is cut off after so many characters; 0 for no limit.
+    """
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
         # A stream under another name; a page of a proxy, which holds nothing that looks like an event, fails.
         parser = EventStreamParser(lambda text, is_reasoning: None)
-        return answer_of(parser.feed(response.content) or parser.flush())
+        return normalize.shortened(answer_of(parser.feed(response.content) or parser.flush()), characters)
     if not isinstance(body, dict):
         return Answer(error=normalize.error_of(body))
     is_line = "texts" in body and "fault" in body
     try:
-        return answer_of(response.content) if is_line else normalize.whole(body)
+        return answer_of(response.content) if is_line else normalize.shortened(normalize.whole(body), characters)
     except TooMuch as error:
         raise ModelFailure("model_too_much", response.request, "", problem=str(error)) from error
 
