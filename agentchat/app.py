@@ -90,7 +90,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         search = local_servers.Search(offers)
         _hide_keys(chosen_models)
         stack.callback(chosen_models.close)
-        mcp_servers = mcp.load(chosen.mcp)
+        mcp_servers = mcp.load(chosen.mcp, chosen.mcp_message * MIB)
         stack.callback(mcp_servers.close)
         folders = Folders(chosen.data_dir, _storage_limits(chosen))
         may_be_new = not folders.has_files

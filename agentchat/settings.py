@@ -116,7 +116,10 @@ class Settings:
         400_000, "Characters after which an answer of a model is cut off; 0: no limit.", minimum=0
     )
     result_chars: int = setting(
-        200_000, "Characters of a tool's result after which it is cut off; 0: no limit.", minimum=0
+        200_000, "Characters of a tool's result or error after which it is cut off; 0: no limit.", minimum=0
+    )
+    mcp_message: int = setting(
+        16, "MiB that an MCP server may send in one message; one that sends more is disconnected.", minimum=1
     )
     tools_at_once: int = setting(
         8, "Tools of one conversation that run at once; further calls wait until one ends; 0: no limit.", minimum=0

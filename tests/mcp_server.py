@@ -9,6 +9,7 @@ by line.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from enum import Enum
@@ -85,6 +86,21 @@ def nothing() -> list[Any]:
 @server.tool(description="Fails.")
 def fail(why: str) -> str:
     raise ValueError(f"it fails: {why}")
+
+
+@server.tool(description="Says much.", structured_output=False)
+def much(size: int, kind: str = "text") -> Any:
+    if kind == "error":
+        raise ValueError("x" * size)
+    return Image(data=b"x" * size, format="png") if kind == "picture" else "x" * size
+
+
+@server.tool(description="Never ends its line.")
+def endless() -> str:
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(1, b"x" * 65536)
+    return "unreachable"
 
 
 @server.tool(description="Never ends.")

@@ -132,6 +132,10 @@ def timers() -> list[threading.Thread]:
 
 BULKY = '''
 """Has tools that return a lot."""
+PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
 from autogen import ConversableAgent, UserProxyAgent, register_function
 
 def text() -> str:
@@ -146,18 +150,30 @@ async def later() -> str:
 def little() -> str:
     return "z" * 1000
 
+def failing() -> str:
+    raise ValueError("e" * 5_000_000)
+
+async def failing_later() -> str:
+    raise ValueError("f" * 5_000_000)
+
+def pictures() -> list:
+    picture = {"type": "image_url", "image_url": {"url": PICTURE}}
+    return [picture, {"type": "text", "text": "p" * 5_000_000}, {"type": "text", "text": "q" * 5_000_000}]
+
 def build(llm_config, chat):
     agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    for tool in (text, rows, later, little):
+    for tool in (text, rows, later, little, failing, failing_later):
         register_function(tool, caller=agent, executor=user, description=tool.__name__)
+    agent.register_for_llm(description="pictures")(pictures)
+    user.register_function({"pictures": pictures})  # register_function would make it text
     return user, agent
 '''
 
 
 def test_results_that_are_too_long(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
     """A tool's result is cut at the limit, whatever it consists of; the model is told how long it is."""
-    names = ["text", "rows", "later", "little"]
+    names = ["text", "rows", "later", "little", "failing", "failing_later", "pictures"]
     model.script(*(Reply(tools=[(name, {})]) for name in names), Reply("Done."))
     server = serve("--result-chars", "1000", "--agents", write_agents(tmp_path, bulky=BULKY), model=model)
     with ChatClient(server.websocket) as client:
@@ -165,9 +181,15 @@ def test_results_that_are_too_long(serve: Serve, model: ModelServer, tmp_path: P
         frames = client.ask("Go")
     results = [content["content"] for content in contents(frames, "executed_function")]
 
-    assert [len(result) < 1200 for result in results] == [True] * 4
+    assert [len(str(result)) < 1500 for result in results] == [True] * 7
     assert results[0].startswith("x" * 1000 + "\n[… The result has 5,000,000 characters")
     assert results[1].startswith("[0, 1, 2")
     assert "characters; this is the beginning" in results[1]
     assert results[3] == "z" * 1000
+    assert "e" * 900 in results[4]
+    assert "5,000,000 characters" in results[4]
+    assert "f" * 900 in results[5]
+    assert "p" * 1000 in str(results[6])
+    assert "qq" not in str(results[6])
+    assert "data:image/png" in str(results[6])
     assert max(len(json.dumps(request["body"])) for request in model.requests) < 20_000

@@ -19,6 +19,7 @@ from autogen.tools import Tool
 
 from agentchat import cancellation
 from agentchat.cancellation import Stopped, StopToken
+from agentchat.mcp import message_size
 from agentchat.mcp.config import McpUnavailable, ServerConfig
 from agentchat.mcp.servers import McpServers
 from agentchat.protocol.errors import SettingsError
@@ -198,6 +199,56 @@ def test_structured_results_are_json(tools: dict[str, Tool]) -> None:
     """Structured results are JSON in a text part, as servers send them."""
     result = tools["structured"]()
     assert json.loads(result) == {"kind": "oak", "size": {"height": 20.0, "unit": "m"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "what"), [("stdio", 50_000_000, "text"), ("http", 900_000, "picture"), ("sse", 1_100_000, "error")]
+)
+def test_messages_have_a_size(
+    connect: Callable[..., McpServers], notes: Path, caplog: Any, kind: str, size: int, what: str
+) -> None:
+    """A server that sends too much at once is disconnected, the call fails in words, and the next one works."""
+    with contextlib.ExitStack() as stack:
+        entry = stdio(notes)
+        if kind != "stdio":
+            server = HttpServer(notes, kind)
+            stack.callback(server.stop)
+            entry = ServerConfig("trees", url=server.url, is_sse=kind == "sse")
+        servers = connect(entry, max_message=2**20)
+        stack.callback(servers.close)
+        tools = by_name(servers.tools())
+        assert len(tools["much"](size=900_000)) == 900_000
+        with pytest.raises(McpUnavailable, match="trees cannot be used now: it sent more than 1 MiB at once"):
+            tools["much"](size=size, kind=what)
+        assert tools["add"](a=2) == "3"
+        assert "Traceback" not in caplog.text
+
+
+def test_a_line_that_never_ends(connect: Callable[..., McpServers], notes: Path) -> None:
+    """A process whose line never ends is ended, and started again for the next call."""
+    tools = by_name(connect(stdio(notes), max_message=2**20).tools())
+    with pytest.raises(McpUnavailable, match="more than 1 MiB"):
+        tools["endless"]()
+    assert tools["add"](a=2) == "3"
+    first, second = starts(notes)
+    wait_until(lambda: not is_alive(first))
+    assert is_alive(second)
+
+
+def test_messages_in_any_pieces() -> None:
+    """Lines arrive in any pieces, also of characters; what is too long is refused before its end."""
+    text = "ä1\n" + "ö" * 50 + "\n\nlast"
+    data = text.encode()
+    for size in range(1, len(data)):
+        decoder = message_size.Lines(110, lambda: None)
+        read = [decoder.decode(data[place : place + size]) for place in range(0, len(data), size)]
+        assert "".join(read) + decoder.decode(b"", True) == text
+        assert all(not part or part.endswith("\n") for part in read)
+    refused: list[bool] = []
+    decoder = message_size.Lines(100, lambda: refused.append(True))
+    with pytest.raises(message_size.MessageTooLarge):
+        decoder.decode(b"x" * 101)
+    assert refused == [True]
 
 
 def test_a_tool_that_fails(tools: dict[str, Tool]) -> None:
@@ -427,6 +478,20 @@ def test_a_conversation_with_its_tools(serve: Serve, model: ModelServer, configu
         failed = contents(client.log, "executed_function")[1]
         assert not failed["is_exec_success"]
         assert "it fails: no rain" in model.requests[3]["body"]["messages"][-1]["content"]
+
+
+def test_results_are_cut(serve: Serve, model: ModelServer, configured: list[str]) -> None:
+    """The limit of results holds for tools of MCP servers and for their errors; pictures are only described."""
+    asked: list[dict[str, Any]] = [{"size": 5000}, {"size": 5000, "kind": "error"}, {"size": 6000, "kind": "picture"}]
+    model.script(*(Reply(tools=[("much", arguments)]) for arguments in asked), Reply("Done."))
+    with ChatClient(serve("--result-chars", "1000", *configured, model=model).websocket) as client:
+        client.confirmed()
+        results = [content["content"] for content in contents(client.ask("Go"), "executed_function")]
+
+    assert [len(result) < 1300 for result in results] == [True] * 3
+    assert "The result has 5,000 characters" in results[0]
+    assert "this is the beginning" in results[1]
+    assert "6,000 bytes" in results[2]
 
 
 def test_a_tool_that_needs_a_yes(serve: Serve, model: ModelServer, configured: list[str]) -> None:

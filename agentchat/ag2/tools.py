@@ -7,7 +7,7 @@ import contextlib
 import functools
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,7 +88,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         answer = _allowed(running, name, tool, kwargs)
         with _called(running):
             call = _in_slot(running, _bound(stoppable, answer, args, kwargs))
-            result = recorded(running, name, lambda: _cut(call(), running.result_chars))
+            result = recorded(running, name, lambda: _short(call, running.result_chars))
         return _told(result, answer)
 
     async def run_in_loop(running: ToolHost, args: Any, kwargs: Any) -> Any:
@@ -97,7 +97,9 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         with _called(running), _recording(running, name) as record:
             if not record.is_replayed:
                 async with running.tool_slots.running_async(running):
-                    record.result = _cut(await _bound(tool, answer, args, kwargs)(), running.result_chars)
+                    with _short_errors(running.result_chars):
+                        result = await _bound(tool, answer, args, kwargs)()
+                    record.result = _cut(result, running.result_chars)
         return _told(record.result, answer)
 
     vars(run)[_GUARDED] = True
@@ -131,18 +133,55 @@ def _bound(tool: Tool, answer: Answer | None, args: Any, kwargs: Any) -> Callabl
     return functools.partial(tool, **answer.arguments)
 
 
+def _short(call: Callable[[], Any], limit: int) -> Any:
+    """Return or raise the result of the call, cut if it has more than `limit` characters."""
+    with _short_errors(limit):
+        result = call()
+    return _cut(result, limit)
+
+
+@contextlib.contextmanager
+def _short_errors(limit: int) -> Iterator[None]:
+    """Replace an error of which the model would be told more than `limit` characters."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        if not limit or len(text) <= limit:
+            raise
+        raise RuntimeError(_cut(text, limit)) from None
+
+
 def _cut(result: Any, limit: int) -> Any:
-    """Return a result, or the beginning of what the model would be told if that has more than `limit` characters."""
+    """Return a result, or the beginning of what the model would be told if that has more than `limit` characters.
+
+    Pictures are not counted.
+    """
     if not limit:
         return result
+    if pictures_in(result):
+        return _cut_texts(result, limit)
     if isinstance(result, ReplyResult):
         return result.model_copy(update={"message": _cut(result.message, limit)})
-    if not isinstance(result, (str, dict, list, tuple, set, BaseModel)) or pictures_in(result):
+    if not isinstance(result, (str, dict, list, tuple, set, BaseModel)):
         return result
     text = serialize_to_str(result)
     if len(text) <= limit:
         return result
     return f"{text[:limit]}\n[… The result has {len(text):,} characters; this is the beginning. Ask for less.]"
+
+
+def _cut_texts(parts: Sequence[Any], limit: int) -> list[Any]:
+    """Return the parts of a result with pictures, with `limit` characters of all their texts."""
+    short, room = [], limit
+    for part in parts:
+        text = part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None
+        if not isinstance(text, str):
+            short.append(part)
+        elif room:
+            short.append(_cut(text, room) if part is text else {**part, "text": _cut(text, room)})
+            room = max(room - len(text), 0)
+    return short
 
 
 def _in_slot(running: ToolHost, call: Callable[[], Any]) -> Callable[[], Any]:

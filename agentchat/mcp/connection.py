@@ -21,7 +21,9 @@ from mcp import ClientSession, McpError, StdioServerParameters, types
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
+from agentchat.mcp import message_size
 from agentchat.mcp.config import McpUnavailable, ServerConfig
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ PING_INTERVAL = 5.0  # seconds between checks that a server working on a call is
 HTTP_CLOSE_TIMEOUT = 2.0  # seconds that an HTTP server has to confirm the end of our session
 PROCESS_CLOSE_TIMEOUT = 6.0  # seconds; the package kills a process after four
 CANCEL_INTERVAL = 0.5  # seconds between cancellations of a task that does not end
+LINE_CHARS = 300  # that are kept of a line that a process writes to its standard error
 LAST_LINE_TIMEOUT = 0.2  # seconds to read the last line of a process that has ended
 SESSION_TERMINATED = 32600  # the package's error code when an HTTP server no longer knows our session
 CONNECTION_LOST = (SESSION_TERMINATED, types.CONNECTION_CLOSED)
@@ -43,12 +46,13 @@ T = TypeVar("T")
 class McpConnection:
     """A connection, from the moment it is created until it breaks or is closed. It cannot be reopened."""
 
-    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float) -> None:
+    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float, max_message: int) -> None:
         self.tools: list[types.Tool] = []
         """The tools of the server, once the connection is ready."""
         self._config = config
         self._connect_timeout = connect_timeout
         self._call_timeout = call_timeout
+        self._max_message = max_message
         self._stderr = _Stderr(config.name)
         self._calls = 0  # in progress
         self._functions: dict[str, Callable[..., Awaitable[Any]]] = {}
@@ -154,7 +158,12 @@ class McpConnection:
             self._end(reason)
             self._task.cancel()  # only once: a second cancellation would interrupt the clean-up
 
+    def _refuse(self) -> None:
+        """Give the connection up: the server sends too much."""
+        self._abort(f"it sent more than {self._max_message / 2**20:g} MiB at once; ask it for less")
+
     async def _run(self) -> None:
+        message_size.bound.set((self._max_message, self._refuse))
         try:
             async with self._transport() as (received, write):
                 try:
@@ -210,18 +219,26 @@ class McpConnection:
         if config.command:
             environment = dict(config.env) if config.env is not None else None
             parameters = StdioServerParameters(
-                command=config.command, args=list(config.args), env=environment, cwd=config.cwd
+                command=config.command,
+                args=list(config.args),
+                env=environment,
+                cwd=config.cwd,
+                encoding=message_size.ENCODING,
             )
             async with stdio_client(parameters, self._stderr.listen()) as (read, write):
                 self._stderr.close()
                 yield read, write
         elif config.is_sse:
-            async with sse_client(config.url, dict(config.headers or {}), self._connect_timeout) as (read, write):
+            headers = dict(config.headers or {})
+            async with sse_client(config.url, headers, self._connect_timeout, httpx_client_factory=_sse_client) as (
+                read,
+                write,
+            ):
                 yield read, write
         else:
             limits = httpx.Timeout(self._connect_timeout, read=None)  # calls have a limit of their own
             async with (
-                httpx.AsyncClient(headers=config.headers, timeout=limits) as client,
+                message_size.limit_responses(httpx.AsyncClient(headers=config.headers, timeout=limits)) as client,
                 streamable_http_client(config.url, http_client=client) as (read, write, _),
             ):
                 yield read, write
@@ -235,6 +252,12 @@ class McpConnection:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         last_line = await self._stderr.last_line()
         return f"{reason} (its last output: {last_line})" if last_line else reason
+
+
+def _sse_client(
+    headers: dict[str, str] | None = None, timeout: httpx.Timeout | None = None, auth: httpx.Auth | None = None
+) -> httpx.AsyncClient:
+    return message_size.limit_responses(create_mcp_http_client(headers, timeout, auth))
 
 
 def _no_answer(seconds: float) -> str:
@@ -359,7 +382,7 @@ class _Stderr:
 
     def _read(self, descriptor: int) -> None:
         with os.fdopen(descriptor, errors="replace") as lines:
-            for line in lines:
+            while line := lines.readline(LINE_CHARS):
                 if line.strip():
-                    self._last_line = line.strip()[:300]
+                    self._last_line = line.strip()
                     log.debug("%s: %s", self._name, self._last_line)

@@ -36,6 +36,7 @@ CALL_TIMEOUT = 300.0  # seconds
 TOOLS_TIMEOUT = 3.0  # seconds that agents wait for the tools of a server, from the start of its connection
 RETRY_AFTER = 60.0  # seconds until agents that ask for tools reconnect a server that could not be reached
 CLOSE_TIMEOUT = 10.0  # seconds; connections have shorter limits of their own
+MAX_MESSAGE = 16 * 2**20  # bytes
 NAME_LENGTH = 60  # characters in the name of a tool; models accept 64
 
 ENDING = "The chat server is shutting down, and its MCP servers with it."
@@ -43,10 +44,10 @@ ENDING = "The chat server is shutting down, and its MCP servers with it."
 T = TypeVar("T")
 
 
-def load(path: Path) -> McpServers:
+def load(path: Path, max_message: int = MAX_MESSAGE) -> McpServers:
     """Return the servers in the file, if it exists, and start connecting them.
 
-    Raises SettingsError.
+    One that sends more than `max_message` bytes at once is disconnected. Raises SettingsError.
     """
     configs = config.read(path)
     if configs:
@@ -56,7 +57,7 @@ def load(path: Path) -> McpServers:
             raise SettingsError(
                 f"{path} names MCP servers, which need another package: pip install -r requirements-mcp.txt ({error})."
             ) from error
-    servers = McpServers(configs, path)
+    servers = McpServers(configs, path, max_message=max_message)
     servers.connect()
     return servers
 
@@ -70,9 +71,10 @@ class McpServers:
         source: Path,
         connect_timeout: float = CONNECT_TIMEOUT,
         call_timeout: float = CALL_TIMEOUT,
+        max_message: int = MAX_MESSAGE,
     ) -> None:
         self._source = source
-        self._servers = {each.name: _Server(each, connect_timeout, call_timeout) for each in configs}
+        self._servers = {each.name: _Server(each, connect_timeout, call_timeout, max_message) for each in configs}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="mcp", daemon=True)
@@ -160,9 +162,9 @@ class McpServers:
 class _Server:
     """One server, reconnected as needed. For the loop's thread only."""
 
-    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float) -> None:
+    def __init__(self, config: ServerConfig, connect_timeout: float, call_timeout: float, max_message: int) -> None:
         self.name = config.name
-        self._settings = (config, connect_timeout, call_timeout)
+        self._settings = (config, connect_timeout, call_timeout, max_message)
         self._connections: list[McpConnection] = []  # the current one last; the others are closing
         self._tools: list[types.Tool] = []  # the last known ones
 
