@@ -23,7 +23,10 @@ OVERDUE = 100  # collections of the middle generation after which a full one wai
 
 
 class Pauses:
-    """The longest time for which the collector has stopped all threads."""
+    """The longest time for which the collector has stopped all threads.
+
+    It is processor time: what other programs take away from it, on a busy machine, doesn't count.
+    """
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -32,9 +35,9 @@ class Pauses:
     def __call__(self, phase: str, info: dict[str, Any]) -> None:
         """Note the beginning or the end of a collection, as one of `gc.callbacks`."""
         if phase == "start":
-            self._began = time.perf_counter()
+            self._began = time.thread_time()
         else:
-            self.longest = max(self.longest, time.perf_counter() - self._began)
+            self.longest = max(self.longest, time.thread_time() - self._began)
 
 
 @contextlib.contextmanager

@@ -78,3 +78,19 @@ def test_conversations_leave_memory_without_it(serve: Serve, model: ModelServer,
         wait_until(lambda: objects() <= before)
     finally:
         gc.enable()
+
+
+def test_turns_leave_no_garbage(serve: Serve, model: ModelServer) -> None:
+    """What a turn has used leaves memory with it, so that there is nothing for the collector to find."""
+    server = serve(model=model)
+    with ChatClient(server.websocket, agent="weather") as client:
+        client.confirmed()
+        client.ask("What is the weather in Oslo?")  # builds the agents
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                client.ask("What is the weather in Oslo?")
+            assert gc.collect() < 100
+        finally:
+            gc.enable()
