@@ -19,10 +19,11 @@ import pytest
 
 from agentchat.net.admission import Admission
 from agentchat.net.listener import RETRY
+from agentchat.net.resources import Room
 from agentchat.protocol.errors import ChatError
 from agentchat.ws import receiving as receiving_module
 from agentchat.ws.connection import MAX_DISCARDED, MAX_UNREAD, ClientConnection
-from agentchat.ws.receiving import FREE_BYTES
+from agentchat.ws.receiving import FREE_BYTES, Limits
 from agentchat.ws.sending import Client, Deliverer
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Fork
@@ -66,6 +67,18 @@ def test_a_flood_is_refused() -> None:
         with server.open():
             assert refusal(received(server.connect())) == FULL
     assert connections.total == 0
+
+
+def test_refused_clients_leave_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where descriptors are few, most of those that are refused are answered and closed at once."""
+    limits = Limits.within(Room(descriptors=40), (0, 0), (0, 0), handshake_timeout=PATIENCE, memory=0)
+    assert limits.lingering == 5
+    monkeypatch.setattr(receiving_module, "LINGER", 10 * PATIENCE)
+    with receiving(connections=Admission(1), lingering=2) as server, server.open():
+        silent = [server.connect() for _ in range(10)]
+        assert [refusal(received(client)) for client in silent[2:]] == [FULL] * 8
+        for client in silent:
+            client.close()
 
 
 def test_an_address_has_a_limit_of_its_own() -> None:

@@ -68,6 +68,8 @@ class Limits:
     """Seconds that a handshake may take."""
     workers: int
     """Threads that carry out handshakes and what clients send."""
+    lingering: int = LINGERING
+    """Refused clients that are waited for at once; each has a descriptor."""
 
     @classmethod
     def within(
@@ -87,6 +89,7 @@ class Limits:
             within(memory, 0, 0) if memory < sys.maxsize // 4 else Admission(0),
             handshake_timeout,
             max(min(room.threads // 4, WORKERS), 1),
+            min(room.descriptors // 8, LINGERING),
         )
 
 
@@ -256,7 +259,7 @@ class Receiver:
         """
         self._forget_arrival(arrival)
         self._give_back(arrival)
-        if self._has_ended or len(self._refused) >= LINGERING:
+        if self._has_ended or len(self._refused) >= self.limits.lingering:
             return False
         arrival.deadline = time.monotonic() + LINGER
         self._refused.add(arrival)
