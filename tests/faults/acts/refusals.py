@@ -66,7 +66,7 @@ class Refusals(Kind):
             self._limit(FULL)
         self._figures[f"stores refusing ({what})"] += 1
         self._since = time.monotonic()
-        for talk in self._stage.live:
+        for talk in [talk for talk in self._stage.live if talk.id]:  # others are not there yet
             self._try(talk)
             for _ in range(TRIED):
                 self._stage.interfere(talk)
