@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-IDLE_TIMEOUT = 10.0  # seconds after which a thread without work ends; one stays
+IDLE_TIMEOUT = 2.0  # seconds after which a thread without work ends; one stays
 END_TIMEOUT = 2.0  # seconds that the threads have to end
 QUIET = 60.0  # seconds between two notes in the log that no thread could be started
 
