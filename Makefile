@@ -22,7 +22,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage bench faults autobahn real-model clean
+.PHONY: run test lint pytest coverage bench soak faults autobahn real-model clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -46,6 +46,9 @@ coverage: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks soak $(ARGS)
 
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -1,20 +1,22 @@
-"""Measure the servers and print their tables: `python -m benchmarks`; for `retrieval` see retrieval.py."""
+"""Measure the servers and print their tables: `python -m benchmarks`; for `retrieval` and `soak` see these modules."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import MeasurementError, measure, processes, retrieval
+from benchmarks import MeasurementError, measure, processes, retrieval, soak
 from benchmarks.table import Row, tables
 
 
 def main() -> int:
     if sys.argv[1:2] == ["retrieval"]:
         return retrieval.main(sys.argv[2:])
+    if sys.argv[1:2] == ["soak"]:
+        return soak.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter and less precise")
-    parser.add_argument("--rows", default="1,2,3,4,5,6,7,8", help="rows to measure, such as 1,3 (default: all)")
+    parser.add_argument("--rows", default="1,2,3,4,5,6,7,8,9", help="rows to measure, such as 1,3 (default: all)")
     options = parser.parse_args()
     wanted = [int(row) for row in options.rows.split(",")]
     processes.raise_descriptor_limit()

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -181,11 +182,12 @@ class Fleet:
             conversation.close()
         self._selector.close()
 
-    def open(self, count: int = 1) -> list[Conversation]:
-        """Open connections one after another, so that handshakes do not compete."""
+    def open(self, count: int = 1, path: str = "") -> list[Conversation]:
+        """Open connections one after another, so that handshakes do not compete, to `path` if it isn't the kind's."""
         opened = []
+        kind = replace(self._kind, path=path or self._kind.path)
         for _ in range(count):
-            conversation = Conversation(self._kind, self._url)
+            conversation = Conversation(kind, self._url)
             self._selector.register(conversation.socket, selectors.EVENT_READ, conversation)
             opened.append(conversation)
         self.conversations += opened
@@ -198,16 +200,21 @@ class Fleet:
     def drop(self, conversations: Iterable[Conversation]) -> None:
         for conversation in conversations:
             self.conversations.remove(conversation)
+            self._busy -= conversation.busy
             if not conversation.lost:
                 self._selector.unregister(conversation.socket)
             conversation.close()
 
     def take_turns(self, conversations: Iterable[Conversation], text: str) -> None:
         """Run one turn on each conversation, AT_ONCE in parallel. Raises MeasurementError."""
-        waiting = deque(conversations)
+        self.talk([(conversation, text) for conversation in conversations], AT_ONCE)
+
+    def talk(self, turns: Iterable[tuple[Conversation, str]], at_once: int) -> None:
+        """Say each text in its conversation, and wait for all these turns to end. Raises MeasurementError."""
+        waiting = deque(turns)
         while waiting or self._busy:
-            while waiting and self._busy < AT_ONCE:
-                self._say(waiting.popleft(), text)
+            while waiting and self._busy < at_once:
+                self._say(*waiting.popleft())
             self._move(TURN_TIMEOUT)
         for conversation in self.conversations:
             if conversation.problem is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from benchmarks import soak
 from benchmarks.load import TURN_TIMEOUT, Conversation, Fleet, read_bare
 from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, serving
 from benchmarks.table import Row, at_least, at_most
@@ -40,10 +41,15 @@ class Extent:
     crowd: int  # connections beside which an honest client is measured
     window: int  # turns over which the CPU time is averaged
     peak_tokens: int  # in each conversation
+    soak: int  # turns that people take who come and go
 
 
-FULL = Extent(10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, crowd=5000, window=10, peak_tokens=4000)
-QUICK = Extent(4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, crowd=1000, window=4, peak_tokens=1500)
+FULL = Extent(
+    10, {1: 3, 20: 2, 100: 1, 300: 1}, first_tokens=30, idle=500, crowd=5000, window=10, peak_tokens=4000, soak=3600
+)
+QUICK = Extent(
+    4, {1: 1, 20: 1, 100: 1, 300: 1}, first_tokens=10, idle=100, crowd=1000, window=4, peak_tokens=1500, soak=600
+)
 
 
 @dataclass
@@ -325,6 +331,13 @@ def paced(extent: Extent) -> list[Row]:
     return _beside_relay(rows)
 
 
+def pauses(extent: Extent) -> list[Row]:
+    """Measure row 9: the longest pause to collect garbage while people come, talk and go."""
+    longest = soak.soak(extent.soak, CROWD, looks=1, is_timed=True)[-1].pause
+    name = f"{extent.soak:,} turns: longest pause to collect garbage, ms"
+    return [Row(9, name, 0, longest, f"≤ {soak.MAX_PAUSE:g}", longest <= soak.MAX_PAUSE, beside="alone")]
+
+
 def _beside_relay(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, beside=RELAY.name) for row in rows]
 
@@ -350,4 +363,5 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({6}), full_speed),
     (frozenset({7}), paced),
     (frozenset({8}), crowd),
+    (frozenset({9}), pauses),
 ]

@@ -66,6 +66,13 @@ class Process:
         """Return the number of its open file descriptors."""
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
+    def ask(self) -> str:
+        """Give it a line on standard input, and return the line of JSON that it answers with."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._wait_for(re.compile(r"^\{.*"))
+
     def stop(self) -> None:
         self._process.terminate()
         try:
@@ -139,12 +146,18 @@ OURS = Kind(
 
 
 @contextlib.contextmanager
-def serving(kind: Kind, model_server: Sequence[str] = ("tests/model_server.py",)) -> Iterator[Process]:
-    """Run the server with a model server of its own, both started for one measurement."""
+def serving(
+    kind: Kind, model_server: Sequence[str] = ("tests/model_server.py",), is_timed: bool = True
+) -> Iterator[Process]:
+    """Run the server with a model server of its own, both started for one measurement.
+
+    If times are measured, wait for the machine to be idle.
+    """
     with contextlib.ExitStack() as stack:
         model = Process("model server", model_server, r"http://\S+")
         stack.callback(model.stop)
-        wait_until_calm()
+        if is_timed:
+            wait_until_calm()
         entry = {"model": "bench", "api_key": "sk-bench", "base_url": model.url, "stream": True, "price": [0, 0]}
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         env = {"OAI_CONFIG_LIST": json.dumps([entry])}

@@ -1,0 +1,12 @@
+"""What people leave behind leaves the server with them: the short form of `make soak`."""
+
+from __future__ import annotations
+
+from benchmarks.soak import more, soak
+
+
+def test_the_server_stays_as_small_as_it_was() -> None:
+    """Threads, descriptors, memory and objects are the same after a few hundred turns as after the first of them."""
+    first, last = soak(turns=240, clients=12, looks=2)
+    assert last.turns >= 2 * first.turns >= 240
+    assert more(first, last) == []
