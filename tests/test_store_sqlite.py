@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.protocol.events import now
 from agentchat.store import INDEXED, SessionRecord, Store, sqlite
 from agentchat.store.sqlite import MIGRATIONS, SqliteStore
-from tests.clients import wait_until
+from tests.clients import PATIENCE, wait_until
 from tests.processes import ROOT
 from tests.store_contract import CREATED, StoreContract, draft, found, said, titles
 
@@ -298,6 +299,20 @@ def test_nobody_queues_for_a_busy_store(tmp_path: Path, monkeypatch: pytest.Monk
         assert {found.session.id for found in store.find("", None, 10)} == {"s", "old"}
         assert (store.read("s"), store.notes("Ann")) == ([], [])
         assert [event.seq for event in store.append("s", [draft()])] == [1]
+
+
+def test_a_refused_write_waits_for_no_other(tmp_path: Path) -> None:
+    """Once a write has failed with others, it doesn't wait for the next ones, which wait for a busy store again."""
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.create(SessionRecord("s", "weather", CREATED))
+        with store._write_lock:
+            [thread], errors, _ = in_threads([lambda: store.append("s", [draft()])])
+            wait_until(lambda: len(store._pending) == 1)
+            refused: list[Any] = []
+            store._refuse(refused, sqlite3.OperationalError("database is locked"))
+            refused[0].is_done = True
+            thread.join(PATIENCE)
+            assert isinstance(errors[0], StoreError)
 
 
 def test_a_store_that_was_busy_writes_all_that_waited(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ MIGRATIONS = [
     CREATE INDEX session_owners ON sessions (owner) WHERE owner <> '';
     """,
 ]
+DONE_LOOK = 0.1  # seconds between looks whether somebody else has committed a change, or failed to
 CHECK_TIMEOUT = 500  # ms that a check waits for another process
 SLOW_COMMIT = 10.0  # seconds after which a commit of this server counts as a failure of the disk
 EPOCHS_KEPT = 10_000  # newest starts whose epochs are known
@@ -259,9 +260,13 @@ class SqliteStore:
         """Make a change, alone or together with others; durable on return."""
         change = _Change(make)
         self._pending.append(change)
-        with self._write_lock:  # whoever gets it first commits for all that are waiting
-            if not change.is_done:
-                self._commit_pending()
+        while not change.is_done:
+            if self._write_lock.acquire(timeout=DONE_LOOK):  # whoever gets it first commits for all that are waiting
+                try:
+                    if not change.is_done:
+                        self._commit_pending()
+                finally:
+                    self._write_lock.release()
         return change.outcome()
 
     def _commit_pending(self) -> None:
