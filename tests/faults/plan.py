@@ -195,6 +195,6 @@ def message(chance: random.Random, label: str, kinds: Collection[str] = ()) -> s
     pause = chance.choice((0.0, 0.0, 0.001, 0.003))
     words = " ".join(f"word{n}" for n in range(chance.randint(2, 12)))
     last: Step = {"text": f"On {label}: {words}", "delay": pause}
-    if "timeouts" in kinds and chance.random() < 0.2:
+    if "timeouts" in kinds and chance.random() < 0.4:
         last["gate"] = 4.0  # seconds, longer than a turn may take
     return script(label, [*steps, last])

@@ -23,12 +23,12 @@ from tests.faults.plan import Fault, Life
 from tests.faults.resources import Resources
 from tests.faults.rest import EXPECTED as EXPECTED_OVER_REST
 from tests.faults.rest import Answered, Caller
-from tests.faults.servers import News, Zygote
+from tests.faults.servers import STARTS_WITHIN, News, Zygote
 from tests.faults.talk import Talk
 from tests.faults.verdict import Reminded, Verdict
 from tests.model_server import words
 
-PATIENCE = 15  # seconds without news after which a schedule is stuck; not its total time
+PATIENCE = 15  # seconds without news from a server that is up after which a schedule is stuck; not its total time
 LULL = 0.02  # seconds without news after which absent people come back
 PULSE = 0.25  # seconds without news after which kinds of acting that wait for time to pass are asked again
 INTERFERENCE = 0.3  # probability that somebody acts when an event was seen
@@ -275,13 +275,14 @@ class Schedule:
                 return self._notes.get(timeout=LULL)
             except queue.Empty:
                 return None
-        for _ in range(round(PATIENCE / PULSE)):
+        patience = PATIENCE if self._stage.addresses is not None else STARTS_WITHIN
+        for _ in range(round(patience / PULSE)):
             try:
                 return self._notes.get(timeout=PULSE)
             except queue.Empty:
                 for talk in self._talks:  # some wait for time to pass
                     self._go_on(talk)
-        raise Stuck(f"nothing happens for {PATIENCE} seconds")
+        raise Stuck(f"nothing happens for {patience} seconds")
 
     def _see(self, person: Person, frame: Frame | None) -> None:
         talk = next(talk for talk in self._talks if person in talk.people)
