@@ -283,6 +283,7 @@ export class ChatApp {
 }
 
 /** Whether the turn changed files. A stopped turn reports them only here. */
+/** Whether a turn has changed files, or may have: what a stop interrupts is not always noticed in time. */
 function hasChanges({ type, content }) {
-  return type === "turn_completed" && content.code_changes?.length > 0;
+  return type === "turn_completed" && (content.status !== "completed" || content.code_changes?.length > 0);
 }
