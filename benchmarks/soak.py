@@ -54,12 +54,12 @@ KEPT = (
 )
 """Classes of which there may be no more objects than at first."""
 LEFT = (("travel", _tool("book_train", city="Oslo")), ("weather", _directive(n=1000, delay=0.01)))
-"""What people say who leave: one of them a question is asked, which stays open."""
+"""The messages of people who leave; one of them is asked a question, which stays open."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the server holds while nobody is there."""
+    """The resources that the server holds while nobody is connected."""
 
     turns: int  # taken so far
     threads: int

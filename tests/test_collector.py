@@ -81,7 +81,7 @@ def test_conversations_leave_memory_without_it(serve: Serve, model: ModelServer,
 
 
 def test_turns_leave_no_garbage(serve: Serve, model: ModelServer) -> None:
-    """What a turn has used leaves memory with it, so that there is nothing for the collector to find."""
+    """A turn leaves nothing for the collector to find."""
     server = serve(model=model)
     with ChatClient(server.websocket, agent="weather") as client:
         client.confirmed()

@@ -59,7 +59,7 @@ def of(store: MemoryStore, clocks: Clocks, hours: float = 48) -> Expiry:
 def test_what_has_rested_longest_goes_first(
     store: MemoryStore, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that have rested longest go first, a portion at a time."""
+    """Sessions that have rested longest go first, a portion at a time."""
     monkeypatch.setattr(expiry, "PORTION", 2)
     for hours in (60, 90, 70, 0):
         rested(store, f"{hours}", hours)

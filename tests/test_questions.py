@@ -68,7 +68,7 @@ def test_two_answers_in_plain_text(talk: Talk, model: ModelServer) -> None:
 
 
 def test_plain_text_behind_an_answer(talk: Talk) -> None:
-    """Whoever has got an answer, or gave it, writes a message next, also while the turn goes on."""
+    """Text of a client that knows of the answer is a message, also while the turn goes on."""
     first = talk("always", name="Ann")
     second = talk(session=session_of(first), name="Bob")
     first.say(QUESTION)

@@ -406,7 +406,7 @@ def test_many_sessions_at_once(rest: RestClient) -> None:
 
 
 def test_a_turn_that_was_rewound_is_still_an_answer(session: Conversation, model: ModelServer) -> None:
-    """Whoever waits for a turn gets it to its end, also if it no longer counts."""
+    """A request that waits for a turn gets it to its end, also if it no longer counts."""
     ask = {"text": "hello", "id": "m1"}
     first = session.post("messages", ask, wait=PATIENCE).json
     retried = session.post("retry").json["turn"]

@@ -575,7 +575,7 @@ class TestNothingSaid:
         assert code(server.sessions.delete, session.id) == "session_unknown"
 
     def test_there_is_a_limit(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Those that nobody uses are forgotten, the oldest first; those in use are not."""
+        """Unused sessions without events are forgotten, the oldest first; sessions in use are not."""
         monkeypatch.setattr(registry, "MAX_UNSAID", 2)
         used = server.sessions.begin_unsaid("agent")
         left = [server.sessions.begin_unsaid("agent") for _ in range(3)]

@@ -1,4 +1,4 @@
-"""What people leave behind leaves the server with them: the short form of `make soak`."""
+"""Nothing is left over in the server when people leave: the short form of `make soak`."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class TestOverRest:
         assert sorted(answer.status for answer in answers) == [201] * 2 + [409] * 6
 
     def test_after_a_restart(self, serve: Serve, model: ModelServer) -> None:
-        """What lies on the disk counts from the start, each file as blocks of the disk."""
+        """Files on the disk count from the start, each by the blocks that it takes."""
         first = serve(*LIMITS, model=model)
         session = RestClient(first).new_session()
         assert put(session, "a", MIB).status == 201
@@ -209,7 +209,7 @@ def test_small_files_take_room(one: Workspace, path: str) -> None:
 
 
 def test_programs_in_the_folder(one: Workspace) -> None:
-    """What a program has written or deleted while the folder was watched counts when it ends."""
+    """Files that a program writes or deletes in a watched folder count once the watch ends."""
     with one.watched() as folder:
         (folder / "large").write_bytes(b"x" * MAX_DIFF)
         (folder / "link").symlink_to("/")

@@ -197,7 +197,7 @@ def contents(path: Path) -> dict[str, list[object]]:
 
 
 def test_a_copy_is_made_before_a_migration(tmp_path: Path) -> None:
-    """Before a database is brought up to date it is copied, for its owner only; new and current ones are not."""
+    """An old database is copied before it is migrated, readable by its owner only; new and current ones are not."""
     folder = tmp_path / "kept"
     before = old_version(folder)
     SqliteStore(folder).close()

@@ -32,7 +32,7 @@ class ToolSlots:
     """
 
     def __init__(self, per_conversation: int = 0, in_all: int = 0) -> None:
-        """0 is no limit."""
+        """Allow `per_conversation` tools of one conversation at once, and `in_all` of all; 0 means no limit."""
         self._per_conversation = per_conversation
         self._in_all = in_all
         self._lock = threading.Lock()  # guards what follows, and the fields of all slots

@@ -28,7 +28,7 @@ BODIES = "bytes of unfinished uploads"
 
 @dataclass(frozen=True)
 class Rules:
-    """The limits that settings can change; 0 is no limit."""
+    """The limits that settings can change; 0 means no limit."""
 
     connections: int = 1000
     connections_per_address: int = 500

@@ -68,7 +68,7 @@ class Call:
     browser: str
     """The browser's cookie (see identity.py); "" if there is none."""
     caller: Caller
-    """Whoever sent the request."""
+    """The sender of the request."""
     accept: str
     """The media type to answer with, out of the route's `types`."""
     stack: ExitStack

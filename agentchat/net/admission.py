@@ -13,7 +13,7 @@ SHARE = 4  # of a limit that was lowered: one address may have all but a fourth
 class Admission:
     """Counts what clients hold, such as connections, handshakes in flight, or bytes in memory.
 
-    An address may hold `per_address`, and all addresses together `in_all`; 0 is no limit. Clients on this machine
+    An address may hold `per_address`, and all addresses together `in_all`; 0 means no limit. Clients on this machine
     count like any other. An IPv6 network of 64 bits counts as one address, because that is what one machine is given.
     All methods can be called from any thread.
     """

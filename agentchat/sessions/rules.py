@@ -46,6 +46,6 @@ class SessionRules:
     turns: int = 0
     """Turns that run at once."""
     turns_per_person: int = 0
-    """Of them, those of one person."""
+    """Turns of one person that run at once."""
     ttl_hours: float = 0
     """Hours for which a session is kept after its last event."""

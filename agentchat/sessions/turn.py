@@ -74,7 +74,7 @@ class Turn:
         self.has_started = is_resumed
         """True once its start is in the log."""
         self.history: str | None = None
-        """What its agents remembered when it began to wait without them; None for a new turn. See `recall`."""
+        """The history that its agents had when they left memory, once `recall` has read it; None for a new turn."""
         self.has_answer = is_resumed  # somebody said something; one that asked before has
         self.redaction = host.log.redaction
         self.progress_reports = ProgressReports(host.log)

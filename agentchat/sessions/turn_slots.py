@@ -35,7 +35,7 @@ class TurnSlots:
     """The turns of all sessions that run, and those that wait for their turn to run."""
 
     def __init__(self, in_all: int, per_person: int) -> None:
-        """0 means no limit."""
+        """Allow `in_all` turns at once, `per_person` of them for one person; 0 means no limit."""
         self._in_all = in_all
         self._per_person = per_person
         self._lock = threading.Lock()  # guards what follows

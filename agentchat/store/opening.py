@@ -51,7 +51,7 @@ def migrate(db: sqlite3.Connection, folder: Path, migrations: Sequence[str], may
     if version == 0 and not may_be_new:
         raise SettingsError(
             f"The data folder {folder} has the files of conversations, but {DATABASE} in it is missing or empty. "
-            "Put it back, restore a backup, or move `workspaces` away to begin anew."
+            "Put it back, restore a backup, or move `workspaces` away to start with an empty database."
         )
     if version == len(migrations):
         return
@@ -61,7 +61,10 @@ def migrate(db: sqlite3.Connection, folder: Path, migrations: Sequence[str], may
 
 
 def _copy(db: sqlite3.Connection, path: Path) -> None:
-    """Copy the database, for its owner only. Raises SettingsError, and leaves nothing behind, if there is no room."""
+    """Copy the database into a file that only its owner can read.
+
+    Raises SettingsError if there is no room, and leaves no file behind.
+    """
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:

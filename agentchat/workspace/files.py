@@ -304,7 +304,7 @@ class Workspace:
             raise ChatError("files_full", problem=f"this conversation has {MAX_FILES:,}, the limit")
 
     def _take(self, names: Sequence[str], new: bytes | None, old: bytes | None) -> None:
-        """Count what a change takes on disk. Raises ChatError if there is no room."""
+        """Reserve the disk space that a change needs. Raises ChatError if a storage limit is reached."""
         if (room := self._whole.room) is not None:
             after, before = (0 if c is None else on_disk(len(c), len(names) - 1) for c in (new, old))
             room.take(after - before)

@@ -25,7 +25,7 @@ class Repeats(Kind):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._requests: list[Request] = []
-        """Those that were carried out."""
+        """The commands that were carried out."""
         self._commands: list[tuple[Talk, str, dict[str, object]]] = []
         stage.caller.on_send = self._requested
         stage.on_command = self._commanded
