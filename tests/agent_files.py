@@ -177,6 +177,18 @@ def build(llm_config, chat):
 '''
 
 
+ROUND_ROBIN = '''
+"""Two agents who speak in turn."""
+from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
+
+def build(llm_config, chat):
+    members = [ConversableAgent(name, llm_config=llm_config, human_input_mode="NEVER") for name in ("planner", "coder")]
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    group = GroupChat([user, *members], [], max_round=3, speaker_selection_method="round_robin")
+    return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
+'''
+
+
 def write_agents(folder: Path, **sources: str) -> str:
     """Write the agent files and return their folder."""
     agents = folder / "agents"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent_files import PICTURES, TYPES, write_agents
+from tests.agent_files import PICTURES, ROUND_ROBIN, TYPES, write_agents
 from tests.clients import ChatClient, contents
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
@@ -67,7 +67,7 @@ def load(commit: str, data: Path) -> sqlite3.Connection:
 
 
 def agents(folder: Path) -> str:
-    return write_agents(folder, pair=PAIR, team=TEAM, guide=GUIDE, multimodal=PICTURES, context_types=TYPES)
+    return write_agents(folder, pair=PAIR, team=ROUND_ROBIN, guide=GUIDE, multimodal=PICTURES, context_types=TYPES)
 
 
 def said(request: Any) -> list[str]:
@@ -168,19 +168,6 @@ def build(llm_config, chat):
     for tool in (weather, book):
         register_function(tool, caller=agent, executor=user, description=tool.__name__)
     return user, agent
-'''
-
-TEAM = '''
-"""A planner and a coder who speak in turn."""
-
-from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
-
-
-def build(llm_config, chat):
-    members = [ConversableAgent(name, llm_config=llm_config, human_input_mode="NEVER") for name in ("planner", "coder")]
-    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    group = GroupChat([user, *members], [], max_round=3, speaker_selection_method="round_robin")
-    return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
 '''
 
 GUIDE = '''

@@ -48,11 +48,8 @@ class ToolSlots:
         slot = _Slot(self, conversation)
         try:
             self._wait(slot)
-            token = _current.set(slot)
-            try:
+            with _in(slot):
                 yield
-            finally:
-                _current.reset(token)
         finally:
             self._leave(slot)
 
@@ -72,11 +69,8 @@ class ToolSlots:
             with cancellation.current.get().interruptible(wake):
                 self._enter(slot, wake)
                 await woken.wait()
-            token = _current.set(slot)
-            try:
+            with _in(slot):
                 yield
-            finally:
-                _current.reset(token)
         finally:
             self._leave(slot)
 
@@ -144,6 +138,16 @@ class ToolSlots:
 
 _current: contextvars.ContextVar[_Slot | None] = contextvars.ContextVar("tool_slot", default=None)
 """The slot of the tool call in which this thread or task works."""
+
+
+@contextlib.contextmanager
+def _in(slot: _Slot) -> Iterator[None]:
+    """Make the slot that of this thread or task."""
+    token = _current.set(slot)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 @contextlib.contextmanager

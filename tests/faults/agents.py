@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.agent_files import write_agents
-from tests.test_old_databases import PAIR, TEAM
+from tests.agent_files import ROUND_ROBIN, write_agents
+from tests.test_old_databases import PAIR
 
 RAN = "ran.txt"  # in the data folder: one line "TOOL CALL" for each run of a tool
 
@@ -106,17 +106,6 @@ ALWAYS = CLERK.replace(
     'UserProxyAgent("user", human_input_mode="NEVER"', 'UserProxyAgent("user", human_input_mode="ALWAYS"'
 )
 
-GROUP = '''
-"""Two agents who speak in turn."""
-from autogen import ConversableAgent, GroupChat, GroupChatManager, UserProxyAgent
-
-def build(llm_config, chat):
-    members = [ConversableAgent(name, llm_config=llm_config, human_input_mode="NEVER") for name in ("planner", "coder")]
-    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    group = GroupChat([user, *members], [], max_round=3, speaker_selection_method="round_robin")
-    return user, GroupChatManager(group, llm_config=llm_config, human_input_mode="NEVER")
-'''
-
 PATTERN = '''
 """A guide with a tool that hands over to another, and counts in context variables."""
 import pathlib
@@ -157,4 +146,6 @@ TOOLS = frozenset(
 
 def write(folder: Path) -> str:
     """Write the agent files and return their folder."""
-    return write_agents(folder, clerk=CLERK, always=ALWAYS, group=GROUP, pattern=PATTERN, pair=PAIR, team=TEAM)
+    return write_agents(
+        folder, clerk=CLERK, always=ALWAYS, group=ROUND_ROBIN, pattern=PATTERN, pair=PAIR, team=ROUND_ROBIN
+    )
