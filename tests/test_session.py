@@ -14,6 +14,7 @@ from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.session import Session
 from agentchat.sessions.turn_runner import Snapshot
+from agentchat.store import SessionRecord
 from tests.clients import PATIENCE
 from tests.scripted_sessions import JOURNAL, ScriptedServer, ScriptedTurn, log, statuses, types, until
 
@@ -429,6 +430,21 @@ class TestFailures:
         resumed.end()
         until(again, "turn_completed")
         assert types(again).count("turn_started") == 1
+
+    def test_whatever_is_idle_has_all_its_events(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A session that says it is idle knows the end of its turn, although that comes while the store is read."""
+        read = server.store.session
+
+        def slowly(session_id: str) -> SessionRecord | None:
+            record = read(session_id)
+            finish(session, running)
+            return record
+
+        monkeypatch.setattr(server.store, "session", slowly)
+        about = session.about()
+        assert (about["status"], about["last_seq"]) != ("idle", 2)
 
     def test_a_session_leaves_memory_once_it_rests(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn

@@ -317,11 +317,12 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """Return the session as one object. Raises ChatError if it was deleted."""
+        status = self.status  # before the store is read: what is idle has all its events there
         record = self.log.record
         if record is None:
             raise ChatError("session_deleted")
         return {
-            **summary(record, self.status),
+            **summary(record, status),
             "open_requests": self.questions.contents,
             "ahead": self.turns.ahead,
             "queue": [message.entry for message in self.turns.snapshot().waiting],
