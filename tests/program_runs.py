@@ -295,12 +295,15 @@ class Runs:
             return
         self._model.rule = rule
         with ChatClient(server.websocket, session=self._sessions[program.name]) as client:
+            last = client.confirmed()["last_seq"]
             client.command("message", text=INTERRUPTED)
+            types: set[str] = set()  # of the turn's events; only a turn that began has a request of its own
             deadline = time.monotonic() + PATIENCE
-            while not asked.is_set() and not any(frame["type"] == "input_request" for frame in client.frames[-1:]):
+            while not (asked.is_set() and "turn_started" in types) and "input_request" not in types:
                 assert time.monotonic() < deadline, "the turn that the server does not survive never asks a model"
                 with contextlib.suppress(TimeoutError):
-                    client.frames.append(json.loads(client.socket.recv(timeout=0.01)))
+                    frame = json.loads(client.socket.recv(timeout=0.01))
+                    types |= {frame["type"]} if frame.get("seq", 0) > last else set()
 
     def _after(self, server: ForkedServer, program: Program, record: Record) -> None:
         """Take the third turn after the restart, a fourth that is stopped, and one more."""
@@ -313,7 +316,7 @@ class Runs:
             assert client.log[: len(shown)] == shown, "the log is not what was shown"
             if confirmed["status"] == "idle":
                 ends = [frame["content"]["status"] for frame in client.log if frame["type"] == "turn_completed"][2:]
-                assert ends in ([], ["interrupted"]), ends
+                assert ends in ([], ["interrupted"]), [(f["type"], f["ts"], f["content"]) for f in client.log[-12:]]
             else:  # it waits at the question still
                 record.left = Turn(0, self._folder)
                 answer = functools.partial(self._answer, client, record.left, confirmed["open_requests"][0])

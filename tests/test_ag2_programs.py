@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -34,14 +35,15 @@ def records(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     wanted = {item.callspec.params.get("program") for item in request.session.items if hasattr(item, "callspec")}
     chosen = [program for program in PROGRAMS if program in wanted]
 
-    def run(programs: list[Program]) -> dict[str, Record]:
+    def run(programs: list[Program], folder: Path) -> dict[str, Record]:
         with ModelServer() as model:
-            runs = Runs(programs, model, tmp_path_factory.mktemp("programs"))
+            runs = Runs(programs, model, folder)
             runs.run()
             return runs.records
 
+    folders = [tmp_path_factory.mktemp("programs") for _ in range(2)]
     with ThreadPoolExecutor() as pool:
-        first, second = pool.map(run, [chosen[::2], chosen[1::2]])
+        first, second = pool.map(run, [chosen[::2], chosen[1::2]], folders)
     return first | second
 
 

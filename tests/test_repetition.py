@@ -235,6 +235,8 @@ def test_a_repeated_request(session: Conversation, case: Callable[[Conversation]
     request = case(session)
     first = request.send(session.client)
     assert first.status < 300
+    if case is stop_turn:  # it waits at its question until the stop reaches it
+        wait_until(lambda: bool(contents(session.log, "turn_completed")))
     before = state(session)
 
     assert same(request.send(session.client)) == same(first)

@@ -78,8 +78,9 @@ def test_a_long_queue_lets_others_in_between(server: ScriptedServer) -> None:
 
 def test_whoever_waits_for_a_person_gives_way(server: ScriptedServer) -> None:
     """A turn that asks leaves its slot to others, and goes on with the answer in any case."""
-    asking, _ = posted(server, "Ada"), posted(server, "Bob")
+    asking = posted(server, "Ada")
     running = server.agents.turn()
+    posted(server, "Bob")
     server.agents.turn()
     posted(server, "Cy", "from Cy")
     request_id, answer = running.ask()
