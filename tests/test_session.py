@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from agentchat.ag2.history import begun, heard
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.events import Draft, Event
 from agentchat.sessions import registry
 from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -460,6 +462,41 @@ class TestFailures:
 
 class TestTakeover:
     """Operators in the agents' place."""
+
+    def test_a_message_that_is_rewound_as_it_begins(
+        self, server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A message to an operator that another one replaces while its turn begins is not said to be completed."""
+        session.takeover.take("Ann")
+        append, rewinding = session.log.append, threading.Event()
+
+        def in_between(drafts: Sequence[Draft], *more: Any, **named: Any) -> list[Event]:
+            """Let the turn begin after it was rewound, and before it is stopped."""
+            types = {draft.type for draft in drafts}
+            if "turn_started" in types:
+                assert rewinding.wait(PATIENCE)
+            written = append(drafts, *more, **named)
+            if "rewind" in types:
+                rewinding.set()
+                until(session, "turn_started", 1)
+            return written
+
+        monkeypatch.setattr(session.log, "append", in_between)
+        session.post("Hello?", "Ada")
+        session.post("Hello there?", "Ada", busy="rollback")
+        until(session, "turn_completed", 2)
+        assert statuses(session) == {1: "stopped", 2: "completed"}
+
+    def test_a_server_that_ends_before_it_stopped_the_turn(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A question in a session that was taken over has a turn that was stopped, also by the next server."""
+        running.ask()
+        until(session, "input_request")
+        monkeypatch.setattr(session.turns, "stop", lambda: None)
+        session.takeover.take("Ann")
+        second = server.restarted().open(session.id)
+        assert statuses(second) == {1: "stopped"}
 
     def test_from_taking_to_handing_back(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
         """Taking a session stops its turn; no agent runs until it is handed back, and then they know what was said."""

@@ -112,8 +112,10 @@ class Sessions:
                 self._asking[session_id] = turn
                 limited += [session_id] if any(question.content["expires"] for question in asked) else []
             else:
-                self._store.append(session_id, [session_events.turn_completed_draft(turn, "interrupted")])
-                interrupted += 1
+                is_taken = self._is_taken(session_id)  # which stops the turn, but the server did not get that far
+                status = "stopped" if is_taken else "interrupted"
+                self._store.append(session_id, [session_events.turn_completed_draft(turn, status)])
+                interrupted += not is_taken
         for session_id in limited:
             self._wake(session_id)
         self._go_on()
@@ -138,13 +140,16 @@ class Sessions:
         rewinds = self._store.read_types(session_id, {"rewind"})
         if any(turn in event.content["turns"] for event in rewinds):
             return []
-        held = handover.state(self._store.read_types(session_id, {"handoff"}))
-        if held is not None and held.state == handover.TAKEN:
+        if self._is_taken(session_id):
             return []  # no agent speaks while a human has it
         history = self._store.history(session_id, turn)
         if history is None or not can_go_on(history):
             return []
         return unanswered(self._store.read_types(session_id, QUESTIONS), turn)
+
+    def _is_taken(self, session_id: str) -> bool:
+        held = handover.state(self._store.read_types(session_id, {"handoff"}))
+        return held is not None and held.state == handover.TAKEN
 
     def _go_on(self) -> None:
         """Answer the messages that an earlier server left waiting, in a few sessions at a time."""

@@ -474,7 +474,8 @@ class TurnRunner:
             if is_held:
                 with self._lock:
                     self._unheard.add(turn.number)
-                return Outcome("completed", "", NO_USAGE, history)
+                    is_rewound = turn.number in self._rewound
+                return Outcome("stopped" if is_rewound else "completed", "", NO_USAGE, history)
             person = message.user or user_id(UNNAMED, "", self.log.id)
             self._chat.author = Author(message.name, person, message.context)
             return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
