@@ -168,3 +168,84 @@ test("a command that nothing was heard of is sent again with its id", (t) => {
   confirm();
   assert.deepEqual(FakeSocket.last.commands("retry"), []);
 });
+
+/** A conversation with one message that was answered. */
+function answered(t) {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  FakeSocket.last.say("user_message", { id: "m1", text: "Oslo?" }, { seq: 1, turn: 1 });
+  FakeSocket.last.say("turn_started", { message_id: "m1" }, { seq: 2, turn: 1 });
+  FakeSocket.last.say("turn_completed", { status: "completed" }, { seq: 3, turn: 1 });
+  return conversation;
+}
+
+test("an edit that is refused keeps its words, beside the message", (t) => {
+  const conversation = answered(t);
+  conversation.edit(1, "Bergen?");
+  const [{ id }] = FakeSocket.last.commands("edit");
+  assert.deepEqual(conversation.state.turns[0].edit, { id, text: "Bergen?", error: null });
+  FakeSocket.last.say("error", { code: "too_fast", message: "Wait 3 seconds.", id });
+  assert.equal(conversation.state.turns[0].edit.error, "Wait 3 seconds.");
+  assert.deepEqual(conversation.state.errors, []);
+
+  conversation.edit(1, "Bergen?");
+  FakeSocket.last.say("rewind", { turns: [1], reason: "edit" }, { seq: 4, turn: 1 });
+  FakeSocket.last.say("user_message", { id: "m2", text: "Bergen?" }, { seq: 5, turn: 2 });
+  assert.deepEqual(conversation.state.turns.map(({ number, edit }) => [number, edit ?? null]), [[2, null]]);
+});
+
+test("an edit that was not confirmed is sent again with its id, whatever else was heard", (t) => {
+  const conversation = answered(t);
+  conversation.edit(1, "Bergen?");
+  const [edit] = FakeSocket.last.commands("edit");
+  FakeSocket.last.say("presence", { participants: [] });
+  conversation.open();
+  confirm();
+  assert.deepEqual(FakeSocket.last.commands("edit"), [edit]);
+});
+
+test("a waiting message that was edited is no longer being edited", (t) => {
+  const conversation = answered(t);
+  FakeSocket.last.say("user_message", { id: "m2", text: "Rome?" }, { seq: 4, turn: 2 });
+  conversation.edit(4, "Paris?");
+  FakeSocket.last.say("user_message", { id: "m2", text: "Paris?" }, { seq: 5, turn: 2 });
+  assert.deepEqual([conversation.state.turns[1].message.text, conversation.state.turns[1].edit], ["Paris?", null]);
+});
+
+test("words that were refused stand in the error", (t) => {
+  const conversation = answered(t);
+  conversation.rate(3, -1, "Too short");
+  FakeSocket.last.say("stream", {});
+  FakeSocket.last.say("error", { code: "store_locked", message: "Locked.", id: FakeSocket.last.commands("feedback")[0].id });
+  conversation.handBack("They want a refund");
+  FakeSocket.last.say("error", { code: "store_locked", message: "Locked.", id: FakeSocket.last.commands("hand_back")[0].id });
+  assert.deepEqual(conversation.state.errors.map(({ words }) => words), ["Too short", "They want a refund"]);
+});
+
+test("a message whose id is in use gets another one before it is sent again", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  conversation.send("hello");
+  const [{ id }] = FakeSocket.last.commands("message");
+  FakeSocket.last.say("error", { code: "id_reused", message: "This id was used before.", id });
+  conversation.resend();
+  const [, again] = FakeSocket.last.commands("message");
+  assert.equal(again.text, "hello");
+  assert.notEqual(again.id, id);
+  FakeSocket.last.say("user_message", { id: again.id, text: "hello" }, { seq: 1, turn: 1 });
+  assert.equal(Object.keys(stores.localStorage).length, 0);
+});
+
+test("an answer that came too late is not lost", (t) => {
+  const conversation = open();
+  t.after(() => conversation.close());
+  confirm();
+  ask();
+  conversation.answer("q1", { text: "Tuesday, please" });
+  FakeSocket.last.say("input_response", { request_id: "q1", text: "Monday", name: "Ann" }, { seq: 4, turn: 1 });
+  FakeSocket.last.say("error", { code: "already_answered", message: "Ann has answered.", request_id: "q1" });
+  assert.equal(question(conversation).unused, "Tuesday, please");
+  assert.equal(question(conversation).error, "Ann has answered.");
+});

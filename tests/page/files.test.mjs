@@ -102,3 +102,21 @@ test("dismissing an upload cancels it and starts the next", async () => {
   assert.deepEqual(sent.map(({ name }) => name), ["a", "b"]);
   assert.deepEqual(states(uploads), [["running", ""]]);
 });
+
+test("an upload that failed can be tried again, with the same id", async () => {
+  const sent = [];
+  const send = ({ id, name }) => {
+    sent.push([id, name]);
+    const done = sent.length === 1 ? Promise.reject(new Error("Not now.")) : Promise.resolve({ kind: "created" });
+    return { done, cancel() {} };
+  };
+  const uploads = new UploadQueue(() => {}, send);
+  uploads.add("s1", [{ file: { size: 1 }, name: "a.txt" }, { file: { size: MAX_BYTES + 1 }, name: "large" }]);
+  await settled();
+  assert.deepEqual(uploads.entries.map(({ state, canRetry }) => [state, canRetry]), [["failed", true], ["failed", false]]);
+
+  uploads.again(uploads.entries[0].key);
+  await settled();
+  assert.deepEqual([uploads.entries[0].state, uploads.entries[0].note], ["done", ""]);
+  assert.equal(sent[0][0], sent[1][0]);
+});

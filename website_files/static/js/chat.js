@@ -55,7 +55,10 @@ const files = new FilesPanel(find(".files"), {
   choose: () => fileInput.choose(),
   delete: (path) => app.deleteFile(path).then(() => find(".panel-close").focus()),
 });
-const tray = new UploadTray(find(".uploads"), (key) => (app.uploads.dismiss(key), focusComposer()));
+const tray = new UploadTray(find(".uploads"), {
+  dismiss: (key) => (app.uploads.dismiss(key), focusComposer()),
+  again: (key) => (app.uploads.again(key), focusComposer()),
+});
 const handover = new HandoverBanner(find(".handover-banner"), () => (app.conversation.handBack(""), focusComposer()));
 const status = new ConnectionStatus(find(".status"), () => (app.reconnect(), composer.focus()));
 const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
@@ -149,6 +152,7 @@ function draw() {
   const { conversation, config, picked } = app;
   const state = conversation?.state;
   find(".starting").hidden = Boolean(config);
+  setText(find(".starting"), app.problem || "Connecting to the server…");
   find(".app").dataset.role = state?.role ?? (config ? "member" : readPageAddress().role);
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;

@@ -18,6 +18,7 @@ const BEGUN = "begun"; // key of the session this tab has started; see #findBegu
 
 export class ChatApp {
   config = null;
+  problem = ""; // the server's sentence if it refused the configuration
   picked = null; // the agent for a new conversation
   /** @type {Conversation|null} */
   conversation = null;
@@ -36,8 +37,8 @@ export class ChatApp {
     this.#listener = listener;
     this.conversations = new ConversationList(() => listener.changed(), fetchSessions);
     this.files = new FileList(() => listener.changed(), fetchFiles);
-    this.uploads = new UploadQueue(() => listener.changed(), ({ sessionId, name, file }, progressed) =>
-      uploadFile(sessionId, name, file, this.name, progressed));
+    this.uploads = new UploadQueue(() => listener.changed(), ({ id, sessionId, name, file }, progressed) =>
+      uploadFile(sessionId, name, file, this.name, id, progressed));
   }
 
   /** "online", "connecting", "offline", "refused" or "deleted" */
@@ -71,7 +72,8 @@ export class ChatApp {
     this.#setConfigStatus("connecting");
     try {
       this.#configure(await fetchConfig());
-    } catch {
+    } catch (error) {
+      this.problem = error.code ? error.message : "";
       this.#setConfigStatus("offline");
       this.#configTimer = setTimeout(() => this.start(), backoff(this.#configTries++));
     }
@@ -209,6 +211,7 @@ export class ChatApp {
   #configure(config) {
     const isFirst = !this.config;
     this.config = config;
+    this.problem = "";
     this.#configTries = 0;
     const first = this.#available(this.picked) ?? this.#available(config.default_agent) ?? this.#available();
     this.picked = first?.name ?? null;

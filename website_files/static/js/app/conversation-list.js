@@ -14,8 +14,10 @@ export class ConversationList {
   query = "";
   next = null; // cursor of the next page
   status = "loading"; // or "ready", "failed"
+  problem = ""; // the server's sentence if it refused to list them
   #changed;
   #fetchPage;
+  #shownQuery = ""; // of the entries
   #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
@@ -60,10 +62,14 @@ export class ConversationList {
       if (number !== this.#asked) return;
       this.next = next ?? null;
       this.status = "ready";
+      this.#shownQuery = this.query;
+      this.problem = "";
       this.#show([...before, ...sessions.filter(isWorthShowing)]);
-    } catch {
+    } catch (error) {
       if (number !== this.#asked) return;
       this.status = "failed";
+      this.problem = error.code ? error.message : "";
+      if (this.query !== this.#shownQuery) this.entries = []; // they are not what was searched for
       this.#changed();
     }
   }

@@ -3,12 +3,16 @@
  * Each has its own socket, so late frames from one that was left can never end up in another.
  */
 
+import { beginEdit, unconfirmedEdits } from "../core/edits.js";
 import { stopTyping } from "../core/participants.js";
 import { sendAnswer, unsentAnswers } from "../core/questions.js";
 import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "../core/session-state.js";
 import { Connection } from "../transport/connection.js";
+import { newId } from "../transport/ids.js";
 import * as outbox from "../transport/outbox.js";
 import { TypingExpiry, TypingSignal } from "./typing.js";
+
+const MAX_WORDS = 20; // commands whose words are remembered
 
 export class Conversation {
   /** @type {import("../core/session-state.js").State} */
@@ -18,6 +22,7 @@ export class Conversation {
   #connection;
   #listener;
   #stopWanted = null; // number of the turn to stop, until it has ended
+  #words = new Map(); // by id: what the person wrote with commands that the server may refuse
   #unanswered = []; // commands that may not have arrived; each has an id, so it can safely be sent again
   #signal = new TypingSignal((isTyping) => this.#command("typing", { is_typing: isTyping }, { isAnswered: false }));
   #typists = new TypingExpiry((name) => this.#change(stopTyping(this.state, name)));
@@ -76,7 +81,9 @@ export class Conversation {
 
   /** Sends all pending messages again. */
   resend() {
-    this.#change(forgive(this.state));
+    const { sessionId, pending } = this.state;
+    this.#change(forgive(this.state, newId));
+    pending.forEach((message, at) => message.error && this.#keep(sessionId, message, this.state.pending[at]));
     if (this.status !== "online") return this.open();
     this.state.pending.forEach((message) => this.#post(message));
   }
@@ -111,29 +118,32 @@ export class Conversation {
   }
 
   retry() {
-    return this.#once("retry");
+    return Boolean(this.#once("retry"));
   }
 
   edit(seq, text) {
-    return this.#once("edit", { seq, text });
+    const id = newId();
+    const isSent = this.#command("edit", { seq, text, id });
+    if (isSent) this.#change(beginEdit(this.state, seq, { id, text, error: null }));
+    return isSent;
   }
 
   rate(seq, score, comment) {
-    return this.#once("feedback", { seq, score, comment });
+    return this.#said(this.#once("feedback", { seq, score, comment }), comment);
   }
 
   tick(task, status) {
-    return this.#once("task", { id: task, status }, "command_id");
+    return Boolean(this.#once("task", { id: task, status }, "command_id"));
   }
 
   /** Lets this operator answer instead of the agents. */
   take() {
-    return this.#once("take");
+    return Boolean(this.#once("take"));
   }
 
   /** Gives the conversation back to the agents, with a note about what they need to know. */
   handBack(note) {
-    return this.#once("hand_back", { note });
+    return this.#said(this.#once("hand_back", { note }), note);
   }
 
   /** Tells others that the person is typing, if anyone else is present. */
@@ -164,7 +174,7 @@ export class Conversation {
   #receive(frame) {
     const before = this.state;
     if (frame.type !== "connection_confirmed") this.#unanswered = [];
-    this.#change(reduce(before, frame));
+    this.#change(reduce(before, frame.type === "error" ? this.#withWords(frame) : frame));
     if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId, frame.content);
     if (frame.type === "user_message") outbox.remove(this.state.sessionId, frame.content?.id);
     if (frame.type === "typing") this.#typists.heard(frame.content);
@@ -182,6 +192,7 @@ export class Conversation {
     for (const { requestId, sending } of unsentAnswers(this.state)) {
       this.#command("input_response", { request_id: requestId, ...sending });
     }
+    for (const edit of unconfirmedEdits(this.state)) this.#command("edit", edit);
     if (this.#stopWanted) this.#command("stop", { turn: this.#stopWanted });
     if (wanted === sessionId) this.#unanswered.forEach(([type, content]) => this.#command(type, content));
   }
@@ -190,12 +201,32 @@ export class Conversation {
     this.#command("message", { text, id });
   }
 
-  /** Sends a command that is sent again after a reconnect if nothing was heard since. */
+  /** Sends a command that is sent again after a reconnect if nothing was heard since. Returns its id if it was sent. */
   #once(type, content = {}, key = "id") {
-    const command = { ...content, [key]: newId() };
-    const isSent = this.#command(type, command);
-    if (isSent) this.#unanswered.push([type, command]);
-    return isSent;
+    const id = newId();
+    const command = { ...content, [key]: id };
+    if (!this.#command(type, command)) return null;
+    this.#unanswered.push([type, command]);
+    return id;
+  }
+
+  /** Remembers the words of a command. Returns whether it was sent. */
+  #said(id, words) {
+    if (id && words) this.#words.set(id, words);
+    if (this.#words.size > MAX_WORDS) this.#words.delete(this.#words.keys().next().value);
+    return Boolean(id);
+  }
+
+  /** Adds to an error the words that the server has refused, so that they are not lost. */
+  #withWords(frame) {
+    const words = this.#words.get(frame.content?.id);
+    return words ? { ...frame, content: { ...frame.content, words } } : frame;
+  }
+
+  /** Stores a message under its new id. */
+  #keep(sessionId, before, message) {
+    outbox.remove(sessionId, before.id);
+    outbox.add(sessionId, message);
   }
 
   #command(type, content = {}, options = {}) {
@@ -207,13 +238,4 @@ export class Conversation {
     this.state = state;
     this.#listener.changed();
   }
-}
-
-function newId() {
-  return crypto.randomUUID?.() ?? randomId();
-}
-
-/** Fallback for pages served over plain HTTP from another computer, which lack `crypto.randomUUID`. */
-function randomId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

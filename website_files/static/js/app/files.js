@@ -2,9 +2,11 @@
  * The files of the open conversation, and uploads to it. Knows no DOM.
  *
  * @typedef {{key: string, path: string, size: number, modified: string}} ListedFile
- * @typedef {{key: string, sessionId: string, name: string, file: File, sent: number,
- *   state: "waiting"|"running"|"done"|"failed", note: string}} Upload
+ * @typedef {{key: string, id: string, sessionId: string, name: string, file: File, sent: number,
+ *   state: "waiting"|"running"|"done"|"failed", canRetry: boolean, note: string}} Upload
  */
+
+import { newId } from "../transport/ids.js";
 
 export const MAX_BYTES = 20 * 1024 * 1024; // the server's limit
 
@@ -96,9 +98,16 @@ export class UploadQueue {
   /** @param {{file: File, name: string, problem?: string}[]} given */
   add(sessionId, given) {
     const entries = given.map(({ file, name, problem = problemOf(file) }) => ({
-      key: `upload-${++count}`, sessionId, name, file, sent: 0, state: problem ? "failed" : "waiting", note: problem,
+      key: `upload-${++count}`, id: newId(), sessionId, name, file, sent: 0,
+      state: problem ? "failed" : "waiting", canRetry: !problem, note: problem,
     }));
     this.#show([...this.entries, ...entries]);
+    this.#next();
+  }
+
+  /** Sends a failed upload again. */
+  again(key) {
+    this.#put(key, { state: "waiting", sent: 0, note: "" });
     this.#next();
   }
 

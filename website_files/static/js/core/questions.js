@@ -6,9 +6,11 @@
  *   `text` is null for a password.
  * @typedef {{kind: "question", key: string, requestId: string, agent: string|null, prompt: string, isPassword: boolean,
  *   choices: string[], labels: object, tool: object|null, expires: string|null, callKey: string|null,
- *   state: "open"|"answered"|"closed", answer: Reply|null, sending: object|null, error: string|null}} Question
+ *   state: "open"|"answered"|"closed", answer: Reply|null, sending: object|null, error: string|null,
+ *   unused?: string|null}} Question
  *   `callKey` is the tool call waiting for approval. `sending` is an answer the server has not confirmed yet:
- *   `{text, arguments}`, or `{isSecret}` for a password, whose text is never stored.
+ *   `{text, arguments}`, or `{isSecret}` for a password, whose text is never stored. `unused` is what this person
+ *   answered after somebody else.
  */
 
 import { displayName } from "./format.js";
@@ -31,7 +33,10 @@ export function onInputResponse(turn, { request_id: requestId, text, name, argum
   const question = turn.items.find((item) => item.requestId === requestId);
   if (!question) return turn;
   const answer = { text: text ?? null, name: name ?? null, arguments: changed ?? null };
-  const answered = putItem(turn, { ...question, state: "answered", answer, sending: null });
+  const sent = question.sending?.text;
+  const isInWords = sent && !question.choices.includes(sent);
+  const unused = isInWords && sent !== answer.text ? sent : null; // somebody else was faster
+  const answered = putItem(turn, { ...question, state: "answered", answer, sending: null, unused });
   const call = turn.items.find((item) => item.key === question.callKey);
   return call?.state === "waiting" ? putItem(answered, decided(call, answer)) : answered;
 }

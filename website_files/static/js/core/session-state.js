@@ -16,14 +16,15 @@
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
  * @typedef {{kind: "code-result", key: string, sender: string, exitCode: number, text: string, ts?: string}} CodeResult
  * @typedef {{kind: "output", key: string, tool: string, output: import("./output.js").Output}} TurnOutput
- * @typedef {{kind: "error", key: string, code: string, message: string}} Failure
+ * @typedef {{kind: "error", key: string, code: string, message: string, words?: string}} Failure `words` are what the
+ *   person wrote and the server refused.
  * @typedef {import("./questions.js").Question} Question
  * @typedef {import("./event-items.js").Handoff | import("./event-items.js").WrittenFile |
  *   import("./event-items.js").ChatStart | import("./event-items.js").OtherEvent} Occurrence
  * @typedef {{key: string, number: number, status: string, message: Message|null, versions: number,
  *   items: (Answer|ToolCall|CodeResult|TurnOutput|Question|Failure|Occurrence)[], agent: string|null, speaker: string|null,
  *   durationMs: number|null, usage: object|null, codeChanges: {path: string, kind: string, diff: string}[],
- *   notice: string}} Turn
+ *   notice: string, edit?: import("./edits.js").Edit|null}} Turn
  *   `status` is pending (not at the server yet), queued, withdrawn, running, or how the turn was completed. Number 0 is
  *   for events outside of any turn. `versions` counts earlier versions, retried or edited. Items of an inner chat have
  *   `within`, the agent that holds it, and `call`, the key of the tool call during which it is held, or null.
@@ -38,6 +39,7 @@
  *   of discarded turns; `versions` is how many of them the next message replaces.
  */
 
+import { refuseEdit } from "./edits.js";
 import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
 import { onFeedback } from "./feedback.js";
 import { onHandoff, onOperators } from "./handover.js";
@@ -124,9 +126,10 @@ export function dismiss(state, key) {
   return { ...state, errors: state.errors.filter((error) => error.key !== key) };
 }
 
-/** Clears the errors of rejected messages before they are sent again. */
-export function forgive(state) {
-  return { ...state, errors: [], pending: state.pending.map(({ error, ...message }) => message) };
+/** Clears the errors of rejected messages before they are sent again; one whose id is in use gets another. */
+export function forgive(state, newId) {
+  const forgiven = ({ error, ...message }) => (error?.code === "id_reused" ? { ...message, id: newId() } : message);
+  return { ...state, errors: [], pending: state.pending.map(forgiven) };
 }
 
 /** The running turn, or null. */
@@ -183,7 +186,7 @@ function onUserMessage(before, { id, text, name }, { turn, ts, seq }) {
   const message = { id, text: text ?? "", name, ts, seq };
   const state = { ...stopTyping(withoutPending(before, id), name), versions: 0 };
   const known = state.turns.some((each) => each.number === turn);
-  if (known) return changeTurn(state, turn, (each) => ({ ...each, message }));
+  if (known) return changeTurn(state, turn, (each) => ({ ...each, message, edit: null }));
   return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions, ahead: state.ahead }] };
 }
 
@@ -249,15 +252,16 @@ function onRewind(state, { turns = [], reason }) {
   return { ...withoutTurns(state, gone), gone, versions, turns: state.turns.filter((turn) => !gone.has(turn.number)) };
 }
 
-function onError(before, { code = "internal", message = "", uuid, id, request_id: requestId }, { seq, turn }) {
+function onError(before, { code = "internal", message = "", words, uuid, id, request_id: requestId }, { seq, turn }) {
   const isDeleted = before.isDeleted || code === "session_deleted";
   const state = isDeleted === before.isDeleted ? before : { ...before, isDeleted };
-  const failure = { kind: "error", key: `error-${seq ?? uuid ?? code}`, code, message };
+  const failure = { kind: "error", key: `error-${seq ?? uuid ?? id ?? code}`, code, message, ...(words && { words }) };
   if (seq && turn) return changeTurn(state, turn, (each) => putItem(each, failure));
-  const refused = requestId ? refuseAnswer(state, requestId, message) : refuseMessage(state, id, failure);
+  const refused = requestId
+    ? refuseAnswer(state, requestId, message) : refuseMessage(refuseEdit(state, id, message), id, failure);
   if (refused !== state) return refused;
   if (isDeleted) return state; // shown by a banner of its own
-  return { ...state, errors: [...state.errors.filter((error) => error.code !== code), failure] };
+  return { ...state, errors: [...state.errors.filter((error) => error.words || error.code !== code), failure] };
 }
 
 function withoutPending(state, id) {

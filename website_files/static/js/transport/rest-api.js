@@ -1,8 +1,14 @@
 /** Client for the server's REST API, and the addresses of its files, event stream and WebSocket. */
 
+import { backoff } from "../core/backoff.js";
+import { newId } from "./ids.js";
+
 const API = "/api/agent-chat";
 const SESSIONS = `${API}/sessions`;
 const TIMEOUT = 10_000; // ms
+const TRIES = 2; // of a change that gets no answer
+const NO_ANSWER = "The server does not answer. Try again when the connection is back.";
+const WAIT = { pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }; // replaced in tests
 
 /** @returns {Promise<{ws_port: number, model: object, default_agent: string, agents: object[], limits: object}>} */
 export function fetchConfig() {
@@ -15,16 +21,16 @@ export function fetchSessions(query) {
   return request(`${SESSIONS}?${new URLSearchParams(given)}`);
 }
 
-export function createSession(agent) {
-  return request(SESSIONS, { method: "POST", ...json(agent ? { agent } : {}) });
+export function createSession(agent, wait) {
+  return change(SESSIONS, { method: "POST", ...json(agent ? { agent } : {}) }, wait);
 }
 
 export function renameSession(id, title, name) {
-  return request(sessionPath(id), { method: "PATCH", ...json({ title, ...(name && { name }) }) });
+  return change(sessionPath(id), { method: "PATCH", ...json({ title, ...(name && { name }) }) });
 }
 
-export function deleteSession(id) {
-  return request(sessionPath(id), { method: "DELETE" });
+export function deleteSession(id, wait) {
+  return change(sessionPath(id), { method: "DELETE" }, wait);
 }
 
 export function exportAddress(id, format) {
@@ -41,24 +47,25 @@ export function fileAddress(id, path) {
 }
 
 export function deleteFile(id, path, name) {
-  return request(fileAddress(id, path) + as(name), { method: "DELETE" });
+  return change(fileAddress(id, path) + as(name), { method: "DELETE" });
 }
 
 /**
- * Uploads a file. Uses XMLHttpRequest, because `fetch` cannot report progress.
+ * Uploads a file; with the same `key` it counts once. Uses XMLHttpRequest, because `fetch` cannot report progress.
  * @returns {{done: Promise<{path: string, kind: string, size: number}>, cancel(): void}}
  */
-export function uploadFile(id, path, file, name, progressed) {
+export function uploadFile(id, path, file, name, key, progressed) {
   const sending = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     sending.upload.onprogress = ({ loaded }) => progressed(loaded);
     sending.onload = () => (sending.status < 300 ? resolve(sending.response) : reject(refusal(sending)));
-    sending.onerror = () => reject(new Error("The connection was lost."));
+    sending.onerror = () => reject(new Error(NO_ANSWER));
     sending.onabort = () => reject(new Error("Cancelled."));
   });
   sending.open("PUT", fileAddress(id, path) + as(name));
   sending.responseType = "json";
   sending.setRequestHeader("Content-Type", "application/octet-stream");
+  sending.setRequestHeader("Idempotency-Key", key);
   sending.send(file);
   return { done, cancel: () => sending.abort() };
 }
@@ -71,7 +78,7 @@ export function fetchMemory(name) {
 /** Erases one note or, without a key, all of them. */
 export function eraseMemory(name, key) {
   const path = key === undefined ? "" : `/${encodeURIComponent(key)}`;
-  return request(`${API}/memory${path}${as(name)}`, { method: "DELETE" });
+  return change(`${API}/memory${path}${as(name)}`, { method: "DELETE" });
 }
 
 /** Event stream of the conversations that need a person. Whoever reads it counts as available. */
@@ -95,9 +102,24 @@ function json(content) {
   return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
 }
 
+/** Sends a change. It counts once, although it is sent again, with the same id, if no answer comes. */
+async function change(path, options, { pause } = WAIT) {
+  const headers = { ...options.headers, "Idempotency-Key": newId() };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await request(path, { ...options, headers });
+    } catch (error) {
+      if (error.isAnswer || tries === TRIES) throw error;
+    }
+    await pause(backoff(tries));
+  }
+}
+
 /** @throws {Error} with the server's message, if there is one, and its `code` */
 async function request(path, options = {}) {
-  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options });
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options }).catch(() => {
+    throw new Error(NO_ANSWER);
+  });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
@@ -106,5 +128,5 @@ async function request(path, options = {}) {
 
 function refusal({ status, response: body }) {
   const error = new Error(body?.error?.message ?? `The server answered with ${status}`);
-  return Object.assign(error, { code: body?.error?.code });
+  return Object.assign(error, { code: body?.error?.code, isAnswer: true });
 }

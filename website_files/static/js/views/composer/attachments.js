@@ -1,7 +1,7 @@
 /** Attaching files: by button, drag and drop or paste, and the list of uploads above the message field. */
 
 import { bytes } from "../../core/format.js";
-import { h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
+import { button, h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
 const NAMELESS = /^image\.(\w+)$/; // the name browsers give to a copied image
@@ -94,10 +94,10 @@ export class UploadTray {
   #element;
   #list;
 
-  /** @param {(key: string) => void} dismiss */
-  constructor(element, dismiss) {
+  /** @param {{dismiss(key: string): void, again(key: string): void}} intents */
+  constructor(element, intents) {
     this.#element = element;
-    this.#list = new KeyedList(element, () => new UploadChip(dismiss));
+    this.#list = new KeyedList(element, () => new UploadChip(intents));
   }
 
   /** @param {import("../../app/files.js").Upload[]} uploads */
@@ -111,17 +111,19 @@ class UploadChip {
   #name = h("span", { class: "upload-name one-line", dir: "auto" });
   #note = h("span", { class: "upload-note" });
   #bar = h("progress", { class: "upload-bar" });
+  #again;
   #dismiss;
   #key = "";
   element;
 
-  constructor(dismiss) {
+  constructor({ dismiss, again }) {
     this.#dismiss = iconButton("upload-dismiss", "Dismiss", "cross", () => dismiss(this.#key));
-    const words = h("span", { class: "upload-words" }, this.#name, this.#note);
+    this.#again = button("text-button upload-again", () => again(this.#key), icon("again"), "Try again");
+    const words = h("span", { class: "upload-words" }, this.#name, this.#note, this.#again);
     this.element = h("li", { class: "card upload" }, icon("file"), words, this.#dismiss, this.#bar);
   }
 
-  update({ key, name, file, sent, state, note }) {
+  update({ key, name, file, sent, state, canRetry, note }) {
     const isOnItsWay = state === "waiting" || state === "running";
     this.#key = key;
     this.element.dataset.state = state;
@@ -131,6 +133,7 @@ class UploadChip {
     setAttribute(this.#dismiss, "aria-label", `${isOnItsWay ? "Cancel" : "Dismiss"} ${name}`);
     setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : "Dismiss");
     setAttribute(this.#bar, "aria-label", `Upload of ${name}`);
+    this.#again.hidden = state !== "failed" || !canRetry;
     this.#bar.hidden = !isOnItsWay;
     this.#bar.max = file.size || 1;
     this.#bar.value = sent;

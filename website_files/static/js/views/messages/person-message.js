@@ -25,6 +25,7 @@ export class PersonMessage {
   #sendNow;
   #meta;
   #form = null; // while the message is being edited
+  #isSent = false; // the edited text is on its way to the server
   #turn = null;
   #intents;
 
@@ -52,6 +53,7 @@ export class PersonMessage {
     const name = can.has("named") && message.name ? personName(message.name) : "";
     this.#turn = turn;
     if (state === "withdrawn" && this.#form) this.#close();
+    if (this.#isSent) this.#updateForm(turn.edit);
     this.element.dataset.state = state === "unsent" ? "pending" : state;
     this.element.setAttribute("aria-label", name || "You");
     this.element.classList.toggle("queue-entry", state === "queued");
@@ -91,15 +93,31 @@ export class PersonMessage {
   #save(text) {
     const { seq, text: before } = this.#turn.message;
     if (!text.trim()) return "Write something, or withdraw the message.";
-    if (text !== before && !this.#intents.edit(seq, text)) return NO_CONNECTION;
-    this.#close();
+    if (text === before) this.#close();
+    else {
+      this.#isSent = this.#form.isDisabled = true;
+      if (!this.#intents.edit(seq, text)) {
+        this.#isSent = this.#form.isDisabled = false;
+        return NO_CONNECTION;
+      }
+    }
     this.#intents.refocus();
     return "";
+  }
+
+  /** Keeps the form until the server has taken the text; if it refuses, the text can be sent again. */
+  #updateForm(edit) {
+    if (!edit) this.#close();
+    else if (edit.error !== null) {
+      this.#isSent = this.#form.isDisabled = false;
+      this.#form.explain(edit.error);
+    }
   }
 
   #close() {
     this.#form.element.replaceWith(this.#text);
     this.#form = null;
+    this.#isSent = false;
     this.element.classList.remove("is-edited");
   }
 }

@@ -38,7 +38,7 @@ export class QuestionCard {
 
   /** @param {import("../../core/questions.js").Question & {canAnswer: boolean, isOnline: boolean}} question */
   update(question) {
-    const { state, prompt, tool, error, canAnswer } = question;
+    const { state, prompt, tool, error, unused, canAnswer } = question;
     const isOpen = state === "open";
     this.element.dataset.state = state;
     this.element.setAttribute("aria-label", titleOf(question));
@@ -48,7 +48,7 @@ export class QuestionCard {
     this.#prompt.title = repliesTo(prompt) ? prompt : "";
     this.#show(question, isOpen && canAnswer);
     this.#controls?.update(question);
-    setText(this.#problem, error ?? "");
+    setText(this.#problem, [error, unused && `You wrote: ${unused}`].filter(Boolean).join(" "));
     setText(this.#note, isOpen ? openNote(question) : outcome(question));
   }
 

@@ -38,13 +38,13 @@ export class ConversationListView {
    * @param {import("../../app/conversation-list.js").ConversationList} conversations
    */
   update(conversations, current, minute = Math.floor(Date.now() / 60_000)) {
-    const { entries, query, status, next } = conversations;
-    const now = [entries, status, query, current, minute];
+    const { entries, query, status, problem, next } = conversations;
+    const now = [entries, status, problem, query, current, minute];
     if (now.every((part, index) => part === this.#shown[index])) return;
     this.#shown = now;
     this.#list.update(entries.map((entry) => ({ ...entry, key: entry.id, query, isCurrent: entry.id === current })));
     this.#more.hidden = !next;
-    setText(this.#note, entries.length ? "" : noteOf(status, query));
+    setText(this.#note, entries.length && !problem ? "" : problem || noteOf(status, query));
   }
 
   /** Escape first clears the field. */
