@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from agentchat.models import normalize
-from agentchat.models.normalize import KEPT, MAX_ARGUMENTS, MAX_TOOL_CALLS, Answer, Normalizer, TooMuch
+from agentchat.models.normalize import (
+    KEPT,
+    MAX_ARGUMENTS,
+    MAX_REASONING_ITEMS,
+    MAX_TOOL_CALLS,
+    Answer,
+    Normalizer,
+    TooMuch,
+)
 
 Json = dict[str, Any]
 
@@ -426,6 +434,9 @@ def test_a_million_tool_calls() -> None:
         answer_of(*(calls(function("f", "{}", id=str(number))) for number in range(MAX_TOOL_CALLS + 1)))
     with pytest.raises(TooMuch, match="characters"):
         answer_of(calls(function("f", "x", **A)), calls(function(None, "x" * MAX_ARGUMENTS, **A)))
+    item = {"type": "response.output_item.done", "item": {"type": "reasoning", "summary": []}}
+    with pytest.raises(TooMuch, match="pieces of reasoning"):
+        answer_of(*[item] * (MAX_REASONING_ITEMS + 1))
 
 
 def test_the_result_is_json() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentchat.models import stream_parser
 from agentchat.models.normalize import Answer, TooMuch
 from agentchat.models.stream_parser import (
     MAX_EVENT,
@@ -17,6 +18,7 @@ from agentchat.models.stream_parser import (
     OnText,
     ResponseParser,
     answer_of,
+    limited,
 )
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -257,6 +259,22 @@ def test_a_line_without_end() -> None:
     parser.feed(b"x" * MAX_EVENT)
     with pytest.raises(TooMuch, match="a line of it"):
         parser.feed(b"x")
+
+
+@pytest.mark.parametrize("content", ["", " ", "\n"])
+def test_an_answer_that_says_nothing_for_ever(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of nothing but spaces counts as text; one of nothing at all ends at some time, and fills no memory."""
+    monkeypatch.setattr(stream_parser, "MAX_STREAM", 300_000)
+    said: list[str] = []
+    parser = EventStreamParser(limited(lambda text, is_reasoning: said.append(text), 3000))
+    event = b"data: %b\n\n" % json.dumps({"choices": [{"delta": {"content": content}}]}).encode()
+    if content:
+        assert answer_of(next(line for _ in range(6000) if (line := parser.feed(event)))).finish_reason == "limit"
+        assert len("".join(said)) == 3000
+    else:
+        assert not any(parser.feed(event) for _ in range(300_000 // len(event)))
+        with pytest.raises(TooMuch, match="300000 bytes"):
+            parser.feed(event)
 
 
 def test_chunks_with_extensions_and_trailers() -> None:

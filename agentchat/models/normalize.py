@@ -22,6 +22,7 @@ KEPT = "kept"
 """The key of a tool call under which the history holds what the server that made it wants back with it."""
 
 MAX_TOOL_CALLS = 200  # in one answer; a server that sends more is broken
+MAX_REASONING_ITEMS = 1000  # in one answer
 MAX_ARGUMENTS = 2_000_000  # characters of one call's arguments
 BYTES_PER_TOKEN = 4  # roughly, for the tokenizers in use
 
@@ -42,6 +43,7 @@ THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_content", "summary_text", "reasoning_text"})
 THOUGHT_TEXTS = ("thinking", "text", "content", "reasoning")
 THINK_TAGS = ("think", "thinking", "thought")
+HEAD = 1000  # characters of an answer in which a tag may begin, behind spaces
 OPENING = re.compile(rf"\s*<({'|'.join(THINK_TAGS)})>\n?")
 
 PLAIN_DELTA = frozenset({"role", "content"})
@@ -457,6 +459,8 @@ def _add_item(answer: Answer, item: Json) -> str:
         call = _new(answer.calls, None, _string(item.get("call_id")))
         call.name, call.arguments = _string(item.get("name")), _joined("", item.get("arguments"))
     elif item.get("type") == "reasoning":
+        if len(answer.reasoning_items) >= MAX_REASONING_ITEMS:
+            raise TooMuch(f"it has more than {MAX_REASONING_ITEMS} pieces of reasoning")
         answer.reasoning_items.append(item)
         summary = item.get("summary")
         parts = [part for part in summary if isinstance(part, dict)] if isinstance(summary, list) else []
@@ -581,7 +585,7 @@ class ThinkSplitter:
         if opening := OPENING.match(piece):
             self._split, self._closing = type(self)._within, f"</{opening[1]}>"
             return self._within(piece[opening.end() :])
-        if any(f"<{tag}>".startswith(piece.lstrip()) for tag in THINK_TAGS):
+        if len(piece) < HEAD and any(f"<{tag}>".startswith(piece.lstrip()) for tag in THINK_TAGS):
             self._held = piece
             return "", ""
         self._split = type(self)._behind

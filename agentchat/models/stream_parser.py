@@ -21,6 +21,7 @@ OnText = Callable[[str, bool], None]
 MAX_CHUNK_LINE = 65536  # bytes of a chunk's size and extensions, or of a trailer
 MAX_LINES = 1000  # of one event
 MAX_EVENT = 16_000_000  # bytes of one line; pictures come in one
+MAX_STREAM = 1_000_000_000  # bytes of an answer; a server that sends more sends nothing, or the same, for ever
 
 _decode = json.JSONDecoder(strict=False).decode  # json.loads guesses the encoding first
 
@@ -59,6 +60,7 @@ class EventStreamParser:
         self._answer = Normalizer()
         self._news: list[News] = []
         self._garbage = b""  # the first data that was no JSON
+        self._size = 0  # bytes so far
         self.is_done = False  # the answer is complete
 
     @property
@@ -70,6 +72,9 @@ class EventStreamParser:
         """Return the answer if `data` completes it, otherwise nothing. Raises TooMuch."""
         if self.is_done:
             return b""
+        self._size += len(data)
+        if self._size > MAX_STREAM:
+            raise TooMuch(f"it has more than {MAX_STREAM} bytes")
         first, *lines = data.split(b"\n")
         self._buffer += first
         if lines:
