@@ -177,7 +177,7 @@ def test_a_handshake_in_pieces(server: Receiving) -> None:
         (HANDSHAKE.replace(b"test", b"te\x00st"), 400),
         (b"\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: test\r\n\r\n", 426),
-        (HANDSHAKE.replace(b": 13", b": 12"), 400),
+        (HANDSHAKE.replace(b"Sec-WebSocket-Version: 13\r\n", b""), 400),
         (HANDSHAKE.replace(b"GET", b"POST"), (400, 405)),
     ],
 )
@@ -187,6 +187,16 @@ def test_requests_that_are_no_handshake(server: Receiving, request_: bytes, stat
     client.sendall(request_)
     assert int(received(client).split()[1]) in (status if isinstance(status, tuple) else {status})
     wait_until(lambda: server.limits.connections.total == 0)
+
+
+@pytest.mark.parametrize("version", [b"8", b"0", b"25", b"13, 8", b"x"])
+def test_another_version(server: Receiving, version: bytes) -> None:
+    """A client of another version of the protocol is told which one there is."""
+    client = server.connect()
+    client.sendall(HANDSHAKE.replace(b": 13", b": " + version))
+    answer = received(client)
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert b"\r\nSec-WebSocket-Version: 13\r\n" in answer
 
 
 # Messages

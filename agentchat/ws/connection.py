@@ -20,6 +20,8 @@ CLOSE_TIMEOUT = 10.0  # seconds that a client has to close the connection once i
 MAX_UNREAD = 256 * 1024  # bytes of pongs and errors for a client that doesn't read, after which it isn't read either
 MAX_DISCARDED = 2 * MAX_MESSAGE  # bytes that are read behind a close frame, so that the client gets it
 
+VERSION = "13"  # of the protocol; there is no other
+
 DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 Message = str | bytes
@@ -94,10 +96,20 @@ class ClientConnection:
             for request in self.protocol.events_received():
                 assert isinstance(request, Request)
                 self.request = request
-                self.protocol.send_response(check(self, request) or self.protocol.accept(request))
+                answer = check(self, request) or self._other_version(request) or self.protocol.accept(request)
+                self.protocol.send_response(answer)
             if not any(self.protocol.writes):  # it is no request at all, and the protocol says nothing about it
                 self.protocol.writes.insert(0, self.respond(400, "This is not a WebSocket handshake.\n").serialize())
             return self._try_to_send() and self.protocol.state is State.OPEN
+
+    def _other_version(self, request: Request) -> Response | None:
+        """Return the answer to a client of another version of the protocol (RFC 6455, 4.4)."""
+        if all(version == VERSION for version in request.headers.get_all("Sec-WebSocket-Version")):
+            return None
+        response = self.respond(426, f"This server speaks version {VERSION} of the WebSocket protocol.\n")
+        response.headers["Upgrade"] = "websocket"
+        response.headers["Sec-WebSocket-Version"] = VERSION
+        return response
 
     def respond(self, status: int, text: str) -> Response:
         """Return the answer to a handshake that is refused."""
