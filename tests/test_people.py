@@ -90,7 +90,15 @@ def test_a_viewer_only_reads(three: tuple[ChatClient, ...]) -> None:
     assert [content["name"] for content in contents(ada.log, "user_message")] == ["Ada"]
 
 
-@pytest.mark.parametrize(("query", "problem"), [({"role": "king"}, "role"), ({"busy": "later"}, "busy")])
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ({"role": "king"}, "role"),
+        ({"busy": "later"}, "busy"),
+        ({"name": "n" * 101}, "name"),
+        ({"name": "\x01" * 101}, "name"),
+    ],
+)
 def test_an_address_that_makes_no_sense(server: Running, query: dict[str, str], problem: str) -> None:
     """An invalid address is refused for good, with an explanation."""
     with ChatClient(server.websocket, **query) as client:

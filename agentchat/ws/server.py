@@ -143,7 +143,10 @@ class _Query:
         values = parse_qs(urlsplit(path).query)
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
-        self.name = one_line(values.get("name", [""])[0])[:NAME_CHARS] or identity.UNNAMED
+        name = values.get("name", [""])[0]
+        if len(name) > NAME_CHARS:  # cut off, it could be the name of somebody else
+            raise ChatError("bad_query", problem=f"its name has more than {NAME_CHARS} characters")
+        self.name = one_line(name) or identity.UNNAMED
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY_MODES)
         self.show = _one_of("show", values, SHOWS) or "all"
