@@ -139,7 +139,10 @@ def call(
     """
     pending = _Call(function, dispose)
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(pending.run,), name=name, daemon=True).start()
+    try:
+        threading.Thread(target=context.run, args=(pending.run,), name=name, daemon=True).start()
+    except (RuntimeError, MemoryError) as error:  # the process has as many as it may
+        raise Stopped("failed", ChatError("server_full", what="threads")) from error
     try:
         with current.get().interruptible(pending.woken.set):
             pending.woken.wait()

@@ -20,6 +20,7 @@ from agentchat.ag2.agent_file import AgentFile, holds_agents
 from agentchat.ag2.places import Place
 from agentchat.ag2.shapes import Program, Team, Unusable, members
 from agentchat.chat import AgentServices, Chat
+from agentchat.net.listener import EXHAUSTED
 from agentchat.protocol.errors import ChatError, SettingsError
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,13 @@ class Catalogue:
         self._loaded: dict[str, _Loaded] = {}  # never changed, only replaced
         self._giving = threading.Lock()  # guards `_given`
         self._given: weakref.WeakSet[ConversableAgent] = weakref.WeakSet()  # agents of conversations so far
-        self._refresh()
+        try:
+            self._refresh()
+        except ChatError as error:
+            raise SettingsError(error.message) from error
 
     def agents(self) -> list[AgentInfo]:
-        """Return all agents, available ones first."""
+        """Return all agents, available ones first. Raises ChatError if the place cannot be read."""
         if self._loading.acquire(blocking=False):  # a file that is slow to import delays nobody else
             try:
                 self._refresh()
@@ -108,6 +112,8 @@ class Catalogue:
             assert made is not None
             self._give(made)
         except (Exception, SystemExit) as error:
+            if _is_shortage(error):
+                raise _unreadable(error) from error
             log.exception("The agent %s cannot be built", name)
             raise ChatError("agent_unavailable", agent=name, reason=reason(error, loaded.file.path)) from error
         return made
@@ -128,12 +134,12 @@ class Catalogue:
     def _refresh(self) -> None:
         try:
             files = self._place()
+            stats = {name: file.path.stat() for name, file in files.items()}
         except OSError as error:
-            raise SettingsError(f"The agent files cannot be read: {error}.") from error
+            raise _unreadable(error) from error
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in files}
         for name, file in files.items():
-            stat = file.path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size)
+            stamp = (stats[name].st_mtime_ns, stats[name].st_size)
             if name not in self._loaded or self._loaded[name].stamp != stamp:
                 self._loaded = {**self._loaded, name: self._load(file, stamp)}
 
@@ -147,12 +153,24 @@ class Catalogue:
             if _made(file, module, self._llm_config, Chat("probe", services=self._services)) is None:
                 return _Loaded(file, stamp, None, None)
         except (Exception, SystemExit) as error:
+            if _is_shortage(error):
+                raise _unreadable(error) from error
             log.warning("The agent %s is unavailable", file.name, exc_info=True)
             info = AgentInfo(file.name, _description(module), _suggestions(module), False, reason(error, file.path))
             return _Loaded(file, stamp, None, info)
         info = AgentInfo(file.name, _description(module), _suggestions(module), True, None)
         _usable[file] = _Loaded(file, stamp, module, info)
         return _usable[file]
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Return True if the process has run out of something, which says nothing about the agent."""
+    return isinstance(error, OSError) and error.errno in EXHAUSTED
+
+
+def _unreadable(error: BaseException) -> ChatError:
+    problem = error.strerror if isinstance(error, OSError) else None
+    return ChatError("agents_unreadable", problem=problem or error)
 
 
 def _made(file: AgentFile, module: ModuleType, llm_config: LLMConfig, chat: Chat) -> Team | Program | None:

@@ -38,8 +38,9 @@ def _in_folder(folder: Path) -> Place:
     _make_importable(folder)  # agent files may share modules
 
     def files() -> dict[str, AgentFile]:
-        paths = [(path.stem, path) for path in folder.glob("*.py")]
-        packages = [(path.parent.name, path) for path in folder.glob("*/__init__.py")]
+        entries = list(folder.iterdir())  # glob would pass over what it cannot read
+        paths = [(path.stem, path) for path in entries if path.suffix == ".py"]
+        packages = [(path.name, path / "__init__.py") for path in entries if (path / "__init__.py").is_file()]
         found = [(name, path) for name, path in sorted(paths + packages) if name[0] not in "_."]
         return {name: AgentFile(name, path, f"agents.{name}") for name, path in found}
 

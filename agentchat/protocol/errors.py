@@ -87,6 +87,9 @@ ERRORS: dict[str, ErrorRow] = {
     "turn_interrupted": ErrorRow(503, "The server went down while the agents were at work. Ask again.", None, True),
     # The agent
     "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
+    "agents_unreadable": ErrorRow(
+        503, "The agent files cannot be read ({problem}). Try again in a moment.", None, True
+    ),
     "agent_failed": ErrorRow(500, "The agent failed with {error}. The server's log has the details.", None, True),
     "agent_asked": ErrorRow(500, "The agent asked a person for input outside a turn, where nobody can answer."),
     "outside_turn": ErrorRow(500, "The agent used something that exists only while it answers a message."),

@@ -329,7 +329,7 @@ class TurnRunner:
     def join(self, timeout: float) -> None:
         """Wait for the thread to end, at most `timeout` seconds."""
         thread = self._thread
-        if thread is not None:
+        if thread is not None and thread.ident is not None:  # it could be started
             thread.join(timeout)
 
     def close(self) -> None:
