@@ -85,6 +85,12 @@ ERRORS: dict[str, ErrorRow] = {
     "input_needed": ErrorRow(409, "The agents are waiting for your answer: {prompt}"),
     "turn_stopped": ErrorRow(409, "Somebody stopped the agents."),
     "turn_interrupted": ErrorRow(503, "The server went down while the agents were at work. Ask again.", None, True),
+    # Accounts and tokens
+    "account_unusable": ErrorRow(400, "This account cannot be made or changed: {problem}."),
+    "login_taken": ErrorRow(409, "The login name '{login}' is taken. Choose another one."),
+    "password_unusable": ErrorRow(400, "This password cannot be used: {problem}. Choose another one."),
+    "token_unusable": ErrorRow(400, "This token cannot be made: {problem}."),
+    "user_unknown": ErrorRow(404, "There is no user '{user}'."),
     # The agent
     "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
     "agents_unreadable": ErrorRow(

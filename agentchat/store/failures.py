@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from agentchat.protocol.errors import StoreError
+from agentchat.store import opening
 
 # By what SQLite says, since Python 3.10 does not tell its error codes. The first that matches counts.
 _CODES = {
@@ -21,12 +22,12 @@ _CODES = {
 }
 _ADVICE = {
     "database or disk is full": "the disk is full. Make room on it",
-    "is locked": "another program keeps agentchat.db locked. End it",
-    "malformed": "agentchat.db is damaged. Restore a backup, or save what is left with sqlite3's .recover",
-    "not a database": "agentchat.db is damaged, or something else. Restore a backup",
-    "fts5: corrupt": "agentchat.db is damaged. Restore a backup, or save what is left with sqlite3's .recover",
+    "is locked": "another program keeps {database} locked. End it",
+    "malformed": "{database} is damaged. Restore a backup, or save what is left with sqlite3's .recover",
+    "not a database": "{database} is damaged, or something else. Restore a backup",
+    "fts5: corrupt": "{database} is damaged. Restore a backup, or save what is left with sqlite3's .recover",
     "readonly": "it is read-only. Let the user who runs the server write there, or choose another with --data-dir",
-    "unable to open": "agentchat.db cannot be opened. Check the permissions of the folder and of the files in it",
+    "unable to open": "{database} cannot be opened. Check the permissions of the folder and of the files in it",
     "disk I/O": "the disk cannot be read or written. Look at it, and at the room on it",
 }
 
@@ -49,11 +50,12 @@ def is_of_storage(error: Exception) -> bool:
     return isinstance(error, StoreError)
 
 
-def advice(error: Exception) -> str:
-    """Return the reason why a data folder cannot be used and what to do, as the end of a sentence."""
+def advice(error: Exception, database: str = opening.DATABASE) -> str:
+    """Return the reason why a data folder with that database cannot be used, and what to do: the end of a sentence."""
     if isinstance(error, StoreError) and error.__cause__ is not None:
         error = error.__cause__ if isinstance(error.__cause__, Exception) else error
     if isinstance(error, StoreError):
         return error.message[0].lower() + error.message[1:].rstrip(".")
     said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    return next((advice for words, advice in _ADVICE.items() if words in said), said)
+    known = next((advice for words, advice in _ADVICE.items() if words in said), None)
+    return known.format(database=database) if known else said

@@ -1,0 +1,1 @@
+"""Everything by which callers are known: accounts, logins, tokens, tickets. Nothing here knows of HTTP or sessions."""
