@@ -89,6 +89,9 @@ ERRORS: dict[str, ErrorRow] = {
     "account_unusable": ErrorRow(400, "This account cannot be made or changed: {problem}."),
     "login_taken": ErrorRow(409, "The login name '{login}' is taken. Choose another one."),
     "password_unusable": ErrorRow(400, "This password cannot be used: {problem}. Choose another one."),
+    "too_many_attempts": ErrorRow(
+        429, "There were too many attempts to log in. Wait {seconds} seconds and try again.", None, True
+    ),
     "token_unusable": ErrorRow(400, "This token cannot be made: {problem}."),
     "user_unknown": ErrorRow(404, "There is no user '{user}'."),
     # The agent
