@@ -1,4 +1,7 @@
-"""The command line: `new` writes an agent file, `check` tries agents; everything else starts the server."""
+"""The command line: its first word is a command; anything else starts the server.
+
+`new` writes an agent file, `check` tries agents, `user` and `token` change who may come in.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from dotenv import load_dotenv
 from agentchat.cli.check import check
 from agentchat.cli.new import new
 from agentchat.cli.serve import serve
+from agentchat.cli.token import token
+from agentchat.cli.user import user
 from agentchat.protocol.errors import SettingsError
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "new": new}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "new": new, "token": token, "user": user}
 
 
 def main(arguments: Sequence[str]) -> int:
