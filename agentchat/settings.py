@@ -83,6 +83,14 @@ class Settings:
     origins: str = setting(
         "", "Other web pages that may connect, such as https://chat.example.com, separated by commas."
     )
+    trusted_proxies: str = setting(
+        "",
+        "Addresses and networks of the proxies in front of the server, such as 10.0.0.5,fd00::/8. Only they are "
+        "believed about X-Forwarded-For and --auth-header.",
+    )
+    auth_header: str = setting(
+        "", "Header in which a trusted proxy names the user who has logged in there, such as X-Forwarded-User."
+    )
     model_timeout: float = setting(
         120.0, "Seconds to wait for a model to begin its answer, and for each further part of it.", above=0
     )

@@ -1,0 +1,132 @@
+"""The proxies in front of the server that are believed: who somebody is, and which address they come from.
+
+Anybody can send a header. What one says counts only if the connection comes from an address that a setting names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agentchat.protocol.errors import ChatError, SettingsError
+
+if TYPE_CHECKING:
+    from agentchat.settings import Settings
+
+FORWARDED_FOR = "X-Forwarded-For"
+MAX_HOPS = 50
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
+# No comma, which is how two headers become one, no space, and nothing that is code in a page or a terminal.
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+|\\/:=~$-]{0,99}")
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}", re.ASCII)
+
+
+class Headers(Protocol):
+    """The headers of a request: those of `email.message` on the page's port, of `websockets` on the other."""
+
+    def get_all(self, name: str, /) -> Any:
+        """Return the values of each header of that name; None or [] without one."""
+
+
+class Proxies:
+    """The addresses of trusted proxies, and the header in which they name the user."""
+
+    def __init__(self, networks: Iterable[str] = (), header: str = "") -> None:
+        """Raises SettingsError if an address or the header cannot be used."""
+        self.header = header.strip()
+        self._networks = tuple(_network(each.strip()) for each in networks if each.strip())
+        if self.header and not _HEADER.fullmatch(self.header):
+            raise SettingsError(f"--auth-header must name a header, such as X-Forwarded-User, not {header!r}.")
+        if self.header and not self._networks:
+            raise SettingsError(
+                f"--auth-header {self.header} says who somebody is, so it must not be believed from everybody. "
+                "Name the proxy that sets it in --trusted-proxies."
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def is_trusted(self, peer: str) -> bool:
+        """Return True if a connection from that address comes from a proxy that a setting names."""
+        address = _address(peer)
+        return address is not None and self._has(address)
+
+    def user_of(self, peer: str, headers: Headers) -> str | None:
+        """Return the user that a trusted proxy names; None without a name, or from any other address.
+
+        Raises ChatError if the proxy names several, or one that is no name.
+        """
+        if not self.header or not self.is_trusted(peer):
+            return None
+        values = list(headers.get_all(self.header) or [])
+        if len(values) > 1:
+            raise ChatError("bad_request", problem=f"its {self.header} is given twice")
+        user = values[0].strip(" \t") if values else ""
+        if user and not _USER.fullmatch(user):
+            raise ChatError(
+                "bad_request",
+                problem=f"its {self.header} is not a user's name of at most 100 letters, digits and ._@+-|\\/:=~$",
+            )
+        return user or None
+
+    def address_of(self, peer: str, headers: Headers) -> str:
+        """Return the address that a request comes from: behind trusted proxies, the one they forwarded it for.
+
+        Each proxy appends the address it was called from, so the last one that isn't a trusted proxy is the client;
+        what stands before it is the client's own invention.
+        """
+        client = _address(peer)
+        if client is None or not self._has(client):
+            return peer
+        hops = ",".join(headers.get_all(FORWARDED_FOR) or []).split(",")
+        for hop in reversed(hops[-MAX_HOPS:]):
+            address = _address(_without_port(hop.strip(" \t")))
+            if address is None:
+                break
+            client = address
+            if not self._has(client):
+                break
+        return str(client)
+
+    def _has(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _address(text: str) -> Address | None:
+    """Return an address without its zone; one of IPv4 that is written as IPv6 is of IPv4."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"--trusted-proxies must be addresses and networks, such as 10.0.0.5,fd00::/8, not {text!r} ({error})."
+        ) from error
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        network = ipaddress.ip_network((mapped, network.prefixlen - 96))
+    if network.prefixlen == 0:
+        raise SettingsError(f"--trusted-proxies {text} is every address there is. Name those of the proxies only.")
+    return network
+
+
+def _without_port(hop: str) -> str:
+    found = _WITH_PORT.fullmatch(hop)
+    return (found["v6"] or found["v4"] or "") if found else hop
+
+
+def configured(settings: Settings) -> Proxies:
+    """Return the proxies that the settings name. Raises SettingsError."""
+    return Proxies(settings.trusted_proxies.split(","), settings.auth_header)
