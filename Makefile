@@ -14,7 +14,7 @@ ARGS ?=
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-REQUIREMENTS := requirements.txt requirements-dev.txt requirements-mcp.txt
+REQUIREMENTS := requirements.txt requirements-dev.txt requirements-mcp.txt requirements-oidc.txt
 # Install one of the requirements files, with the package that CLASSIC names.
 install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $(VENV)/$(file) && ) \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/$(1)

@@ -91,6 +91,19 @@ class Settings:
     auth_header: str = setting(
         "", "Header in which a trusted proxy names the user who has logged in there, such as X-Forwarded-User."
     )
+    oidc_issuer: str = setting(
+        "", "OpenID provider with which people log in, named as it names itself, such as https://login.example.com."
+    )
+    oidc_client_id: str = setting("", "Id that the OpenID provider gave to this server.")
+    oidc_client_secret: str = setting(
+        "", "Secret that belongs to it. Set it in the environment: others can see the options of a command."
+    )
+    oidc_scopes: str = setting("openid profile email", "Scopes to ask the OpenID provider for.")
+    oidc_groups_claim: str = setting(
+        "groups", "Claim that holds the groups of a person; it may lie in another, as realm_access.roles."
+    )
+    oidc_admins: str = setting("", "Groups whose members are admins, separated by commas.")
+    oidc_operators: str = setting("", "Groups whose members are operators, separated by commas.")
     model_timeout: float = setting(
         120.0, "Seconds to wait for a model to begin its answer, and for each further part of it.", above=0
     )

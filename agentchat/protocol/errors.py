@@ -94,6 +94,21 @@ ERRORS: dict[str, ErrorRow] = {
     ),
     "token_unusable": ErrorRow(400, "This token cannot be made: {problem}."),
     "user_unknown": ErrorRow(404, "There is no user '{user}'."),
+    # Logging in with OpenID Connect
+    "oidc_state": ErrorRow(
+        400, "This login was not begun in this browser, or more than {minutes} minutes ago. Log in again."
+    ),
+    "oidc_refused": ErrorRow(403, "The login provider did not let you in: {said}."),
+    "oidc_unreachable": ErrorRow(
+        502,
+        "The login provider {issuer} cannot be used now: {problem}. Try again; if it stays like this, tell whoever "
+        "runs the server.",
+        None,
+        True,
+    ),
+    "oidc_untrusted": ErrorRow(
+        502, "The login provider's answer is not accepted: {problem}. Tell whoever runs the server."
+    ),
     # The agent
     "agent_unavailable": ErrorRow(503, "The agent '{agent}' cannot start: {reason}"),
     "agents_unreadable": ErrorRow(
