@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from agentchat import __version__
+from agentchat.access import Access
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
 from agentchat.ag2.tool_slots import ToolSlots
+from agentchat.auth import setup
+from agentchat.auth.accounts import Accounts
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.http.health import HealthRoutes
@@ -33,6 +36,7 @@ from agentchat.models.openai_client import ModelWrapper
 from agentchat.net import resources
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
+from agentchat.people import People
 from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.protocol.validation import MESSAGE_CHARS
 from agentchat.sessions.registry import Sessions
@@ -84,6 +88,9 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
         local_ports = local_servers.ports(chosen.local_servers)
         choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
+        accounts = Accounts(chosen.data_dir, chosen.login_days)
+        stack.callback(accounts.close)
+        identification = setup.identification(chosen, accounts)
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
         ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
         offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
@@ -103,7 +110,10 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code, folders.storage)
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
-        sessions = Sessions(_services(store, catalogue, chosen_models, chosen, agent_services, folders))
+        services = _services(store, catalogue, chosen_models, chosen, agent_services, folders)
+        services.sharing = store.sharing
+        sessions = Sessions(services)
+        access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
         try:
             interrupted = sessions.begin()
         except StoreError as error:
@@ -116,12 +126,16 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.ws_port = ports.websocket.getsockname()[1]
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
         page.check_rate = sessions.check_rate
+        page.identification, page.access = identification, access
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health,
+            sessions, catalogue, notes, knowledge, health, access,
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
         )  # fmt: skip
-        stack.enter_context(Server(sessions, catalogue, page.origins, _connection_limits(chosen)).run(ports.websocket))
+        limits = _connection_limits(chosen)
+        websockets = Server(sessions, catalogue, page.origins, limits, identification, access, page.live)
+        stack.enter_context(websockets.run(ports.websocket))
+        stack.enter_context(People(accounts, store.sharing, page.live).watched())
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         _start(stack, page)
         _warm_up(stack)

@@ -52,7 +52,9 @@ def setting(
 class Settings:
     """The settings in force. The field `some_name` is set by `--some-name` and `AGENTCHAT_SOME_NAME`."""
 
-    host: str = setting("127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines connect; there is no login.")
+    host: str = setting(
+        "127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines connect; then people have to log in."
+    )
     port: int = setting(8001, "Port of the page; 0 picks a free one.")
     ws_port: int = setting(8080, "Port of the WebSocket server; 0 picks a free one.")
     data_dir: Path = setting(Path("data"), "Folder where conversations are stored.")
@@ -83,6 +85,17 @@ class Settings:
     origins: str = setting(
         "", "Other web pages that may connect, such as https://chat.example.com, separated by commas."
     )
+    accounts: bool = setting(
+        False,
+        "People log in with accounts of this server, as they do anyway once there is one. While there is none, a link "
+        "to make the first is printed at start.",
+    )
+    no_auth: bool = setting(False, "Nobody logs in, and everybody may do everything, whoever can connect.")
+    public_url: str = setting(
+        "", "Address under which others reach the page, such as https://chat.example.com, if it is another one."
+    )
+    login_days: float = setting(30.0, "Days without use after which a login ends.", above=0)
+    admins_read: bool = setting(False, "Let admins read the conversations of others.")
     trusted_proxies: str = setting(
         "",
         "Addresses and networks of the proxies in front of the server, such as 10.0.0.5,fd00::/8. Only they are "
@@ -279,7 +292,14 @@ class Settings:
 
     @property
     def allowed_origins(self) -> frozenset[str]:
-        return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
+        given = [*self.origins.split(","), self.public_origin]
+        return frozenset(origin.strip().rstrip("/") for origin in given if origin.strip())
+
+    @property
+    def public_origin(self) -> str:
+        """The scheme, host and port of the public address; "" without one."""
+        scheme, separator, rest = self.public_url.strip().partition("://")
+        return f"{scheme}{separator}{rest.partition('/')[0]}".lower()
 
 
 _FIELDS = [each for each in fields(Settings) if each.metadata]

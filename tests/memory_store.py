@@ -167,13 +167,15 @@ class MemoryStore:
         with self._lock:
             return [id for id, log in self._logs.items() if log.unanswered]
 
-    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+    def find(self, words: str, before: tuple[str, str] | None, limit: int, person: str | None = None) -> list[Found]:
         wanted = re.findall(r"\w+", words.lower())
         with self._lock:
             logs = sorted(self._logs.items(), key=lambda entry: (entry[1].now.updated, entry[0]), reverse=True)
             found: list[Found] = []
             for id, log in logs:
                 if before is not None and (log.now.updated, id) >= before:
+                    continue
+                if person is not None and log.owner != person:
                     continue
                 places = [(seq, text) for seq, text in log.words.items() if _has(text, wanted)] if wanted else []
                 if places or not words:

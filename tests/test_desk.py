@@ -250,7 +250,7 @@ def test_a_message_is_kept_when_the_server_is_killed(serve: Serve, model: ModelS
     session = Conversation(RestClient(serve(model=model)), session.id)
 
     assert held(session) == ("taken", "Ann")
-    assert session.log[-1]["content"]["status"] == "interrupted"
+    assert session.log[-1]["content"]["status"] == "stopped"
     hand_back(session)
     session.ask("Go on")
     assert asked(model)[0] == "Hello?"

@@ -169,6 +169,8 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
             DROP TABLE commands;
             DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
             DROP INDEX session_owners; ALTER TABLE sessions DROP COLUMN owner;
+            DROP INDEX asking_sessions; ALTER TABLE sessions DROP COLUMN asks; ALTER TABLE sessions DROP COLUMN holder;
+            DROP TABLE members; DROP TABLE invitations; DROP TABLE usage;
             {next(line for line in MIGRATIONS[1].split(";") if "event_marks" in line)};
             PRAGMA user_version = 2;
         """)

@@ -185,6 +185,12 @@ class Accounts:
         known = "SELECT 1 FROM users WHERE password <> '' OR id IN (SELECT user FROM externals) LIMIT 1"
         return not self._read(known)
 
+    def first(self) -> User | None:
+        """Return the user who could log in first."""
+        known = "users.password <> '' OR users.id IN (SELECT user FROM externals)"
+        rows = self._read(f"SELECT {USER} FROM users WHERE {known} ORDER BY users.created, users.id LIMIT 1")
+        return _user(rows[0]) if rows else None
+
     def can_log_in(self, id: str) -> bool:
         """Return True for a user with a password, or whom a provider knows; False for one who has only tokens."""
         known = "SELECT 1 FROM users WHERE id = ? AND (password <> '' OR id IN (SELECT user FROM externals))"

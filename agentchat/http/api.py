@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import openapi, responses
 from agentchat.http.desk import DeskRoutes
@@ -33,6 +34,7 @@ def table(
     notes: UserNotes,
     knowledge: Knowledge,
     health: HealthRoutes,
+    access: Access,
     config: Describe,
 ) -> Table:
     """Return all routes. `config` returns what clients need to start."""
@@ -42,14 +44,14 @@ def table(
         health,
         SessionRoutes(sessions, catalogue),
         MessageRoutes(sessions),
-        EventRoutes(sessions),
+        EventRoutes(sessions, access),
         ExportRoutes(sessions),
         FileRoutes(sessions),
         TaskRoutes(sessions),
         DeskRoutes(sessions),
         MemoryRoutes(notes),
         DocumentRoutes(knowledge),
-        V1ChatRoutes(sessions, catalogue),
+        V1ChatRoutes(sessions, catalogue, access),
     ]
     routes = list(collect(*resources))
     return Table(routes)
@@ -60,12 +62,12 @@ class ServerRoutes:
         self._config = config
         self._describe = describe
 
-    @route("GET", "/api/config", answers={200: responses.Config})
+    @route("GET", "/api/config", Need.KNOWN, answers={200: responses.Config})
     def read_config(self, call: Call) -> Reply:
         """Return what clients need to start."""
         return Reply(200, self._config())
 
-    @route("GET", "/api/openapi.json", answers={200: responses.Anything})
+    @route("GET", "/api/openapi.json", Need.KNOWN, answers={200: responses.Anything})
     def read_description(self, call: Call) -> Reply:
         """Return this description."""
         return Reply(200, self._describe())

@@ -6,6 +6,7 @@ import json
 from collections.abc import Generator
 from typing import Any
 
+from agentchat.access import Need
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
@@ -17,31 +18,35 @@ _OPERATOR_ERRORS = ("closing", "taken")
 
 
 class DeskRoutes(SessionResource):
-    @route("GET", "/api/agent-chat/desk", answers={200: responses.Desk}, types=(JSON, EVENT_STREAM))
+    @route("GET", "/api/agent-chat/desk", Need.DESK, answers={200: responses.Desk}, types=(JSON, EVENT_STREAM))
     def read_desk(self, call: Call, query: requests.DeskQuery) -> Reply | Stream:
         """List the sessions that wait for a human, and the operators at the desk."""
         if call.accept == EVENT_STREAM:
-            return streaming.event_stream(self._follow(call.waiter(), query.name))
+            return streaming.event_stream(self._follow(call.waiter(), call.caller.name))
         return Reply(200, self._desk())
 
-    @session_route("POST", "/take", answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
+    @session_route("POST", "/take", Need.OPERATE, answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
     def take_session(self, call: Call, body: requests.Take, headers: requests.CommandHeaders) -> Reply:
         """Take a session over from the agents."""
-        return Reply(200, {"seq": self._session(call).takeover.take(body.name, headers.idempotency_key).seq})
+        return Reply(
+            200, {"seq": self._session(call).takeover.take(call.caller.name, headers.idempotency_key, _user(call)).seq}
+        )
 
-    @session_route("POST", "/reply", answers={200: responses.Answered},
+    @session_route("POST", "/reply", Need.OPERATE, answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, *TEXT_ERRORS, "not_held"))  # fmt: skip
     def reply_as_operator(self, call: Call, body: requests.OperatorReply, headers: requests.CommandHeaders) -> Reply:
         """Say something in the agents' place."""
         id = headers.idempotency_key or body.id
-        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, body.name, id).seq})
+        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, call.caller.name, id, _user(call)).seq})
 
-    @session_route("POST", "/hand-back", answers={200: responses.Answered},
+    @session_route("POST", "/hand-back", Need.RETURN, answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, "not_held", "message_too_long"))  # fmt: skip
     def hand_session_back(self, call: Call, body: requests.HandBack, headers: requests.CommandHeaders) -> Reply:
         """Hand a session back to the agents."""
         id = headers.idempotency_key
-        return Reply(200, {"seq": self._session(call).takeover.hand_back(body.note, body.name, id).seq})
+        return Reply(
+            200, {"seq": self._session(call).takeover.hand_back(body.note, call.caller.name, id, _user(call)).seq}
+        )
 
     def _desk(self) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}
@@ -62,3 +67,8 @@ class DeskRoutes(SessionResource):
                 yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
         finally:
             desk.leave(name)
+
+
+def _user(call: Call) -> str:
+    """Return the id of the operator, "" if they are known by name only."""
+    return call.caller.person if call.caller.is_known else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentchat.access import Need
 from agentchat.http import responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.knowledge import ADDRESS, Knowledge, Source, address
@@ -18,12 +19,12 @@ class DocumentRoutes:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
 
-    @route("GET", ADDRESS, answers={200: responses.DocumentList})
+    @route("GET", ADDRESS, Need.KNOWN, answers={200: responses.DocumentList})
     def list_documents(self, call: Call) -> Reply:
         """List the documents that agents can search."""
         return Reply(200, {"sources": [_about(source) for source in self._knowledge.sources()]})
 
-    @route("GET", _DOCUMENT, answers={200: responses.DocumentContent}, errors=("not_found",), types=_TYPES)
+    @route("GET", _DOCUMENT, Need.KNOWN, answers={200: responses.DocumentContent}, errors=("not_found",), types=_TYPES)
     def read_document(self, call: Call) -> Reply:
         """Return a document."""
         try:

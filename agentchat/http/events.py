@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import functools
+from collections.abc import Callable, Generator, Iterator
 
+from agentchat.access import Access, Need
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, JSON, Call, Reply, Stream
 from agentchat.http.session_route import SessionResource, session_route
@@ -11,19 +13,26 @@ from agentchat.http.waiting import Waiter
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.cursor import Cursor, Frame
-from agentchat.sessions.registry import Session
+from agentchat.sessions.registry import Session, Sessions
 
 MAX_PAGE = 2**20  # characters of JSON after which a page of events ends
 
 
 class EventRoutes(SessionResource):
-    @session_route("GET", "/events", answers={200: responses.EventList}, types=(JSON, EVENT_STREAM))
+    def __init__(self, sessions: Sessions, access: Access) -> None:
+        super().__init__(sessions)
+        self._access = access
+
+    @session_route("GET", "/events", Need.READ, answers={200: responses.EventList}, types=(JSON, EVENT_STREAM))
     def read_events(self, call: Call, query: requests.EventsQuery, headers: requests.EventsHeaders) -> Reply | Stream:
         """Read the log, or follow the session as an event stream."""
         session = self._session(call)
         if call.accept == EVENT_STREAM:
             after, epoch = _start(headers.last_event_id, query)
-            return streaming.event_stream(_follow(session, call.waiter(), after, epoch, query))
+            name = call.caller.name if call.caller.is_known else query.name
+            role = query.role if self._access.may(call.caller, Need.WRITE, session.id) else "viewer"
+            begin = functools.partial(Cursor, session.log, after, show=query.show, epoch=epoch)
+            return streaming.event_stream(_follow(session, call.waiter(), begin, name, role))
         log = session.log
         recovered = log.has(query.after, query.epoch)
         frames = ",".join(_page(session, query.after if recovered else 0, query.limit))
@@ -41,14 +50,14 @@ def _start(last_event_id: str | None, query: requests.EventsQuery) -> tuple[int,
 
 
 def _follow(
-    session: Session, waiter: Waiter, after: int, epoch: str, query: requests.EventsQuery
+    session: Session, waiter: Waiter, begin: Callable[[], Cursor], name: str, role: str
 ) -> Generator[str, None, None]:
-    """Follow a session. Clients that give a name are participants meanwhile."""
-    if query.name:
-        session.join(query.name, query.role)
+    """Follow a session. Clients that have a name are participants meanwhile."""
+    if name:
+        session.join(name, role)
     try:
-        cursor = Cursor(session.log, after, show=query.show, epoch=epoch)
-        yield streaming.RETRY + streaming.message(session.confirmation(cursor, query.name, query.role))
+        cursor = begin()
+        yield streaming.RETRY + streaming.message(session.confirmation(cursor, name, role))
         for messages in waiter.watch(session.log, lambda: _news(cursor, session.log.epoch)):
             yield messages or streaming.SILENCE
     except ChatError as error:
@@ -56,8 +65,8 @@ def _follow(
             raise
         yield streaming.message(events.error_frame(error))
     finally:
-        if query.name:
-            session.leave(query.name, query.role)
+        if name:
+            session.leave(name, role)
 
 
 def _news(cursor: Cursor, epoch: str) -> str:

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from agentchat.access import Need
 from agentchat.http import requests, responses
 from agentchat.http.routes import JSON, Call, Stream
 from agentchat.http.session_route import SessionResource, session_route
@@ -20,7 +21,8 @@ _SANDBOX = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-in
 
 
 class ExportRoutes(SessionResource):
-    @session_route("GET", "/export", answers={200: responses.Export}, types=(JSON, "text/markdown", "text/html"),
+    @session_route("GET", "/export", Need.READ,
+                   answers={200: responses.Export}, types=(JSON, "text/markdown", "text/html"),
                    sent_headers={"Content-Disposition": "The file's name"})  # fmt: skip
     def export_session(self, call: Call, query: requests.ExportQuery) -> Stream:
         """Download a session as a file."""

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -13,10 +14,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedReader
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel
 
+from agentchat.access import Access
+from agentchat.auth.identification import Asked, Identification
+from agentchat.auth.live import Live
 from agentchat.http import requests
 from agentchat.http.connection import Connection, Disconnected
 from agentchat.http.limits import Limits, Slot
@@ -28,7 +32,7 @@ from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.identity import Caller, network
+from agentchat.protocol.identity import Caller
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +45,10 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 PREFLIGHT = {
-    "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key, Last-Event-ID",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
     "Access-Control-Max-Age": "600",
 }
 
@@ -58,6 +63,9 @@ class Site(Protocol):
     waiters: Waiters
     limits: Limits
     check_rate: Callable[[Caller], None]
+    identification: Identification
+    access: Access
+    live: Live
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,11 @@ class Handler(BaseHTTPRequestHandler):
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             return _not_allowed(list(methods))
+        caller = self._caller()
+        self._check_access(caller, route, variables)
         parts = self._validated(route, head.query, body, stack)
-        browser = identity.browser(single_header(self.headers, "Cookie"))
-        caller = Caller(identity.user_id(_name(parts), browser), network(self.connection.address))
+        if not caller.is_known:
+            caller = self._caller(_name(parts))
         if route.is_limited:
             self.server.check_rate(caller)
         accept = _accepted(route.types, self.headers.get("Accept", ""))
@@ -134,15 +144,41 @@ class Handler(BaseHTTPRequestHandler):
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
             stack.enter_context(self.server.limits.stream(self.connection.address))
             self.slot.leave()  # it is counted as a stream from now on
+            stack.enter_context(self.server.live.holding(self._check_still(caller, route, variables), self._end))
         call = Call(
             path=variables,
-            browser=browser,
+            browser=identity.browser(single_header(self.headers, "Cookie")),
             caller=caller,
+            person=None if self.server.access.is_open else caller.person,
             accept=accept,
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
         )
         return route.handle(call, **parts)
+
+    def _caller(self, name: str = identity.UNNAMED) -> Caller:
+        """Return the sender, who gives that name. Raises ChatError for a token that is not good."""
+        ticket = parse_qs(self.head.query).get("ticket", [""])[0]
+        return self.server.identification.caller(Asked(self.connection.address, self.headers, ticket, name))
+
+    def _check_access(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> None:
+        """Raise ChatError unless the caller may do this, and does it from our own page if it is a browser."""
+        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.method != "GET")
+        is_from_here = self.origin is not None or "same-origin" in self.headers.get_all("Sec-Fetch-Site", [])
+        if caller.is_in_browser and route.method != "GET" and not is_from_here:
+            raise ChatError("request_foreign")
+
+    def _check_still(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> Callable[[], None]:
+        def check() -> None:
+            self.server.identification.check_still(caller)
+            self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.method != "GET")
+
+        return check
+
+    def _end(self, error: ChatError) -> None:
+        """Cut the response off: its caller was logged out, or put out."""
+        with contextlib.suppress(OSError):
+            self.connection.socket.shutdown(socket.SHUT_RDWR)
 
     def _check_site(self) -> None:
         """Refuse what a page of another site makes a browser get, such as an image; then no origin is sent.

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+from agentchat.access import Need
 from agentchat.http import responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.net.listener import EXHAUSTED
@@ -33,7 +34,7 @@ class HealthRoutes:
         self._store_problem: ChatError | None = None
         self._websocket_problem: ChatError | None = None
 
-    @route("GET", "/healthz", answers={200: responses.Health}, errors=("websocket_down",))
+    @route("GET", "/healthz", Need.NOTHING, answers={200: responses.Health}, errors=("websocket_down",))
     def read_health(self, call: Call) -> Reply:
         """Check that the server is well: the store, this port and the WebSocket port."""
         for problem in self._look():
@@ -41,7 +42,7 @@ class HealthRoutes:
                 raise problem.with_traceback(None)  # others raise it as well
         return Reply(200, {"status": "ok"})
 
-    @route("GET", "/readyz", answers={200: responses.Ready}, errors=("closing",))
+    @route("GET", "/readyz", Need.NOTHING, answers={200: responses.Ready}, errors=("closing",))
     def read_readiness(self, call: Call) -> Reply:
         """Check that the server takes new work."""
         store_problem, _ = self._look()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from agentchat.access import Need
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, route
-from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.user_notes import UserNotes
 
@@ -17,28 +17,27 @@ class MemoryRoutes:
     def __init__(self, notes: UserNotes) -> None:
         self._notes = notes
 
-    @route("GET", MEMORY, answers={200: responses.Memory})
+    @route("GET", MEMORY, Need.KNOWN, answers={200: responses.Memory})
     def read_memory(self, call: Call, query: requests.NameQuery) -> Reply:
         """Return what is remembered about you."""
-        user = _user(call, query)
+        user = _user(call)
         return Reply(200, {"user": user, "notes": [asdict(note) for note in self._notes.entries(user)]})
 
-    @route("DELETE", MEMORY, answers={204: None})
+    @route("DELETE", MEMORY, Need.KNOWN, answers={204: None})
     def erase_memory(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Erase everything that is remembered about you."""
-        self._notes.forget(_user(call, query), id=headers.idempotency_key)
+        self._notes.forget(_user(call), id=headers.idempotency_key)
         return Reply(204)
 
-    @route("DELETE", f"{MEMORY}/{{key}}", answers={204: None}, errors=("not_found",))
+    @route("DELETE", f"{MEMORY}/{{key}}", Need.KNOWN, answers={204: None}, errors=("not_found",))
     def erase_note(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Erase one note about you."""
-        if not self._notes.forget(_user(call, query), call.path["key"], headers.idempotency_key):
+        if not self._notes.forget(_user(call), call.path["key"], headers.idempotency_key):
             raise ChatError("not_found")
         return Reply(204)
 
 
-def _user(call: Call, query: requests.NameQuery) -> str:
-    user = identity.user_id(query.name, call.browser)
-    if not user:
+def _user(call: Call) -> str:
+    if not call.caller.person:
         raise ChatError("bad_request", problem="name is missing: it says whose memory is meant")
-    return user
+    return call.caller.person

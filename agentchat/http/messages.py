@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from agentchat.access import Need
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
@@ -17,15 +18,15 @@ _NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "busy")
 
 
 class MessageRoutes(SessionResource):
-    @session_route("POST", "/messages", answers={200: responses.Finished, 202: responses.Accepted},
+    @session_route("POST", "/messages", Need.WRITE, answers={200: responses.Finished, 202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
     def post_message(
         self, call: Call, body: requests.NewMessage, query: requests.PostQuery, headers: requests.CommandHeaders
     ) -> Reply:
         """Send a message, and wait for the answer if asked to."""
-        session = self._session(call)
+        session, caller = self._session(call), call.caller
         id = headers.idempotency_key or body.id
-        message = session.post(body.text, body.name, id, body.context, body.busy, call.browser, call.caller.address)
+        message = session.post(body.text, caller.name, id, body.context, body.busy, caller.person, caller.address)
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):
@@ -35,45 +36,47 @@ class MessageRoutes(SessionResource):
                     break
         return _accepted(session, message)
 
-    @session_route("POST", "/input", answers={200: responses.Answered},
+    @session_route("POST", "/input", Need.WRITE, answers={200: responses.Answered},
                    errors=("closing", "message_too_long", "request_unknown", "request_closed", "already_answered",
                            "answer_unusable"))  # fmt: skip
     def answer_question(self, call: Call, body: requests.Input, headers: requests.CommandHeaders) -> Reply:
         """Answer a question of an agent."""
         session, id = self._session(call), headers.idempotency_key
-        event = session.answer(body.request_id, body.text, body.name, body.arguments, id)
+        event = session.answer(body.request_id, body.text, call.caller.name, body.arguments, id)
         return Reply(200, {"seq": event.seq})
 
-    @session_route("POST", "/stop", answers={202: responses.Stopping}, ends_work=True)
+    @session_route("POST", "/stop", Need.WRITE, answers={202: responses.Stopping}, ends_work=True)
     def stop_turn(self, call: Call, body: requests.Stop, headers: requests.CommandHeaders) -> Reply:
         """Stop the running turn, or withdraw a waiting message."""
         return Reply(202, {"turn": self._session(call).stop(body.turn, headers.idempotency_key)})
 
-    @session_route("POST", "/retry", answers={202: responses.Accepted},
+    @session_route("POST", "/retry", Need.WRITE, answers={202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, "nothing_to_retry", "held"))  # fmt: skip
     def retry_turn(self, call: Call, body: requests.Retry, headers: requests.CommandHeaders) -> Reply:
         """Have the last message answered again."""
         session = self._session(call)
         return _accepted(session, session.retry(headers.idempotency_key))
 
-    @session_route("POST", "/edit", answers={202: responses.Accepted},
+    @session_route("POST", "/edit", Need.WRITE, answers={202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS, "message_unknown", "held"))  # fmt: skip
     def edit_message(self, call: Call, body: requests.Edit, headers: requests.CommandHeaders) -> Reply:
         """Replace the text of a message and have it answered again."""
         session, id = self._session(call), headers.idempotency_key
-        return _accepted(session, session.edit(body.seq, body.text, body.name, call.browser, id))
+        return _accepted(session, session.edit(body.seq, body.text, call.caller.name, call.caller.person, id))
 
-    @session_route("POST", "/feedback", answers={200: responses.Answered}, errors=("closing", "answer_unknown"))
+    @session_route(
+        "POST", "/feedback", Need.WRITE, answers={200: responses.Answered}, errors=("closing", "answer_unknown")
+    )
     def give_feedback(self, call: Call, body: requests.Feedback, headers: requests.CommandHeaders) -> Reply:
         """Rate an answer and comment on it."""
         session, id = self._session(call), headers.idempotency_key
-        event = session.feedback(body.seq, body.score, body.comment, body.name, id)
+        event = session.feedback(body.seq, body.score, body.comment, call.caller.name, id)
         return Reply(200, {"seq": event.seq})
 
-    @session_route("POST", "/typing", answers={204: None})
+    @session_route("POST", "/typing", Need.WRITE, answers={204: None})
     def show_typing(self, call: Call, body: requests.Typing) -> Reply:
         """Show the other participants that somebody is typing."""
-        self._session(call).typing(body.name, body.is_typing)
+        self._session(call).typing(call.caller.name, body.is_typing)
         return Reply(204)
 
 

@@ -1,7 +1,7 @@
 """Routes: which method of which resource answers a request, what it takes and what it returns.
 
     class Things:
-        @route("POST", "/things", answers={201: responses.Thing}, errors=("closing",))
+        @route("POST", "/things", Need.KNOWN, answers={201: responses.Thing}, errors=("closing",))
         def create_thing(self, call: Call, body: requests.NewThing) -> Reply:
             '''Create a thing.'''
 
@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
+from agentchat.access import Need
 from agentchat.http.waiting import Waiter
 from agentchat.protocol.identity import Caller
 
@@ -68,13 +69,20 @@ class Call:
     browser: str
     """The browser's cookie (see identity.py); "" if there is none."""
     caller: Caller
-    """The sender of the request."""
+    """The sender of the request, whose need was checked."""
+    person: str | None
+    """The person whose sessions lists are about; None where everything is everybody's."""
     accept: str
     """The media type to answer with, out of the route's `types`."""
     stack: ExitStack
     """Contexts to leave once the response has been sent."""
     waiter: Callable[[], Waiter]
     """The means to wait, for handlers that do. May be called once."""
+
+    @property
+    def creator(self) -> str:
+        """The scope of the ids of commands that create something."""
+        return self.caller.person if self.caller.is_known else self.browser
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ class Route:
     method: str
     path: str
     """Variable parts are in braces and don't match slashes."""
+    need: Need
+    """What it takes to be answered."""
     handle: Callable[..., Reply | Stream]
     answers: Mapping[int, type[BaseModel] | None]
     """Models of the responses by status, errors excepted; None for an empty body."""
@@ -137,13 +147,13 @@ class Route:
 Handler = TypeVar("Handler", bound=Callable[..., "Reply | Stream"])
 
 
-def route(method: str, path: str, **about: Any) -> Callable[[Handler], Handler]:
+def route(method: str, path: str, need: Need, **about: Any) -> Callable[[Handler], Handler]:
     """Make a method the handler of a route. `about` are further fields of `Route`."""
 
     def decorate(handler: Handler) -> Handler:
         hints = typing.get_type_hints(handler)
         takes = {name: hints[name] for name in ("query", "headers", "body") if name in hints}
-        vars(handler)["route"] = Route(method, path, handler, **about, **takes)
+        vars(handler)["route"] = Route(method, path, need, handler, **about, **takes)
         return handler
 
     return decorate

@@ -18,6 +18,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from http.server import HTTPServer
 
+from agentchat.access import Access
+from agentchat.auth.identification import Identification
+from agentchat.auth.live import Live
 from agentchat.http import limits, request_head
 from agentchat.http.connection import Connection, Disconnected
 from agentchat.http.handler import Handler, Request, refusal
@@ -58,6 +61,9 @@ class PageServer(HTTPServer):
         self.waiters = Waiters()
         self.limits = Limits(rules)
         self.check_rate: Callable[[Caller], None] = lambda caller: None
+        self.identification: Identification
+        self.access: Access
+        self.live = Live()
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
         for each in (listener, self._waker, self._wakened):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from agentchat.access import Need
 from agentchat.http.routes import Call, Handler, route
 from agentchat.sessions.registry import Session, Sessions
 
@@ -13,11 +14,11 @@ TEXT_ERRORS = ("message_empty", "message_too_long")
 
 
 def session_route(
-    method: str, path: str = "", errors: Sequence[str] = (), **about: Any
+    method: str, path: str, need: Need, errors: Sequence[str] = (), **about: Any
 ) -> Callable[[Handler], Handler]:
     """Make a method the handler of `path` below a session. The session may turn out to be gone."""
     errors = ("session_unknown", "session_deleted", *errors)
-    return route(method, f"{SESSIONS}/{{id}}{path}", errors=errors, **about)
+    return route(method, f"{SESSIONS}/{{id}}{path}", need, errors=errors, **about)
 
 
 class SessionResource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from agentchat.access import Need
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, route
@@ -16,22 +17,22 @@ class SessionRoutes(SessionResource):
         super().__init__(sessions)
         self._catalogue = catalogue
 
-    @route("POST", SESSIONS, answers={201: responses.SessionAnswer},
+    @route("POST", SESSIONS, Need.KNOWN, answers={201: responses.SessionAnswer},
            errors=("agent_unknown", "session_deleted", "closing", "too_many_sessions"),
            sent_headers={"Location": "The path of the session"})  # fmt: skip
     def create_session(self, call: Call, body: requests.NewSession, headers: requests.CommandHeaders) -> Reply:
         """Create a session."""
         agent, title = self._catalogue.choose(body.agent), body.title.strip()
-        session = self._sessions.create(agent, title, headers.idempotency_key, call.browser, call.caller)
+        session = self._sessions.create(agent, title, headers.idempotency_key, call.creator, call.caller)
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 
-    @route("GET", SESSIONS, answers={200: responses.SessionList}, errors=("search_timeout",))
+    @route("GET", SESSIONS, Need.KNOWN, answers={200: responses.SessionList}, errors=("search_timeout",))
     def list_sessions(self, call: Call, query: requests.ListQuery) -> Reply:
         """List sessions, newest first, or search them."""
         updated, _, id = (query.before or "").partition("_")
         before = (updated, id) if query.before else None
-        found = self._sessions.find(query.q, before, query.limit + 1)
+        found = self._sessions.find(query.q, before, query.limit + 1, call.person)
         shown = found[: query.limit]
         last = shown[-1][0] if len(found) > query.limit else None
         entries = [
@@ -40,19 +41,19 @@ class SessionRoutes(SessionResource):
         ]
         return Reply(200, {"sessions": entries, "next": f"{last['updated']}_{last['id']}" if last else None})
 
-    @session_route("GET", answers={200: responses.SessionAnswer})
+    @session_route("GET", "", Need.READ, answers={200: responses.SessionAnswer})
     def read_session(self, call: Call) -> Reply:
         """Return a session."""
         return Reply(200, self._session(call).about())
 
-    @session_route("PATCH", answers={200: responses.SessionAnswer}, errors=("closing",))
+    @session_route("PATCH", "", Need.WRITE, answers={200: responses.SessionAnswer}, errors=("closing",))
     def rename_session(self, call: Call, body: requests.NewTitle, headers: requests.CommandHeaders) -> Reply:
         """Rename a session."""
         session = self._session(call)
-        session.rename(body.title, body.name, headers.idempotency_key)
+        session.rename(body.title, call.caller.name, headers.idempotency_key)
         return Reply(200, session.about())
 
-    @session_route("DELETE", answers={204: None})
+    @session_route("DELETE", "", Need.OWN, answers={204: None})
     def delete_session(self, call: Call, headers: requests.CommandHeaders) -> Reply:
         """Delete a session with its log and its workspace."""
         self._sessions.delete(call.path["id"], headers.idempotency_key)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
@@ -41,11 +42,14 @@ Item = tuple[str, dict[str, Any]]  # type and data
 
 
 class V1ChatRoutes:
-    def __init__(self, sessions: Sessions, catalogue: Catalogue) -> None:
+    def __init__(self, sessions: Sessions, catalogue: Catalogue, access: Access) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
+        self._access = access
 
-    @route("POST", CHAT, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS), waits=True)
+    @route(
+        "POST", CHAT, Need.KNOWN, answers={200: responses.Complete}, errors=(*_POST_ERRORS, *_TURN_ERRORS), waits=True
+    )
     def chat(self, call: Call, body: requests.Chat, headers: requests.CommandHeaders) -> Reply:
         """Send a message and wait for the answer."""
         session, replaced, message = self._post(call, body, headers.idempotency_key)
@@ -60,7 +64,14 @@ class V1ChatRoutes:
                 raise ChatError("input_needed", prompt=questions[0].content["prompt"])
         raise ChatError("closing")
 
-    @route("POST", f"{CHAT}/stream", answers={200: responses.Complete}, errors=_POST_ERRORS, types=(EVENT_STREAM,))
+    @route(
+        "POST",
+        f"{CHAT}/stream",
+        Need.KNOWN,
+        answers={200: responses.Complete},
+        errors=_POST_ERRORS,
+        types=(EVENT_STREAM,),
+    )
     def stream_chat(self, call: Call, body: requests.Chat, headers: requests.CommandHeaders) -> Stream:
         """Send a message and follow what the agents do."""
         session, replaced, message = self._post(call, body, headers.idempotency_key)
@@ -70,13 +81,18 @@ class V1ChatRoutes:
     def _post(self, call: Call, body: requests.Chat, key: str | None) -> tuple[Session, dict[str, str], Event]:
         """Post the message. An unknown session is replaced by a new one, whose answers say so with `replaced`."""
         id = call.path["session_id"]
-        session = self._sessions.open(id)
+        caller, session = call.caller, None
+        if self._access.roles(caller, id):
+            self._access.check(caller, Need.WRITE, id)
+            session = self._sessions.open(id)
         replaced = {} if session else {"replaced": id}
-        session = session or self._sessions.create(
-            self._catalogue.choose(body.agent), "", key, call.browser, call.caller
-        )
+        session = session or self._sessions.create(self._catalogue.choose(body.agent), "", key, call.creator, caller)
         call.stack.callback(self._sessions.release, session)
-        return session, replaced, session.post(body.message, "user", key, body.context, address=call.caller.address)
+        return (
+            session,
+            replaced,
+            session.post(body.message, caller.name, key, body.context, user=caller.person, address=caller.address),
+        )
 
 
 class _Interactions:

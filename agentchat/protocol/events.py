@@ -51,6 +51,12 @@ class Draft:
         """The state of the handover from now on, "" if the agents have the session; None if nothing changes."""
         return HELD_AFTER.get(json.loads(self.body)["kind"]) if self.type == "handoff" else None
 
+    @property
+    def holder(self) -> str:
+        """The id of the user who has the session from now on, if they are known."""
+        content = json.loads(self.body)
+        return str(content.get("user", "")) if content["kind"] == "taken" else ""
+
 
 @dataclass(frozen=True)
 class Event:

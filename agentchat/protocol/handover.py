@@ -24,11 +24,13 @@ class Handover:
     operator: str
     reason: str
     since: str
+    user: str = ""
+    """The id of the operator, if they are known; names may change, or be those of two."""
 
     @property
     def content(self) -> dict[str, Any]:
         """The handover as clients see it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "user"}
 
 
 def follow(held: Handover | None, event: Event) -> Handover | None:
@@ -40,7 +42,8 @@ def follow(held: Handover | None, event: Event) -> Handover | None:
     if not state:
         return None
     reason = content["reason"] or (held.reason if held else "")
-    return Handover(state, content["to"] if state == TAKEN else "", reason, held.since if held else event.ts)
+    operator, user = (content["to"], content.get("user", "")) if state == TAKEN else ("", "")
+    return Handover(state, operator, reason, held.since if held else event.ts, user)
 
 
 def state(events: Iterable[Event]) -> Handover | None:
@@ -51,10 +54,10 @@ def state(events: Iterable[Event]) -> Handover | None:
     return held
 
 
-def handoff_draft(kind: str, giver: str, taker: str, reason: str, turn: int) -> Draft:
-    """Return the event of a hand-off between people and agents."""
+def handoff_draft(kind: str, giver: str, taker: str, reason: str, turn: int, user: str = "") -> Draft:
+    """Return the event of a hand-off between people and agents. `user` is the id of the person who does it."""
     content = {"uuid": str(uuid4()), "from": clean(giver), "to": clean(taker), "reason": clean(reason), "kind": kind}
-    return Draft("handoff", encode(content), turn)
+    return Draft("handoff", encode(content | ({"user": user} if user else {})), turn)
 
 
 def reply_draft(text: str, operator: str, recipient: str, id: str, turn: int) -> Draft:

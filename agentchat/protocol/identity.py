@@ -1,4 +1,4 @@
-"""The identity of people, as far as it can be known without a login. Notes about people are kept under it."""
+"""The identity of people. Notes about them are kept under it, and what they may do follows from it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,39 @@ PEOPLE_PER_ADDRESS = 10
 """An address may do as much as that many people, named or not: they share it, or take one name after another."""
 
 
+OPERATOR = "operator"
+ADMIN = "admin"
+ROLES = (OPERATOR, ADMIN)
+"""The roles that users can be given for the whole server."""
+SCOPES = ("read", "write", "operator")
+"""What tokens allow, each more than the one before."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Someone who wants something done, as far as they are known; the limits are theirs."""
 
     person: str = ""
-    """The id of the person (`user_id`); "" for a program that gives no name."""
+    """The id of the user, or of the person where nobody logs in (`user_id`); "" for a program without a name."""
     address: str = ""
     """The network address; "" inside the server."""
+    name: str = UNNAMED
+    roles: frozenset[str] = frozenset()
+    """The user's roles, out of ROLES."""
+    scope: str = SCOPES[-1]
+    """The most that the caller may do, out of SCOPES; only tokens limit it."""
+    credential: str = ""
+    """The login or token that shows who this is, such as "login:3"; "" for somebody who has shown nothing."""
+
+    @property
+    def is_known(self) -> bool:
+        """True if somebody has shown who they are."""
+        return bool(self.credential)
+
+    @property
+    def is_in_browser(self) -> bool:
+        """True if a browser shows who this is by itself, also for pages of others: by a cookie or through a proxy."""
+        return self.credential.startswith(("login:", "proxy:"))
 
     @property
     def owner(self) -> str:
@@ -44,10 +69,15 @@ def new_cookie() -> str:
 
 def browser(header: str | None) -> str:
     """Return the browser's id from a `Cookie` header, or "" if our cookie isn't there."""
+    return cookie(header, COOKIE)
+
+
+def cookie(header: str | None, name: str) -> str:
+    """Return the value of a cookie from a `Cookie` header, or "" if it isn't there."""
     # Browsers also send us the cookies of other servers on this host, and http.cookies gives up at the first bad one.
-    for cookie in (header or "").split(";"):
-        name, _, value = cookie.partition("=")
-        if name.strip() == COOKIE:
+    for each in (header or "").split(";"):
+        given, _, value = each.partition("=")
+        if given.strip() == name:
             return value.strip()
     return ""
 

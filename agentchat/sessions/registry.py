@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from agentchat.access import Standing
 from agentchat.ag2.history import can_go_on
 from agentchat.protocol import commands, events, handover, session_events
 from agentchat.protocol.commands import Command, digest
@@ -233,6 +234,18 @@ class Sessions:
         unsaid = self._unsaid.get(session_id)
         return unsaid[1].owner if unsaid is not None else self._store.owner(session_id)
 
+    def standing(self, session_id: str, person: str) -> Standing | None:
+        """Return the person's relation to that session, or None if there is no such session."""
+        unsaid = self._unsaid.get(session_id)
+        if unsaid is not None:
+            return Standing(unsaid[1].owner)
+        ownership = self._services.sharing.ownership(session_id, person) if self._services.sharing else None
+        if ownership is None:
+            return None
+        is_waiting = ownership.held == "waiting" or bool(ownership.asks)
+        operator = ownership.holder if ownership.held == handover.TAKEN else None
+        return Standing(ownership.owner, ownership.role, is_waiting, operator)
+
     def _reopen(self, session_id: str) -> Session:
         session = self.open(session_id)
         if session is None:
@@ -350,9 +363,9 @@ class Sessions:
         with self._lock:
             return [slot.session for slot in self._open.values()]
 
-    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Listed]:
+    def find(self, words: str, before: tuple[str, str] | None, limit: int, person: str | None = None) -> list[Listed]:
         """Return sessions as lists show them, newest first, each with the places of the words. See Store.find."""
-        found = self._store.find(words, before, limit)
+        found = self._store.find(words, before, limit, person)
         return [(summary(f.session, self._status(f.session.id)), list(f.places)) for f in found]
 
     def _status(self, session_id: str) -> str:

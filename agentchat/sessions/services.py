@@ -19,6 +19,7 @@ from agentchat.sessions.turn import Turn
 from agentchat.sessions.turn_slots import TurnSlots
 from agentchat.sessions.waiting_messages import WaitingMessages
 from agentchat.store import Store
+from agentchat.store.sharing import Sharing
 from agentchat.workspace.folders import Folders
 
 RATE_BURST = 10.0  # seconds over which the rate of messages counts
@@ -56,6 +57,8 @@ class Services:
     rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    sharing: Sharing | None = None
+    """Whose the sessions are; None where that makes no difference."""
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""
 

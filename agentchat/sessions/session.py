@@ -85,13 +85,13 @@ class Session:
         id: str | None = None,
         context: Mapping[str, Any] | None = None,
         busy: str | None = None,
-        browser: str = "",
+        user: str = "",
         address: str = "",
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
-        `busy`, one of BUSY_MODES, says what happens to it while a turn runs. `browser` is the browser whose cookie
-        came with it, from that network address.
+        `busy`, one of BUSY_MODES, says what happens to it while a turn runs. `user` is the id of the person, if there
+        is more to go by than the name, and `address` the network address.
         """
         check_text(text)
         context = cleaned(context) or {}
@@ -102,7 +102,7 @@ class Session:
             self._check_alive()
 
             def post(command: Command | None) -> Event:
-                message = self._message(now, text, name, user_id(name, browser, self.id), id, context)
+                message = self._message(now, text, name, user or user_id(name, "", self.id), id, context)
                 message = replace(message, address=address)
                 if now.running is None or busy == "enqueue":
                     return self._submit(now, message, command)
@@ -157,13 +157,13 @@ class Session:
         message = self._message(now, asked.text, asked.name, asked.user, None, asked.context)
         return self._submit(now, message, command, now.begun_since(turn), "retry")
 
-    def edit(self, seq: int, text: str, name: str, browser: str = "", id: str | None = None) -> Event:
+    def edit(self, seq: int, text: str, name: str, user: str = "", id: str | None = None) -> Event:
         """Replace the text of the message at `seq`. Returns the event of the new message; raises ChatError.
 
         Unless the message still waits, its turn and all since no longer count.
         """
         check_text(text)
-        user = user_id(name, browser, self.id)
+        user = user or user_id(name, "", self.id)
         with self.turns.hold() as now:
             self._check_alive()
 

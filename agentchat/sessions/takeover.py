@@ -19,7 +19,8 @@ from agentchat.sessions.turn_runner import TurnRunner
 class Takeover:
     """The operators' side of a session. All methods raise ChatError.
 
-    The same `id` counts once: whatever is done again with it returns the event of the first time.
+    An operator is known by `user`, the id of somebody who has logged in, or else by name. The same `id` counts once:
+    whatever is done again with it returns the event of the first time.
     """
 
     def __init__(self, agent: str, log: Log, turns: TurnRunner, check_alive: Callable[[], None]) -> None:
@@ -32,7 +33,7 @@ class Takeover:
         """Let go of the session, which nobody uses any more."""
         del self._check_alive
 
-    def take(self, name: str, id: str | None = None) -> Event:
+    def take(self, name: str, id: str | None = None, user: str = "") -> Event:
         """Give the session to an operator, and stop the running turn. Returns the event.
 
         No agent speaks until the session is handed back.
@@ -45,26 +46,26 @@ class Takeover:
                 if held is not None and held.state == handover.TAKEN:
                     raise ChatError("taken", name=held.operator)
                 giver = handover.HUMAN if held is not None else self._agent
-                [event] = self._log.append([handover.handoff_draft("taken", giver, name, "", 0)], command=command)
+                [event] = self._log.append([handover.handoff_draft("taken", giver, name, "", 0, user)], command=command)
                 self._turns.stop()
                 return event
 
             return self._log.once(id, digest("take", operator=name), take)
 
-    def reply(self, text: str, name: str, id: str | None = None) -> Event:
+    def reply(self, text: str, name: str, id: str | None = None, user: str = "") -> Event:
         """Say something in the agents' place, as the operator who has the session. Returns the event."""
         check_text(text)
         with self._turns.hold() as now:
             self._check_alive()
 
             def reply(command: Command | None) -> Event:
-                self._check_has_taken(name)
+                self._check_has_taken(name, user)
                 draft = handover.reply_draft(text, name, UNNAMED, id or uuid4().hex, now.next)
                 return self._turns.add_spoken_turn(draft, heard(text, operator=name), command)
 
             return self._log.once(id, reply_digest(clean(text), clean(name)), reply)
 
-    def hand_back(self, note: str, name: str, id: str | None = None) -> Event:
+    def hand_back(self, note: str, name: str, id: str | None = None, user: str = "") -> Event:
         """Let the agents answer again, and tell them the note. Returns the event.
 
         While no operator has the session yet, any participant may call off the wait.
@@ -76,15 +77,15 @@ class Takeover:
             def hand_back(command: Command | None) -> Event:
                 is_taken = self._log.held is not None and self._log.held.state == handover.TAKEN
                 if is_taken or self._log.held is None:
-                    self._check_has_taken(name)
-                draft = handover.handoff_draft("returned", name, self._agent, note, now.next)
+                    self._check_has_taken(name, user)
+                draft = handover.handoff_draft("returned", name, self._agent, note, now.next, user)
                 return self._turns.add_spoken_turn(draft, handed_back(note, name if is_taken else ""), command)
 
             return self._log.once(id, digest("hand_back", note=note, operator=name), hand_back)
 
-    def _check_has_taken(self, name: str) -> None:
+    def _check_has_taken(self, name: str, user: str) -> None:
         held = self._log.held
         if held is None or held.state != handover.TAKEN:
             raise ChatError("not_held")
-        if held.operator != clean(name):
+        if ((held.user, user) != ("", "") and held.user != user) or (not user and held.operator != clean(name)):
             raise ChatError("taken", name=held.operator)

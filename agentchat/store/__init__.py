@@ -122,11 +122,11 @@ class Store(Protocol):
     def sessions_unanswered(self) -> list[str]:
         """Return the sessions in which `unanswered` finds something."""
 
-    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+    def find(self, words: str, before: tuple[str, str] | None, limit: int, person: str | None = None) -> list[Found]:
         """Return the sessions with all `words` in their title or messages, or all sessions for "", newest first.
 
-        `before` is (updated, id) of a session; only sessions after it in this order are returned. Raises ChatError if
-        that takes too long.
+        `before` is (updated, id) of a session; only sessions after it in this order are returned. With a `person`,
+        only those that are theirs or that they are a member of. Raises ChatError if that takes too long.
         """
 
     def held(self) -> list[SessionRecord]:

@@ -42,6 +42,7 @@ from agentchat.store import (
 )
 from agentchat.store.reserve import Reserve
 from agentchat.store.search import Searches
+from agentchat.store.sharing import Sharing
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
 
@@ -113,6 +114,27 @@ MIGRATIONS = [
     ALTER TABLE sessions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
     CREATE INDEX session_owners ON sessions (owner) WHERE owner <> '';
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN asks TEXT NOT NULL DEFAULT '';
+    CREATE INDEX asking_sessions ON sessions (asks) WHERE asks <> '';
+    DROP INDEX session_owners;
+    CREATE INDEX session_owners ON sessions (owner, updated, id);
+    CREATE TABLE members (
+        session TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL, invitation TEXT NOT NULL, since TEXT NOT NULL,
+        expires TEXT NOT NULL, PRIMARY KEY (session, user)
+    ) WITHOUT ROWID;
+    CREATE INDEX member_users ON members (user);
+    CREATE TABLE invitations (
+        id TEXT PRIMARY KEY, session TEXT NOT NULL, role TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL,
+        digest TEXT NOT NULL UNIQUE
+    ) WITHOUT ROWID;
+    CREATE INDEX session_invitations ON invitations (session);
+    CREATE TABLE usage (
+        day TEXT NOT NULL, user TEXT NOT NULL, agent TEXT NOT NULL, turns INTEGER NOT NULL, tokens INTEGER NOT NULL,
+        cost REAL NOT NULL, PRIMARY KEY (day, user, agent)
+    ) WITHOUT ROWID;
+    """,
 ]
 DONE_LOOK = 0.1  # seconds between looks whether somebody else has committed a change, or failed to
 CHECK_TIMEOUT = 500  # ms that a check waits for another process
@@ -144,6 +166,8 @@ SESSION = (
     f"   (SELECT body AS rewind FROM events {MARKS} WHERE session = sessions.id AND {IS_INDEXED} AND type = 'rewind'),"
     "   json_each(rewind, '$.turns')))"
 )
+IS_MEMBER = "user = ? AND (members.expires = '' OR members.expires > ?)"
+MINE = f"(owner = ? OR id IN (SELECT session FROM members WHERE {IS_MEMBER}))"
 UNANSWERED = (
     f"FROM events AS asked {TURNS} WHERE {TURN_BOUND} AND type = 'user_message' AND NOT EXISTS (SELECT 1 FROM events"
     f" {TURNS} WHERE session = asked.session AND turn = asked.turn AND {TURN_BOUND} AND type <> 'user_message')"
@@ -197,6 +221,7 @@ class SqliteStore:
             except (OSError, sqlite3.Error) as error:
                 raise SettingsError(f"The data folder {folder} cannot be used: {failures.advice(error)}.") from error
             self._opened = opened.pop_all()
+        self.sharing = Sharing(self._write, self._remove, self._select)
         names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
         self._files = opening.OpenFiles(*(folder / name for name in names))
         self._reserve = Reserve(folder / "agentchat.reserve")
@@ -400,17 +425,29 @@ class SqliteStore:
         rows = self._select(f"SELECT DISTINCT session {UNANSWERED}")
         return [id for (id,) in rows]
 
-    def find(self, words: str, before: tuple[str, str] | None, limit: int) -> list[Found]:
+    def find(self, words: str, before: tuple[str, str] | None, limit: int, person: str | None = None) -> list[Found]:
         updated, id = before or ("~", "")  # "~" sorts behind every time
+        mine, person_values = ("true", ()) if person is None else (MINE, (person, person, now()))
         expression = search.match(words)
         if expression:
-            return self._search(expression, words, (updated, id), limit)
+            return self._search(expression, words, (updated, id), limit, mine, person_values)
         if words:
             return []
-        query = f"SELECT {SESSION} FROM sessions WHERE (updated, id) < (?, ?) ORDER BY updated DESC, id DESC LIMIT ?"
-        return [Found(SessionRecord(*row)) for row in self._select(query, updated, id, limit)]
+        query = (
+            f"SELECT {SESSION} FROM sessions WHERE {mine} AND (updated, id) < (?, ?)"
+            " ORDER BY updated DESC, id DESC LIMIT ?"
+        )
+        return [Found(SessionRecord(*row)) for row in self._select(query, *person_values, updated, id, limit)]
 
-    def _search(self, expression: str, words: str, before: tuple[str, str], limit: int) -> list[Found]:
+    def _search(
+        self,
+        expression: str,
+        words: str,
+        before: tuple[str, str],
+        limit: int,
+        mine: str,
+        person_values: tuple[str, ...],
+    ) -> list[Found]:
         # The index is asked once: for the beginning of a word it has to merge the rows of all words that begin so.
         hits: dict[int, list[int]] = {}  # by session's number, its first rows of `words`
         try:
@@ -422,9 +459,9 @@ class SqliteStore:
                         places.append(row)
                 found = running.db.execute(
                     f"SELECT number, {SESSION} FROM sessions WHERE number IN (SELECT number FROM sessions"
-                    "  WHERE number IN (SELECT value FROM json_each(?)) AND (updated, id) < (?, ?)"
+                    f"  WHERE number IN (SELECT value FROM json_each(?)) AND {mine} AND (updated, id) < (?, ?)"
                     "  ORDER BY updated DESC, id DESC LIMIT ?) ORDER BY updated DESC, id DESC",
-                    (json.dumps(list(hits)), *before, limit),
+                    (json.dumps(list(hits)), *person_values, *before, limit),
                 ).fetchall()
                 return [Found(SessionRecord(*row), _places(running, hits[number], words)) for number, *row in found]
         except sqlite3.Error as error:
@@ -558,7 +595,7 @@ def _delete(db: sqlite3.Connection, session_id: str, command: Command | None) ->
     number, _ = row
     db.execute("DELETE FROM words WHERE rowid BETWEEN ? AND ?", _rows(number))
     db.execute("DELETE FROM notes WHERE user = ?", (user_id(UNNAMED, "", session_id),))
-    for table in ("memories", "events", "session_starts"):
+    for table in ("memories", "events", "session_starts", "members", "invitations"):
         db.execute(f"DELETE FROM {table} WHERE session = ?", (session_id,))
     db.execute("DELETE FROM commands WHERE scope = ?", (session_id,))
     db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
@@ -598,7 +635,7 @@ def _append(
             db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, session_id))
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
         if (held := draft.held) is not None:
-            db.execute("UPDATE sessions SET held = ? WHERE id = ?", (held, session_id))
+            db.execute("UPDATE sessions SET held = ?, holder = ? WHERE id = ?", (held, draft.holder, session_id))
     db.execute("UPDATE sessions SET updated = ?, start = ? WHERE id = ?", (ts, start, session_id))
     if history is not None:
         db.execute("REPLACE INTO memories VALUES (?, ?, ?)", (session_id, drafts[-1].turn, history))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from agentchat.access import Access, Need
 from agentchat.protocol import events, handover, json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
@@ -27,10 +28,15 @@ class Sender:
     name: str
     role: str
     busy: str | None
-    browser: str
     caller: Caller
+    access: Access
     check_rate: Callable[[Caller], None]
     """Counts one more thing that the person does. Raises ChatError."""
+
+    @property
+    def user(self) -> str:
+        """The id of the user, "" for somebody who is known by name only."""
+        return self.caller.person if self.caller.is_known else ""
 
 
 class Content:
@@ -73,24 +79,25 @@ def receive(frame: str | bytes, sender: Sender) -> None:
     try:
         name, content = _parse(frame)
         about = {key: id for key in _IDS if isinstance(id := content.values.get(key), str)}
-        _check_may_send(sender)
+        command = _command(name)
+        _check_access(sender, command)
         if name != "stop":  # which ends work
             sender.check_rate(sender.caller)
-        command = _command(name)
         if not client.closes_behind_turn:
-            command(sender, content)
+            command.carry_out(sender, content)
             return
         with session.turns.hold():  # no turn ends before the client waits for it
-            event = command(sender, content)
+            event = command.carry_out(sender, content)
             if event is not None:
                 client.expect(event.turn, session.log.end(event.turn))
     except ChatError as error:
         client.refuse(events.error_frame(error, **about))
 
 
-def _check_may_send(sender: Sender) -> None:
+def _check_access(sender: Sender, command: Command) -> None:
     if sender.role == "viewer":
         raise ChatError("read_only")
+    sender.access.check(sender.caller, command.need, sender.session.id)
 
 
 def _parse(frame: str | bytes) -> tuple[str | None, Content]:
@@ -114,7 +121,7 @@ def _parse(frame: str | bytes) -> tuple[str | None, Content]:
 def _command(name: str | None) -> Command:
     """Return the command of that name; None is plain text."""
     if name is None:
-        return _plain_text
+        return PLAIN_TEXT
     if name not in COMMANDS:
         shown = one_line(name[:ID_CHARS])  # a client chose it
         raise ChatError("unsupported", type=shown, types=", ".join(COMMANDS))
@@ -161,9 +168,11 @@ def _answered(sender: Sender, answer: Event) -> Event:
 def _message(sender: Sender, content: Content) -> Event:
     text = content.field("text", str)
     if sender.role == "operator":
-        return sender.session.takeover.reply(text, sender.name, content.id)
+        return sender.session.takeover.reply(text, sender.name, content.id, sender.user)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
-    return sender.session.post(text, sender.name, content.id, context, busy, sender.browser, sender.caller.address)
+    return sender.session.post(
+        text, sender.name, content.id, context, busy, sender.caller.person, sender.caller.address
+    )
 
 
 def _input_response(sender: Sender, content: Content) -> Event:
@@ -182,7 +191,7 @@ def _retry(sender: Sender, content: Content) -> Event:
 
 def _edit(sender: Sender, content: Content) -> Event:
     seq, text = content.field("seq", int), content.field("text", str)
-    return sender.session.edit(seq, text, sender.name, sender.browser, content.id)
+    return sender.session.edit(seq, text, sender.name, sender.caller.person, content.id)
 
 
 def _rename(sender: Sender, content: Content) -> None:
@@ -207,29 +216,38 @@ def _take(sender: Sender, content: Content) -> None:
     if sender.role != "operator":
         problem = "only a client that connects with role=operator can take over a conversation"
         raise ChatError("bad_frame", problem=problem)
-    sender.session.takeover.take(sender.name, content.id)
+    sender.session.takeover.take(sender.name, content.id, sender.user)
 
 
 def _hand_back(sender: Sender, content: Content) -> None:
     held = sender.session.log.held
     if held is not None and held.state == handover.TAKEN and sender.role != "operator":
         raise ChatError("taken", name=held.operator)
-    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name, content.id)
+    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name, content.id, sender.user)
 
 
-Command = Callable[[Sender, Content], Event | None]
-"""Carries a command out. Returns the event that begins or continues a turn, if there is one."""
+@dataclass(frozen=True)
+class Command:
+    """A command, and what it takes to give it."""
+
+    need: Need
+    carry_out: Callable[[Sender, Content], Event | None]
+    """Returns the event that begins or continues a turn, if there is one."""
+
+
+PLAIN_TEXT = Command(Need.RETURN, _plain_text)
+"""Text that is no command: an answer, a message, or the words of an operator."""
 
 COMMANDS: dict[str, Command] = {
-    "message": _message,
-    "input_response": _input_response,
-    "stop": _stop,
-    "retry": _retry,
-    "edit": _edit,
-    "rename": _rename,
-    "feedback": _feedback,
-    "typing": _typing,
-    "task": _task,
-    "take": _take,
-    "hand_back": _hand_back,
+    "message": Command(Need.RETURN, _message),
+    "input_response": Command(Need.WRITE, _input_response),
+    "stop": Command(Need.WRITE, _stop),
+    "retry": Command(Need.WRITE, _retry),
+    "edit": Command(Need.WRITE, _edit),
+    "rename": Command(Need.WRITE, _rename),
+    "feedback": Command(Need.WRITE, _feedback),
+    "typing": Command(Need.RETURN, _typing),
+    "task": Command(Need.WRITE, _task),
+    "take": Command(Need.OPERATE, _take),
+    "hand_back": Command(Need.RETURN, _hand_back),
 }

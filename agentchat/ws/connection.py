@@ -15,6 +15,8 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from agentchat.protocol.identity import Caller
+
 MAX_MESSAGE = 4 * 2**20  # bytes; the longest message of a person fits, whatever its script
 CLOSE_TIMEOUT = 10.0  # seconds that a client has to close the connection once it was sent a close frame
 MAX_UNREAD = 256 * 1024  # bytes of pongs and errors for a client that doesn't read, after which it isn't read either
@@ -47,6 +49,7 @@ class ClientConnection:
         self.protocol = ServerProtocol(max_size=MAX_MESSAGE, logger=log)
         self.protocol_mutex = threading.Lock()  # guards `protocol`, `_unsent` and `_is_ending`
         self.request: Request | None = None  # until the conversation has begun
+        self.caller: Caller | None = None  # who is at the other end, if that was shown
         self.last_heard = time.monotonic()
         self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
         self.closes_by: float | None = None  # by time.monotonic(), once a close frame was sent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from autogen.io.websockets import IOWebsockets
@@ -17,11 +17,14 @@ from websockets.datastructures import MultipleValuesError
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
+from agentchat.auth.identification import Asked, Identification
+from agentchat.auth.live import Live
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.identity import Caller, network
+from agentchat.protocol.identity import OPERATOR, Caller
 from agentchat.protocol.validation import BUSY_MODES, NAME_CHARS, one_line
 from agentchat.protocol.visibility import SHOWS
 from agentchat.sessions.cursor import Cursor
@@ -42,10 +45,22 @@ GOODBYE_TIMEOUT = 2.0  # seconds that clients have to close their connections wh
 class Server:
     """The WebSocket side of the chat server."""
 
-    def __init__(self, sessions: Sessions, catalogue: Catalogue, origins: Origins, limits: Limits) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        catalogue: Catalogue,
+        origins: Origins,
+        limits: Limits,
+        identification: Identification,
+        access: Access,
+        live: Live,
+    ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
         self._origins = origins
+        self._identification = identification
+        self._access = access
+        self._live = live
         self._limits = limits
         self._deliverer = Deliverer()
         self._workers = Workers(limits.workers)
@@ -70,12 +85,25 @@ class Server:
         if not request.path.isprintable():
             return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
-            self._origins.check(request.headers.get("Host"), request.headers.get("Origin"))
+            origin = request.headers.get("Origin")
+            self._origins.check(request.headers.get("Host"), origin)
+            if not self._access.is_open:
+                connection.caller = self._known_caller(connection, request, origin)
         except MultipleValuesError:
             return connection.respond(400, "A header that can be sent only once was sent twice.\n")
         except ChatError as error:
             return connection.respond(error.row.status, error.message + "\n")
         return None
+
+    def _known_caller(self, connection: ClientConnection, request: Request, origin: str | None) -> Caller:
+        """Return who sends a handshake. Raises ChatError for somebody unknown, and for a page that does not say so."""
+        ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]
+        caller = self._identification.caller(Asked(connection.address, request.headers, ticket))
+        if not caller.is_known:
+            raise ChatError("login_needed")
+        if caller.is_in_browser and origin is None:
+            raise ChatError("request_foreign")
+        return caller
 
     def _on_connect(self, stream: IOWebsockets) -> None:
         """Begin a conversation. It ends when the connection does."""
@@ -93,28 +121,31 @@ class Server:
 
     def _begin(self, connection: ClientConnection, client: Client) -> None:
         assert connection.request is not None
-        query = _Query(connection.request.path, "; ".join(connection.request.headers.get_all("Cookie")))
-        caller = Caller(identity.user_id(query.name, query.browser), network(connection.address))
+        query = _Query(connection.request.path)
+        asked = Asked(connection.address, connection.request.headers, name=query.name)
+        caller = connection.caller or self._identification.caller(asked)
         session, replaced = self._enter(query, caller)
+        name = caller.name if caller.is_known else query.name
+        role = self._role(query.role, caller, session)
+        leave = self._live.hold(self._check_still(caller, session.id), lambda error: _end(connection, error))
 
         def end() -> None:
+            leave()
             self._deliverer.remove(client)
             session.log.unfollow(client.wake)
             client.cursor = None  # which has the client as its owner
-            session.leave(query.name, query.role)
+            session.leave(name, role)
             self._sessions.release(session)
 
         connection.ended = end
-        session.join(query.name, query.role)
+        session.join(name, role)
         cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
-        client.tell(session.confirmation(cursor, query.name, query.role, replaced))
+        client.tell(session.confirmation(cursor, name, role, replaced))
         client.closes_behind_turn = query.closes_behind_turn
         client.cursor = cursor  # from now on frames follow the first one
         session.log.follow(client.wake)
         client.wake()
-        sender = Sender(
-            session, client, query.name, query.role, query.busy, query.browser, caller, self._sessions.check_rate
-        )
+        sender = Sender(session, client, name, role, query.busy, caller, self._access, self._sessions.check_rate)
 
         def carry_out(message: Message) -> None:
             connection.begin_message()
@@ -128,18 +159,34 @@ class Server:
 
     def _enter(self, query: _Query, caller: Caller) -> tuple[Session, str | None]:
         """Return the session that a client asks for, and the unknown id that a new session replaces, if any."""
-        if query.session:
+        if query.session and self._access.roles(caller, query.session):
             session = self._sessions.open(query.session)
             if session is not None:
                 return session, None
+        self._access.check(caller, Need.KNOWN, writes=True)
         agent = self._catalogue.choose(query.agent)
         return self._sessions.begin_unsaid(agent, caller), query.session or None
+
+    def _role(self, wanted: str, caller: Caller, session: Session) -> str:
+        """Return the role that a client has in a session. Raises ChatError if it may not be an operator there."""
+        if self._access.is_open:
+            return wanted
+        if wanted == OPERATOR and not self._access.may(caller, Need.OPERATE, session.id):
+            raise ChatError("bad_query", problem="role=operator is for the operators of this conversation")
+        return wanted if wanted == OPERATOR or self._access.may(caller, Need.WRITE, session.id) else "viewer"
+
+    def _check_still(self, caller: Caller, session_id: str) -> Callable[[], None]:
+        def check() -> None:
+            self._identification.check_still(caller)
+            self._access.check(caller, Need.READ, session_id)
+
+        return check
 
 
 class _Query:
     """The parameters in the address that a client connects to."""
 
-    def __init__(self, path: str, cookie: str) -> None:
+    def __init__(self, path: str) -> None:
         values = parse_qs(urlsplit(path).query)
         self.agent = values.get("agent", [""])[0]
         self.session = values.get("session", [""])[0]
@@ -153,7 +200,6 @@ class _Query:
         self.closes_behind_turn = _one_of("close", values, ("turn",)) is not None
         if self.closes_behind_turn and self.role != "member":
             raise ChatError("bad_query", problem="close=turn is only for members, whose messages begin turns")
-        self.browser = identity.browser(cookie)
         self.epoch = values.get("epoch", [""])[0]
         after = values.get("after", ["0"])[0]
         self.after = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else -1

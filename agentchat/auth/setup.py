@@ -1,0 +1,70 @@
+"""The ways in which people are known, as the settings choose them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from agentchat.auth.accounts import Accounts
+from agentchat.auth.identification import Identification
+from agentchat.auth.oidc import OpenId
+from agentchat.auth.proxies import Proxies
+from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.identity import ADMIN, OPERATOR
+from agentchat.settings import Settings
+
+CALLBACK = "/api/agent-chat/oidc/callback"
+
+
+def identification(chosen: Settings, accounts: Accounts) -> Identification:
+    """Return how callers are identified. Raises SettingsError if others could get in whom nobody knows."""
+    proxies = Proxies(chosen.trusted_proxies.split(","), chosen.auth_header)
+    ways = [name for name in ("accounts", "oidc_issuer", "auth_header") if getattr(chosen, name)]
+    if chosen.no_auth and ways:
+        option = f"--{ways[0].replace('_', '-')}"
+        raise SettingsError(f"{option} makes people log in, and --no-auth lets everybody in. Choose one of them.")
+    reason = _reason(chosen, proxies)
+    if reason and not (chosen.no_auth or ways) and accounts.is_empty:
+        raise SettingsError(
+            f"{reason}, and nobody has to log in. Make accounts (main.py user add NAME, or --accounts for a link to "
+            "make the first one), name an OpenID provider (--oidc-issuer), or a proxy's header that names people "
+            "(--auth-header with --trusted-proxies). To let everybody do everything, say --no-auth."
+        )
+    return Identification(accounts, proxies, is_off=chosen.no_auth, is_required=bool(ways))
+
+
+def open_id(chosen: Settings) -> OpenId | None:
+    """Return the OpenID provider, if there is one. Raises SettingsError."""
+    if not chosen.oidc_issuer:
+        return None
+    roles = {ADMIN: _listed(chosen.oidc_admins), OPERATOR: _listed(chosen.oidc_operators)}
+    return OpenId(
+        chosen.oidc_issuer,
+        chosen.oidc_client_id,
+        chosen.oidc_client_secret,
+        f"{(chosen.public_url or f'http://{chosen.host}:{chosen.port}').rstrip('/')}{CALLBACK}",
+        chosen.oidc_scopes.split(),
+        chosen.oidc_groups_claim,
+        roles,
+    )
+
+
+def _reason(chosen: Settings, proxies: Proxies) -> str:
+    """Return why other machines may reach the server; "" if they cannot."""
+    if not _is_loopback(chosen.host):
+        return f"Other machines can connect to {chosen.host}"
+    if chosen.public_url:
+        return f"Others can connect through {chosen.public_url}"
+    return "Others can connect through the proxies of --trusted-proxies" if proxies else ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
