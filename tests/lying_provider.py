@@ -8,10 +8,12 @@ with LyingProvider() as provider:
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -31,14 +33,15 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 class LyingProvider:
     """The provider and its thread. What it says are plain fields, to be changed by tests."""
 
-    def __init__(self, key: Key | None = None) -> None:
+    def __init__(self, key: Key | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.provider = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="provider", daemon=True)
-        self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server.tls = tls
+        self.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self.key = key or RSAKey.generate_key(2048)
         self.ended = threading.Event()
-        self._browser = httpx.Client(trust_env=False)
+        self._browser = httpx.Client(trust_env=False, verify=False)
         self.asked: list[str] = []
         """The path of each request."""
         self.tell_the_truth()
@@ -173,8 +176,16 @@ class LyingProvider:
 
 class _Server(ThreadingHTTPServer):
     provider: LyingProvider
+    tls: ssl.SSLContext | None
     daemon_threads = True
     block_on_close = False
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with contextlib.suppress(ssl.SSLError), self.tls.wrap_socket(request, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)  # unless the client does not trust us
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -207,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "/userinfo": provider.person,
                 }[parts.path]
                 provider.say(200, said)(self)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True  # the client has had enough
 
 

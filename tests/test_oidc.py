@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
+import trustme
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from agentchat import settings
@@ -188,6 +190,10 @@ TRUTHS: dict[str, Lie] = {
         liar.description.pop("authorization_response_iss_parameter_supported"),
         liar.back.update(iss=None),
     ),
+    "nothing, in so many words": lambda liar: (
+        liar.description.update(userinfo_endpoint=None, token_endpoint_auth_methods_supported=None),
+        liar.claims.update(liar.person),
+    ),
     "no name of the key": lambda liar: setattr(liar, "kid", None),
     "a long header": lambda liar: liar.header.update(x5c=["x" * 3000]),
     "keys of other kinds": lambda liar: liar.keys.extend(
@@ -241,26 +247,24 @@ def test_roles(liar: LyingProvider, claim: str, told: dict[str, Any], roles: set
     assert log_in(client(liar.issuer, groups_claim=claim, roles=ROLES), liar)[0].roles == roles
 
 
-def test_new_keys(liar: LyingProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_keys(liar: LyingProvider) -> None:
     """Keys that change are fetched again, but not for each token that none of them signed."""
     openid = client(liar.issuer)
     log_in(openid, liar)
     old, new = liar.key, RSAKey.generate_key(2048)
     liar.signing_key, liar.kid, liar.keys = new, "2", [{**new.as_dict(private=False), "kid": "2"}]
-    assert "not signed with one of its keys" in refusal(openid, liar).message  # they were fetched a moment ago
-    monkeypatch.setattr(provider, "KEYS_EVERY", 0.0)
     log_in(openid, liar)
-    liar.asked.clear()
-    monkeypatch.setattr(provider, "KEYS_EVERY", 30.0)
+    assert liar.asked.count("/keys") == 2
     liar.signing_key, liar.kid = old, "1"
-    for _ in range(3):
+    for _ in range(provider.NEWER_KEYS + 2):
         assert "not signed with one of its keys" in refusal(openid, liar).message
-    assert "/keys" not in liar.asked
+    assert liar.asked.count("/keys") == 1 + provider.NEWER_KEYS
+    liar.signing_key, liar.kid = new, "2"
+    log_in(openid, liar)
 
 
-def test_new_key_with_the_same_name(liar: LyingProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_key_with_the_same_name(liar: LyingProvider) -> None:
     """A provider that gives its new key the name of the old one is understood as well."""
-    monkeypatch.setattr(provider, "KEYS_EVERY", 0.0)
     openid = client(liar.issuer)
     log_in(openid, liar)
     liar.signing_key = new = RSAKey.generate_key(2048)
@@ -324,6 +328,9 @@ LIES: dict[str, tuple[Lie, str]] = {
     "no expiry": (_claims(exp=None), "exp"),
     "expiry that is no number": (_claims(exp="never"), "exp"),
     "expiry that is not a number": (_claims(exp=float("nan")), "exp"),
+    "expiry that never comes": (_claims(exp=float("inf")), "exp"),
+    "expiry after all times": (_claims(exp=10**400), "exp"),
+    "expiry that is true": (_claims(exp=True), "exp"),
     "made tomorrow": (_claims(iat=int(time.time()) + 86400), "future"),
     "no time": (_claims(iat=None), "iat"),
     "no subject": (_claims(sub=None), "sub"),
@@ -348,6 +355,8 @@ LIES: dict[str, tuple[Lie, str]] = {
     "encrypted ID token": (lambda liar: liar.tokens.update(id_token="a.b.c.d.e"), "no ID token"),
     "huge ID token": (lambda liar: liar.tokens.update(id_token="a." + "b" * 99_999 + ".c"), "no ID token"),
     "no access token": (lambda liar: liar.tokens.update(access_token=None), "no access token"),
+    "access token that fits no header": (_both(
+        _claims(at_hash=None), lambda liar: liar.tokens.update(access_token="a\r\nb: \ud800")), "no access token"),
     "other type of token": (lambda liar: liar.tokens.update(token_type="mac"), "no access token"),
     "userinfo of somebody else": (_claims(sub="somebody-else"), "somebody else"),
     "userinfo of nobody": (_both(_claims(sub="1f-7"), lambda liar: liar.answers.update(
@@ -448,6 +457,47 @@ def test_a_provider_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         client(liar.issuer).begin()
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, str]:
+    """Someone who vouches for servers, and the file with their certificate."""
+    authority, file = trustme.CA(), tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    return authority, str(file)
+
+
+@pytest.fixture
+def over_tls(authority: tuple[trustme.CA, str]) -> Iterator[LyingProvider]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority[0].issue_cert("127.0.0.1").configure_cert(context)
+    with LyingProvider(ECKey.generate_key("P-256"), context) as provider:
+        yield provider
+
+
+def test_tls(over_tls: LyingProvider, authority: tuple[trustme.CA, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider has to prove its name; one that is slow is left in time over TLS as well."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # not for this machine
+    with pytest.raises(ChatError, match="CERTIFICATE_VERIFY_FAILED") as error:
+        client(over_tls.issuer).begin()
+    assert error.value.code == "oidc_unreachable"
+    monkeypatch.setenv("SSL_CERT_FILE", authority[1])
+    openid = client(over_tls.issuer)
+    assert log_in(openid, over_tls)[0].login == "maria"
+    over_tls.answers["/token"] = over_tls.drip
+    monkeypatch.setattr(provider, "TIMEOUT", 0.4)
+    assert "does not answer in time" in refusal(openid, over_tls).message
+    over_tls.answers["/token"] = over_tls.drip_body
+    assert "does not answer in time" in refusal(openid, over_tls).message
+    over_tls.description["userinfo_endpoint"] = over_tls.issuer.replace("https", "http")
+    assert "userinfo_endpoint is not an address with https" in refusal(client(over_tls.issuer), over_tls).message
+
+
+def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates that the environment names and that do not exist are told as what is wrong."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(ChatError, match="No such file"):
+        client("https://127.0.0.1:9").begin()
+
+
 def test_no_secret_in_errors_and_logs(liar: LyingProvider, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the sentences nor the log tell the secret, a code or a token."""
     caplog.set_level(logging.DEBUG)
@@ -483,6 +533,29 @@ def test_a_login_that_somebody_else_began(liar: LyingProvider) -> None:
             openid.finish(other, attackers_cookie)
     assert "/token" not in liar.asked
     openid.finish(query, attackers_cookie)
+
+
+def test_cookies(liar: LyingProvider) -> None:
+    """The cookie is for the server alone, and no other server in the domain can set it if there is TLS."""
+    openid = client(liar.issuer)
+    _, kept = openid.begin()
+    assert openid.set_cookie(kept) == f"agentchat_oidc={kept}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"
+    assert openid.cookie(f"a=b; agentchat_oidc={kept};x") == kept
+    assert openid.cookie(None) == openid.cookie("") == openid.cookie("agentchat_oidc2=x") == ""
+    assert openid.cookie(f"agentchat_oidc=foreign; agentchat_oidc={kept}") == ""
+    public = client(liar.issuer, redirect_uri="https://chat.example.com/api/agent-chat/oidc/callback")
+    taken = "__Host-agentchat_oidc=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+    assert public.set_cookie("") == taken
+    assert public.cookie(f"agentchat_oidc=foreign; __Host-agentchat_oidc={kept}") == kept
+
+
+def test_a_cookie_is_no_longer_than_browsers_allow(liar: LyingProvider) -> None:
+    """Also with the longest path to go back to, the cookie fits into a browser."""
+    openid = client(liar.issuer)
+    path = "/" + "x" * 999
+    url, kept = openid.begin(path)
+    assert len(openid.set_cookie(kept)) < 4096
+    assert openid.finish(liar.log_in(url), kept)[1] == path
 
 
 def test_a_code_of_another_login(liar: LyingProvider) -> None:

@@ -24,6 +24,7 @@ from agentchat.auth.provider import Json, untrusted
 LEEWAY = 60  # seconds that two clocks may differ
 MAX_TOKEN = 64 * 2**10  # characters
 MIN_RSA_BITS = 2048
+YEAR_9999 = 253_402_300_800  # seconds since 1970
 
 KEY_TYPES = {
     "RS256": "RSA", "RS384": "RSA", "RS512": "RSA",
@@ -120,6 +121,11 @@ def _rsa_bits(key: Json) -> int:
 
 
 def _check(claims: Json, expected: Expected) -> None:
+    for name in ("exp", "iat", "nbf"):
+        value = claims.get(name, 0)
+        # Python reads NaN as well, which is never less than now.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < YEAR_9999:
+            raise untrusted(f"the ID token is refused (its {name} is no time)")
     registry = JWTClaimsRegistry(
         now=int(time.time()),
         leeway=LEEWAY,

@@ -1,7 +1,9 @@
 """Logins by OpenID Connect: a person goes to a provider and comes back with a code that stands for who they are.
 
-url, kept = openid.begin("/desk")             # send the browser to `url`, with `kept` in a cookie
-identity, back = openid.finish(query, kept)   # it came back: `query` of its address, and that cookie
+url, kept = openid.begin("/desk")     # send the browser to `url`, with openid.set_cookie(kept)
+
+kept = openid.cookie(header)          # it came back: its `Cookie` header and the query of its address
+identity, back = openid.finish(query, kept)
 
 The authorization code flow with PKCE. What belongs to a login under way is in the browser's own cookie, signed, so
 nobody can be made to finish a login that somebody else began, and logins that nobody finishes cost no memory.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +36,8 @@ MAX_CODE = 4096  # characters
 MAX_LOGIN = 64  # characters
 MAX_NAME = 100  # characters
 MAX_GROUPS = 10_000
+
+_ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class OpenId:
         self._scope = " ".join(dict.fromkeys(["openid", *scopes]))
         self._groups_claim = groups_claim
         self._roles = {role: frozenset(groups) for role, groups in (roles or {}).items()}
+        self._is_public = redirect_uri.startswith("https:")
+        self._cookie = f"__Host-{COOKIE}" if self._is_public else COOKIE  # which no neighbour in our domain can set
         self._provider = Provider(issuer)
         self._seal = Seal(LIFETIME)
 
@@ -124,6 +131,18 @@ class OpenId:
         claims = self._claims(tokens, login["nonce"], description)
         return self._identity(claims | self._further_claims(claims["sub"], tokens, description)), login["back"]
 
+    def set_cookie(self, kept: str) -> str:
+        """Return the `Set-Cookie` header that lets a browser keep a value; "" takes it away again."""
+        security = "; Secure" if self._is_public else ""
+        age = LIFETIME if kept else 0
+        return f"{self._cookie}={kept}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{security}"
+
+    def cookie(self, header: str | None) -> str:
+        """Return the value in a `Cookie` header; "" if there is none, or several, of which one isn't ours."""
+        pairs = [pair.partition("=") for pair in (header or "").split(";")]
+        found = [value.strip() for name, _, value in pairs if name.strip() == self._cookie]
+        return found[0] if len(found) == 1 else ""
+
     def _check_sender(self, given: Mapping[str, str], description: Json) -> None:
         """Check which provider sent the browser (RFC 9207)."""
         sender = given.get("iss")
@@ -143,15 +162,18 @@ class OpenId:
             "code_verifier": verifier,
         }
         login = None
-        methods = description.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if self._client_secret and "client_secret_basic" in methods:
+        methods = description.get("token_endpoint_auth_methods_supported")
+        knows_basic = not isinstance(methods, list) or "client_secret_basic" in methods
+        if self._client_secret and knows_basic:
             login = quote_plus(self._client_id), quote_plus(self._client_secret)
         else:
             form["client_id"] = self._client_id
             if self._client_secret:
                 form["client_secret"] = self._client_secret
         tokens = self._provider.post(description["token_endpoint"], form, login)
-        if not isinstance(tokens.get("access_token"), str) or str(tokens.get("token_type")).lower() != "bearer":
+        access_token = tokens.get("access_token")
+        is_usable = isinstance(access_token, str) and _ACCESS_TOKEN.fullmatch(access_token) is not None
+        if not is_usable or str(tokens.get("token_type")).lower() != "bearer":
             raise untrusted("it gave no access token of the type Bearer")
         return tokens
 

@@ -24,8 +24,8 @@ MAX_ADDRESS = 2000  # characters
 READ_TIMEOUT = 5.0  # seconds without a byte
 TIMEOUT = 10.0  # seconds for a whole answer
 KEPT = 3600.0  # seconds that a description and keys are used
-KEYS_EVERY = 30.0  # seconds between two requests for keys because of one that is not there
-FAILURE_KEPT = 3.0  # seconds in which a provider that failed is not asked again: everybody would wait for it
+NEWER_KEYS = 5  # requests for keys in a minute because of one that is not there
+FAILURE_KEPT = 1.0  # seconds in which a provider that failed is not asked again, for those who waited with the first
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -42,6 +42,7 @@ class Provider:
         self._described_at = 0.0
         self._keys: list[Json] = []
         self._keys_at = 0.0
+        self._asked_at: list[float] = []  # for newer keys
         self._failure: ChatError | None = None
         self._failed_at = 0.0
 
@@ -58,9 +59,12 @@ class Provider:
             return self._keys
 
     def newer_keys(self) -> list[Json]:
-        """Return the keys as they are now; the known ones if those were fetched a moment ago. Raises ChatError."""
+        """Return the keys as they are now, or the known ones if that was asked too often. Raises ChatError."""
         with self._lock:
-            if time.monotonic() > self._keys_at + KEYS_EVERY:
+            now = time.monotonic()
+            self._asked_at = [at for at in self._asked_at if at > now - 60]
+            if len(self._asked_at) < NEWER_KEYS:
+                self._asked_at.append(now)
                 self._fetch_keys()
             return self._keys
 
@@ -97,6 +101,7 @@ class Provider:
         self._keys_at = time.monotonic()
 
     def _checked(self, found: Json) -> Json:
+        found = {name: value for name, value in found.items() if value is not None}
         if found.get("issuer") != self.issuer:
             raise untrusted(
                 f"it calls itself {printable(found.get('issuer'))}, not {self.issuer}. "
@@ -143,7 +148,7 @@ class Provider:
                 request = client.build_request(method, url, extensions={"trace": deadline.trace}, **options)
                 response = client.send(request, auth=login, stream=True)
                 body = _body(response)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ImportError) as error:  # certificates or SOCKS are missing
             is_late = deadline.is_over or isinstance(error, httpx.TimeoutException)
             problem = "it does not answer in time" if is_late else printable(error).rstrip(".") or type(error).__name__
             raise self._unreachable(problem) from error
@@ -156,10 +161,11 @@ class Provider:
 
 
 def _client(url: str) -> httpx.Client:
-    """Return a client for an address with https, or on this machine, where no proxy of the environment is asked."""
-    is_tls = url.startswith("https:")
+    """Return a client that reaches this machine directly, and others through the proxy of the environment, if any."""
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    return httpx.Client(headers=headers, timeout=READ_TIMEOUT, follow_redirects=False, verify=is_tls, trust_env=is_tls)
+    direct = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+    is_tls = url.startswith("https:")  # without it, no certificates have to be loaded
+    return httpx.Client(headers=headers, timeout=READ_TIMEOUT, follow_redirects=False, verify=is_tls, mounts=direct)
 
 
 def _body(response: httpx.Response) -> bytes:
