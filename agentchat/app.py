@@ -10,19 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentchat import __version__
+from agentchat import __version__, audit
 from agentchat.access import Access
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.ag2.conversation import Conversation
 from agentchat.ag2.limits import Limits
 from agentchat.ag2.tool_slots import ToolSlots
-from agentchat.auth import setup
+from agentchat.audit import Audit
+from agentchat.auth import oidc, setup
 from agentchat.auth.accounts import Accounts
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
+from agentchat.http.handler import LOGIN_PAGE
 from agentchat.http.health import HealthRoutes
 from agentchat.http.limits import Rules
+from agentchat.http.login import CALLBACK, FirstAccount, LoginRoutes
 from agentchat.http.public_files import load_files
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
@@ -70,6 +73,8 @@ class Running:
     models: Models
     catalogue: Catalogue
     search: Search
+    first_account: str
+    """The address at which the first account can be made; "" if there is one, or nobody has to log in."""
     is_idle: Callable[[], bool]
     """Returns True while no turn runs."""
 
@@ -91,6 +96,9 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         accounts = Accounts(chosen.data_dir, chosen.login_days)
         stack.callback(accounts.close)
         identification = setup.identification(chosen, accounts)
+        public = chosen.public_url.rstrip("/") or f"http://{chosen.host}:{ports.page.getsockname()[1]}"
+        openid = oidc.configured(chosen, public + CALLBACK)
+        first = FirstAccount()
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
         ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
         offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
@@ -127,22 +135,28 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
+        people = People(accounts, store.sharing, page.live)
+        login = LoginRoutes(
+            identification, Audit(chosen.data_dir / audit.FILE), first, openid, people.look,
+            login_seconds=chosen.login_days * 86_400, is_secure=chosen.public_url.startswith("https:"),
+        )  # fmt: skip
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access,
+            sessions, catalogue, notes, knowledge, health, access, login,
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
         )  # fmt: skip
         limits = _connection_limits(chosen)
         websockets = Server(sessions, catalogue, page.origins, limits, identification, access, page.live)
         stack.enter_context(websockets.run(ports.websocket))
-        stack.enter_context(People(accounts, store.sharing, page.live).watched())
+        stack.enter_context(people.watched())
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         _start(stack, page)
         _warm_up(stack)
 
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
-        yield Running(page_address, socket_address, chosen_models, catalogue, search, sessions.is_idle)
+        first_account = f"{public}{LOGIN_PAGE}#first={first.secret}" if chosen.accounts and accounts.is_empty else ""
+        yield Running(page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle)
 
 
 def _turns(limit: int) -> int:

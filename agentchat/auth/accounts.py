@@ -185,6 +185,11 @@ class Accounts:
         known = "SELECT 1 FROM users WHERE password <> '' OR id IN (SELECT user FROM externals) LIMIT 1"
         return not self._read(known)
 
+    @property
+    def has_passwords(self) -> bool:
+        """True if somebody can log in with a password."""
+        return bool(self._read("SELECT 1 FROM users WHERE password <> '' LIMIT 1"))
+
     def first(self) -> User | None:
         """Return the user who could log in first."""
         known = "users.password <> '' OR users.id IN (SELECT user FROM externals)"

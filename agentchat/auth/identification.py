@@ -56,12 +56,12 @@ class Identification:
         self.tickets: Tickets[Caller] = Tickets()
         self._proxies = proxies
         self._is_off = is_off
-        self._is_required = is_required
+        self.is_required = is_required
 
     @property
     def is_open(self) -> bool:
         """True if nobody has to be known."""
-        return self._is_off or not (self._is_required or not self.accounts.is_empty)
+        return self._is_off or not (self.is_required or not self.accounts.is_empty)
 
     def caller(self, asked: Asked) -> Caller:
         """Return the sender of a request. Raises ChatError for a token or ticket that is not, or no longer, good."""

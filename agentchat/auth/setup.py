@@ -6,18 +6,14 @@ import ipaddress
 
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.identification import Identification
-from agentchat.auth.oidc import OpenId
-from agentchat.auth.proxies import Proxies
+from agentchat.auth.proxies import Proxies, configured
 from agentchat.protocol.errors import SettingsError
-from agentchat.protocol.identity import ADMIN, OPERATOR
 from agentchat.settings import Settings
-
-CALLBACK = "/api/agent-chat/oidc/callback"
 
 
 def identification(chosen: Settings, accounts: Accounts) -> Identification:
     """Return how callers are identified. Raises SettingsError if others could get in whom nobody knows."""
-    proxies = Proxies(chosen.trusted_proxies.split(","), chosen.auth_header)
+    proxies = configured(chosen)
     ways = [name for name in ("accounts", "oidc_issuer", "auth_header") if getattr(chosen, name)]
     if chosen.no_auth and ways:
         option = f"--{ways[0].replace('_', '-')}"
@@ -30,22 +26,6 @@ def identification(chosen: Settings, accounts: Accounts) -> Identification:
             "(--auth-header with --trusted-proxies). To let everybody do everything, say --no-auth."
         )
     return Identification(accounts, proxies, is_off=chosen.no_auth, is_required=bool(ways))
-
-
-def open_id(chosen: Settings) -> OpenId | None:
-    """Return the OpenID provider, if there is one. Raises SettingsError."""
-    if not chosen.oidc_issuer:
-        return None
-    roles = {ADMIN: _listed(chosen.oidc_admins), OPERATOR: _listed(chosen.oidc_operators)}
-    return OpenId(
-        chosen.oidc_issuer,
-        chosen.oidc_client_id,
-        chosen.oidc_client_secret,
-        f"{(chosen.public_url or f'http://{chosen.host}:{chosen.port}').rstrip('/')}{CALLBACK}",
-        chosen.oidc_scopes.split(),
-        chosen.oidc_groups_claim,
-        roles,
-    )
 
 
 def _reason(chosen: Settings, proxies: Proxies) -> str:
@@ -64,7 +44,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

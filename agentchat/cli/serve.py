@@ -58,6 +58,8 @@ def announce(chosen: Settings, running: Running) -> None:
         print(f"  agent      {info.name}" + ("" if info.available else f"  unavailable: {info.reason}"))
     if not running.catalogue.agents():
         print(f"  agent      none found in {chosen.served or chosen.agents}")
+    if running.first_account:
+        print(f"  first account, at  {running.first_account}")
     print("Ctrl-C ends the server.", flush=True)
     if chosen.open:
         webbrowser.open(running.page)

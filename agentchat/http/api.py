@@ -15,6 +15,7 @@ from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
 from agentchat.http.files import FileRoutes
 from agentchat.http.health import HealthRoutes
+from agentchat.http.login import LoginRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
@@ -35,6 +36,7 @@ def table(
     knowledge: Knowledge,
     health: HealthRoutes,
     access: Access,
+    login: LoginRoutes,
     config: Describe,
 ) -> Table:
     """Return all routes. `config` returns what clients need to start."""
@@ -42,6 +44,7 @@ def table(
     resources = [
         ServerRoutes(config, describe),
         health,
+        login,
         SessionRoutes(sessions, catalogue),
         MessageRoutes(sessions),
         EventRoutes(sessions, access),

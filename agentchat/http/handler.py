@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedReader
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import BaseModel
 
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read its stream is dropped
 RETRY_AFTER = 5  # seconds
 FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client reads it
+
+LOGIN_PAGE = "/login"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -151,6 +153,9 @@ class Handler(BaseHTTPRequestHandler):
             caller=caller,
             person=None if self.server.access.is_open else caller.person,
             accept=accept,
+            query=head.query,
+            cookies=single_header(self.headers, "Cookie") or "",
+            agent=self.headers.get("User-Agent", ""),
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
         )
@@ -216,6 +221,10 @@ class Handler(BaseHTTPRequestHandler):
         return body.read(self.connection, length, limits.timeout)
 
     def _file(self, file: File) -> Reply:
+        is_page = file.type.startswith("text/html") and self.head.path != LOGIN_PAGE
+        if is_page and not (self.server.access.is_open or self._caller().is_known):
+            back = quote(self.head.path.lstrip("/"))  # browsers keep the fragment by themselves
+            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
             headers["Set-Cookie"] = identity.new_cookie()
@@ -239,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         type = {} if reply.body is None else {"Content-Type": reply.type}
         has_length = reply.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
         length = {"Content-Length": str(size)} if has_length else {}
-        head = self._head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length})
+        head = self._head(reply.status, {"Cache-Control": "no-store", **type, **reply.headers, **length}, reply.cookies)
         if self.head.method == "HEAD":
             self.connection.send(head)
         elif file is not None:
@@ -281,13 +290,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.connection.send(b"0\r\n\r\n" if is_chunked else b"")
 
-    def _head(self, status: int, headers: Mapping[str, str]) -> bytes:
+    def _head(self, status: int, headers: Mapping[str, str], cookies: Sequence[str] = ()) -> bytes:
         if self.body.is_unread:
             self.keeps_alive = False  # an unread body must not be mistaken for the next request
         log.debug("%s %s: %d", self.head.method, self.head.path, status)
         closing = {} if self.keeps_alive else {"Connection": "close"}
         policy = {"Content-Security-Policy": self._content_security_policy()}
-        return response_head(status, {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing})
+        headers = {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing}
+        return response_head(status, headers, cookies)
 
     def _cors_headers(self) -> Mapping[str, str]:
         if self.origin is None:
@@ -334,11 +344,12 @@ def refusal(error: ChatError) -> bytes:
     return response_head(reply.status, {**SECURITY_HEADERS, **reply.headers, **about}) + reply.encoded
 
 
-def response_head(status: int, headers: Mapping[str, str]) -> bytes:
+def response_head(status: int, headers: Mapping[str, str], cookies: Sequence[str] = ()) -> bytes:
     """A status line and headers."""
     reason = HTTPStatus(status).phrase
     lines = [f"HTTP/1.1 {status:d} {reason}", "Server: agentchat", f"Date: {formatdate(usegmt=True)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"Set-Cookie: {cookie}" for cookie in cookies]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

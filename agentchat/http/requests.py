@@ -134,6 +134,20 @@ class HandBack(Body):
     name: Name = "operator"
 
 
+class Login(Body):
+    login: str = Field(max_length=200)
+    password: str = Field(max_length=2000)
+
+
+class FirstAccount(Login):
+    secret: str = Field(max_length=200, description="From the link that was printed at start")
+    name: str = Field("", max_length=NAME_CHARS)
+
+
+class Logout(Body):
+    everywhere: bool = Field(False, description="In all browsers")
+
+
 class Chat(Body):
     message: NonEmptyText
     context: Context = None
@@ -172,6 +186,10 @@ class DeskQuery(BaseModel):
 
 class ExportQuery(BaseModel):
     format: Literal["json", "markdown", "html"] = "json"
+
+
+class BackQuery(BaseModel):
+    back: str = Field("/", max_length=2000, description="The path to go to afterwards")
 
 
 class NameQuery(BaseModel):

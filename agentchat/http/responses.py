@@ -26,6 +26,31 @@ class Error(BaseModel):
     error: ErrorAbout
 
 
+class LoginWays(BaseModel):
+    """The ways to log in."""
+
+    needed: bool = Field(description="False where nobody has to log in")
+    password: bool
+    openid: bool
+    first: bool = Field(description="There is no account yet; the link to make the first was printed at start")
+
+
+class Me(BaseModel):
+    """You, as the server knows you."""
+
+    id: str
+    login: str
+    name: str
+    roles: list[Literal["operator", "admin"]]
+    colour: str = Field(description="Such as #3366cc; empty if none was chosen")
+    language: str = Field(description="Such as `de`; empty if none was chosen")
+    created: str
+
+
+class Ticket(BaseModel):
+    ticket: str = Field(description="Empty where nobody has to log in")
+
+
 class SseMessage(BaseModel):
     """A message of an event stream."""
 

@@ -41,6 +41,8 @@ class Reply:
     """Encoded as JSON, unless it is bytes, or an open file, which is sent piece by piece; None for no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
     type: str = JSON
+    cookies: Sequence[str] = ()
+    """Values of `Set-Cookie` headers."""
 
     @property
     def encoded(self) -> bytes:
@@ -74,6 +76,12 @@ class Call:
     """The person whose sessions lists are about; None where everything is everybody's."""
     accept: str
     """The media type to answer with, out of the route's `types`."""
+    query: str
+    """The query string."""
+    cookies: str
+    """The `Cookie` header."""
+    agent: str
+    """The `User-Agent` header."""
     stack: ExitStack
     """Contexts to leave once the response has been sent."""
     waiter: Callable[[], Waiter]
