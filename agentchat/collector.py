@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 
 YOUNG = 2_000  # new objects after which the young ones are looked at
 NEVER = 1_000_000  # collections of the middle generation after which Python would begin a full one by itself
-INTERVAL = 5.0  # seconds between looks for an idle moment
-OVERDUE = 100  # collections of the middle generation after which a full one waits for no idle moment
+INTERVAL = 0.25  # seconds between looks for an idle moment
+SOON = 3  # collections of the middle generation after which a full one waits for no idle moment, …
+OVERDUE = 100  # … and after which it does where it has much to look at
+FEW = 50_000  # objects in use, which it looks at in some 5 ms
 
 
 class Pauses:
@@ -46,9 +48,11 @@ def tuned(is_idle: Callable[[], bool], interval: float = INTERVAL) -> Iterator[P
     thresholds, pauses, ending = gc.get_threshold(), Pauses(), threading.Event()
 
     def collect() -> None:
+        in_use = 0
         while not ending.wait(interval):
-            if is_due(gc.get_count()[2], is_idle()):
+            if is_due(gc.get_count()[2], is_idle(), in_use):
                 gc.collect()
+                in_use = len(gc.get_objects())
 
     gc.collect()
     gc.freeze()  # what start-up made is never looked at again
@@ -67,6 +71,9 @@ def tuned(is_idle: Callable[[], bool], interval: float = INTERVAL) -> Iterator[P
         log.info("The longest pause to collect garbage took %.1f ms", pauses.longest * 1000)
 
 
-def is_due(count: int, is_idle: bool) -> bool:
-    """Return True if a full collection is due after so many of the middle generation."""
-    return count >= OVERDUE or (is_idle and count > 0)
+def is_due(count: int, is_idle: bool, in_use: int) -> bool:
+    """Return True if a full collection is due after so many of the middle generation.
+
+    What there is to collect takes time as well, so where little is in use it is not left to pile up.
+    """
+    return count >= (SOON if in_use < FEW else OVERDUE) or (is_idle and count > 0)

@@ -45,12 +45,19 @@ def test_garbage_waits_for_an_idle_moment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "is_idle", "due"),
-    [(0, True, False), (1, True, True), (99, False, False), (collector.OVERDUE, False, True)],
+    ("count", "is_idle", "in_use", "due"),
+    [
+        (0, True, 10**6, False),
+        (1, True, 10**6, True),
+        (99, False, 10**6, False),
+        (collector.OVERDUE, False, 10**6, True),
+        (1, False, 10_000, False),
+        (collector.SOON, False, 10_000, True),
+    ],
 )
-def test_when_a_collection_is_due(count: int, is_idle: bool, due: bool) -> None:
-    """A full collection waits for an idle moment, though not for ever; without garbage there is none."""
-    assert collector.is_due(count, is_idle) == due
+def test_when_a_collection_is_due(count: int, is_idle: bool, in_use: int, due: bool) -> None:
+    """A full collection waits for an idle moment: not for ever, and not for long where it is quick."""
+    assert collector.is_due(count, is_idle, in_use) == due
 
 
 @pytest.mark.all_agents

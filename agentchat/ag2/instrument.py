@@ -26,7 +26,7 @@ from autogen.io.thread_io_stream import AsyncThreadIOStream, ThreadIOStream
 from autogen.logger import file_logger
 
 from agentchat import cancellation, inheritance
-from agentchat.ag2 import code_execution, console, events, named_pictures, scope
+from agentchat.ag2 import code_execution, console, events, named_pictures, scope, tool_models
 from agentchat.ag2 import iostream as streams
 from agentchat.ag2.iostream import NullStream, TurnStream
 from agentchat.ag2.own_tools import carry_out_in_group, lend
@@ -54,6 +54,7 @@ def install() -> None:
     if hasattr(ConversableAgent.generate_reply, "__wrapped__"):
         return
     code_execution.install()
+    tool_models.install()
     events.install()
     named_pictures.install()
     for name in ("generate_reply", "a_generate_reply"):

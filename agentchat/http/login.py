@@ -79,7 +79,8 @@ class LoginRoutes:
         self._attempts.begin(body.login, address)
         user = self._accounts.check_password(body.login, body.password)
         if user is None:
-            self._audit.write("login_failed", None, address, login=body.login)
+            known = self._accounts.by_login(body.login)  # people type passwords into the wrong field
+            self._audit.write("login_failed", None, address, login=known.login if known else "")
             raise ChatError("login_refused")
         self._attempts.succeeded(body.login, address)
         return Reply(200, about(user), cookies=[self._begin(call, user, "password")])
