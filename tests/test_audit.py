@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
+import os
 import secrets
 import subprocess
 import sys
@@ -14,6 +17,7 @@ import pytest
 
 from agentchat.audit import FIELD_CHARS, KEPT, Audit
 from agentchat.protocol.events import moment
+from tests.clients import wait_until
 from tests.processes import ROOT
 
 
@@ -109,6 +113,30 @@ def test_a_log_that_cannot_be_written_stops_nothing(path: Path, caplog: pytest.L
     with caplog.at_level(logging.WARNING):
         Audit(path).write("x")
     assert f"The audit log {path} cannot be written" in caplog.text
+
+
+def test_an_entry_is_in_the_file_of_now(path: Path) -> None:
+    """A writer who waited while another process began a new file writes into that one."""
+    audit = Audit(path)
+    audit.write("before")
+    thread = threading.Thread(target=audit.write, args=("after",))
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        thread.start()
+        wait_until(lambda: open_files().count(path) == 2)
+        path.rename(path.with_name("audit.jsonl.1"))
+    thread.join(60)
+    assert [entry["event"] for entry in audit.last(1)] == ["after"]
+    assert len(path.read_text().splitlines()) == 1
+
+
+def open_files() -> list[Path]:
+    """Return the files that this process has open."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(Path(os.readlink(f"/proc/self/fd/{name}")))
+    return found
 
 
 WRITER = """

@@ -262,9 +262,11 @@ class Accounts:
         return self._existing(id)
 
     def remove(self, id: str) -> bool:
-        """Remove a user with their logins and tokens. Returns False if there is none."""
+        """Remove a user with their logins and tokens, also from the disk. Returns False if there is none."""
         with self._change() as db:
-            return db.execute("DELETE FROM users WHERE id = ?", (id,)).rowcount > 0
+            is_removed = db.execute("DELETE FROM users WHERE id = ?", (id,)).rowcount > 0
+        self._empty_wal()
+        return is_removed
 
     def check_password(self, login: str, password: str) -> User | None:
         """Return the user who has this login name and this password; the work is the same if there is none."""
@@ -415,6 +417,14 @@ class Accounts:
                 self._writer.execute("UPDATE changes SET number = number + 1")
         except sqlite3.Error as error:
             raise failures.told(error) from error
+
+    def _empty_wal(self) -> None:
+        """Leave nothing of older pages behind. If that fails, the next checkpoint does it."""
+        try:
+            with self._write_lock:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            log.warning("The log of %s could not be emptied yet: %s", DATABASE, error)
 
     def _note(self, statement: str, *values: object) -> None:
         """Make a change that may as well be made later: nobody waits for another thread or process."""
