@@ -116,6 +116,7 @@ def test_users_are_added_changed_and_removed(run: Run, accounts: Accounts, data:
         ("token add --name ci --scope read --expires soon", "", "--expires is a number of hours, days or weeks"),
         ("token add --name ci --scope read --expires 0d", "", "--expires is a number of hours, days or weeks"),
         ("token add --name ci --scope read --expires 999999w", "", "--expires is a number of hours, days or weeks"),
+        ("token add --name <ci> --scope read", "", "Without --user, a token belongs to an account that has its name."),
         ("token revoke t-unknown", "", "There is no such token."),
     ],
 )

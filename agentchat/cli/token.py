@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentchat.cli.accounts import Folder, data_dir, opened, show
 from agentchat.protocol import events
-from agentchat.protocol.errors import SettingsError
+from agentchat.protocol.errors import ChatError, SettingsError
 
 if TYPE_CHECKING:
     from agentchat.auth.accounts import Token, User
@@ -40,6 +40,15 @@ def _add(folder: Folder, given: argparse.Namespace) -> None:
 
 def _program(folder: Folder, name: str, scope: str) -> User:
     """Return the user that stands for a program: of the token's name, without a way to log in."""
+    from agentchat.auth import names
+
+    try:
+        names.login_name(name)
+    except ChatError as error:
+        raise SettingsError(
+            f"{error.message} Without --user, a token belongs to an account that has its name. Take another --name, or "
+            "say whose it is."
+        ) from None
     roles = {"operator"} if scope == "operator" else set()
     user = folder.accounts.by_login(name)
     if user is None:
