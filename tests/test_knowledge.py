@@ -191,7 +191,9 @@ def test_names_of_files(opened: Open, folder: Path, name: str) -> None:
 
     assert knowledge.search("kettles", 1)[0].source == f"docs/{name}"
     assert knowledge.search("kettles", 1, f"docs/{name}")[0].source == f"docs/{name}"
-    assert knowledge.open(f"docs/{name}") == ("text/plain; charset=utf-8", b"Kettles whistle.")
+    type, file = knowledge.open(f"docs/{name}")
+    with file:
+        assert (type, file.read()) == ("text/plain; charset=utf-8", b"Kettles whistle.")
 
 
 def test_a_name_that_is_not_utf8(opened: Open, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from tests.embedding_server import EmbeddingServer
 from tests.model_server import ModelServer, Reply
 from tests.pdf_files import pdf
 from tests.rest_client import RestClient
+from tests.test_http_limits import MIB, Connect
 
+pytest_plugins = ["tests.test_http_limits"]
 pytestmark = pytest.mark.all_agents
 
 KNOWLEDGE = "/api/agent-chat/knowledge"
@@ -179,6 +182,29 @@ def test_documents_are_listed_and_shown(server: Running) -> None:
 def test_nothing_else_is_shown(server: Running, id: str) -> None:
     """Only listed documents are served."""
     assert RestClient(server).get(f"{KNOWLEDGE}/{id}").code == "not_found"
+
+
+@pytest.mark.parametrize("name", ["large.pdf", "large.txt"])
+def test_large_documents_take_no_memory(
+    serve: Serve, model: ModelServer, folder: Path, raw: Connect, name: str
+) -> None:
+    """Many clients that ask for a large document and don't read it cost what one costs, for a moment."""
+    content = b"%PDF-1.4\n" + b"x" * 12 * MIB
+    (folder / name).write_bytes(content)
+    server = serve("--knowledge", str(folder), model=model)
+    client = RestClient(server)
+    assert client.get(f"{KNOWLEDGE}/my%20docs%2F{name}").body == content
+    request = f"GET {KNOWLEDGE}/my%20docs%2F{name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    tracemalloc.start()
+    try:
+        unread = [raw(server, request) for _ in range(8)]
+        for connection in unread:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert now < 8 * MIB
+    assert peak < 6 * len(content)
 
 
 def test_out_of_the_box_it_knows_this_product(serve: Serve) -> None:

@@ -11,6 +11,7 @@ from agentchat.knowledge import ADDRESS, Knowledge, Source, address
 from agentchat.protocol.errors import ChatError
 
 _DOCUMENT = f"{ADDRESS}/{{source}}"  # slashes of the id are sent as %2F
+_ERRORS = ("not_found", "file_failed")
 _TYPES = ("text/plain; charset=utf-8", "application/pdf")
 _HEADERS = {"Content-Security-Policy": "sandbox", "Content-Disposition": "inline"}  # never a page of this server
 
@@ -24,14 +25,18 @@ class DocumentRoutes:
         """List the documents that agents can search."""
         return Reply(200, {"sources": [_about(source) for source in self._knowledge.sources()]})
 
-    @route("GET", _DOCUMENT, Need.KNOWN, answers={200: responses.DocumentContent}, errors=("not_found",), types=_TYPES)
+    @route("GET", _DOCUMENT, Need.KNOWN, answers={200: responses.DocumentContent}, errors=_ERRORS, types=_TYPES)
     def read_document(self, call: Call) -> Reply:
         """Return a document."""
+        source = call.path["source"]
         try:
-            type, content = self._knowledge.open(call.path["source"])
+            type, file = self._knowledge.open(source)
         except KeyError as error:
             raise ChatError("not_found") from error
-        return Reply(200, content, _HEADERS, type)
+        except OSError as error:
+            raise ChatError("file_failed", path=source, problem=error.strerror or error) from error
+        call.stack.enter_context(file)
+        return Reply(200, file, _HEADERS, type)
 
 
 def _about(source: Source) -> dict[str, Any]:

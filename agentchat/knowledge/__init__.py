@@ -8,11 +8,14 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import logging
+import os
 import sqlite3
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from agentchat.knowledge.chunking import Chunk, chunks
@@ -61,6 +64,7 @@ class Knowledge:
         self._sources = Sources(sources)
         self._vectors = Vectors(self._index, embed) if embed else None
         self._refreshing = threading.Lock()  # held by the one thread that looks for changes; guards what follows
+        self._converting = threading.Lock()  # held by the one thread that has the text of a whole document in memory
         self._begun = self._done = 0  # refreshes
         self._files: dict[str, File] = {}
         self._known = self._index.sources()
@@ -101,15 +105,18 @@ class Knowledge:
         """Return all documents, including those that cannot be read, by id."""
         return sorted(self._refresh().values(), key=lambda source: source.id)
 
-    def open(self, source_id: str) -> tuple[str, bytes]:
-        """Return a document's content type and bytes. Raises KeyError if there is no such document."""
+    def open(self, source_id: str) -> tuple[str, BufferedReader]:
+        """Return a document's content type and its content, as a file: many that are read at once take no memory.
+
+        Raises KeyError if there is no such document, and OSError.
+        """
         self._refresh()
         file = self._files[source_id]
         try:
-            data = self._sources.read(file)
             if file.type == PDF:
-                return "application/pdf", data
-            return "text/plain; charset=utf-8", decode(data).encode(errors="replace")
+                return "application/pdf", self._sources.open(file)
+            with self._converting:
+                return "text/plain; charset=utf-8", _on_disk(decode(self._sources.read(file)))
         except Unreadable as error:
             raise KeyError(source_id) from error
 
@@ -163,6 +170,14 @@ class Knowledge:
             log.warning("The document %s cannot be searched: %s", file.id, source.problem)
         self._index.put(source, passages)
         return source
+
+
+def _on_disk(text: str) -> BufferedReader:
+    """Return a file without a name that holds the text."""
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode(errors="replace"))
+        file.seek(0)
+        return open(os.dup(file.fileno()), "rb")
 
 
 def _missing_note(passages: int) -> str:

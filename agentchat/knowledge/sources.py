@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 from agentchat.knowledge.document import Unreadable
@@ -58,21 +60,32 @@ class Sources:
 
     def read(self, file: File) -> bytes:
         """Return the content of a document. Raises Unreadable."""
+        with self.open(file) as opened:
+            most = _most(file)
+            try:
+                data = opened.read(most + 1)
+            except OSError as error:
+                raise Unreadable(_reason(error)) from error
+        _check_size(len(data), most)  # it may have grown
+        return data
+
+    def open(self, file: File) -> BufferedReader:
+        """Open a document. Raises Unreadable."""
         if file.problem:
             raise Unreadable(file.problem)
-        try:
-            if os.path.realpath(file.path) != file.path or not _is_within(file.path, self._inside()):
-                raise Unreadable("it has become a link")
-            with open(os.open(file.path, os.O_RDONLY | _NO_WAIT | _NO_LINK), "rb") as opened:
-                if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                    raise Unreadable("it is not a regular file")
-                most = MAX_PDF_BYTES if file.type == PDF else MAX_BYTES
-                data = opened.read(most + 1)
-        except OSError as error:
-            raise Unreadable(_reason(error)) from error
-        if len(data) > most:
-            raise Unreadable(f"it is larger than {most // 2**20} MiB")
-        return data
+        with contextlib.ExitStack() as stack:
+            try:
+                if os.path.realpath(file.path) != file.path or not _is_within(file.path, self._inside()):
+                    raise Unreadable("it has become a link")
+                opened = stack.enter_context(open(os.open(file.path, os.O_RDONLY | _NO_WAIT | _NO_LINK), "rb"))
+                status = os.fstat(opened.fileno())
+            except OSError as error:
+                raise Unreadable(_reason(error)) from error
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("it is not a regular file")
+            _check_size(status.st_size, _most(file))
+            stack.pop_all()
+            return opened
 
     def _inside(self) -> list[str]:
         return [os.path.realpath(root.path) for root in self._roots]
@@ -80,6 +93,15 @@ class Sources:
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe put in its place
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _most(file: File) -> int:
+    return MAX_PDF_BYTES if file.type == PDF else MAX_BYTES
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise Unreadable(f"it is larger than {most // 2**20} MiB")
 
 
 def _named(paths: list[Path]) -> list[Root]:
