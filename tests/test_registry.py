@@ -334,6 +334,24 @@ class TestQuestions:
         until(other, "turn_completed")
         server.sessions.close(PATIENCE)
 
+    def test_a_stop_outlives_the_server(self, server: ScriptedServer, store: RefusingStore) -> None:
+        """A stop that a server can't carry out before it ends is carried out by the next one."""
+        session, _, request_id, _ = asking(server)
+        for _ in range(2):
+            asking(server)
+        let_go(session)
+        server.services.is_closing.set()
+        for _ in range(2):
+            assert session.stop(id="s1") == 1
+        assert session.stop() == 1
+        restarted = ScriptedServer(store)
+        restarted.sessions.begin()
+        resumed = restarted.agents.turn()
+        resumed.start(lambda: resumed.turn.ask_again(request_id))
+        until(restarted.open(session.id), "turn_completed")
+        assert statuses(session) == {1: "stopped"}
+        restarted.sessions.close(PATIENCE)
+
     def test_a_stop_without_agents(self, server: ScriptedServer) -> None:
         """A turn whose agents cannot be built any more can be stopped."""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent_files import write_agents, write_all
-from tests.clients import ChatClient, Frame, contents, types
+from tests.agent_files import TOOLS, write_agents, write_all
+from tests.clients import ChatClient, Frame, contents, types, wait_until
 from tests.conftest import Fork, Serve, config_list
 from tests.model_server import ModelServer, Reply
 
@@ -181,6 +181,41 @@ def test_a_stop_reaches_a_turn_that_was_brought_back(serve: Serve, model: ModelS
         assert client.until("error")["content"]["code"] == "request_closed"
 
     assert statuses(client.log) == {1: "stopped"}
+
+
+THINKING = """
+    def think(messages):
+        folder = pathlib.Path(chat.services.folder)
+        if (folder / "slow").exists():
+            (folder / "thinking").touch()
+            cancellation.current.get().sleep(60)
+        return messages
+
+    agent.register_hook("process_all_messages_before_reply", think)
+    return user, agent"""
+
+
+def test_a_turn_that_is_stopped_on_its_way_back(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """The agents remember all that happened up to the question, however far they were brought back to it."""
+    thinking = TOOLS.replace("import pathlib\n", "import pathlib\nfrom agentchat import cancellation\n")
+    agents = write_agents(tmp_path, thinking=thinking.replace("\n    return user, agent", THINKING))
+    server = serve("--agents", agents, "--live-questions", "0", model=model)
+    model.script(Reply(tools=[("look", {"what": "map"})]), Reply(tools=[("book", {"city": "Oslo"})]))
+    with ChatClient(server.websocket, agent="thinking") as client:
+        client.say("Book")
+        request = asked(client)
+        (tmp_path / "data" / "slow").touch()
+        answer_it(client, request, "Monday")
+        wait_until((tmp_path / "data" / "thinking").exists)
+        client.command("stop")
+        client.until("turn_completed")
+        (tmp_path / "data" / "slow").unlink()
+        client.ask("And now?")
+
+    assert statuses(client.log) == {1: "stopped", 2: "completed"}
+    said = [message["content"] for message in model.requests[-1]["body"]["messages"] if message["role"] != "system"]
+    assert said[:3] == ["Book", None, "Looked at map"]
+    assert said[-1] == "And now?"
 
 
 def test_an_agent_that_changed_meanwhile(serve: Serve, model: ModelServer, tmp_path: Path) -> None:

@@ -129,6 +129,9 @@ class Conversation:
             stream.close()
         if status == "suspended":  # the next server resumes from what was stored with the question
             return Outcome(status, "", usage.content, None, is_left_behind=left_behind[0])
+        if history is not None and replay.is_replaying and status != "completed":  # these agents know a part of it
+            ended = stored_history.broken_off(history, status)
+            return Outcome(status, "", usage.content, ended, failure, self._changes(), (), True)
         if status != "completed" or memory.has_open_calls:
             stream.history.close(text, stream.keep_partial(), status)
         self._agents.end(text, stream.summary)

@@ -105,6 +105,12 @@ def begun(text: str, broke_off: str = "interrupted") -> str:
     return write(messages=[message], has_ended=False, broke_off=broke_off, is_heard=True)
 
 
+def broken_off(history: str, status: str) -> str:
+    """Return the history of a turn that was left waiting for an answer and ended so before it was brought back."""
+    turn = {name: value for name, value in read(history).items() if name not in {"journal", "asked", "version"}}
+    return write(**turn | {"has_ended": False, "broke_off": status})
+
+
 def handed_back(note: str, operator: str) -> str:
     """Return the history of handing the conversation back to the agents. `operator` is empty if nobody had come."""
     return heard(_returned(note, operator))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentchat.protocol.validation import check_id
+from agentchat.protocol.validation import ID_CHARS, check_id
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ def command(scope: str, id: str | None, digest: str, result: str | None = None) 
         return None
     check_id(id)
     return Command(scope, id, digest, result)
+
+
+def stop_of(session_id: str, turn: int) -> Command:
+    """Return the record of a stop that the next server has to carry out if this one ends. No client can use its id."""
+    return Command(session_id, f"stop of turn {turn}".ljust(ID_CHARS + 1), "", "")
 
 
 def digest(name: str, **asked: object) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from agentchat.access import Standing
 from agentchat.ag2.history import can_go_on
 from agentchat.protocol import commands, events, handover, session_events
-from agentchat.protocol.commands import Command, digest
+from agentchat.protocol.commands import Command, digest, stop_of
 from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError, TooFast
 from agentchat.protocol.identity import PEOPLE_PER_ADDRESS, Caller
 from agentchat.protocol.validation import check_title, one_line
@@ -107,17 +107,19 @@ class Sessions:
         expiry = Expiry(self._store, self._services.rules.ttl_hours)
         self._store.discard_empty(events.time(expiry.newest() - EMPTY_KEPT))
         interrupted = 0
-        limited: list[str] = []  # sessions whose questions don't wait for ever
+        due: list[str] = []  # sessions whose questions don't wait for ever, or were stopped
         for session_id, turn in self._store.open_turns():
             if asked := self._resumable(session_id, turn):
                 self._asking[session_id] = turn
-                limited += [session_id] if any(question.content["expires"] for question in asked) else []
+                is_stopped = self._store.accepted(session_id, stop_of(session_id, turn).id) is not None
+                is_limited = any(question.content["expires"] for question in asked)
+                due += [session_id] if is_stopped or is_limited else []
             else:
                 is_taken = self._is_taken(session_id)  # which stops the turn, but the server did not get that far
                 status = "stopped" if is_taken else "interrupted"
                 self._store.append(session_id, [session_events.turn_completed_draft(turn, status)])
                 interrupted += not is_taken
-        for session_id in limited:
+        for session_id in due:
             self._wake(session_id)
         self._go_on()
         if self._services.rules.ttl_hours:

@@ -19,8 +19,8 @@ from agentchat.ag2.history import begun, heard
 from agentchat.cancellation import Stopped
 from agentchat.chat import Author, Chat
 from agentchat.protocol import session_events
-from agentchat.protocol.commands import Command
-from agentchat.protocol.errors import ChatError, StoreError
+from agentchat.protocol.commands import Command, stop_of
+from agentchat.protocol.errors import ChatError, DuplicateCommand, StoreError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.handover import HUMAN
 from agentchat.protocol.identity import UNNAMED, user_id
@@ -217,13 +217,24 @@ class TurnRunner:
         if not self._runs(turn):
             return None
         self._is_stopped = True
+        number = self._running.number if self._running is not None else self.asking
+        if number is not None and self.questions.is_waiting(number):
+            self._record_stop(number)
         if self._running is not None:
             self._running.token.stop("stopped")  # without effect if it is about to wait without agents
-            return self._running.number
-        number = self.asking
+            return number
         self._leave_line()
         self.start()
         return number
+
+    def _record_stop(self, turn: int) -> None:
+        """Have the next server stop a turn that waits for an answer, if this one ends before it has done so."""
+        try:
+            self.log.store.accept(stop_of(self.log.id, turn))
+        except DuplicateCommand:
+            log.debug("Turn %d of %s is stopped again", turn, self.log.id)
+        except StoreError:
+            log.exception("A stop in %s is lost if the server ends before it is carried out", self.log.id)
 
     def _accept(self, command: Command | None) -> None:
         if command is not None:
@@ -263,6 +274,8 @@ class TurnRunner:
                 self.log.append([session_events.turn_completed_draft(turn, "stopped") for turn in gone])
             self._count_waiting()
             if asking is not None:
+                stop = stop_of(self.log.id, asking)
+                self._is_stopped = self._services.store.accepted(stop.scope, stop.id) is not None
                 self._wait_for_answer(self.log.message(asking))
 
     def _wait_for_answer(self, message: UserMessage) -> None:
