@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import socket
-import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -158,40 +157,41 @@ def test_waiting_requests_count_as_streams(limited: Running, raw: Connect) -> No
     session.post("stop", {})
 
 
-def busy_elsewhere() -> set[threading.Thread]:
-    """Return the threads that answer requests to servers of other tests, which do so for longer than ours."""
-    end = time.monotonic() + 2
-    while request_threads() and time.monotonic() < end:
-        time.sleep(0.01)
-    return {thread for thread in threading.enumerate() if thread.name == "http-request"}
+def begun(server: Server, raw: Connect, request: bytes, address: str = "127.0.0.1") -> socket.socket:
+    """Begin an upload and return once the server waits for its body.
 
+    It is tried again while the place of a request that has ended is not given back yet.
+    """
+    expecting = request.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    begun: list[socket.socket] = []
 
-def busy(others: set[threading.Thread]) -> int:
-    """Return the number of other threads that answer requests."""
-    return sum(thread.name == "http-request" and thread not in others for thread in threading.enumerate())
+    def begins() -> bool:
+        connection = raw(server, expecting, address)
+        if received(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 100 "):
+            begun.append(connection)
+        return bool(begun)
+
+    wait_until(begins)
+    return begun[0]
 
 
 def test_requests(limited: Running, raw: Connect) -> None:
     """Over its limit, an address still gets the page and the health check, and others are served."""
     session = RestClient(limited).new_session()
-    others = busy_elsewhere()
     for _ in range(2):
-        slow = [raw(limited, upload(session, 100)) for _ in range(3)]
-        wait_until(lambda: busy(others) == 3)
+        slow = [begun(limited, raw, upload(session, 100)) for _ in range(3)]
         sentence = refused(raw(limited, HEAD.replace(b"/healthz", b"/api/config") + b"\r\n"), 429,
                            "too_many_requests")  # fmt: skip
         assert "3" in sentence
         for path in ("/", "/static/js/chat.js", "/healthz"):
             assert ask(limited, path).status == 200
         assert ask(limited, session.path, ELSEWHERE).status == 200
-        wait_until(lambda: busy(others) == 3)
-        slow.append(raw(limited, upload(session, 100), ELSEWHERE))
-        wait_until(lambda: busy(others) == 4)
+        slow.append(begun(limited, raw, upload(session, 100), ELSEWHERE))
         assert ask(limited, session.path, ELSEWHERE).status == 503
         assert ask(limited, "/healthz", ELSEWHERE).status == 200
         for connection in slow:
             connection.close()
-        wait_until(lambda: busy(others) == 0)
+        wait_until(lambda: ask(limited, SESSIONS).status == 200)
 
 
 def test_idle_and_slow_connections_make_room(limited: Running, raw: Connect) -> None:

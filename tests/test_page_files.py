@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, Route, expect
 
+from agentchat.ag2 import conversation
 from agentchat.app import Running
-from tests.clients import wait_until
+from tests.clients import PATIENCE, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, session_of, turn
@@ -150,9 +151,10 @@ def test_what_agents_write_appears_at_once(writer: Running, model: ModelServer, 
 
 
 def test_what_was_written_before_a_stop_appears(
-    writer: Running, model: ModelServer, page: Page, tmp_path: Path
+    writer: Running, model: ModelServer, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files written before a stop appear, although no event announces them."""
+    monkeypatch.setattr(conversation, "GRACE", PATIENCE)  # or a slow machine leaves the tool behind
     model.script(Reply(tools=[("work", {"path": "half.txt", "text": "x"})]))
     page.goto(writer.page)
     say(page, "work")

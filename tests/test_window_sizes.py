@@ -17,7 +17,7 @@ from agentchat.cancellation import Stopped, StopToken
 from agentchat.models import context_window, transport, window_sizes
 from agentchat.models.context_window import CUT, fit
 from agentchat.models.window_sizes import Size
-from tests.clients import ChatClient, contents, wait_until
+from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.shared_servers import Served
@@ -110,6 +110,13 @@ def ask(address: str, name: str = "scripted") -> Size:
     return window_sizes.of(openai.OpenAI(base_url=address, api_key="a key"), name)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give servers time, however busy the machine is."""
+    monkeypatch.setattr(window_sizes, "TIMEOUT", float(PATIENCE))
+    monkeypatch.setattr(window_sizes, "CONNECT_TIMEOUT", float(PATIENCE))
+
+
 @pytest.fixture
 def model() -> Any:
     """Start a model server of its own for each test: a server is asked once."""
@@ -160,25 +167,24 @@ def test_a_model_that_is_loaded_by_the_first_call(model: ModelServer) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/props", "/api/show"])
-def test_a_silent_server(model: ModelServer, path: str) -> None:
-    """A server that doesn't answer delays one call, by the time-out at most."""
+def test_a_silent_server(model: ModelServer, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that doesn't answer delays one call, and is not asked again."""
+    monkeypatch.setattr(window_sizes, "TIMEOUT", 0.5)
     model.facts[path] = Reply(gate=threading.Event())
-    start = time.monotonic()
     assert ask(model.base_url) == Size()
-    assert 0.5 < time.monotonic() - start < 2
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("connect-")]
-    start = time.monotonic()
+    wait_until(lambda: not any(thread.name.startswith("connect-") for thread in threading.enumerate()))
+    asked = len(model.asked)
     assert ask(model.base_url) == Size()
-    assert time.monotonic() - start < 0.5
+    assert len(model.asked) == asked
 
 
-def test_a_slow_server(model: ModelServer) -> None:
+def test_a_slow_server(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time-out is for the whole conversation with the server, not for each byte."""
+    monkeypatch.setattr(window_sizes, "TIMEOUT", 0.5)
     names = ("/v1/models", "/props", "/api/show", "/api/v0/models")
     model.facts.update({name: Reply(gate=0.4, raw=b"{}") for name in names})
-    start = time.monotonic()
     assert ask(model.base_url) == Size()
-    assert time.monotonic() - start < 2
+    assert len(model.asked) <= 2
 
 
 def test_a_server_that_comes_later() -> None:
@@ -192,21 +198,27 @@ def test_a_server_that_comes_later() -> None:
         assert ask(server.base_url) == Size(8192)
 
 
-def test_a_stop_ends_the_question(model: ModelServer) -> None:
-    """A stop ends the question at once, and the next turn asks again."""
+def test_a_stop_ends_the_question(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop ends the question, and the next turn asks again."""
+    monkeypatch.setattr(window_sizes, "TIMEOUT", 2 * PATIENCE)
     model.facts["/v1/models"] = Reply(gate=threading.Event())
     token = StopToken()
     reset = cancellation.current.set(token)
-    timer = threading.Timer(0.2, token.stop, ["stopped"])
-    timer.start()
     start = time.monotonic()
+
+    def stop() -> None:
+        wait_until(lambda: model.asked != [])
+        token.stop("stopped")
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
     try:
         with pytest.raises(Stopped):
             ask(model.base_url)
     finally:
         cancellation.current.reset(reset)
-        timer.join()
-    assert time.monotonic() - start < 0.7
+        stopping.join()
+    assert time.monotonic() - start < 2 * PATIENCE
     model.facts.update(facts(v1_models=listing(max_model_len=8192)))
     assert ask(model.base_url) == Size(8192)
 
@@ -335,10 +347,7 @@ def test_the_setting_counts_beside_a_larger_window(serve: Serve, model: ModelSer
     assert sum(len(str(message["content"])) for message in messages[1:]) // 4 < 600
 
 
-def test_a_turn_that_is_stopped_while_it_asks(
-    serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(window_sizes, "TIMEOUT", 60.0)
+def test_a_turn_that_is_stopped_while_it_asks(serve: Serve, model: ModelServer) -> None:
     model.facts["/v1/models"] = Reply(gate=threading.Event())
     with ChatClient(serve(model=model).websocket) as client:
         client.confirmed()
