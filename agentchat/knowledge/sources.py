@@ -63,7 +63,8 @@ class Sources:
         with self.open(file) as opened:
             most = _most(file)
             try:
-                data = opened.read(most + 1)
+                # As much as is read is allocated first. Of one that grows meanwhile the rest comes with the next look.
+                data = opened.read(min(os.fstat(opened.fileno()).st_size, most) + 1)
             except OSError as error:
                 raise Unreadable(_reason(error)) from error
         _check_size(len(data), most)  # it may have grown
