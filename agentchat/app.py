@@ -119,7 +119,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
         services = _services(store, catalogue, chosen_models, chosen, agent_services, folders)
-        services.sharing = store.sharing
+        services.sharing, services.roles = store.sharing, identification.roles
         sessions = Sessions(services)
         access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
         try:

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from agentchat.protocol.identity import OPERATOR
+
 Tool = TypeVar("Tool", bound=Callable[..., Any])
 
 _MARK = "needs_approval"
+_BY = "needs_approval_by"
 _HANDOFFS = "autogen.agentchat.group.group_utils"  # where AG2 makes the tools with which agents hand over
 
 
 @overload
 def needs_approval(tool: Tool) -> Tool: ...
 @overload
-def needs_approval(*, always: bool) -> Callable[[Tool], Tool]: ...
-def needs_approval(tool: Tool | None = None, *, always: bool = False) -> Tool | Callable[[Tool], Tool]:
+def needs_approval(*, always: bool = ..., by: str = ...) -> Callable[[Tool], Tool]: ...
+def needs_approval(tool: Tool | None = None, *, always: bool = False, by: str = "") -> Tool | Callable[[Tool], Tool]:
     """Mark a tool: before it runs, a person is asked whether it may. See AGENTCHAT_APPROVE.
 
-    With `always` it never runs without a yes, whatever that setting says.
+    With `always` it never runs without a yes, whatever that setting says. With `by="operator"` an operator is asked, at
+    the desk, and never the people who talk with the agents.
     """
+    if by not in {"", OPERATOR}:
+        raise ValueError(f"by can be {OPERATOR!r} or left out, not {by!r}")
 
     def mark(tool: Tool) -> Tool:
-        vars(tool)[_MARK] = "always" if always else "marked"
+        vars(tool)[_MARK] = "always" if always or by else "marked"
+        vars(tool)[_BY] = by
         return tool
 
     return mark if tool is None else mark(tool)
@@ -37,6 +44,11 @@ def needs_yes(tool: Callable[..., Any], approve: str) -> bool:
         return False
     mark = getattr(tool, _MARK, None)
     return mark == "always" or approve == "all" or (approve == "marked" and mark is not None)
+
+
+def approver(tool: Callable[..., Any]) -> str:
+    """Return the role of those who are asked about the tool; "" for the people who talk with the agents."""
+    return str(getattr(tool, _BY, ""))
 
 
 def code_needs_yes(approve: str) -> bool:

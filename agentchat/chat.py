@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agentchat.approval import needs_approval as needs_approval  # so that agent files find everything here
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
+from agentchat.protocol.identity import ROLES, USER_ID
 from agentchat.protocol.tasks import Plan
 from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
@@ -32,6 +33,28 @@ NOBODY_THERE = (
 SOMEBODY_THERE = (
     "A human was asked to take over, and will answer in this conversation. Say so in one sentence, and no more."
 )
+
+
+class User(str):
+    """The name of a person, and the id under which they are known."""
+
+    id: str
+    """Proved by a login if `is_known`; else made from the name, and perhaps a cookie."""
+
+    def __new__(cls, name: str, id: str = "") -> User:
+        user = super().__new__(cls, name)
+        user.id = id
+        return user
+
+    @property
+    def name(self) -> str:
+        """The name, as text."""
+        return str(self)
+
+    @property
+    def is_known(self) -> bool:
+        """True if the person has logged in, so that id and name are proved."""
+        return self.id.startswith(USER_ID)
 
 
 class RunningTurn(Protocol):
@@ -81,6 +104,8 @@ class Author:
     id: str = ""
     """The key of the person's notes; two people may have the same name."""
     context: Mapping[str, Any] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset(ROLES)
+    """The person's roles: operator, admin. Where nobody logs in, everybody has all."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +167,16 @@ class Chat:
     # Its parts
 
     @property
-    def user(self) -> str:
-        """The name of the person who wrote the message being answered."""
-        return (_author.get() or self.author).name
+    def user(self) -> User:
+        """The person who wrote the message being answered: their name, with an `id`."""
+        author = _author.get() or self.author
+        return User(author.name, author.id)
+
+    def may(self, role: str) -> bool:
+        """Return True if that person has the role: `operator` or `admin`. Where nobody logs in, everybody does."""
+        if role not in ROLES:
+            raise ValueError(f"there is no role {role!r}; there are {' and '.join(ROLES)}")
+        return role in (_author.get() or self.author).roles
 
     @property
     def context(self) -> Mapping[str, Any]:

@@ -120,6 +120,10 @@ class Access:
         if need is Need.ADMIN and ADMIN not in caller.roles:
             raise ChatError("not_found")
 
+    def check_answer(self, caller: Caller, session_id: str, by: str) -> None:
+        """Raise ChatError unless the caller may answer a question to those with the role `by`, or to everybody."""
+        self.check(caller, Need.OPERATE if by else Need.WRITE, session_id)
+
     def may(self, caller: Caller, need: Need, session_id: str = "") -> bool:
         """Return True if the caller has what it takes."""
         try:

@@ -318,11 +318,11 @@ class TurnStream(IOStream):
         answer = self._ask(Request(self.speaker or self.person, "\n".join(lines), choices=("approve", "deny")))
         return is_yes(answer.text)
 
-    def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        """Ask whether a tool may run. Raises Stopped, also when time is up."""
+    def approve(self, tool: str, arguments: Mapping[str, Any], by: str = "") -> Answer:
+        """Ask people, or those with the role `by`, whether a tool may run. Raises Stopped, also when time is up."""
         here = scope.current.get()
         call = {"name": tool, "arguments": dict(arguments), "call_id": here.call.get("call_id")}
-        return self._ask(Request(here.caller or self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call))
+        return self._ask(Request(here.caller or self.speaker, f"May {tool} run?", choices=APPROVALS, tool=call, by=by))
 
     def _ask(self, request: Request) -> Answer:
         self._token.check()

@@ -22,7 +22,7 @@ from agentchat.ag2.model_output import ModelOutput
 from agentchat.ag2.scope import Scope
 from agentchat.ag2.stored_values import NotKept, NotRestored
 from agentchat.ag2.tool_slots import ToolSlots
-from agentchat.approval import needs_yes
+from agentchat.approval import approver, needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
@@ -60,8 +60,8 @@ class ToolHost(Protocol):
     def history(self) -> Variables:
         """The values that agents share."""
 
-    def approve(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        """Ask whether the tool may run, and wait for the answer."""
+    def approve(self, tool: str, arguments: Mapping[str, Any], by: str = "") -> Answer:
+        """Ask whether the tool may run, and wait for the answer of somebody with the role `by`, if there is one."""
 
 
 class Denied(Exception):
@@ -108,7 +108,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
 
 def _allowed(running: ToolHost, name: str, tool: Tool, arguments: Mapping[str, Any]) -> Answer | None:
     """Return the person's answer, or None if nobody has to be asked. Raises Denied."""
-    answer = running.approve(name, arguments) if needs_yes(tool, running.approvals) else None
+    answer = running.approve(name, arguments, approver(tool)) if needs_yes(tool, running.approvals) else None
     if answer is not None and answer.text == "deny":
         reason = f": {answer.reason}" if answer.reason else ""
         raise Denied(f"The person did not allow this call{reason}. Do not try it again unless they ask for it.")

@@ -46,7 +46,7 @@ def table(
         health,
         login,
         SessionRoutes(sessions, catalogue),
-        MessageRoutes(sessions),
+        MessageRoutes(sessions, access),
         EventRoutes(sessions, access),
         ExportRoutes(sessions),
         FileRoutes(sessions),

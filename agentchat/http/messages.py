@@ -6,18 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agentchat.access import Need
+from agentchat.access import Access, Need
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
 from agentchat.http.turn_events import TurnEvents
 from agentchat.protocol.events import Event
-from agentchat.sessions.registry import Session
+from agentchat.sessions.registry import Session, Sessions
 
 _NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "busy")
 
 
 class MessageRoutes(SessionResource):
+    def __init__(self, sessions: Sessions, access: Access) -> None:
+        super().__init__(sessions)
+        self._access = access
+
     @session_route("POST", "/messages", Need.WRITE, answers={200: responses.Finished, 202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
     def post_message(
@@ -36,12 +40,13 @@ class MessageRoutes(SessionResource):
                     break
         return _accepted(session, message)
 
-    @session_route("POST", "/input", Need.WRITE, answers={200: responses.Answered},
+    @session_route("POST", "/input", Need.RETURN, answers={200: responses.Answered},
                    errors=("closing", "message_too_long", "request_unknown", "request_closed", "already_answered",
                            "answer_unusable"))  # fmt: skip
     def answer_question(self, call: Call, body: requests.Input, headers: requests.CommandHeaders) -> Reply:
         """Answer a question of an agent."""
         session, id = self._session(call), headers.idempotency_key
+        self._access.check_answer(call.caller, session.id, session.questions.answered_by(body.request_id))
         event = session.answer(body.request_id, body.text, call.caller.name, body.arguments, id)
         return Reply(200, {"seq": event.seq})
 

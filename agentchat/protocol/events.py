@@ -52,6 +52,13 @@ class Draft:
         return HELD_AFTER.get(json.loads(self.body)["kind"]) if self.type == "handoff" else None
 
     @property
+    def asks(self) -> str | None:
+        """The role of those who can answer the question that is open from now on; None if nothing changes."""
+        if self.type == "input_request":
+            return str(json.loads(self.body).get("by", ""))
+        return "" if self.type in {"input_response", "turn_completed"} else None
+
+    @property
     def holder(self) -> str:
         """The id of the user who has the session from now on, if they are known."""
         content = json.loads(self.body)

@@ -14,6 +14,8 @@ PEOPLE_PER_ADDRESS = 10
 """An address may do as much as that many people, named or not: they share it, or take one name after another."""
 
 
+USER_ID = "u-"
+"""The beginning of the ids of users; everybody else is known by a cookie, a name or an address."""
 OPERATOR = "operator"
 ADMIN = "admin"
 ROLES = (OPERATOR, ADMIN)

@@ -27,6 +27,8 @@ class Request:
     labels: Mapping[str, str] | None = None
     tool: Mapping[str, Any] | None = None
     """The `name`, `arguments` and `call_id` of a tool that waits for approval."""
+    by: str = ""
+    """The role of those who may answer; "" for everybody who takes part."""
     id: str = field(default_factory=lambda: uuid4().hex)
 
     def content(self, expires: str | None) -> dict[str, Any]:
@@ -41,6 +43,7 @@ class Request:
             "labels": dict(self.labels or {}),
             "tool": self.tool,
             "expires": expires,
+            **({"by": self.by} if self.by else {}),
         }
 
 

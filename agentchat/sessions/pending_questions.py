@@ -116,6 +116,12 @@ class PendingQuestions:
             self._open[question.id] = question
             return events
 
+    def answered_by(self, request_id: str) -> str:
+        """Return the role of those who may answer that open question; "" for everybody who takes part."""
+        with self._lock:
+            question = self._open.get(request_id)
+            return str(question.content.get("by", "")) if question is not None else ""
+
     def is_password(self, request_id: str) -> bool:
         """Return True if the question, open or not, asks for a password."""
         asked = self._log.store.read_types(self._log.id, {"input_request"})

@@ -19,6 +19,7 @@ from agentchat.ag2.history import can_go_on
 from agentchat.protocol import commands, events, handover, session_events
 from agentchat.protocol.commands import Command, digest, stop_of
 from agentchat.protocol.errors import ChatError, DuplicateMessage, StoreError, TooFast
+from agentchat.protocol.handover import Handover
 from agentchat.protocol.identity import PEOPLE_PER_ADDRESS, Caller
 from agentchat.protocol.validation import check_title, one_line
 from agentchat.sessions.commands import once
@@ -396,8 +397,9 @@ class Sessions:
 
     def _held(self, record: SessionRecord) -> dict[str, Any] | None:
         held = handover.state(self._store.read_types(record.id, {"handoff"}))
+        held = held or self._asking_operators(record)
         if held is None:
-            return None  # handed back or deleted meanwhile
+            return None  # handed back, answered or deleted meanwhile
         said = self._last_words(record)
         return {
             "id": record.id,
@@ -407,6 +409,15 @@ class Sessions:
             "last": said["text"][:LAST_CHARS] if said else "",
             **held.content,
         }
+
+    def _asking_operators(self, record: SessionRecord) -> Handover | None:
+        """Return the state of a session in which the agents ask operators something."""
+        asked = unanswered(self._store.read_types(record.id, QUESTIONS), record.last_turn)
+        for question in asked:
+            if question.content.get("by"):
+                since = next((e.ts for e in self._store.read(record.id, question.seq - 1, 1)), record.updated)
+                return Handover("asks", "", question.content["prompt"], since)
+        return None
 
     def _last_words(self, record: SessionRecord) -> Any:
         """Return the content of a person's newest message, if there is one; operators speak in turns of their own."""

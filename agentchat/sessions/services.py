@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from agentchat.ag2.conversation import Outcome
 from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
+from agentchat.protocol.identity import ROLES
 from agentchat.sessions.deadlines import Deadlines
 from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.presence import Desk
@@ -57,6 +58,8 @@ class Services:
     rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    roles: Callable[[str], frozenset[str]] = lambda user: frozenset(ROLES)
+    """Returns the roles of a user; everybody has all where nobody logs in."""
     sharing: Sharing | None = None
     """Whose the sessions are; None where that makes no difference."""
     is_closing: threading.Event = field(default_factory=threading.Event)

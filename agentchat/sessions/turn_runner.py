@@ -490,7 +490,7 @@ class TurnRunner:
                     is_rewound = turn.number in self._rewound
                 return Outcome("stopped" if is_rewound else "completed", "", NO_USAGE, history)
             person = message.user or user_id(UNNAMED, "", self.log.id)
-            self._chat.author = Author(message.name, person, message.context)
+            self._chat.author = Author(message.name, person, message.context, self._services.roles(person))
             return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
         except Stopped as stopped:
             return self._unanswered(turn, stopped.reason, stopped.error)

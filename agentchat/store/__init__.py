@@ -130,7 +130,7 @@ class Store(Protocol):
         """
 
     def held(self) -> list[SessionRecord]:
-        """Return the sessions that the agents don't have."""
+        """Return the sessions that the agents don't have, and those with a question to operators."""
 
     def note(self, user: str, key: str, value: str) -> None:
         """Keep a note about a person, in place of the one under that key."""

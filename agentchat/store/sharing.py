@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentchat.protocol.events import now
+from agentchat.protocol.identity import USER_ID
 
-USER_ID = "u-"
-"""The beginning of the ids of users; everybody else was known by a cookie, a name or an address."""
 MAX_NOTES = 100  # about one person, as UserNotes has it
 
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]

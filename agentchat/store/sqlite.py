@@ -468,7 +468,10 @@ class SqliteStore:
             raise self._noted(error) from error
 
     def held(self) -> list[SessionRecord]:
-        return [SessionRecord(*row) for row in self._select(f"SELECT {SESSION} FROM sessions WHERE held <> ''")]
+        return [
+            SessionRecord(*row)
+            for row in self._select(f"SELECT {SESSION} FROM sessions WHERE held <> '' OR asks <> ''")
+        ]
 
     def notes(self, user: str) -> list[Note]:
         return [Note(*row) for row in self._select("SELECT key, value, updated FROM notes WHERE user = ?", user)]
@@ -634,6 +637,8 @@ def _append(
         if (title := draft.title) is not None:
             db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, session_id))
             db.execute("REPLACE INTO words (rowid, text) VALUES (?, ?)", (_rows(number)[0], title))
+        if (asks := draft.asks) is not None:
+            db.execute("UPDATE sessions SET asks = ? WHERE id = ? AND asks <> ?", (asks, session_id, asks))
         if (held := draft.held) is not None:
             db.execute("UPDATE sessions SET held = ?, holder = ? WHERE id = ?", (held, draft.holder, session_id))
     db.execute("UPDATE sessions SET updated = ?, start = ? WHERE id = ?", (ts, start, session_id))

@@ -150,7 +150,7 @@ def _plain_text(sender: Sender, content: Content) -> Event | None:
     if cursor is None or sender.role == "operator":
         return _message(sender, content)
     question = questions.oldest_seen(cursor.seq)
-    if question is not None:
+    if question is not None and not questions.answered_by(question):
         return _answered(sender, sender.session.answer(question, content.field("text", str), sender.name))
     given = questions.answered_unseen(cursor.seq, max(cursor.joined, connection.acknowledged))
     if given is None:
@@ -177,6 +177,8 @@ def _message(sender: Sender, content: Content) -> Event:
 
 def _input_response(sender: Sender, content: Content) -> Event:
     request_id, text = content.field("request_id", str), content.field("text", str)
+    by = sender.session.questions.answered_by(request_id)
+    sender.access.check_answer(sender.caller, sender.session.id, by)
     arguments = content.field("arguments", dict, None)
     return _answered(sender, sender.session.answer(request_id, text, sender.name, arguments, content.id))
 
@@ -240,7 +242,7 @@ PLAIN_TEXT = Command(Need.RETURN, _plain_text)
 
 COMMANDS: dict[str, Command] = {
     "message": Command(Need.RETURN, _message),
-    "input_response": Command(Need.WRITE, _input_response),
+    "input_response": Command(Need.RETURN, _input_response),
     "stop": Command(Need.WRITE, _stop),
     "retry": Command(Need.WRITE, _retry),
     "edit": Command(Need.WRITE, _edit),
