@@ -86,9 +86,7 @@ class Log:
                 check()
             if self.is_deleted:
                 raise ChatError("session_deleted")
-            if self.keep is not None:
-                self.keep()
-                self.keep = None
+            self._keep()
             written = self.store.append(self.id, drafts, history, command)
             view = self.view
             ended = tuple(completes)
@@ -102,6 +100,19 @@ class Log:
         if is_handed_over:
             self._held_changed()
         return written
+
+    def keep_session(self) -> None:
+        """Write the session to the store, unless it is there. Raises ChatError."""
+        with self._append_lock:
+            if self.is_deleted:
+                raise ChatError("session_deleted")
+            self._keep()
+
+    def _keep(self) -> None:
+        assert self._append_lock.locked()
+        if self.keep is not None:
+            self.keep()
+            self.keep = None
 
     def once(self, id: str | None, digest: str, act: Callable[[Command | None], Event]) -> Event:
         """Carry out a command unless that id was; return its event. `act` appends it with the command."""

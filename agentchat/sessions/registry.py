@@ -259,6 +259,8 @@ class Sessions:
         """Write a session to the store that was begun without. Raises ChatError."""
         self._admit(caller)
         self._store.create(record, caller.owner)
+        with self._lock:
+            self._unsaid.pop(record.id, None)  # from now on the store knows whose it is, and who else may see it
 
     def _admit(self, caller: Caller) -> None:
         """Raise ChatError if the caller may create no other session now."""
@@ -297,8 +299,8 @@ class Sessions:
             loading.wait()
         session = None
         try:
-            record = self._store.session(session_id)
             unsaid = self._unsaid.get(session_id)
+            record = self._store.session(session_id)
             if record is not None:
                 session = Session(record, self._services, _Host(self, session_id), self._asking.get(session_id))
             elif unsaid is not None:

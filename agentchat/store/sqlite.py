@@ -125,6 +125,7 @@ MIGRATIONS = [
         expires TEXT NOT NULL, PRIMARY KEY (session, user)
     ) WITHOUT ROWID;
     CREATE INDEX member_users ON members (user);
+    CREATE INDEX member_ends ON members (expires);
     CREATE TABLE invitations (
         id TEXT PRIMARY KEY, session TEXT NOT NULL, role TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL,
         digest TEXT NOT NULL UNIQUE
@@ -576,7 +577,8 @@ def _create(db: sqlite3.Connection, session: SessionRecord, owner: str, command:
 
 def _discard_empty(db: sqlite3.Connection, before: str) -> None:
     condition = "created < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)"
-    db.execute(f"DELETE FROM commands WHERE scope IN (SELECT id FROM sessions WHERE {condition})", (before,))
+    for table, column in (("commands", "scope"), ("members", "session"), ("invitations", "session")):
+        db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM sessions WHERE {condition})", (before,))
     db.execute(f"DELETE FROM sessions WHERE {condition}", (before,))
 
 
