@@ -30,6 +30,21 @@ def build(llm_config, chat):
     register_function(hand_to_human, caller=agent, executor=user, description="hand_to_human")
     return user, agent
 '''
+REFUNDS = '''
+"""Pays back, if an operator lets it."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+from agentchat.chat import needs_approval
+
+@needs_approval(by="operator")
+def pay_back(euros: int) -> str:
+    return f"{euros} euros were paid back."
+
+def build(llm_config, chat):
+    agent = ConversableAgent("refunds", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(pay_back, caller=agent, executor=user, description="pay_back")
+    return user, agent
+'''
 REASON = "Wants <b>the money</b> back"
 
 
@@ -39,6 +54,7 @@ def concierge(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "concierge.py").write_text(CONCIERGE)
+    (agents / "refunds.py").write_text(REFUNDS)
     return serve("--agents", str(agents), "--default-agent", "concierge", model=model)
 
 
@@ -69,6 +85,25 @@ def sit_down(page: Page, server: Running, name: str) -> Page:
 
 def entries(page: Page, group: str) -> Locator:
     return page.locator(f'[data-group="{group}"] .desk-entry')
+
+
+def test_an_operator_says_yes(concierge: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:
+    """A tool that waits for an operator shows its buttons at the desk, and only there."""
+    model.script(Reply(tools=[("pay_back", {"euros": 5})]), Reply("Paid."))
+    ada = somebody("Ada")
+    ada.goto(f"{concierge.page}?agent=refunds")
+    say(ada, "My money, please")
+    card = ada.locator(".question-card")
+    expect(card).to_contain_text("pay_back waits for an operator’s yes")
+    expect(card.get_by_role("button", name="Approve")).to_have_count(0)
+    ann = sit_down(page, concierge, "Ann")
+    expect(ann).to_have_title("(1) Desk")
+    entries(ann, "asks").click()
+    ann.locator(".question-card").get_by_role("button", name="Approve").click()
+    for tab in (ada, ann):
+        expect(tab.locator(".transcript")).to_contain_text("Paid.")
+    expect(card).to_contain_text("Ann")
+    expect(entries(ann, "asks")).to_have_count(0)
 
 
 def test_a_human_answers_from_the_desk(concierge: Running, model: ModelServer, page: Page, somebody: Somebody) -> None:

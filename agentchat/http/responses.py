@@ -144,6 +144,7 @@ class SessionAnswer(Summary):
 
 
 class DeskEntry(HeldAbout):
+    state: Literal["waiting", "taken", "asks"]  # type: ignore[assignment]  # more than a handover
     id: str
     title: str
     agent: str

@@ -17,7 +17,7 @@ import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { ConnectionStatus } from "./views/topbar.js";
 
 const NAME_CHARS = 100;
-const nothing = () => false; // operators only write messages of their own; they don't act on other people's
+const nothing = () => false; // operators write messages and answer questions to them; they don't act on other people's
 
 const find = (selector) => document.querySelector(selector);
 
@@ -39,7 +39,7 @@ const status = new ConnectionStatus(find(".status"), () => app.reconnect());
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
   stop: nothing, resend: () => app.conversation.resend(), retry: nothing, continueAnswer: nothing, edit: nothing,
-  withdraw: nothing, answer: nothing, rate: nothing, refocus: nothing, startOver: () => app.open(null),
+  withdraw: nothing, answer: (requestId, given) => app.conversation.answer(requestId, given), rate: nothing, refocus: nothing, startOver: () => app.open(null),
   dismiss: (key) => app.conversation.dismiss(key),
 });
 const composer = new Composer(find("#composer"), {
@@ -87,7 +87,7 @@ function happened(frame) {
 function draw() {
   const { conversation, handoverState, wanted } = app;
   const state = conversation?.state;
-  const waiting = (wanted ?? []).filter((each) => each.state === "waiting").length;
+  const waiting = (wanted ?? []).filter((each) => each.state !== "taken").length;
   setText(find("title"), waiting ? `(${waiting}) Desk` : "Desk");
   find(".sign-in").hidden = Boolean(app.name);
   find(".desk").hidden = !app.name;
@@ -107,7 +107,7 @@ function drawConversation(conversation, state, handoverState) {
   setText(find(".topbar-title"), state ? [person, title].filter(Boolean).join(" · ") : "");
   find(".desk-empty").hidden = Boolean(conversation);
   find(".transcript").hidden = !conversation;
-  if (conversation) transcript.update({ ...state, role: "viewer" }, conversation.status, "tools");
+  if (conversation) transcript.update({ ...state, role: "operator" }, conversation.status, "tools");
   setText(find(".typing-line"), typingLine((state?.typing ?? []).filter((name) => name !== app.name)));
   const isOnline = conversation?.status === "online";
   bar.update({

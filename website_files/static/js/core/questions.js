@@ -5,10 +5,10 @@
  * @typedef {{text: string|null, name: string|null, arguments: object|null}} Reply
  *   `text` is null for a password.
  * @typedef {{kind: "question", key: string, requestId: string, agent: string|null, prompt: string, isPassword: boolean,
- *   choices: string[], labels: object, tool: object|null, expires: string|null, callKey: string|null,
+ *   choices: string[], labels: object, tool: object|null, expires: string|null, by: string|null, callKey: string|null,
  *   state: "open"|"answered"|"closed", answer: Reply|null, sending: object|null, error: string|null,
  *   unused?: string|null}} Question
- *   `callKey` is the tool call waiting for approval. `sending` is an answer the server has not confirmed yet:
+ *   `by` is the role of those who may answer, null for everybody who takes part. `callKey` is the tool call waiting for approval. `sending` is an answer the server has not confirmed yet:
  *   `{text, arguments}`, or `{isSecret}` for a password, whose text is never stored. `unused` is what this person
  *   answered after somebody else.
  */
@@ -18,11 +18,11 @@ import { openCall } from "./tool-calls.js";
 import { putItem, insertItemAfter } from "./turns.js";
 
 export function onInputRequest(turn, content) {
-  const { request_id: requestId, agent, prompt, password, choices, labels, tool, expires } = content;
+  const { request_id: requestId, agent, prompt, password, choices, labels, tool, expires, by } = content;
   const question = {
     kind: "question", key: `question-${requestId}`, requestId, agent: agent || turn.agent, prompt: prompt ?? "",
     isPassword: Boolean(password), choices: choices ?? [], labels: labels ?? {}, tool: tool ?? null,
-    expires: expires ?? null, callKey: null, state: "open", answer: null, sending: null, error: null,
+    expires: expires ?? null, by: by ?? null, callKey: null, state: "open", answer: null, sending: null, error: null,
   };
   const call = tool && openCall(turn, { callId: tool.call_id, name: tool.name });
   if (!call) return putItem(turn, question);

@@ -101,6 +101,7 @@ export function turnActions(state, isOnline) {
   const last = state.turns.findLast((turn) => turn.number > 0);
   const isReplayed = state.lastSeq < state.replayUntil;
   const always = [showsNames(state) && "named", isOnline && "online", isReplayed && "replayed"].filter(Boolean);
+  if (state.role === "operator") return (turn) => (turn === running ? [...always, "answer as operator"] : always);
   if (isViewer(state)) return () => always;
 
   return (turn) => {

@@ -1,7 +1,7 @@
 /**
  * Live list of the conversations that need a person, as an event stream. Reconnects by itself. Knows no DOM.
  *
- * @typedef {{id: string, title: string, agent: string, person: string, state: "waiting"|"taken", operator: string,
+ * @typedef {{id: string, title: string, agent: string, person: string, state: "asks"|"waiting"|"taken", operator: string,
  *   reason: string, since: string, last: string}} Wanted
  */
 

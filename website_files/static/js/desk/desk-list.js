@@ -16,7 +16,7 @@ export class DeskList {
   /** @param {(id: string) => void} open */
   constructor(element, open) {
     this.#note = element.querySelector(".desk-note");
-    this.#groups = ["waiting", "taken"].map((state) => {
+    this.#groups = ["asks", "waiting", "taken"].map((state) => {
       const group = element.querySelector(`[data-group="${state}"]`);
       return { state, group, list: new KeyedList(group.querySelector("ul"), () => new DeskEntry(open)) };
     });

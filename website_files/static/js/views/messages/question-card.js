@@ -107,10 +107,11 @@ function choiceLabel(text, labels) {
 }
 
 /** Says who is asking or, once answered, what it was about. */
-function titleOf({ agent, prompt, tool, state }) {
+function titleOf({ agent, prompt, tool, state, by, canAnswer }) {
   const isOpen = state === "open";
-  if (tool?.name === CODE) return isOpen ? "Code waits for your yes" : "Approval of code";
-  if (tool) return isOpen ? `${tool.name} waits for your yes` : `Approval of ${tool.name}`;
+  const whose = by && !canAnswer ? "an operator’s" : "your";
+  if (tool?.name === CODE) return isOpen ? `Code waits for ${whose} yes` : "Approval of code";
+  if (tool) return isOpen ? `${tool.name} waits for ${whose} yes` : `Approval of ${tool.name}`;
   const name = repliesTo(prompt);
   if (name) return isOpen ? `${name} waits for your reply` : `Reply to ${name}`;
   const asks = `${displayName(agent)} asks`;
@@ -122,8 +123,8 @@ function hasCode(tool) {
   return typeof tool.arguments?.code === "string";
 }
 
-function openNote({ sending, canAnswer, isOnline, expires }) {
-  if (!canAnswer) return "Waits for an answer";
+function openNote({ sending, canAnswer, isOnline, expires, by }) {
+  if (!canAnswer) return by ? "Waits for the answer of an operator" : "Waits for an answer";
   if (!sending) return expires ? `Open until ${clock(expires)}` : "";
   return isOnline ? "Sending…" : "Your answer waits for the connection";
 }

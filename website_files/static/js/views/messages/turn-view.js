@@ -70,7 +70,7 @@ export class TurnView {
 /** Adds to a question whether the person may answer it, and to the answer that they may rate it. */
 function withRights(item, { can, me }, answer) {
   const isOnline = can.has("online");
-  if (item.kind === "question") return { ...item, canAnswer: can.has("answer"), isOnline };
+  if (item.kind === "question") return { ...item, canAnswer: can.has(item.by ? `answer as ${item.by}` : "answer"), isOnline };
   return item === answer ? { ...item, canRate: true, isOnline, me } : item;
 }
 
