@@ -20,12 +20,14 @@ from agentchat.ag2.tool_slots import ToolSlots
 from agentchat.audit import Audit
 from agentchat.auth import oidc, setup
 from agentchat.auth.accounts import Accounts
+from agentchat.auth.attempts import Attempts
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
 from agentchat.http.handler import LOGIN_PAGE
 from agentchat.http.health import HealthRoutes
 from agentchat.http.limits import Rules
 from agentchat.http.login import CALLBACK, FirstAccount, LoginRoutes
+from agentchat.http.profile import ProfileRoutes
 from agentchat.http.public_files import load_files
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
@@ -119,7 +121,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
         services = _services(store, catalogue, chosen_models, chosen, agent_services, folders)
-        services.sharing, services.roles = store.sharing, identification.roles
+        services.roles = identification.roles
         sessions = Sessions(services)
         access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
         try:
@@ -136,13 +138,19 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
         people = People(accounts, store.sharing, page.live)
+        attempts, audit_log = Attempts(), Audit(chosen.data_dir / audit.FILE)
+        login_seconds, is_secure = chosen.login_days * 86_400, chosen.public_url.startswith("https:")
         login = LoginRoutes(
-            identification, Audit(chosen.data_dir / audit.FILE), first, openid, people.look,
-            login_seconds=chosen.login_days * 86_400, is_secure=chosen.public_url.startswith("https:"),
+            identification, attempts, audit_log, first, openid, people.look,
+            login_seconds=login_seconds, is_secure=is_secure,
+        )  # fmt: skip
+        profile = ProfileRoutes(
+            identification, attempts, audit_log, services.quotas, people.look,
+            login_seconds=login_seconds, is_secure=is_secure,
         )  # fmt: skip
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access, login,
+            sessions, catalogue, notes, knowledge, health, access, login, profile,
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
         )  # fmt: skip
         limits = _connection_limits(chosen)
@@ -239,6 +247,9 @@ def _services(
         max_messages=chosen.max_messages_per_session,
         turns=_turns(chosen.turns),
         turns_per_person=chosen.turns_per_person,
+        turns_per_day=chosen.turns_per_day,
+        tokens_per_day=chosen.tokens_per_day,
+        cost_per_day=chosen.cost_per_day,
         waiting_messages=chosen.waiting_messages,
         waiting_chars=chosen.waiting_chars,
         waiting_messages_per_person=chosen.waiting_messages_per_person,
@@ -255,7 +266,10 @@ def _services(
         ttl_hours=chosen.session_ttl_hours,
     )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
-    return Services(store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, rules)
+    return Services(
+        store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, rules,
+        sharing=store.sharing, usage=store.usage,
+    )  # fmt: skip
 
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:

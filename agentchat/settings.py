@@ -137,6 +137,18 @@ class Settings:
     input_timeout: float = setting(0.0, "Seconds that an agent's question waits for an answer; 0: forever.", minimum=0)
     turns: int = setting(500, "Turns that run at once; the others wait in line. 0: no limit.", minimum=0)
     turns_per_person: int = setting(20, "Turns of one person that run at once. 0: no limit.", minimum=0)
+    turns_per_day: int = setting(0, "Turns that one person may have in a day (UTC); 0: no limit.", minimum=0)
+    tokens_per_day: int = setting(
+        0,
+        "Tokens, in and out, after which one person's messages are refused for the day (UTC); 0: no limit.",
+        minimum=0,
+    )
+    cost_per_day: float = setting(
+        0.0,
+        "US dollars after which one person's messages are refused for the day (UTC), where prices are known; "
+        "0: no limit.",
+        minimum=0,
+    )
     live_questions: int = setting(
         4,
         "Open questions whose agents stay in memory; those of older ones are built again when the answer comes, as "

@@ -4,61 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from agentchat.app import Running
 from agentchat.auth.accounts import Accounts
+from tests.browsers import API, PASSWORD, Browser, close_code
 from tests.clients import PATIENCE
 from tests.conftest import Serve
-from tests.rest_client import SESSIONS, Answer, RestClient
-
-PASSWORD = "correct horse battery"
-API = "/api/agent-chat"
+from tests.rest_client import SESSIONS
 
 pytestmark = pytest.mark.own_server
-
-
-class Browser:
-    """Somebody's browser: it keeps its cookies, and says where its requests come from."""
-
-    def __init__(self, running: Running) -> None:
-        self.rest = RestClient(running)
-        self.origin = running.page.rstrip("/")
-        self.websocket = running.websocket
-        self.cookies: dict[str, str] = {}
-
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        given = {"Origin": self.origin, **({"Cookie": cookie} if cookie else {}), **headers}
-        answer = self.rest.ask(method, path, body, given)
-        for line in answer.headers.get_all("Set-Cookie") or []:
-            name, _, value = line.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer
-
-    def log_in(self, login: str, password: str = PASSWORD) -> Answer:
-        return self.ask("POST", f"{API}/login", {"login": login, "password": password})
-
-    @contextmanager
-    def connect(self, query: str = "", **headers: str) -> Iterator[ClientConnection]:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        given = {"Origin": self.origin, **({"Cookie": cookie} if cookie else {}), **headers}
-        with connect(f"{self.websocket}?{query}", additional_headers=given, open_timeout=PATIENCE) as client:
-            yield client
-
-
-def close_code(client: ClientConnection) -> int | None:
-    """Receive until the server closes the connection, and return its code."""
-    try:
-        while True:
-            client.recv(PATIENCE)
-    except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd is not None else None
 
 
 @pytest.fixture
@@ -119,12 +78,10 @@ def test_a_foreign_request_with_a_cookie(ada: Browser) -> None:
     assert ada.rest.ask("GET", SESSIONS, None, {"Cookie": login}).status == 200
 
 
-def test_sessions_belong_to_people(ada: Browser, serve: Serve) -> None:
+def test_sessions_belong_to_people(ada: Browser) -> None:
     """A conversation is there for the person who began it, and for nobody else."""
     id = ada.ask("POST", SESSIONS, {}).json["id"]
-    bob = Browser.__new__(Browser)
-    bob.__dict__.update(ada.__dict__, cookies={})
-    assert bob.log_in("bob").status == 200
+    bob = ada.another("bob")
 
     assert ada.ask("GET", f"{SESSIONS}/{id}").status == 200
     assert [entry["id"] for entry in ada.ask("GET", SESSIONS).json["sessions"]] == [id]

@@ -212,14 +212,24 @@ def same(answer: Answer) -> Any:
     return answer.status, {name: value for name, value in answer.json.items() if name not in volatile}
 
 
+WITHOUT_KEY = {
+    # Typing is repeated anyway.
+    "showTyping",
+    # A secret is never given twice.
+    "logIn", "makeFirstAccount", "makeTicket", "makeToken",
+    # A second time makes no difference, or is refused because the first time made it.
+    "logOut", "changeProfile", "changePassword", "endLogin", "revokeToken",
+}  # fmt: skip
+
+
 def test_every_request_that_changes_something_takes_a_key(rest: RestClient) -> None:
-    """All requests that change something take a key, are described and tested; typing is repeated anyway."""
+    """All requests that change something take a key, are described and tested, except for those that need none."""
     paths = rest.get("/api/openapi.json").json["paths"]
     changing = [
         operation
         for path in paths.values()
         for method, operation in path.items()
-        if method != "get" and operation["operationId"] != "showTyping"
+        if method != "get" and operation["operationId"] not in WITHOUT_KEY
     ]
     names = {"".join(word.title() for word in case.__name__.split("_")) for case in REQUESTS}
 

@@ -190,6 +190,10 @@ class Accounts:
         """True if somebody can log in with a password."""
         return bool(self._read("SELECT 1 FROM users WHERE password <> '' LIMIT 1"))
 
+    def has_password(self, id: str) -> bool:
+        """Return True for a user who can log in with a password."""
+        return bool(self._read("SELECT 1 FROM users WHERE id = ? AND password <> ''", id))
+
     def first(self) -> User | None:
         """Return the user who could log in first."""
         known = "users.password <> '' OR users.id IN (SELECT user FROM externals)"
@@ -233,6 +237,18 @@ class Accounts:
         with self._change() as db:
             _update(db, "password = ?", id, hash)
             db.execute("DELETE FROM logins WHERE user = ?", (id,))
+
+    def change_password(self, id: str, password: str, login_id: str) -> str:
+        """Change a user's password, and end all their logins but one. Returns the new secret of that one's cookie.
+
+        Raises ChatError for a password that cannot be used.
+        """
+        hash, secret = self._passwords.hash(password), secrets.token_urlsafe(32)
+        with self._change() as db:
+            _update(db, "password = ?", id, hash)
+            db.execute("DELETE FROM logins WHERE user = ? AND id <> ?", (id, login_id))
+            db.execute("UPDATE logins SET secret = ? WHERE id = ?", (_hashed(secret), login_id))
+        return secret
 
     def set_roles(self, id: str, roles: Collection[str]) -> User:
         """Replace the roles that were given to a user here. Those that a provider gives stay."""

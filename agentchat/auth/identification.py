@@ -80,6 +80,7 @@ class Identification:
             caller = self.tickets.redeem(asked.ticket)
             if caller is None:
                 raise ChatError("login_needed")
+            self.check_still(caller)
             return replace(caller, address=address)
         secret = identity.cookie(asked.cookies, COOKIE)
         if secret and (login := self.accounts.login(secret)) is not None:

@@ -25,7 +25,10 @@ def identification(chosen: Settings, accounts: Accounts) -> Identification:
             "make the first one), name an OpenID provider (--oidc-issuer), or a proxy's header that names people "
             "(--auth-header with --trusted-proxies). To let everybody do everything, say --no-auth."
         )
-    return Identification(accounts, proxies, is_off=chosen.no_auth, is_required=bool(ways))
+    # Even if the last account is deleted while it runs, a server that others can reach doesn't open to everybody.
+    return Identification(
+        accounts, proxies, is_off=chosen.no_auth, is_required=not chosen.no_auth and bool(ways or reason)
+    )
 
 
 def _reason(chosen: Settings, proxies: Proxies) -> str:

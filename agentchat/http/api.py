@@ -18,6 +18,7 @@ from agentchat.http.health import HealthRoutes
 from agentchat.http.login import LoginRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
+from agentchat.http.profile import ProfileRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
 from agentchat.http.sessions import SessionRoutes
 from agentchat.http.tasks import TaskRoutes
@@ -37,6 +38,7 @@ def table(
     health: HealthRoutes,
     access: Access,
     login: LoginRoutes,
+    profile: ProfileRoutes,
     config: Describe,
 ) -> Table:
     """Return all routes. `config` returns what clients need to start."""
@@ -45,6 +47,7 @@ def table(
         ServerRoutes(config, describe),
         health,
         login,
+        profile,
         SessionRoutes(sessions, catalogue),
         MessageRoutes(sessions, access),
         EventRoutes(sessions, access),

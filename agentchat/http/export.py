@@ -29,7 +29,7 @@ class ExportRoutes(SessionResource):
         session = self._session(call)
         about = session.about()
         if query.format == "json":
-            return Stream(JSON, _json(session, about), _attachment(about["title"], "json"))
+            return Stream(JSON, as_json(session, about), _attachment(about["title"], "json"))
         layout, suffix = (_markdown, "md") if query.format == "markdown" else (_html, "html")
         pieces = layout(about, transcript(session, about["last_seq"]))
         headers = _attachment(about["title"], suffix) | _SANDBOX
@@ -44,7 +44,8 @@ def _attachment(title: str, suffix: str) -> dict[str, str]:
     return {"Content-Disposition": name}
 
 
-def _json(session: Session, about: dict[str, Any]) -> Generator[str, None, None]:
+def as_json(session: Session, about: dict[str, Any]) -> Generator[str, None, None]:
+    """Yield the session and its whole log as the text of one JSON object."""
     yield f'{{"session":{json.dumps(about, ensure_ascii=False)},"events":['
     separator = ""
     for page in pages(session, about["last_seq"]):

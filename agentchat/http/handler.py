@@ -280,7 +280,7 @@ class Handler(BaseHTTPRequestHandler):
                 for piece in pieces:
                     if stream.is_endless:
                         self.connection.allow(SEND_TIMEOUT)
-                    data = piece.encode()
+                    data = piece.encode() if isinstance(piece, str) else piece
                     self.connection.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
         except (OSError, MemoryError):
             raise

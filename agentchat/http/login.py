@@ -41,6 +41,7 @@ class LoginRoutes:
     def __init__(
         self,
         known: Identification,
+        attempts: Attempts,
         audit: Audit,
         first: FirstAccount,
         openid: OpenId | None,
@@ -52,13 +53,13 @@ class LoginRoutes:
         """`changed` lets changes of accounts take effect. Cookies that are secure are sent over TLS only."""
         self._known = known
         self._accounts = known.accounts
+        self._attempts = attempts
         self._audit = audit
         self._first = first
         self._openid = openid
         self._changed = changed
         self._seconds = login_seconds
         self._is_secure = is_secure
-        self._attempts = Attempts()
 
     @route("GET", f"{API}/login", Need.NOTHING, answers={200: responses.LoginWays})
     def list_login_ways(self, call: Call) -> Reply:

@@ -14,7 +14,7 @@ from agentchat.http.turn_events import TurnEvents
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session, Sessions
 
-_NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "busy")
+_NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "quota_used", "busy")
 
 
 class MessageRoutes(SessionResource):

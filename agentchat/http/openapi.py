@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from agentchat import __version__
 from agentchat.http.responses import Error, SseMessage
-from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, Route
+from agentchat.http.routes import BYTES, EVENT_STREAM, JSON, ZIP, Route
 from agentchat.protocol.errors import ERRORS
 
 _COMMON_ERRORS = (
@@ -105,7 +105,7 @@ def _answers(route: Route) -> dict[str, Any]:
 def _schema(type: str, model: type[BaseModel]) -> dict[str, Any]:
     if type == JSON:
         return _ref(model)
-    if type == BYTES:
+    if type in {BYTES, ZIP}:
         return {}
     return _ref(SseMessage) if type == EVENT_STREAM else {"type": "string"}
 

@@ -26,6 +26,7 @@ from agentchat.protocol.validation import (
 from agentchat.protocol.visibility import Show
 
 MAX_WAIT = 300  # seconds
+MAX_DAYS = 36_500  # for which a token can be good
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -142,6 +143,29 @@ class Login(Body):
 class FirstAccount(Login):
     secret: str = Field(max_length=200, description="From the link that was printed at start")
     name: str = Field("", max_length=NAME_CHARS)
+
+
+class ProfileChange(Body):
+    name: str | None = Field(None, max_length=NAME_CHARS, description="The name that others see")
+    colour: str | None = Field(None, max_length=7, description="Such as #3366cc; empty for none")
+    language: str | None = Field(None, max_length=35, description="Such as `de` or `pt-BR`; empty for none")
+
+
+class NewPassword(Body):
+    old: str = Field(max_length=2000)
+    new: str = Field(max_length=2000)
+
+
+class NewToken(Body):
+    name: str = Field(max_length=NAME_CHARS)
+    scope: Literal["read", "write", "operator"]
+    days: Annotated[int, Field(ge=1, le=MAX_DAYS), BeforeValidator(_whole)] | None = Field(
+        None, description="After which it ends; it lasts until it is revoked if left out"
+    )
+
+
+class Confirmation(Body):
+    confirm: str = Field(max_length=2000, description="Your password; your login name if you have none")
 
 
 class Logout(Body):

@@ -47,6 +47,72 @@ class Me(BaseModel):
     created: str
 
 
+class Quota(BaseModel):
+    """An amount of a day."""
+
+    turns: int | None
+    tokens: int | None
+    cost: float | None = Field(description="US dollars")
+
+
+class UsageToday(BaseModel):
+    """Your usage of the day, which begins at midnight UTC."""
+
+    day: str
+    used: Quota
+    limit: Quota = Field(description="null where there is no limit")
+    left: Quota = Field(description="null where there is no limit")
+
+
+class Profile(Me):
+    """You, and your usage of the day."""
+
+    has_password: bool = Field(description="False for somebody who logs in another way")
+    usage: UsageToday
+
+
+class LoginAbout(BaseModel):
+    """A browser in which you have logged in."""
+
+    id: str
+    created: str
+    last_seen: str
+    address: str
+    browser: str = Field(description="Its `User-Agent`")
+    current: bool = Field(description="The login of this request")
+
+
+class LoginList(BaseModel):
+    """Your logins, the one used last first."""
+
+    logins: list[LoginAbout]
+
+
+class TokenAbout(BaseModel):
+    id: str
+    name: str
+    scope: Literal["read", "write", "operator"]
+    created: str
+    expires: str = Field(description="Empty for never")
+    last_used: str = Field(description="Empty if it was never used")
+
+
+class TokenList(BaseModel):
+    """Your tokens, oldest first."""
+
+    tokens: list[TokenAbout]
+
+
+class NewToken(TokenAbout):
+    """A new token, which is never shown again."""
+
+    token: str
+
+
+class Archive(BaseModel):
+    """A zip file."""
+
+
 class Ticket(BaseModel):
     ticket: str = Field(description="Empty where nobody has to log in")
 

@@ -29,6 +29,7 @@ from agentchat.protocol.identity import Caller
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 BYTES = "application/octet-stream"
+ZIP = "application/zip"
 MAX_BODY = 4 * 2**20  # bytes; fits a message of the maximum length in any script
 
 
@@ -56,7 +57,7 @@ class Stream:
     """A response that is sent piece by piece."""
 
     type: str
-    pieces: Generator[str, None, None]
+    pieces: Generator[str, None, None] | Generator[bytes, None, None]
     headers: Mapping[str, str] = field(default_factory=dict)
     is_endless: bool = False
     """The connection closes at the end of the stream, instead of staying open for another request."""

@@ -27,6 +27,7 @@ _POST_ERRORS = (
     "busy",
     "session_full",
     "queue_full",
+    "quota_used",
     "session_deleted",
     *TEXT_ERRORS,
 )

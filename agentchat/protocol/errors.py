@@ -56,6 +56,9 @@ ERRORS: dict[str, ErrorRow] = {
     "queue_full": ErrorRow(
         429, "Too much is waiting for the agents: the limit is {limit}. Wait until they have answered some.", None, True
     ),
+    "quota_used": ErrorRow(
+        429, "You have used up your {quota} for today. Left: {left}. The next day begins at midnight UTC."
+    ),
     "too_many_sessions": ErrorRow(429, "No other conversation can begin now: {problem}.", None, True),
     "message_unknown": ErrorRow(409, "Event {seq} is not a message that counts, so it cannot be edited."),
     "answer_unknown": ErrorRow(404, "Event {seq} is not an answer of an agent."),

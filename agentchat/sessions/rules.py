@@ -41,6 +41,12 @@ class SessionRules:
     """Sessions that one person has created and that exist."""
     sessions_in_all: int = 100_000
     """Sessions that exist."""
+    turns_per_day: int = 0
+    """Turns of one person in a day."""
+    tokens_per_day: int = 0
+    """Tokens of one person in a day."""
+    cost_per_day: float = 0
+    """US dollars of one person in a day."""
     live_questions: int = 4
     """Open questions whose turns wait in memory; the others are brought back by their answers."""
     turns: int = 0

@@ -14,6 +14,7 @@ from agentchat.protocol.identity import ROLES
 from agentchat.sessions.deadlines import Deadlines
 from agentchat.sessions.live_questions import LiveQuestions
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.quotas import Quotas
 from agentchat.sessions.rates import Rates
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.turn import Turn
@@ -21,6 +22,7 @@ from agentchat.sessions.turn_slots import TurnSlots
 from agentchat.sessions.waiting_messages import WaitingMessages
 from agentchat.store import Store
 from agentchat.store.sharing import Sharing
+from agentchat.store.usage import Usage
 from agentchat.workspace.folders import Folders
 
 RATE_BURST = 10.0  # seconds over which the rate of messages counts
@@ -62,6 +64,8 @@ class Services:
     """Returns the roles of a user; everybody has all where nobody logs in."""
     sharing: Sharing | None = None
     """Whose the sessions are; None where that makes no difference."""
+    usage: Usage | None = None
+    """What people use; None where it is not counted."""
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""
 
@@ -70,6 +74,7 @@ class Services:
         self.turn_slots = TurnSlots(self.rules.turns, self.rules.turns_per_person)
         self.waiting_messages = WaitingMessages(self.rules)
         rules = self.rules
+        self.quotas = Quotas(self.usage, rules)
         self.rates = Rates(rules.messages_per_second, rules.messages_per_second_in_all, RATE_BURST)
         self.new_sessions = Rates(
             rules.new_sessions_per_minute / 60, rules.new_sessions_per_minute_in_all / 60, NEW_SESSIONS_BURST

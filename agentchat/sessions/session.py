@@ -174,6 +174,8 @@ class Session:
                 waiting = next((message for message in now.waiting if message.turn == event.turn), None)
                 if waiting is not None:
                     edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
+                    if user != waiting.user:
+                        self._services.quotas.check(user)
                     self._services.waiting_messages.check(self.id, edited, waiting)
                     return self.turns.edit_waiting(edited, command)
                 self._check_not_held()
@@ -388,7 +390,8 @@ class Session:
         stopping: Sequence[int] = (),
         reason: str | None = None,
     ) -> Event:
-        """Submit a message unless the session is full. See TurnRunner.submit."""
+        """Submit a message unless the session is full, or its author's quota used up. See TurnRunner.submit."""
+        self._services.quotas.check(message.user)
         if reason is None and self._is_full(now):  # else it replaces one
             raise ChatError("session_full", limit=f"{self._services.rules.max_messages:,}")
         if reason is None:

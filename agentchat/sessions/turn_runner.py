@@ -260,6 +260,8 @@ class TurnRunner:
     def _count_waiting(self) -> None:
         self._lock.assert_held()
         self._services.waiting_messages.update(self.log.id, self._waiting)
+        now = self._running.message if self._running is not None else self._asking
+        self._services.quotas.update(self.log.id, [each.user for each in (*self._waiting, *([now] if now else []))])
 
     # Beginning and ending
 
@@ -357,8 +359,9 @@ class TurnRunner:
         """End what runs and forget what waits: the session was deleted."""
         with self._lock:
             self._waiting.clear()
-            self._count_waiting()
             self._asking = None
+            self._count_waiting()
+            self._services.quotas.update(self.log.id, ())
             self._leave_line()
             if self._running is not None:
                 self._running.token.stop("stopped")
@@ -376,6 +379,7 @@ class TurnRunner:
             with self._lock:
                 slot, self._slot, self._thread = self._slot, None, None
                 self._running = None  # also if its end could not be saved
+                self._count_waiting()
             if slot is not None:
                 slot.leave()
             self.start()  # in line again, or because something came at the last moment
@@ -533,6 +537,8 @@ class TurnRunner:
         Raises StoreError.
         """
         with self._lock:
+            # The store counts this one from now on.
+            self._services.quotas.update(self.log.id, [message.user for message in self._waiting])
             self.log.append(drafts, history, completes)
             if self._running is not None and self._running.number in self._rewound:
                 self._agents = None  # they may have been built after the turn was rewound, and know it

@@ -39,10 +39,12 @@ from agentchat.store import (
     failures,
     opening,
     search,
+    usage,
 )
 from agentchat.store.reserve import Reserve
 from agentchat.store.search import Searches
 from agentchat.store.sharing import Sharing
+from agentchat.store.usage import Usage
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
 
@@ -223,6 +225,7 @@ class SqliteStore:
                 raise SettingsError(f"The data folder {folder} cannot be used: {failures.advice(error)}.") from error
             self._opened = opened.pop_all()
         self.sharing = Sharing(self._write, self._remove, self._select)
+        self.usage = Usage(self._select)
         names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
         self._files = opening.OpenFiles(*(folder / name for name in names))
         self._reserve = Reserve(folder / "agentchat.reserve")
@@ -632,6 +635,7 @@ def _append(
     ts = now()
     written: list[Event] = []
     for seq, (draft, text) in enumerate(zip(drafts, searchable, strict=True), (last or 0) + 1):
+        usage.count(db, session_id, draft, ts)
         db.execute(INSERT_EVENT, (session_id, seq, ts, draft.turn, draft.type, draft.body, draft.key))
         written.append(Event(seq, ts, draft.turn, draft.type, draft.body))
         if text is not None:
