@@ -223,7 +223,8 @@ class Handler(BaseHTTPRequestHandler):
     def _file(self, file: File) -> Reply:
         is_page = file.type.startswith("text/html") and self.head.path != LOGIN_PAGE
         if is_page and not (self.server.access.is_open or self._caller().is_known):
-            back = quote(self.head.path.lstrip("/"))  # browsers keep the fragment by themselves
+            back = self.head.path.lstrip("/") + (f"?{self.head.query}" if self.head.query else "")
+            back = quote(back, safe="", errors="replace")  # browsers keep the fragment by themselves
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):

@@ -115,12 +115,16 @@ class LoginRoutes:
         """Return what stands for you in one address (`?ticket=`), once, within a minute."""
         return Reply(201, {"ticket": self._known.tickets.issue(call.caller) if call.caller.is_known else ""})
 
-    @route("GET", f"{API}/oidc/begin", Need.NOTHING, answers={303: None}, errors=("not_found", "oidc_unreachable"),
-           sent_headers={"Location": "The address of the provider"})  # fmt: skip
+    @route("GET", f"{API}/oidc/begin", Need.NOTHING, answers={303: None}, errors=("not_found",),
+           sent_headers={"Location": "The provider, or the login page with the code of an error"})  # fmt: skip
     def begin_openid_login(self, call: Call, query: requests.BackQuery) -> Reply:
         """Begin to log in with OpenID Connect."""
         openid = self._provider()
-        address, kept = openid.begin(safe_path(query.back))
+        back = safe_path(query.back)
+        try:
+            address, kept = openid.begin(back)
+        except ChatError as error:
+            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE}#error={error.code}"})
         return Reply(HTTPStatus.SEE_OTHER, None, {"Location": address}, cookies=[openid.set_cookie(kept)])
 
     @route("GET", CALLBACK, Need.NOTHING, answers={303: None}, errors=("not_found",),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agentchat.protocol.errors import SettingsError
 
-PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html"}
+PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html", "/login": "templates/login.html"}
 INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
 
 

@@ -12,11 +12,12 @@ class Network {
   sockets = [];
   frames = [];
   statuses = [];
+  losses = 0;
   #timers = new Set();
 
   connection = new Connection(
     () => "ws://server/",
-    { frame: (frame) => this.frames.push(frame), status: (status) => this.statuses.push(status) },
+    { frame: (frame) => this.frames.push(frame), status: (status) => this.statuses.push(status), lost: () => (this.losses += 1) },
     {
       dial: (url) => this.#dial(url),
       setTimeout: (run, ms) => this.#set(run, ms),
@@ -144,6 +145,20 @@ test("a permanent error before the confirmation is a refusal too", () => {
 
   assert.equal(network.connection.status, "refused");
   assert.equal(network.frames.length, 1);
+});
+
+test("every loss and every failed attempt is told, but not the end that was asked for", () => {
+  const network = online();
+  network.hangUp();
+  network.pass(500);
+  network.hangUp();
+  network.pass(1000);
+  network.hangUp(1008);
+  assert.equal(network.losses, 3);
+
+  network.connection.open();
+  network.connection.close();
+  assert.equal(network.losses, 3);
 });
 
 test("an unanswered dial is retried", () => {

@@ -22,6 +22,7 @@ function open(which = {}, name = "") {
     changed: () => {},
     confirmed: (content) => told.push([content.session_id, FakeSocket.last.sent.length, Object.keys(stores.sessionStorage)]),
     happened: () => {},
+    lost: () => {},
   });
   conversation.open();
   return conversation;

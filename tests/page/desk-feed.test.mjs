@@ -47,7 +47,7 @@ afterEach(() => {
 
 test("an operator gets the waiting conversations under their name", () => {
   const told = [];
-  const feed = new DeskFeed({ changed: () => {}, told: (desk) => told.push(desk) });
+  const feed = new DeskFeed({ changed: () => {}, told: (desk) => told.push(desk), lost: () => {} });
   feed.open("Ann & Bob");
   FakeSource.last.onopen();
   FakeSource.last.say({ operators: ["Ann & Bob"], conversations: [] });
@@ -58,7 +58,7 @@ test("an operator gets the waiting conversations under their name", () => {
 });
 
 test("a lost connection is left to the browser, which reconnects by itself", () => {
-  const feed = new DeskFeed({ changed: () => {}, told: () => {} });
+  const feed = new DeskFeed({ changed: () => {}, told: () => {}, lost: () => {} });
   feed.open("Ann");
   FakeSource.last.readyState = 0;
   FakeSource.last.onerror();
@@ -68,7 +68,7 @@ test("a lost connection is left to the browser, which reconnects by itself", () 
 });
 
 test("a response that is not a stream is requested again until the desk is closed", () => {
-  const feed = new DeskFeed({ changed: () => {}, told: () => {} });
+  const feed = new DeskFeed({ changed: () => {}, told: () => {}, lost: () => {} });
   feed.open("Ann");
   FakeSource.last.readyState = FakeSource.CLOSED;
   FakeSource.last.onerror();

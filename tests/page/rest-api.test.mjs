@@ -17,7 +17,7 @@ beforeEach(() => {
     asked.push({ method, key: headers["Idempotency-Key"] });
     const [status, body] = answers.shift() ?? [204];
     if (!status) throw new TypeError("Failed to fetch");
-    return { ok: status < 300, status, json: async () => body };
+    return { ok: status < 300, status, headers: new Headers({ "Retry-After": "7" }), json: async () => body };
   };
 });
 
@@ -55,4 +55,25 @@ test("a change that was refused is not sent again by itself", async () => {
   answers = [refused("store_locked")];
   await assert.rejects(() => api.deleteSession("s1", PATIENT), { code: "store_locked", message: "Not now." });
   assert.equal(asked.length, 1);
+});
+
+test("a refusal says how long to wait", async () => {
+  answers = [[429, { error: { code: "too_many_attempts", message: "Wait." } }]];
+  await assert.rejects(() => api.fetchConfig(), { code: "too_many_attempts", retryAfter: 7 });
+});
+
+test("the answer that nobody is logged in is told, and no other", async () => {
+  let times = 0;
+  api.whenLoginIsNeeded(() => (times += 1));
+  for (const [status, code] of [[401, "login_refused"], [403, "access_ended"], [404, "session_unknown"]]) {
+    answers = [[status, { error: { code, message: "No." } }]];
+    await assert.rejects(() => api.fetchConfig(), { code });
+  }
+  assert.equal(times, 0);
+
+  answers = [[401, { error: { code: "login_needed", message: "Log in." } }], [0]];
+  await api.checkLogin();
+  assert.equal(times, 1);
+  await api.checkLogin(); // gets no answer
+  assert.equal(times, 1);
 });

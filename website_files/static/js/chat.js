@@ -6,8 +6,9 @@ import { isViewer, typingLine } from "./core/participants.js";
 import { progress } from "./core/plan.js";
 import { isWaiting, runningTurn } from "./core/session-state.js";
 import { totalSummary } from "./core/usage.js";
+import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress } from "./transport/page-address.js";
-import { eraseMemory, fetchMemory } from "./transport/rest-api.js";
+import { eraseMemory, fetchMemory, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { FileInput, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
@@ -29,6 +30,7 @@ import { Welcome } from "./views/welcome.js";
 const find = (selector) => document.querySelector(selector);
 
 showPageErrors(find(".page-errors"));
+whenLoginIsNeeded(goToLoginPage);
 
 const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened });
 const announcer = new Announcer(find(".announcer"));

@@ -6,6 +6,8 @@ import { firstText } from "./core/session-state.js";
 import { DeskApp } from "./desk/desk-app.js";
 import { DeskList } from "./desk/desk-list.js";
 import { OperatorBar } from "./desk/operator-bar.js";
+import { goToLoginPage } from "./transport/login-page.js";
+import { whenLoginIsNeeded } from "./transport/rest-api.js";
 import { device } from "./transport/storage.js";
 import { Composer } from "./views/composer/composer.js";
 import { Transcript } from "./views/messages/transcript.js";
@@ -22,6 +24,7 @@ const nothing = () => false; // operators write messages and answer questions to
 const find = (selector) => document.querySelector(selector);
 
 showPageErrors(find(".page-errors"));
+whenLoginIsNeeded(goToLoginPage);
 
 const app = new DeskApp({ changed: onceAFrame(draw), opened, happened });
 const announcer = new Announcer(find(".announcer"));

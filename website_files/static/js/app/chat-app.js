@@ -4,7 +4,8 @@ import { backoff } from "../core/backoff.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
-  createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession, socketAddress, uploadFile,
+  checkLogin, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession, socketAddress,
+  uploadFile,
 } from "../transport/rest-api.js";
 import { device, tab } from "../transport/storage.js";
 import { ConversationList } from "./conversation-list.js";
@@ -243,6 +244,7 @@ export class ChatApp {
       changed: () => this.#listener.changed(),
       confirmed: (content) => conversation === this.conversation && this.#named(content),
       happened: (frame, isLive) => conversation === this.conversation && this.#happened(frame, isLive),
+      lost: () => checkLogin(),
     });
     this.conversation = conversation;
     conversation.open();

@@ -31,8 +31,8 @@ export class Conversation {
    * @param {string} server the WebSocket's address
    * @param {{sessionId: string|null, agent: string|null, role: string}} which
    * @param {() => string} who returns the person's current name, or ""
-   * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void}}
-   *   listener `confirmed` is called before anything is sent
+   * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void,
+   *   lost(): void}} listener `confirmed` is called before anything is sent
    */
   constructor(server, { sessionId, agent, role }, who, listener) {
     this.#listener = listener;
@@ -43,6 +43,7 @@ export class Conversation {
     this.#connection = new Connection(() => this.#address(server), {
       frame: (frame) => this.#receive(frame),
       status: () => listener.changed(),
+      lost: () => listener.lost(),
     });
   }
 

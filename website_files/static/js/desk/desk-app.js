@@ -3,7 +3,7 @@
 import { backoff } from "../core/backoff.js";
 import { Conversation } from "../app/conversation.js";
 import { readPageAddress, deskPageAddress } from "../transport/page-address.js";
-import { fetchConfig, socketAddress } from "../transport/rest-api.js";
+import { checkLogin, fetchConfig, socketAddress } from "../transport/rest-api.js";
 import { device } from "../transport/storage.js";
 import { DeskFeed } from "./desk-feed.js";
 
@@ -29,6 +29,7 @@ export class DeskApp {
         this.wanted = conversations;
         listener.changed();
       },
+      lost: () => checkLogin(),
     });
   }
 
@@ -117,6 +118,7 @@ export class DeskApp {
       changed: () => this.#listener.changed(),
       confirmed: () => {},
       happened: (frame, isLive) => isLive && conversation === this.conversation && this.#listener.happened(frame),
+      lost: () => checkLogin(),
     });
     this.conversation = conversation;
     conversation.open();

@@ -16,7 +16,8 @@ export class DeskFeed {
   #tries = 0;
   #listener;
 
-  /** @param {{changed(): void, told(desk: {operators: string[], conversations: Wanted[]}): void}} listener */
+  /** @param {{changed(): void, told(desk: {operators: string[], conversations: Wanted[]}): void,
+   *   lost(): void}} listener `lost` is called when the server refuses it */
   constructor(listener) {
     this.#listener = listener;
   }
@@ -42,6 +43,7 @@ export class DeskFeed {
   #lost(name) {
     this.#become("offline");
     if (this.#source.readyState !== EventSource.CLOSED) return;
+    this.#listener.lost();
     this.#timer = setTimeout(() => this.open(name), backoff(this.#tries++));
   }
 

@@ -24,7 +24,8 @@ export class Connection {
 
   /**
    * @param {() => string} address read before every attempt, because it contains the cursor
-   * @param {{frame(frame: object): void, status(status: string): void}} listener
+   * @param {{frame(frame: object): void, status(status: string): void, lost(): void}} listener `lost` is called for each
+   *   connection that ends by itself and each attempt that fails, as a browser doesn't tell why a server refuses one
    * @param environment replacements for timers and sockets, for tests
    */
   constructor(address, listener, environment = {}) {
@@ -106,6 +107,7 @@ export class Connection {
 
   #lost(code) {
     this.#drop();
+    this.listener.lost();
     if (code === 1008 || this.#isRefused) return this.#become("refused");
     this.#become("offline");
     this.#wait("retry", backoff(this.#tries++, this.env.random), this.#dial);

@@ -10,9 +10,21 @@ const TRIES = 2; // of a change that gets no answer
 const NO_ANSWER = "The server does not answer. Try again when the connection is back.";
 const WAIT = { pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }; // replaced in tests
 
+let loginNeeded = () => {};
+
+/** Sets what happens whenever the server answers that nobody is logged in. */
+export function whenLoginIsNeeded(act) {
+  loginNeeded = act;
+}
+
 /** @returns {Promise<{ws_port: number, model: object, default_agent: string, agents: object[], limits: object}>} */
 export function fetchConfig() {
   return request("/api/config");
+}
+
+/** Leads to the login page if nobody is logged in any more; to find out why the server ended a connection, say. */
+export async function checkLogin() {
+  await fetchConfig().catch(() => {}); // whatever else is wrong shows elsewhere
 }
 
 /** @param {{q?: string, before?: string, limit?: number}} query */
@@ -98,12 +110,12 @@ function as(name) {
   return name ? `?${new URLSearchParams({ name })}` : "";
 }
 
-function json(content) {
+export function json(content) {
   return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
 }
 
 /** Sends a change. It counts once, although it is sent again, with the same id, if no answer comes. */
-async function change(path, options, { pause } = WAIT) {
+export async function change(path, options, { pause } = WAIT) {
   const headers = { ...options.headers, "Idempotency-Key": newId() };
   for (let tries = 1; ; tries += 1) {
     try {
@@ -115,18 +127,20 @@ async function change(path, options, { pause } = WAIT) {
   }
 }
 
-/** @throws {Error} with the server's message, if there is one, and its `code` */
-async function request(path, options = {}) {
+/** @throws {Error} with the server's message, if there is one, its `code`, and the seconds to wait: `retryAfter` */
+export async function request(path, options = {}) {
   const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options }).catch(() => {
     throw new Error(NO_ANSWER);
   });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
-  throw refusal({ status: answer.status, response: body });
+  throw refusal({ status: answer.status, response: body }, answer.headers.get("Retry-After"));
 }
 
-function refusal({ status, response: body }) {
+function refusal({ status, response: body }, wait) {
   const error = new Error(body?.error?.message ?? `The server answered with ${status}`);
-  return Object.assign(error, { code: body?.error?.code, isAnswer: true });
+  Object.assign(error, { code: body?.error?.code, isAnswer: true, retryAfter: Number(wait) || 0 });
+  if (error.code === "login_needed") loginNeeded();
+  return error;
 }
