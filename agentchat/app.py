@@ -29,6 +29,7 @@ from agentchat.http.limits import Rules
 from agentchat.http.login import CALLBACK, FirstAccount, LoginRoutes
 from agentchat.http.profile import ProfileRoutes
 from agentchat.http.public_files import load_files
+from agentchat.http.sharing import SharingRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
 from agentchat.models import config as models
@@ -148,10 +149,11 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
             identification, attempts, audit_log, services.quotas, people.look,
             login_seconds=login_seconds, is_secure=is_secure,
         )  # fmt: skip
+        sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access, login, profile,
-            lambda: _page_config(catalogue, chosen_models, search, page.ws_port),
+            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing],
+            lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),
         )  # fmt: skip
         limits = _connection_limits(chosen)
         websockets = Server(sessions, catalogue, page.origins, limits, identification, access, page.live)
@@ -284,9 +286,12 @@ def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
     return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
 
 
-def _page_config(catalogue: Catalogue, chosen_models: Models, search: Search, ws_port: int) -> dict[str, Any]:
+def _page_config(
+    catalogue: Catalogue, chosen_models: Models, search: Search, ws_port: int, login: bool
+) -> dict[str, Any]:
     return {
         "version": __version__,
+        "login": login,
         "ws_port": ws_port,
         "model": {"name": chosen_models.name, "demo": chosen_models.is_demo},
         "local_servers": [

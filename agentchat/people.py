@@ -1,4 +1,4 @@
-"""Changes of accounts, by this server or the command line, and their consequences for what runs."""
+"""Changes of accounts and members, by people, the command line or time, and their consequences for what runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
 from agentchat.protocol.errors import StoreError
+from agentchat.protocol.events import now
 from agentchat.store.sharing import Sharing
 
 log = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds between looks for changes by other processes
+LOOK = 1.0  # seconds between looks for changes by other processes, and for what has ended
 
 
 class People:
@@ -24,8 +25,9 @@ class People:
         self._accounts = accounts
         self._sharing = sharing
         self._live = live
+        self._lock = threading.Lock()  # guards what follows, and lets one thread look at a time
         self._seen = -1
-        self._lock = threading.Lock()  # guards `_seen`, and lets one thread look at a time
+        self._looked = now()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -51,11 +53,19 @@ class People:
     def look(self) -> None:
         """Let changes of accounts take effect at once. Raises StoreError."""
         with self._lock:
-            version = self._accounts.version
-            if version == self._seen:
+            version, time = self._accounts.version, now()
+            has_ended = self._sharing.has_ended(self._looked, time) or self._accounts.has_ended(self._looked, time)
+            if version == self._seen and not has_ended:
+                self._looked = time
                 return
             first = self._accounts.first()
             if first is not None and (adopted := self._sharing.adopt(first.id)):
                 log.info("%d conversations from before there were accounts belong to %s now", adopted, first.login)
             self._live.recheck()
-            self._seen = version
+            self._seen, self._looked = version, time
+
+    def members_changed(self) -> None:
+        """Let a change of members take effect at once. Raises StoreError, and then it is tried again in a second."""
+        with self._lock:
+            self._seen = -1
+        self.look()

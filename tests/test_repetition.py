@@ -204,22 +204,31 @@ REQUESTS: list[Callable[[Conversation], Request]] = [
 ]  # fmt: skip
 
 
+WITHOUT_KEY = {
+    "showTyping": "it is repeated anyway",
+    "logIn": "a cookie is never given twice",
+    "logOut": "the second time nobody is logged in",
+    "makeFirstAccount": "there is only one",
+    "makeTicket": "a ticket is never given twice",
+    "invite": "a secret is never given twice",
+    "acceptInvitation": "accepting again changes nothing",
+    "makeToken": "a secret is never given twice",
+    "changeProfile": "the second time changes nothing",
+    "changePassword": "the second time the old password is wrong",
+    "endLogin": "the second time there is none",
+    "revokeToken": "the second time there is none",
+    "revokeInvitation": "the second time there is none",
+    "putMemberOut": "the second time there is none",
+}
+"""Requests that take no key, and why they need none."""
+
+
 def same(answer: Answer) -> Any:
     """Return what a repetition must be answered with: all but the progress of the turn, and the server's epoch."""
     if answer.headers.get_content_type() != "application/json":
         return answer.status, answer.body
     volatile = {"epoch", "status"} if "turn" in answer.json else {"epoch"}
     return answer.status, {name: value for name, value in answer.json.items() if name not in volatile}
-
-
-WITHOUT_KEY = {
-    # Typing is repeated anyway.
-    "showTyping",
-    # A secret is never given twice.
-    "logIn", "makeFirstAccount", "makeTicket", "makeToken",
-    # A second time makes no difference, or is refused because the first time made it.
-    "logOut", "changeProfile", "changePassword", "endLogin", "revokeToken",
-}  # fmt: skip
 
 
 def test_every_request_that_changes_something_takes_a_key(rest: RestClient) -> None:

@@ -410,6 +410,10 @@ class Accounts:
         query = f"SELECT {TOKEN_ROW} FROM tokens WHERE user = ? ORDER BY created, id"
         return [Token(*row) for row in self._read(query, user_id)]
 
+    def has_ended(self, since: str, until: str) -> bool:
+        """Return True if the time of a token has ended behind the one time, up to the other."""
+        return bool(self._read("SELECT 1 FROM tokens WHERE expires > ? AND expires <= ? LIMIT 1", since, until))
+
     def revoke(self, token_id: str) -> bool:
         """End a token. Returns False if there is none."""
         with self._change() as db:

@@ -22,7 +22,10 @@ class Live:
         self._last = 0
 
     def hold(self, check: Check, end: End) -> Callable[[], None]:
-        """Call `end` with the error of `check` once it raises one. Returns the function that stops this."""
+        """Call `end` with the error of `check` once it raises one. Returns the function that stops this.
+
+        Raises what `check` raises now: something may have changed since the caller was let in.
+        """
         with self._lock:
             self._last += 1
             number = self._last
@@ -32,6 +35,11 @@ class Live:
             with self._lock:
                 self._held.pop(number, None)
 
+        try:
+            check()
+        except ChatError:
+            leave()
+            raise
         return leave
 
     @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agentchat.access import Access, Need
@@ -15,10 +15,8 @@ from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
 from agentchat.http.files import FileRoutes
 from agentchat.http.health import HealthRoutes
-from agentchat.http.login import LoginRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
-from agentchat.http.profile import ProfileRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
 from agentchat.http.sessions import SessionRoutes
 from agentchat.http.tasks import TaskRoutes
@@ -37,17 +35,15 @@ def table(
     knowledge: Knowledge,
     health: HealthRoutes,
     access: Access,
-    login: LoginRoutes,
-    profile: ProfileRoutes,
+    people: Sequence[object],
     config: Describe,
 ) -> Table:
-    """Return all routes. `config` returns what clients need to start."""
+    """Return all routes. `people` has those about people; `config` returns what clients need to start."""
     describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
     resources = [
         ServerRoutes(config, describe),
         health,
-        login,
-        profile,
+        *people,
         SessionRoutes(sessions, catalogue),
         MessageRoutes(sessions, access),
         EventRoutes(sessions, access),

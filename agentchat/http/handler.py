@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import BaseModel
 
-from agentchat.access import Access
+from agentchat.access import Access, Need
 from agentchat.auth.identification import Asked, Identification
 from agentchat.auth.live import Live
 from agentchat.http import requests
@@ -143,10 +143,15 @@ class Handler(BaseHTTPRequestHandler):
             self.server.check_rate(caller)
         accept = _accepted(route.types, self.headers.get("Accept", ""))
         query = parts.get("query")
+
+        def hold(need: Need, session_id: str) -> None:
+            check = self._check_still(caller, need, session_id, writes=route.method != "GET")
+            stack.enter_context(self.server.live.holding(check, self._end))
+
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
             stack.enter_context(self.server.limits.stream(self.connection.address))
             self.slot.leave()  # it is counted as a stream from now on
-            stack.enter_context(self.server.live.holding(self._check_still(caller, route, variables), self._end))
+            hold(route.need, variables.get("id", ""))
         call = Call(
             path=variables,
             browser=identity.browser(single_header(self.headers, "Cookie")),
@@ -158,6 +163,7 @@ class Handler(BaseHTTPRequestHandler):
             agent=self.headers.get("User-Agent", ""),
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
+            hold=hold,
         )
         return route.handle(call, **parts)
 
@@ -173,10 +179,10 @@ class Handler(BaseHTTPRequestHandler):
         if caller.is_in_browser and route.method != "GET" and not is_from_here:
             raise ChatError("request_foreign")
 
-    def _check_still(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> Callable[[], None]:
+    def _check_still(self, caller: Caller, need: Need, session_id: str, writes: bool) -> Callable[[], None]:
         def check() -> None:
             self.server.identification.check_still(caller)
-            self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.method != "GET")
+            self.server.access.check(caller, need, session_id, writes)
 
         return check
 

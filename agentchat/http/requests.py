@@ -27,6 +27,8 @@ from agentchat.protocol.visibility import Show
 
 MAX_WAIT = 300  # seconds
 MAX_DAYS = 36_500  # for which a token can be good
+INVITATION_HOURS = 7 * 24
+MAX_INVITATION_HOURS = 10 * 366 * 24
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -170,6 +172,18 @@ class Confirmation(Body):
 
 class Logout(Body):
     everywhere: bool = Field(False, description="In all browsers")
+
+
+class NewInvitation(Body):
+    role: Literal["member", "viewer"]
+    hours: float = Field(
+        INVITATION_HOURS, ge=0, le=MAX_INVITATION_HOURS,
+        description="After which it, and what it gave, ends; 0 for never",
+    )  # fmt: skip
+
+
+class Secret(Body):
+    secret: str = Field(max_length=200, description="From the link")
 
 
 class Chat(Body):

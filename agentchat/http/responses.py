@@ -117,6 +117,51 @@ class Ticket(BaseModel):
     ticket: str = Field(description="Empty where nobody has to log in")
 
 
+class Person(BaseModel):
+    """A user, as others see them."""
+
+    id: str
+    name: str = Field(description="Empty if the account was removed")
+    colour: str = Field(description="Such as #3366cc; empty if none was chosen")
+
+
+class MemberAbout(Person):
+    role: Literal["member", "viewer"]
+    invitation: str = Field(description="The invitation by which they came in; empty unless the session is yours")
+    since: str
+    expires: str = Field(description="The time at which that ends; empty for never")
+
+
+class InvitationAbout(BaseModel):
+    id: str
+    role: Literal["member", "viewer"]
+    created: str
+    expires: str = Field(description="The time at which it, and what it gave, ends; empty for never")
+
+
+class Members(BaseModel):
+    """The people who may see a session, and the invitations to it."""
+
+    you: str = Field(description="Your own id")
+    owner: Person
+    members: list[MemberAbout]
+    invitations: list[InvitationAbout] = Field(description="Empty unless the session is yours")
+
+
+class InvitationMade(InvitationAbout):
+    """An invitation with its secret, which cannot be shown again."""
+
+    secret: str
+    link: str = Field(description="The path of the page that accepts it; no server sees what stands behind the #")
+
+
+class Joined(BaseModel):
+    """The session that an invitation let you into."""
+
+    session_id: str
+    role: Literal["owner", "member", "viewer"] = Field(description="Your role there")
+
+
 class SseMessage(BaseModel):
     """A message of an event stream."""
 
@@ -426,6 +471,7 @@ class Config(BaseModel):
     """Everything that clients need to start."""
 
     version: str
+    login: bool = Field(description="People log in, so that sessions belong to them and can be shared")
     ws_port: int
     model: ModelAbout
     local_servers: list[LocalServerAbout]

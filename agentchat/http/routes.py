@@ -87,6 +87,8 @@ class Call:
     """Contexts to leave once the response has been sent."""
     waiter: Callable[[], Waiter]
     """The means to wait, for handlers that do. May be called once."""
+    hold: Callable[[Need, str], None]
+    """Ends the response as soon as the caller no longer has what it takes in that session. Raises ChatError."""
 
     @property
     def creator(self) -> str:

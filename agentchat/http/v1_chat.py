@@ -89,6 +89,7 @@ class V1ChatRoutes:
         replaced = {} if session else {"replaced": id}
         session = session or self._sessions.create(self._catalogue.choose(body.agent), "", key, call.creator, caller)
         call.stack.callback(self._sessions.release, session)
+        call.hold(Need.WRITE, session.id)
         return (
             session,
             replaced,

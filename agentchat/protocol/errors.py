@@ -51,6 +51,13 @@ ERRORS: dict[str, ErrorRow] = {
     "request_foreign": ErrorRow(403, "This request does not say that it comes from this server's own page."),
     "session_unknown": ErrorRow(404, "There is no conversation '{id}'."),
     "session_deleted": ErrorRow(410, "This conversation was deleted.", close=1008),
+    "nobody_to_invite": ErrorRow(
+        409,
+        "There is nobody to invite: people do not log in here, and everybody can open every conversation.",
+    ),
+    "invitation_unknown": ErrorRow(404, "This invitation does not exist, or has ended. Ask for another one."),
+    "too_many_invitations": ErrorRow(409, "This conversation has {limit} invitations, the limit. Revoke some first."),
+    "member_unknown": ErrorRow(404, "There is no member '{member}' in this conversation."),
     "session_full": ErrorRow(409, "This conversation has reached its limit of {limit} messages. Start a new one."),
     "too_fast": ErrorRow(429, "This is too much at once. Wait {seconds} seconds and try again.", None, True),
     "queue_full": ErrorRow(
@@ -98,7 +105,7 @@ ERRORS: dict[str, ErrorRow] = {
     "login_taken": ErrorRow(409, "The login name '{login}' is taken. Choose another one."),
     "password_unusable": ErrorRow(400, "This password cannot be used: {problem}. Choose another one."),
     "too_many_attempts": ErrorRow(
-        429, "There were too many attempts to log in. Wait {seconds} seconds and try again.", None, True
+        429, "There were too many attempts. Wait {seconds} seconds and try again.", None, True
     ),
     "token_unusable": ErrorRow(400, "This token cannot be made: {problem}."),
     "user_unknown": ErrorRow(404, "There is no user '{user}'."),

@@ -75,21 +75,31 @@ class Sharing:
         )  # fmt: skip
         return Ownership(*rows[0]) if rows else None
 
-    def invite(self, invitation: Invitation, digest: str) -> None:
-        """Keep an invitation, with the digest of its secret. Raises KeyError if there is no such session."""
+    def invite(self, invitation: Invitation, digest: str, limit: int) -> bool:
+        """Keep an invitation, with the digest of its secret, and drop what has ended. Returns False beyond the limit.
 
-        def add(db: sqlite3.Connection) -> None:
-            if db.execute("SELECT 1 FROM sessions WHERE id = ?", (invitation.session,)).fetchone() is None:
-                raise KeyError(invitation.session)
-            about = (invitation.id, invitation.session, invitation.role, invitation.created, invitation.expires, digest)
+        Raises KeyError if there is no such session.
+        """
+
+        def add(db: sqlite3.Connection) -> bool:
+            session = invitation.session
+            if db.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is None:
+                raise KeyError(session)
+            for table in ("members", "invitations"):
+                db.execute(f"DELETE FROM {table} WHERE session = ? AND NOT {_VALID}", (session, now()))
+            (count,) = db.execute("SELECT count(*) FROM invitations WHERE session = ?", (session,)).fetchone()
+            if count >= limit:
+                return False
+            about = (invitation.id, session, invitation.role, invitation.created, invitation.expires, digest)
             db.execute("INSERT INTO invitations VALUES (?, ?, ?, ?, ?, ?)", about)
+            return True
 
-        self._write(add)
+        return bool(self._write(add))
 
     def accept(self, digest: str, user: str) -> Invitation | None:
         """Make the user a member by the invitation whose secret has that digest; None if there is none.
 
-        Owners stay owners, and nobody loses a role by a weaker invitation.
+        Owners stay owners, and nobody loses a role or a later end by a weaker invitation.
         """
 
         def join(db: sqlite3.Connection) -> Invitation | None:
@@ -98,16 +108,22 @@ class Sharing:
             if row is None:
                 return None
             invitation = Invitation(*row)
-            query = f"SELECT 1 FROM members WHERE session = ? AND user = ? AND {_VALID} AND role = 'member'"
-            is_member = db.execute(query, (invitation.session, user, now())).fetchone() is not None
+            query = f"SELECT role, expires FROM members WHERE session = ? AND user = ? AND {_VALID}"
+            before = db.execute(query, (invitation.session, user, now())).fetchone()
             owner = db.execute("SELECT owner FROM sessions WHERE id = ?", (invitation.session,)).fetchone()
-            if owner != (user,) and not is_member:
+            gives_more = before is None or _worth(invitation.role, invitation.expires) > _worth(*before)
+            if owner != (user,) and gives_more:
                 member = (invitation.session, user, invitation.role, invitation.id, now(), invitation.expires)
                 db.execute("REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)", member)
             return invitation
 
         found: Invitation | None = self._write(join)
         return found
+
+    def has_ended(self, since: str, until: str) -> bool:
+        """Return True if somebody's time as a member has ended behind the one time, up to the other."""
+        query = "SELECT 1 FROM members WHERE expires > ? AND expires <= ? LIMIT 1"
+        return bool(self._select(query, since, until))
 
     def invitations(self, session_id: str) -> list[Invitation]:
         """Return the invitations to a session that are still good, oldest first."""
@@ -167,3 +183,8 @@ class Sharing:
             return count
 
         return int(self._write(adopt))
+
+
+def _worth(role: str, expires: str) -> tuple[bool, str]:
+    """Return what a role until that time can be compared with others by."""
+    return role == "member", expires or "~"  # which sorts behind every time

@@ -126,8 +126,13 @@ class Server:
         caller = connection.caller or self._identification.caller(asked)
         session, replaced = self._enter(query, caller)
         name = caller.name if caller.is_known else query.name
-        role = self._role(query.role, caller, session)
-        leave = self._live.hold(self._check_still(caller, session.id), lambda error: _end(connection, error))
+        try:
+            role = self._role(query.role, caller, session)
+            check = self._check_still(caller, session.id, role)
+            leave = self._live.hold(check, lambda error: _end(connection, error))
+        except ChatError:
+            self._sessions.release(session)
+            raise
 
         def end() -> None:
             leave()
@@ -175,10 +180,10 @@ class Server:
             raise ChatError("bad_query", problem="role=operator is for the operators of this conversation")
         return wanted if wanted == OPERATOR or self._access.may(caller, Need.WRITE, session.id) else "viewer"
 
-    def _check_still(self, caller: Caller, session_id: str) -> Callable[[], None]:
+    def _check_still(self, caller: Caller, session_id: str, role: str) -> Callable[[], None]:
         def check() -> None:
             self._identification.check_still(caller)
-            self._access.check(caller, Need.READ, session_id)
+            self._access.check(caller, Need.WRITE if role == "member" else Need.READ, session_id)
 
         return check
 
