@@ -14,10 +14,10 @@ from websockets.sync.client import ClientConnection
 from agentchat.approval import needs_approval
 from agentchat.auth.accounts import Accounts
 from tests.agent_files import write_agents
+from tests.browsers import API, PASSWORD, Browser
 from tests.clients import PATIENCE
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
-from tests.test_login import API, PASSWORD, Browser
 
 pytestmark = pytest.mark.own_server
 

@@ -25,12 +25,12 @@ from agentchat.protocol.errors import ChatError
 from agentchat.store import SessionRecord
 from agentchat.store.sharing import Invitation, Sharing
 from agentchat.store.sqlite import SqliteStore
+from tests.browsers import API, Browser, close_code
 from tests.clients import PATIENCE
 from tests.conftest import Serve
 from tests.operators import database
 from tests.rest_client import SESSIONS, Answer, EventStream, RestClient
 from tests.shared_servers import start
-from tests.test_login import API, Browser, close_code
 
 FOREVER = 0
 A_SECOND = 1 / 3600  # hours
