@@ -174,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _check_access(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> None:
         """Raise ChatError unless the caller may do this, and does it from our own page if it is a browser."""
-        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.method != "GET")
+        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.writes)
         is_from_here = self.origin is not None or "same-origin" in self.headers.get_all("Sec-Fetch-Site", [])
         if caller.is_in_browser and route.method != "GET" and not is_from_here:
             raise ChatError("request_foreign")

@@ -110,7 +110,7 @@ class LoginRoutes:
             self._changed()
         return Reply(204, cookies=[identification.cookie("", 0, self._is_secure)])
 
-    @route("POST", f"{API}/ticket", Need.KNOWN, answers={201: responses.Ticket})
+    @route("POST", f"{API}/ticket", Need.KNOWN, answers={201: responses.Ticket}, changes_nothing=True)
     def make_ticket(self, call: Call) -> Reply:
         """Return what stands for you in one address (`?ticket=`), once, within a minute."""
         return Reply(201, {"ticket": self._known.tickets.issue(call.caller) if call.caller.is_known else ""})

@@ -127,11 +127,18 @@ class Route:
     """The handler waits for agents, also when it doesn't answer with an event stream."""
     ends_work: bool = False
     """Nobody is too fast to do it."""
+    changes_nothing: bool = False
+    """Whoever may only read may do it, although it is no GET."""
 
     @property
     def is_limited(self) -> bool:
         """People can be too fast doing it."""
         return self.method != "GET" and not self.ends_work
+
+    @property
+    def writes(self) -> bool:
+        """True if it changes something."""
+        return self.method != "GET" and not self.changes_nothing
 
     @property
     def operation_id(self) -> str:
@@ -182,6 +189,7 @@ class Table:
     """All routes of a server."""
 
     def __init__(self, routes: Sequence[Route] = ()) -> None:
+        self.routes = tuple(routes)
         self._methods: dict[str, dict[str, Route]] = {}
         for route in routes:
             self._methods.setdefault(route.path, {})[route.method] = route
