@@ -136,11 +136,12 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         stack.callback(page.server_close)
         page.ws_port = ports.websocket.getsockname()[1]
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
+        page.is_secure = chosen.public_origin.startswith("https:")
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
-        people = People(accounts, store.sharing, page.live)
+        people = People(accounts, store.sharing, page.live, lambda: identification.is_open)
         attempts, audit_log = Attempts(), Audit(chosen.data_dir / audit.FILE)
-        login_seconds, is_secure = chosen.login_days * 86_400, chosen.public_url.startswith("https:")
+        login_seconds, is_secure = chosen.login_days * 86_400, page.is_secure
         login = LoginRoutes(
             identification, attempts, audit_log, first, openid, people.look,
             login_seconds=login_seconds, is_secure=is_secure,
@@ -159,6 +160,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         websockets = Server(sessions, catalogue, page.origins, limits, identification, access, page.live)
         stack.enter_context(websockets.run(ports.websocket))
         stack.enter_context(people.watched())
+        sessions.desk.follow(people.wake)
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)
         _start(stack, page)
         _warm_up(stack)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
@@ -21,10 +22,13 @@ LOOK = 1.0  # seconds between looks for changes by other processes, and for what
 class People:
     """Ends what people may no longer have, and gives the first account what was kept before there were any."""
 
-    def __init__(self, accounts: Accounts, sharing: Sharing, live: Live) -> None:
+    def __init__(self, accounts: Accounts, sharing: Sharing, live: Live, is_open: Callable[[], bool]) -> None:
+        """While access `is_open`, nobody takes over what was kept."""
         self._accounts = accounts
         self._sharing = sharing
         self._live = live
+        self._is_open = is_open
+        self._woken = threading.Event()
         self._lock = threading.Lock()  # guards what follows, and lets one thread look at a time
         self._seen = -1
         self._looked = now()
@@ -35,9 +39,11 @@ class People:
         ended = threading.Event()
 
         def watch() -> None:
-            while not ended.wait(LOOK):
+            while not ended.is_set():
+                is_woken = self._woken.wait(LOOK)
+                self._woken.clear()
                 try:
-                    self.look()
+                    self.look(must_recheck=is_woken)
                 except StoreError:
                     log.exception("Changes of accounts are looked for again in a second")
 
@@ -48,18 +54,23 @@ class People:
             yield
         finally:
             ended.set()
+            self.wake()
             thread.join()
 
-    def look(self) -> None:
-        """Let changes of accounts take effect at once. Raises StoreError."""
+    def wake(self) -> None:
+        """Have another thread end what people may no longer have: a session left the desk. Never blocks."""
+        self._woken.set()
+
+    def look(self, must_recheck: bool = False) -> None:
+        """Let changes of accounts, and what has ended by itself, take effect at once. Raises StoreError."""
         with self._lock:
             version, time = self._accounts.version, now()
             has_ended = self._sharing.has_ended(self._looked, time) or self._accounts.has_ended(self._looked, time)
-            if version == self._seen and not has_ended:
+            if version == self._seen and not (has_ended or must_recheck):
                 self._looked = time
                 return
             first = self._accounts.first()
-            if first is not None and (adopted := self._sharing.adopt(first.id)):
+            if first is not None and not self._is_open() and (adopted := self._sharing.adopt(first.id)):
                 log.info("%d conversations from before there were accounts belong to %s now", adopted, first.login)
             self._live.recheck()
             self._seen, self._looked = version, time

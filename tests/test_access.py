@@ -80,8 +80,13 @@ class Caller:
 
 HELPFUL = '''
 """Does what the message says."""
+import time
 
 def on_message(message, chat):
+    if message == "work":
+        for step in range(1200):
+            chat.progress(step, 1200)
+            time.sleep(0.05)
     if message == "human":
         return chat.hand_to_human("is upset")
     if message == "ask":

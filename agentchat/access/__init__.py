@@ -112,13 +112,13 @@ class Access:
                 raise ChatError("session_unknown", id=session_id)
             if roles.isdisjoint(_SUFFICE[need]):
                 raise _refusal(need, roles)
+        if need is Need.ADMIN and ADMIN not in caller.roles:
+            raise ChatError("not_found")
+        if need is Need.DESK and OPERATOR not in caller.roles:
+            raise ChatError("not_allowed", problem="it is for operators")
         _check_scope(caller, "write" if writes and need is not Need.DESK else _SCOPES.get(need, "read"))
         if need in {Need.SELF, Need.ADMIN} and caller.credential.startswith("token:"):
             raise ChatError("not_allowed", problem="it takes a person who has logged in, not a token")
-        if need is Need.DESK and OPERATOR not in caller.roles:
-            raise ChatError("not_allowed", problem="it is for operators")
-        if need is Need.ADMIN and ADMIN not in caller.roles:
-            raise ChatError("not_found")
 
     def check_answer(self, caller: Caller, session_id: str, by: str) -> None:
         """Raise ChatError unless the caller may answer a question to those with the role `by`, or to everybody."""

@@ -78,7 +78,7 @@ class Identification:
             return _caller(user, address, f"token:{token.id}", token.scope)
         if asked.ticket:
             caller = self.tickets.redeem(asked.ticket)
-            if caller is None:
+            if caller is None or not self._is_still(caller):
                 raise ChatError("login_needed")
             self.check_still(caller)
             return replace(caller, address=address)
@@ -100,11 +100,13 @@ class Identification:
 
     def check_still(self, caller: Caller) -> None:
         """Raise ChatError unless what showed who this is still does, and gives as much as before."""
+        if not self._is_still(caller):
+            raise ChatError("access_ended")
+
+    def _is_still(self, caller: Caller) -> bool:
         kind, _, id = caller.credential.partition(":")
         if not kind:
-            if not self.is_open:
-                raise ChatError("access_ended")
-            return
+            return self.is_open
         user, scope = None, caller.scope
         if kind == "token" and (found := self.accounts.token_by_id(id)) is not None:
             user, scope = found[0], found[1].scope
@@ -112,8 +114,7 @@ class Identification:
             user = entered[0]
         elif kind == "proxy":
             user = self.accounts.user(id)
-        if user is None or (user.roles, scope) != (caller.roles, caller.scope):
-            raise ChatError("access_ended")
+        return user is not None and (user.roles, scope) == (caller.roles, caller.scope)
 
 
 def _caller(user: User, address: str, credential: str, scope: str = identity.SCOPES[-1]) -> Caller:

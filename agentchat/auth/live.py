@@ -24,7 +24,7 @@ class Live:
     def hold(self, check: Check, end: End) -> Callable[[], None]:
         """Call `end` with the error of `check` once it raises one. Returns the function that stops this.
 
-        Raises what `check` raises now: something may have changed since the caller was let in.
+        Raises ChatError if the connection may not go on already; what ended while it began would be missed otherwise.
         """
         with self._lock:
             self._last += 1
@@ -37,9 +37,9 @@ class Live:
 
         try:
             check()
-        except ChatError:
+        except ChatError as error:
             leave()
-            raise
+            raise _ended(error) from error
         return leave
 
     @contextlib.contextmanager
@@ -61,4 +61,9 @@ class Live:
             except StoreError:
                 raise
             except ChatError as error:
-                end(error if error.code == "login_needed" else ChatError("access_ended"))
+                end(_ended(error))
+
+
+def _ended(error: ChatError) -> ChatError:
+    """Return the error that a connection ends with: not the reason, which is no longer any business of its caller."""
+    return error if isinstance(error, StoreError) or error.code == "login_needed" else ChatError("access_ended")

@@ -22,8 +22,8 @@ class DeskRoutes(SessionResource):
     def read_desk(self, call: Call, query: requests.DeskQuery) -> Reply | Stream:
         """List the sessions that wait for a human, and the operators at the desk."""
         if call.accept == EVENT_STREAM:
-            return streaming.event_stream(self._follow(call.waiter(), call.caller.name))
-        return Reply(200, self._desk())
+            return streaming.event_stream(self._follow(call.waiter(), call))
+        return Reply(200, self._desk(call))
 
     @session_route("POST", "/take", Need.OPERATE, answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
     def take_session(self, call: Call, body: requests.Take, headers: requests.CommandHeaders) -> Reply:
@@ -48,16 +48,16 @@ class DeskRoutes(SessionResource):
             200, {"seq": self._session(call).takeover.hand_back(body.note, call.caller.name, id, _user(call)).seq}
         )
 
-    def _desk(self) -> dict[str, Any]:
-        return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held()}
+    def _desk(self, call: Call) -> dict[str, Any]:
+        return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held(call.person)}
 
-    def _follow(self, waiter: Waiter, name: str) -> Generator[str, None, None]:
+    def _follow(self, waiter: Waiter, call: Call) -> Generator[str, None, None]:
         """Follow the desk, counting as present meanwhile."""
-        desk, shown = self._sessions.desk, ""
+        desk, name, shown = self._sessions.desk, call.caller.name, ""
 
         def look() -> str:
             nonlocal shown
-            before, shown = shown, json.dumps(self._desk(), ensure_ascii=False)
+            before, shown = shown, json.dumps(self._desk(call), ensure_ascii=False)
             return shown if shown != before else ""
 
         desk.join(name)

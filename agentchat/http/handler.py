@@ -62,6 +62,7 @@ class Site(Protocol):
     table: Table
     origins: Origins
     ws_port: int
+    is_secure: bool
     waiters: Waiters
     limits: Limits
     check_rate: Callable[[Caller], None]
@@ -122,9 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         origin = None if is_public else single_header(self.headers, "Origin")
         self.server.origins.check(head.hosts[0] if head.hosts else None, origin)
         self.origin = origin
-        if not is_public and origin is None:
-            self._check_site()
         methods, variables = self.server.table.find(head.path)
+        if not is_public and origin is None and not self._comes_back(methods):
+            self._check_site()
         if is_public:
             return self._file(self.server.files[head.path]) if method in {"GET", "HEAD"} else _not_allowed(["GET"])
         if not methods:
@@ -144,14 +145,10 @@ class Handler(BaseHTTPRequestHandler):
         accept = _accepted(route.types, self.headers.get("Accept", ""))
         query = parts.get("query")
 
-        def hold(need: Need, session_id: str) -> None:
-            check = self._check_still(caller, need, session_id, writes=route.method != "GET")
-            stack.enter_context(self.server.live.holding(check, self._end))
-
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
             stack.enter_context(self.server.limits.stream(self.connection.address))
             self.slot.leave()  # it is counted as a stream from now on
-            hold(route.need, variables.get("id", ""))
+            self._hold(stack, caller, route.need, variables.get("id", ""), route.writes)
         call = Call(
             path=variables,
             browser=identity.browser(single_header(self.headers, "Cookie")),
@@ -163,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             agent=self.headers.get("User-Agent", ""),
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
-            hold=hold,
+            hold=lambda need, session_id: self._hold(stack, caller, need, session_id),
         )
         return route.handle(call, **parts)
 
@@ -179,17 +176,27 @@ class Handler(BaseHTTPRequestHandler):
         if caller.is_in_browser and route.method != "GET" and not is_from_here:
             raise ChatError("request_foreign")
 
-    def _check_still(self, caller: Caller, need: Need, session_id: str, writes: bool) -> Callable[[], None]:
+    def _hold(
+        self, stack: contextlib.ExitStack, caller: Caller, need: Need, session_id: str, writes: bool = False
+    ) -> None:
+        """Cut the response off as soon as its caller may not have it any more. Raises ChatError."""
+
         def check() -> None:
             self.server.identification.check_still(caller)
             self.server.access.check(caller, need, session_id, writes)
 
-        return check
+        stack.enter_context(self.server.live.holding(check, self._end))
 
     def _end(self, error: ChatError) -> None:
         """Cut the response off: its caller was logged out, or put out."""
         with contextlib.suppress(OSError):
             self.connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def _comes_back(self, methods: Mapping[str, Route]) -> bool:
+        """Return True for somebody whom another site sends here, to a route that is made for it."""
+        route = methods.get(self.head.method)
+        mode, destination = (self.headers.get_all(f"Sec-Fetch-{name}", []) for name in ("Mode", "Dest"))
+        return route is not None and route.is_way_back and (mode, destination) == (["navigate"], ["document"])
 
     def _check_site(self) -> None:
         """Refuse what a page of another site makes a browser get, such as an image; then no origin is sent.
@@ -234,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
-            headers["Set-Cookie"] = identity.new_cookie()
+            headers["Set-Cookie"] = identity.new_cookie(self.server.is_secure)
         if self.headers.get("If-None-Match") == file.etag:
             return Reply(HTTPStatus.NOT_MODIFIED, b"", headers, file.type)
         return Reply(HTTPStatus.OK, file.body, headers, file.type)

@@ -127,7 +127,7 @@ class LoginRoutes:
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE}#error={error.code}"})
         return Reply(HTTPStatus.SEE_OTHER, None, {"Location": address}, cookies=[openid.set_cookie(kept)])
 
-    @route("GET", CALLBACK, Need.NOTHING, answers={303: None}, errors=("not_found",),
+    @route("GET", CALLBACK, Need.NOTHING, answers={303: None}, errors=("not_found",), is_way_back=True,
            sent_headers={"Location": "The page, or the login page with the code of an error"})  # fmt: skip
     def finish_openid_login(self, call: Call) -> Reply:
         """Come back from the provider."""

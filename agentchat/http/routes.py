@@ -127,6 +127,8 @@ class Route:
     """The handler waits for agents, also when it doesn't answer with an event stream."""
     ends_work: bool = False
     """Nobody is too fast to do it."""
+    is_way_back: bool = False
+    """Another site sends people here, who have begun something here before."""
     changes_nothing: bool = False
     """Whoever may only read may do it, although it is no GET."""
 

@@ -58,6 +58,8 @@ class PageServer(HTTPServer):
         self.table = Table()
         self.origins = Origins(port, address)
         self.ws_port = 0
+        self.is_secure = False
+        """People reach it over TLS, so that its cookies need not be sent without."""
         self.waiters = Waiters()
         self.limits = Limits(rules)
         self.check_rate: Callable[[Caller], None] = lambda caller: None

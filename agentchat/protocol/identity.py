@@ -64,9 +64,10 @@ def network(address: str) -> str:
     return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
-def new_cookie() -> str:
+def new_cookie(is_secure: bool = False) -> str:
     """Return a `Set-Cookie` header for a browser without our cookie. No script can read the cookie."""
-    return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
+    secure = "; Secure" if is_secure else ""
+    return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax{secure}"
 
 
 def browser(header: str | None) -> str:

@@ -245,9 +245,10 @@ class Sessions:
         ownership = self._services.sharing.ownership(session_id, person) if self._services.sharing else None
         if ownership is None:
             return None
-        is_waiting = ownership.held == "waiting" or bool(ownership.asks)
-        operator = ownership.holder if ownership.held == handover.TAKEN else None
-        return Standing(ownership.owner, ownership.role, is_waiting, operator)
+        operator = ownership.holder if ownership.held == handover.TAKEN else ""
+        # Taken by somebody whom nobody knows, before people had to log in, it is for any operator to hand back.
+        is_waiting = bool(ownership.held or ownership.asks) and not operator
+        return Standing(ownership.owner, ownership.role, is_waiting, operator or None)
 
     def _reopen(self, session_id: str) -> Session:
         session = self.open(session_id)
@@ -392,16 +393,21 @@ class Sessions:
         """The people at the desk."""
         return self._services.desk
 
-    def held(self) -> list[dict[str, Any]]:
-        """Return the sessions that wait for a human or that one has; first those that have waited longest."""
-        found = [entry for record in self._store.held() if (entry := self._held(record)) is not None]
+    def held(self, operator: str | None = None) -> list[dict[str, Any]]:
+        """Return the sessions that wait for a human or that one has; first those that have waited longest.
+
+        With the id of an `operator`, those that others have are left out.
+        """
+        found = [entry for record in self._store.held() if (entry := self._held(record, operator)) is not None]
         return sorted(found, key=lambda entry: (entry["state"] == handover.TAKEN, entry["since"]))
 
-    def _held(self, record: SessionRecord) -> dict[str, Any] | None:
+    def _held(self, record: SessionRecord, operator: str | None) -> dict[str, Any] | None:
         held = handover.state(self._store.read_types(record.id, {"handoff"}))
         held = held or self._asking_operators(record)
         if held is None:
             return None  # handed back, answered or deleted meanwhile
+        if operator is not None and held.user not in {"", operator}:
+            return None
         said = self._last_words(record)
         return {
             "id": record.id,

@@ -87,5 +87,6 @@ class Takeover:
         held = self._log.held
         if held is None or held.state != handover.TAKEN:
             raise ChatError("not_held")
-        if ((held.user, user) != ("", "") and held.user != user) or (not user and held.operator != clean(name)):
+        # Perhaps somebody took it while nobody had to log in, or nobody has to now.
+        if held.user != user if held.user and user else not user and held.operator != clean(name):
             raise ChatError("taken", name=held.operator)

@@ -126,13 +126,11 @@ class Server:
         caller = connection.caller or self._identification.caller(asked)
         session, replaced = self._enter(query, caller)
         name = caller.name if caller.is_known else query.name
-        try:
+        with contextlib.ExitStack() as until_held:
+            until_held.callback(self._sessions.release, session)
             role = self._role(query.role, caller, session)
-            check = self._check_still(caller, session.id, role)
-            leave = self._live.hold(check, lambda error: _end(connection, error))
-        except ChatError:
-            self._sessions.release(session)
-            raise
+            leave = self._live.hold(self._check_still(caller, session.id, role), lambda error: _end(connection, error))
+            until_held.pop_all()
 
         def end() -> None:
             leave()
@@ -181,9 +179,11 @@ class Server:
         return wanted if wanted == OPERATOR or self._access.may(caller, Need.WRITE, session.id) else "viewer"
 
     def _check_still(self, caller: Caller, session_id: str, role: str) -> Callable[[], None]:
+        need = {OPERATOR: Need.OPERATE, "viewer": Need.READ}.get(role, Need.WRITE)
+
         def check() -> None:
             self._identification.check_still(caller)
-            self._access.check(caller, Need.WRITE if role == "member" else Need.READ, session_id)
+            self._access.check(caller, need, session_id)
 
         return check
 
