@@ -22,12 +22,12 @@ from agentchat.protocol.events import now
 from agentchat.ws.server import Server
 from tests.accounts import PASSWORD, cheap
 from tests.agent_files import write_agents
+from tests.browsers import close_code
 from tests.clients import PATIENCE, ChatClient, wait_until
 from tests.operators import database
 from tests.rest_client import SESSIONS, EventStream, RestClient
 from tests.shared_servers import start
 from tests.test_access import API, HELPFUL, Caller, World, listed, running, say, told
-from tests.test_login import close_code
 
 DESK = f"{API}/desk"
 
