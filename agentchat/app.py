@@ -101,6 +101,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         identification = setup.identification(chosen, accounts)
         public = chosen.public_url.rstrip("/") or f"http://{chosen.host}:{ports.page.getsockname()[1]}"
         openid = oidc.configured(chosen, public + CALLBACK)
+        audit_log = Audit(chosen.data_dir / audit.FILE)
         first = FirstAccount()
         chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
         ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
@@ -121,7 +122,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code, folders.storage)
         place = places.place(chosen.served, chosen.agents)
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
-        services = _services(store, catalogue, chosen_models, chosen, agent_services, folders)
+        services = _services(store, catalogue, chosen_models, chosen, agent_services, folders, audit_log)
         services.roles = identification.roles
         sessions = Sessions(services)
         access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
@@ -140,7 +141,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
         people = People(accounts, store.sharing, page.live, lambda: identification.is_open)
-        attempts, audit_log = Attempts(), Audit(chosen.data_dir / audit.FILE)
+        attempts = Attempts()
         login_seconds, is_secure = chosen.login_days * 86_400, page.is_secure
         login = LoginRoutes(
             identification, attempts, audit_log, first, openid, people.look,
@@ -230,6 +231,7 @@ def _services(
     chosen: Settings,
     agent_services: AgentServices,
     folders: Folders,
+    audit_log: Audit,
 ) -> Services:
     tool_slots = ToolSlots(chosen.tools_at_once, chosen.tools_at_once_in_all)
 
@@ -271,7 +273,7 @@ def _services(
     )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
     return Services(
-        store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, rules,
+        store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, audit_log, rules,
         sharing=store.sharing, usage=store.usage,
     )  # fmt: skip
 

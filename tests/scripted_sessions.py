@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentchat.ag2.conversation import Outcome
+from agentchat.audit import Audit
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
 from agentchat.protocol.commands import Command
@@ -150,6 +151,7 @@ class ScriptedServer:
             keys=lambda: frozenset({"sk-secret"}),
             folders=CountedFolders(self.cleared),
             model={"name": "scripted", "demo": False},
+            audit=Audit(Path("audit.jsonl")),
             rules=SessionRules(**rules),
         )
         self.sessions = Sessions(self.services)

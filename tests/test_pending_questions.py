@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentchat import clock
+from agentchat.audit import Audit
 from agentchat.cancellation import Stopped
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
@@ -37,7 +39,7 @@ def log(store: FailingStore) -> Log:
 
 @pytest.fixture
 def questions(log: Log) -> PendingQuestions:
-    return PendingQuestions(log)
+    return PendingQuestions(log, Audit(Path("audit.jsonl")))
 
 
 def ask(questions: PendingQuestions, turn: int = 1, expires: str | None = None, **more: Any) -> Question:
@@ -100,7 +102,7 @@ def test_after_a_restart(log: Log, questions: PendingQuestions) -> None:
     )  # fmt: skip
     questions.answer(edited.id, "edit", "Ada", {"amount": 6})
     questions.answer(password.id, "hunter2", "Ada", None)
-    again = PendingQuestions(log)
+    again = PendingQuestions(log, Audit(Path("audit.jsonl")))
     again.recall(1, None)
 
     assert again.contents == [still_open.content]
@@ -141,7 +143,7 @@ def test_time_that_passed_without_a_server(
     now = clock.moment()
     assert now is not None
     asked = clock.Moment("an earlier start", 1) if passed is None else now._replace(seconds=now.seconds - passed)
-    deadline = PendingQuestions(log).recall(1, asked)
+    deadline = PendingQuestions(log, Audit(Path("audit.jsonl"))).recall(1, asked)
     assert deadline is not None
     assert deadline - time.monotonic() == pytest.approx(left, abs=2)
 

@@ -98,7 +98,7 @@ class TestDeleting:
         running = server.agents.turn()
         store.refuses = True
         with pytest.raises(StoreError):
-            server.sessions.delete(session.id)
+            server.sessions.delete(session.id, None)
         assert not session.log.is_deleted
         assert server.open(session.id) is session
         running.say("Here I am")
@@ -106,22 +106,22 @@ class TestDeleting:
         until(session, "turn_completed")
         assert (statuses(session), server.cleared) == ({1: "completed"}, [])
         store.refuses = False
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         assert store.session(session.id) is None
 
     def test_one_that_is_not_in_memory(self, server: ScriptedServer) -> None:
         """A session is deleted with its files also if nobody has it open, and only once."""
         session = server.create()
         server.sessions.release(session)
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         assert session.id in server.cleared
         with pytest.raises(ChatError, match="no conversation"):
-            server.sessions.delete(session.id)
+            server.sessions.delete(session.id, None)
 
     def test_files_written_since(self, server: ScriptedServer) -> None:
         """Files are deleted again once nobody uses the session: a tool that was left behind may have written some."""
         session = server.create()
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         assert server.sessions.open(session.id) is None
         server.cleared.clear()
         server.sessions.release(session)
@@ -143,7 +143,7 @@ class TestDeleting:
             return delete(session_id, command)
 
         monkeypatch.setattr(store, "delete", delete_slowly)
-        thread = threading.Thread(target=server.sessions.delete, args=(slow.id,))
+        thread = threading.Thread(target=server.sessions.delete, args=(slow.id, None))
         thread.start()
         assert began.wait(PATIENCE)
         assert server.open(other.id).id == other.id
@@ -427,7 +427,7 @@ class TestQuestions:
         for _ in range(2):
             asking(server)
         let_go(session)
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         with pytest.raises(ChatError, match="deleted"):
             session.answer(request_id, "yes", "Ada")
         server.sessions.release(session)

@@ -11,6 +11,7 @@ import pytest
 from agentchat.ag2.history import begun, heard
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
+from agentchat.protocol.identity import Caller
 from agentchat.sessions import registry
 from agentchat.sessions import turn as turns
 from agentchat.sessions.pending_questions import PendingQuestions
@@ -19,6 +20,8 @@ from agentchat.sessions.turn_runner import Snapshot
 from agentchat.store import SessionRecord
 from tests.clients import PATIENCE
 from tests.scripted_sessions import JOURNAL, ScriptedServer, ScriptedTurn, log, statuses, types, until
+
+ANN, BOB = Caller(name="Ann"), Caller(name="Bob")
 
 
 @pytest.fixture
@@ -394,14 +397,14 @@ class TestFailures:
     ) -> None:
         """Deleting a session during a turn ends the turn; nothing more is written, and files go last."""
         session.post("second", "Ada")
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         session.turns.join(PATIENCE)
         assert session.turns.snapshot().is_idle
         assert (server.store.session(session.id), server.cleared) == (None, [session.id])
         assert code(session.post, "third", "Ada") == "session_deleted"
-        assert code(session.takeover.take, "Ann") == "session_deleted"
+        assert code(session.takeover.take, ANN) == "session_deleted"
         assert code(session.feedback, 3, 1, "", "Ada") == "session_deleted"
-        assert code(server.sessions.delete, session.id) == "session_unknown"
+        assert code(server.sessions.delete, session.id, None) == "session_unknown"
 
     def test_a_running_turn_is_interrupted_by_the_end(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
@@ -467,7 +470,7 @@ class TestTakeover:
         self, server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A message to an operator that another one replaces while its turn begins is not said to be completed."""
-        session.takeover.take("Ann")
+        session.takeover.take(ANN)
         append, rewinding = session.log.append, threading.Event()
 
         def in_between(drafts: Sequence[Draft], *more: Any, **named: Any) -> list[Event]:
@@ -494,19 +497,19 @@ class TestTakeover:
         running.ask()
         until(session, "input_request")
         monkeypatch.setattr(session.turns, "stop", lambda: None)
-        session.takeover.take("Ann")
+        session.takeover.take(ANN)
         second = server.restarted().open(session.id)
         assert statuses(second) == {1: "stopped"}
 
     def test_from_taking_to_handing_back(self, server: ScriptedServer, session: Session, running: ScriptedTurn) -> None:
         """Taking a session stops its turn; no agent runs until it is handed back, and then they know what was said."""
-        session.takeover.take("Ann")
+        session.takeover.take(ANN)
         until(session, "turn_completed", 1)
         session.post("Hello?", "Ada")
         until(session, "turn_completed", 2)
-        reply = session.takeover.reply("I am here.", "Ann", id="r")
-        assert session.takeover.reply("I am here.", "Ann", id="r") == reply
-        session.takeover.hand_back("Be kind.", "Ann")
+        reply = session.takeover.reply("I am here.", ANN, id="r")
+        assert session.takeover.reply("I am here.", ANN, id="r") == reply
+        session.takeover.hand_back("Be kind.", ANN)
         session.post("Thanks", "Ada")
         last = server.agents.turn()
 
@@ -517,12 +520,12 @@ class TestTakeover:
 
     def test_what_only_the_operator_may(self, session: Session) -> None:
         """One operator has a session at a time, by name, and only that one can act."""
-        assert code(session.takeover.reply, "Hello", "Ann") == "not_held"
-        assert code(session.takeover.hand_back, "", "Ann") == "not_held"
-        session.takeover.take("Ann")
-        assert code(session.takeover.take, "Bob") == "taken"
-        assert code(session.takeover.reply, "Hello", "Bob") == "taken"
-        assert code(session.takeover.hand_back, "", "Bob") == "taken"
+        assert code(session.takeover.reply, "Hello", ANN) == "not_held"
+        assert code(session.takeover.hand_back, "", ANN) == "not_held"
+        session.takeover.take(ANN)
+        assert code(session.takeover.take, BOB) == "taken"
+        assert code(session.takeover.reply, "Hello", BOB) == "taken"
+        assert code(session.takeover.hand_back, "", BOB) == "taken"
         assert code(session.retry) == "held"
 
     def test_lists_never_wait_for_turns_while_they_hold_all_sessions(
@@ -569,12 +572,12 @@ class TestFeedback:
         running.start(lambda: running.turn.append("text", {"content": "first", "sender": "user"})).result(PATIENCE)
         running.say("hello")
         finish(session, running)
-        session.takeover.take("Ann")
-        reply = session.takeover.reply("I am here.", "Ann")
+        session.takeover.take(ANN)
+        reply = session.takeover.reply("I am here.", ANN)
         for seq in (-1, 0, 1, 2, 3, reply.seq, 99):
             assert code(session.feedback, seq, 1, "", "Ada") == "answer_unknown"
         session.feedback(4, 1, "", "Ada")
-        session.takeover.hand_back("", "Ann")
+        session.takeover.hand_back("", ANN)
         session.edit(1, "another", "Ada")
         assert code(session.feedback, 4, 1, "", "Ada") == "answer_unknown"
 
@@ -622,10 +625,10 @@ class TestNothingSaid:
     def test_it_can_be_deleted(self, server: ScriptedServer) -> None:
         """A deleted session is gone, and nothing can be said in it."""
         session = server.sessions.begin_unsaid("agent")
-        server.sessions.delete(session.id)
+        server.sessions.delete(session.id, None)
         assert server.sessions.open(session.id) is None
         assert code(session.about) == code(session.post, "hello", "Ada") == "session_deleted"
-        assert code(server.sessions.delete, session.id) == "session_unknown"
+        assert code(server.sessions.delete, session.id, None) == "session_unknown"
 
     def test_there_is_a_limit(self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """Unused sessions without events are forgotten, the oldest first; sessions in use are not."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from agentchat.audit import Audit
 from agentchat.cancellation import Stopped
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft
@@ -31,7 +33,7 @@ class Host:
         record = SessionRecord("s", "agent", "2026-11-20T00:00:00.000Z")
         store.create(record)
         self.log = Log(record, store, lambda: frozenset({"sk-secret"}))
-        self.questions = PendingQuestions(self.log)
+        self.questions = PendingQuestions(self.log, Audit(Path("audit.jsonl")))
 
     def end(self, drafts: Sequence[Draft], history: str | None, completes: Sequence[MessageStream]) -> None:
         self.log.append(drafts, history, completes)

@@ -97,7 +97,7 @@ def test_a_message_is_withdrawn_from_the_line(server: ScriptedServer) -> None:
     running = server.agents.turn()
     withdrawn, deleted, last = (posted(server, name, text=name) for name in ("Cy", "Di", "Ed"))
     assert withdrawn.stop(1) == 1
-    server.sessions.delete(deleted.id)
+    server.sessions.delete(deleted.id, None)
     assert (statuses(withdrawn), last.about()["ahead"], withdrawn.about()["ahead"]) == ({1: "stopped"}, 0, None)
     for session in (withdrawn, deleted):
         server.sessions.release(session)

@@ -122,9 +122,9 @@ def test_a_limit_across_conversations(rule: str, who: dict[str, str]) -> None:
     post(first)
     for _ in range(3):
         server.agents.turn().end()
-    server.sessions.delete(second.id)
+    server.sessions.delete(second.id, None)
     until(first, "turn_completed", 2)
-    server.sessions.delete(first.id)
+    server.sessions.delete(first.id, None)
     assert len(waiting) == 0
     assert not waiting._sizes
     assert not waiting._sessions
@@ -140,7 +140,7 @@ def test_an_address_is_many_people() -> None:
         session.post("abc", f"name {number}", address="192.0.2.1")
     assert code(session.post, "abc", "another", address="192.0.2.1") == "queue_full"
     session.post("abc", "another", address="192.0.2.2")
-    server.sessions.delete(session.id)
+    server.sessions.delete(session.id, None)
     assert len(server.services.waiting_messages) == 0
 
 

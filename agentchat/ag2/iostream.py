@@ -30,7 +30,7 @@ from agentchat.cancellation import Stopped, StopToken
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean, is_blank, text_of
-from agentchat.protocol.questions import APPROVALS, Answer, Request, is_yes
+from agentchat.protocol.questions import APPROVALS, YES_OR_NO, Answer, Request, is_yes
 
 log = logging.getLogger(__name__)
 
@@ -315,7 +315,7 @@ class TurnStream(IOStream):
     def confirm(self, what: str, details: Mapping[str, Any]) -> bool:
         """Ask a tool's yes-or-no question. Raises Stopped, also when time is up."""
         lines = [what, *(f"{name}: {value}" for name, value in details.items())]
-        answer = self._ask(Request(self.speaker or self.person, "\n".join(lines), choices=("approve", "deny")))
+        answer = self._ask(Request(self.speaker or self.person, "\n".join(lines), choices=YES_OR_NO))
         return is_yes(answer.text)
 
     def approve(self, tool: str, arguments: Mapping[str, Any], by: str = "") -> Answer:

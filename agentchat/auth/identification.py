@@ -118,7 +118,7 @@ class Identification:
 
 
 def _caller(user: User, address: str, credential: str, scope: str = identity.SCOPES[-1]) -> Caller:
-    return Caller(user.id, address, user.name, user.roles, scope, credential)
+    return Caller(user.id, address, user.name, user.roles, scope, credential, user.login)
 
 
 def cookie(secret: str, seconds: float, is_secure: bool) -> str:

@@ -28,25 +28,21 @@ class DeskRoutes(SessionResource):
     @session_route("POST", "/take", Need.OPERATE, answers={200: responses.Answered}, errors=_OPERATOR_ERRORS)
     def take_session(self, call: Call, body: requests.Take, headers: requests.CommandHeaders) -> Reply:
         """Take a session over from the agents."""
-        return Reply(
-            200, {"seq": self._session(call).takeover.take(call.caller.name, headers.idempotency_key, _user(call)).seq}
-        )
+        return Reply(200, {"seq": self._session(call).takeover.take(call.caller, headers.idempotency_key).seq})
 
     @session_route("POST", "/reply", Need.OPERATE, answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, *TEXT_ERRORS, "not_held"))  # fmt: skip
     def reply_as_operator(self, call: Call, body: requests.OperatorReply, headers: requests.CommandHeaders) -> Reply:
         """Say something in the agents' place."""
         id = headers.idempotency_key or body.id
-        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, call.caller.name, id, _user(call)).seq})
+        return Reply(200, {"seq": self._session(call).takeover.reply(body.text, call.caller, id).seq})
 
     @session_route("POST", "/hand-back", Need.RETURN, answers={200: responses.Answered},
                    errors=(*_OPERATOR_ERRORS, "not_held", "message_too_long"))  # fmt: skip
     def hand_session_back(self, call: Call, body: requests.HandBack, headers: requests.CommandHeaders) -> Reply:
         """Hand a session back to the agents."""
         id = headers.idempotency_key
-        return Reply(
-            200, {"seq": self._session(call).takeover.hand_back(body.note, call.caller.name, id, _user(call)).seq}
-        )
+        return Reply(200, {"seq": self._session(call).takeover.hand_back(body.note, call.caller, id).seq})
 
     def _desk(self, call: Call) -> dict[str, Any]:
         return {"operators": self._sessions.desk.operators, "conversations": self._sessions.held(call.person)}
@@ -67,8 +63,3 @@ class DeskRoutes(SessionResource):
                 yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
         finally:
             desk.leave(name)
-
-
-def _user(call: Call) -> str:
-    """Return the id of the operator, "" if they are known by name only."""
-    return call.caller.person if call.caller.is_known else ""

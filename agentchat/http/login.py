@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from agentchat.access import Need
-from agentchat.audit import Audit
+from agentchat.audit import Audit, Field
 from agentchat.auth import identification
 from agentchat.auth.accounts import User
 from agentchat.auth.attempts import Attempts
@@ -150,7 +150,8 @@ class LoginRoutes:
     def _begin(self, call: Call, user: User, way: str) -> str:
         """Begin a login, always with a new secret, and return its cookie."""
         secret, login = self._accounts.begin_login(user.id, call.caller.address, call.agent)
-        self._audit.write("login", (user.id, user.login), call.caller.address, way=way, login_id=login.id)
+        about: dict[str, Field] = {"way": way, "login_id": login.id, "roles": user.roles}
+        self._audit.write("login", (user.id, user.login), call.caller.address, **about)
         return identification.cookie(secret, self._seconds, self._is_secure)
 
     def _who(self, call: Call) -> tuple[str, str] | None:

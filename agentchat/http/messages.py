@@ -47,7 +47,7 @@ class MessageRoutes(SessionResource):
         """Answer a question of an agent."""
         session, id = self._session(call), headers.idempotency_key
         self._access.check_answer(call.caller, session.id, session.questions.answered_by(body.request_id))
-        event = session.answer(body.request_id, body.text, call.caller.name, body.arguments, id)
+        event = session.answer(body.request_id, body.text, call.caller.name, body.arguments, id, call.caller)
         return Reply(200, {"seq": event.seq})
 
     @session_route("POST", "/stop", Need.WRITE, answers={202: responses.Stopping}, ends_work=True)

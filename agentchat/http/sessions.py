@@ -56,5 +56,5 @@ class SessionRoutes(SessionResource):
     @session_route("DELETE", "", Need.OWN, answers={204: None})
     def delete_session(self, call: Call, headers: requests.CommandHeaders) -> Reply:
         """Delete a session with its log and its workspace."""
-        self._sessions.delete(call.path["id"], headers.idempotency_key)
+        self._sessions.delete(call.path["id"], call.caller, headers.idempotency_key)
         return Reply(204)

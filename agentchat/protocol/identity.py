@@ -10,6 +10,8 @@ from dataclasses import dataclass
 COOKIE = "agentchat_browser"
 MAX_AGE = 365 * 24 * 3600  # seconds
 UNNAMED = "user"
+YOU = "you"
+"""Everybody, where nobody logs in."""
 PEOPLE_PER_ADDRESS = 10
 """An address may do as much as that many people, named or not: they share it, or take one name after another."""
 
@@ -39,6 +41,8 @@ class Caller:
     """The most that the caller may do, out of SCOPES; only tokens limit it."""
     credential: str = ""
     """The login or token that shows who this is, such as "login:3"; "" for somebody who has shown nothing."""
+    login: str = ""
+    """The login name of a user."""
 
     @property
     def is_known(self) -> bool:
@@ -49,6 +53,16 @@ class Caller:
     def is_in_browser(self) -> bool:
         """True if a browser shows who this is by itself, also for pages of others: by a cookie or through a proxy."""
         return self.credential.startswith(("login:", "proxy:"))
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """The user's id and login name, as the audit log has them; where nobody logs in, `you` and the name given."""
+        return (self.person, self.login) if self.is_known else (YOU, YOU if self.name == UNNAMED else self.name)
+
+    @property
+    def user(self) -> str:
+        """The id of the user; "" for somebody who is known by a name only, if at all."""
+        return self.person if self.is_known else ""
 
     @property
     def owner(self) -> str:

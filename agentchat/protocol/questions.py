@@ -12,6 +12,9 @@ from uuid import uuid4
 from agentchat.protocol.errors import ChatError
 
 APPROVALS = ("approve", "deny", "edit")
+"""The answers to whether a tool may run."""
+YES_OR_NO = ("approve", "deny")
+"""The answers to whether something else may be done."""
 _WORD_AND_REST = re.compile(r"\s*(\w*)[\s,:.!]*(.*?)\s*$", re.DOTALL)
 _SHORT = {"yes": "approve", "y": "approve", "ok": "approve", "no": "deny", "n": "deny"}
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from agentchat.audit import Audit, Field
 from agentchat.cancellation import Stopped
 from agentchat.clock import Moment, elapsed
 from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event, clean, encode, moment
-from agentchat.protocol.questions import Answer, decision
+from agentchat.protocol.identity import Caller
+from agentchat.protocol.questions import YES_OR_NO, Answer, decision, is_yes
 from agentchat.sessions.log import Log
 from agentchat.sessions.owned_lock import OwnedLock
 
@@ -59,8 +61,9 @@ class Answered:
 class PendingQuestions:
     """The open questions of a session."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, audit: Audit) -> None:
         self._log = log
+        self._audit = audit
         self._lock = OwnedLock()  # guards what follows; what is open changes together with the log
         self._open: dict[str, Question] = {}
         self._recalled: dict[str, Question] = {}
@@ -134,6 +137,7 @@ class PendingQuestions:
         name: str,
         arguments: Mapping[str, Any] | None,
         command: Command | None = None,
+        caller: Caller | None = None,
     ) -> Event:
         """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
         with self._lock:
@@ -142,12 +146,25 @@ class PendingQuestions:
             body = self._log.redaction.redact_json(encode(answer.content(request_id, question.content["password"])))
             draft = Draft("input_response", body, question.turn, f"answer:{request_id}")
             [event] = self._log.append([draft], command=command)
+            self._audit_approval(question, answer, caller or Caller())
             del self._open[request_id]
             question.answer = answer
             question.woken.set()
             self._recalled[request_id] = question  # the agents may just be leaving memory
             self._newest_answer = Answered(question.seq, event.seq, answer.name)
             return event
+
+    def _audit_approval(self, question: Question, answer: Answer, caller: Caller) -> None:
+        """Tell the audit log, if the question was whether something may be done. Agents choose its words."""
+        asked = question.content
+        if asked["tool"] is not None:
+            tool, decision = asked["tool"]["name"], answer.text
+        elif tuple(asked["choices"] or ()) == YES_OR_NO:
+            tool, decision = None, "approve" if is_yes(answer.text) else "deny"
+        else:
+            return
+        about: dict[str, Field] = {"agent": asked["agent"], "tool": tool, "decision": decision}
+        self._audit.write("approval", caller.who, caller.address, session=self._log.id, **about)
 
     def _find(self, request_id: str) -> Question:
         """Return the open question with that id. Raises ChatError, that says why it is not open."""

@@ -450,21 +450,26 @@ class Sessions:
 
     # Deleting
 
-    def delete(self, session_id: str, id: str | None = None) -> None:
+    def delete(self, session_id: str, caller: Caller | None, id: str | None = None) -> None:
         """Delete a session, whoever uses it. Raises ChatError if there is none; a StoreError changes nothing.
 
-        Whoever repeats that with the same `id` within a day (COMMANDS_KEPT) isn't told that there is none.
+        `caller` is whoever wants that, None if it has expired. Whoever repeats that with the same `id` within a day
+        (COMMANDS_KEPT) isn't told that there is none.
         """
         command = commands.command(session_id, id, digest("delete_session"), "")
-        once(self._store, command, lambda: self._delete(session_id, command), lambda result: None)
+        once(self._store, command, lambda: self._delete(session_id, caller, command), lambda result: None)
 
-    def _delete(self, session_id: str, command: Command | None) -> None:
+    def _delete(self, session_id: str, caller: Caller | None, command: Command | None) -> None:
         session = self._enter(session_id)
         if session is None:
             raise ChatError("session_unknown", id=session_id)
         try:
             if not session.log.delete(command):
                 raise ChatError("session_unknown", id=session_id)
+            if caller is None:
+                self._services.audit.write("session_deleted", session=session_id, way="expired")
+            else:
+                self._services.audit.write("session_deleted", caller.who, caller.address, session=session_id)
             session.turns.give_up()  # before its files are removed: a tool could create them again
             self._services.folders.clear(session_id)
         finally:
@@ -476,7 +481,7 @@ class Sessions:
             try:
                 for session_id in expiry.due():
                     if not self._is_in_use(session_id):
-                        self.delete(session_id)
+                        self.delete(session_id, None)
             except ChatError as error:
                 log.warning("Expired conversations could not be removed; they are tried again later: %s", error)
             if self.is_closing.wait(expiry.interval):

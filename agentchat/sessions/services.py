@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agentchat.ag2.conversation import Outcome
+from agentchat.audit import Audit
 from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
 from agentchat.protocol.identity import ROLES
@@ -57,6 +58,7 @@ class Services:
     """The files of all sessions."""
     model: Mapping[str, Any]
     """The model as clients see it: `name` and `demo`."""
+    audit: Audit
     rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)
     deadlines: Deadlines = field(default_factory=Deadlines)

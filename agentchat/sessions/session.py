@@ -18,7 +18,7 @@ from agentchat.protocol import commands, events, session_events
 from agentchat.protocol.commands import Command, digest
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
-from agentchat.protocol.identity import user_id
+from agentchat.protocol.identity import Caller, user_id
 from agentchat.protocol.session_events import UserMessage
 from agentchat.protocol.tasks import Plan, Task
 from agentchat.protocol.validation import (
@@ -66,7 +66,7 @@ class Session:
         self._folder = chat.folder
         self.turns = TurnRunner(self.agent, self.log, chat, services, host, record.last_turn)
         self.questions = self.turns.questions
-        self.takeover = Takeover(self.agent, self.log, self.turns, self._check_alive)
+        self.takeover = Takeover(self.agent, self.log, self.turns, self._check_alive, services.audit)
         if record.last_seq:
             self._recover_files()
             self.turns.resume(asking)
@@ -114,9 +114,18 @@ class Session:
             return self.log.once(id, commands.message_digest(events.clean(text), context), post)
 
     def answer(
-        self, request_id: str, text: str, name: str, arguments: Mapping[str, Any] | None = None, id: str | None = None
+        self,
+        request_id: str,
+        text: str,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        caller: Caller | None = None,
     ) -> Event:
-        """Answer an open question; the first answer counts. Returns its event; raises ChatError."""
+        """Answer an open question; the first answer counts. Returns its event; raises ChatError.
+
+        `caller` is whoever answers, unless that is this process.
+        """
         check_length(text)
         self._check_alive()
         changed = cleaned(arguments)
@@ -125,7 +134,7 @@ class Session:
             answer = ""  # not even a digest of it is kept
         asked = digest("input_response", request_id=request_id, answer=answer)
         event = self.log.once(
-            id, asked, lambda command: self.questions.answer(request_id, text, name, changed, command)
+            id, asked, lambda command: self.questions.answer(request_id, text, name, changed, command, caller)
         )
         self.turns.start()  # if its turn has left memory
         return event

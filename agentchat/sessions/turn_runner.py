@@ -97,7 +97,7 @@ class TurnRunner:
         last_turn: int = 0,
     ) -> None:
         self.log = session_log
-        self.questions = PendingQuestions(session_log)
+        self.questions = PendingQuestions(session_log, services.audit)
         self._agent = agent
         self._chat = chat
         self._services = services

@@ -14,6 +14,7 @@ from typing import Any
 
 from agentchat.ag2 import catalogue
 from agentchat.ag2.conversation import Conversation, Outcome
+from agentchat.audit import FILE, Audit
 from agentchat.cancellation import StopToken
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.knowledge import Knowledge
@@ -141,6 +142,7 @@ class Server:
             keys=lambda: ModelWrapper.keys,
             folders=folders,
             model={"name": opened.name, "demo": False},
+            audit=Audit(self._folder / FILE),
         )
 
 

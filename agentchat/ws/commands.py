@@ -33,11 +33,6 @@ class Sender:
     check_rate: Callable[[Caller], None]
     """Counts one more thing that the person does. Raises ChatError."""
 
-    @property
-    def user(self) -> str:
-        """The id of the user, "" for somebody who is known by name only."""
-        return self.caller.person if self.caller.is_known else ""
-
 
 class Content:
     """The content of a command. Fields of another type than expected raise ChatError."""
@@ -151,7 +146,8 @@ def _plain_text(sender: Sender, content: Content) -> Event | None:
         return _message(sender, content)
     question = questions.oldest_seen(cursor.seq)
     if question is not None and not questions.answered_by(question):
-        return _answered(sender, sender.session.answer(question, content.field("text", str), sender.name))
+        text = content.field("text", str)
+        return _answered(sender, sender.session.answer(question, text, sender.name, caller=sender.caller))
     given = questions.answered_unseen(cursor.seq, max(cursor.joined, connection.acknowledged))
     if given is None:
         return _message(sender, content)
@@ -168,7 +164,7 @@ def _answered(sender: Sender, answer: Event) -> Event:
 def _message(sender: Sender, content: Content) -> Event:
     text = content.field("text", str)
     if sender.role == "operator":
-        return sender.session.takeover.reply(text, sender.name, content.id, sender.user)
+        return sender.session.takeover.reply(text, sender.caller, content.id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
     return sender.session.post(
         text, sender.name, content.id, context, busy, sender.caller.person, sender.caller.address
@@ -180,7 +176,7 @@ def _input_response(sender: Sender, content: Content) -> Event:
     by = sender.session.questions.answered_by(request_id)
     sender.access.check_answer(sender.caller, sender.session.id, by)
     arguments = content.field("arguments", dict, None)
-    return _answered(sender, sender.session.answer(request_id, text, sender.name, arguments, content.id))
+    return _answered(sender, sender.session.answer(request_id, text, sender.name, arguments, content.id, sender.caller))
 
 
 def _stop(sender: Sender, content: Content) -> None:
@@ -218,14 +214,14 @@ def _take(sender: Sender, content: Content) -> None:
     if sender.role != "operator":
         problem = "only a client that connects with role=operator can take over a conversation"
         raise ChatError("bad_frame", problem=problem)
-    sender.session.takeover.take(sender.name, content.id, sender.user)
+    sender.session.takeover.take(sender.caller, content.id)
 
 
 def _hand_back(sender: Sender, content: Content) -> None:
     held = sender.session.log.held
     if held is not None and held.state == handover.TAKEN and sender.role != "operator":
         raise ChatError("taken", name=held.operator)
-    sender.session.takeover.hand_back(content.field("note", str, ""), sender.name, content.id, sender.user)
+    sender.session.takeover.hand_back(content.field("note", str, ""), sender.caller, content.id)
 
 
 @dataclass(frozen=True)
