@@ -23,6 +23,7 @@ from agentchat.auth.accounts import Accounts
 from agentchat.auth.attempts import Attempts
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.http import api, server
+from agentchat.http.admin import AdminRoutes
 from agentchat.http.handler import LOGIN_PAGE
 from agentchat.http.health import HealthRoutes
 from agentchat.http.limits import Rules
@@ -153,12 +154,14 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         )  # fmt: skip
         sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
+        admin = AdminRoutes(sessions, access, accounts, store.sharing, page.connections, audit_log)
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing],
+            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin],
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),
         )  # fmt: skip
         limits = _connection_limits(chosen)
-        websockets = Server(sessions, catalogue, page.origins, limits, identification, access, page.live)
+        known = (identification, access, page.live, page.connections)
+        websockets = Server(sessions, catalogue, page.origins, limits, *known)
         stack.enter_context(websockets.run(ports.websocket))
         stack.enter_context(people.watched())
         sessions.desk.follow(people.wake)

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +23,7 @@ SIZE = 10 * 2**20  # bytes after which a new file is begun
 KEPT = 5  # files, of which one is being written
 FIELD_CHARS = 300  # of a text, after which it is cut off
 LIST_LENGTH = 50
+SEARCHED = 10_000  # newest entries, for those of a person or an event
 
 # Tokens, and whatever else is as long and as random as a secret of ours: nobody should put one here, but addresses and
 # names come from outside.
@@ -56,19 +57,36 @@ class Audit:
         except OSError as error:
             log.warning("The audit log %s cannot be written: %s", self._path, error)
 
-    def last(self, count: int) -> list[dict[str, Any]]:
-        """Return as many entries, or all if there are fewer, the newest first. Lines that are damaged are left out."""
+    def last(self, count: int, event: str = "", person: str = "") -> list[dict[str, Any]]:
+        """Return as many entries, or all if there are fewer, the newest first. Lines that are damaged are left out.
+
+        With an `event` or a `person`, the id or login name of whoever did it or to whom it was done, only these. No more
+        than SEARCHED lines are read.
+        """
         found: list[dict[str, Any]] = []
-        for path in self._files():
+        for line in self._newest(max(count, SEARCHED)):
+            entry = _entry(line)
+            if entry is not None and event in {"", entry.get("event")} and (not person or _is_about(entry, person)):
+                found.append(entry)
             if len(found) >= count:
                 break
+        return found
+
+    def _newest(self, count: int) -> Iterator[bytes]:
+        """Yield the last lines, the newest first."""
+        for path in self._files():
             try:
                 with path.open("rb") as file:
-                    lines = deque(file, maxlen=count - len(found))
+                    lines = deque(file, maxlen=count)
             except FileNotFoundError:
                 continue
-            found += [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
-        return found
+            except OSError as error:
+                log.warning("The audit log %s cannot be read: %s", path, error)
+                return
+            yield from reversed(lines)
+            count -= len(lines)
+            if not count:
+                return
 
     def _append(self, line: bytes) -> None:
         """Write a line, into a new file if this one is full. The lock must be held."""
@@ -128,6 +146,12 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, Collection):
         return [_bounded(each) for each in sorted(value)[:LIST_LENGTH]]
     return value
+
+
+def _is_about(entry: Mapping[str, Any], person: str) -> bool:
+    who = entry.get("who") or {}
+    names = (who.get("id"), who.get("login"), entry.get("user"), entry.get("login"))
+    return person.casefold() in {str(name).casefold() for name in names if name}
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

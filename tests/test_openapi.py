@@ -14,6 +14,7 @@ from tests.processes import ROOT
 from tests.rest_client import SESSIONS, Answer, RestClient
 
 ADDRESS = "/api/openapi.json"
+ADMIN = "/api/agent-chat/admin"
 
 
 @pytest.fixture
@@ -81,6 +82,9 @@ def test_responses_match_their_schemas(rest: RestClient, description: Any) -> No
         check("GET", f"{SESSIONS}?limit=1", SESSIONS),
         check("GET", f"{SESSIONS}?q=oslo", SESSIONS),
         check("GET", one, template),
+        check("GET", f"{ADMIN}?audit=1", ADMIN),
+        check("GET", f"{ADMIN}/audit", f"{ADMIN}/audit"),
+        check("POST", f"{ADMIN}/stop", f"{ADMIN}/stop", {"session": session.id}),
         check("PATCH", one, template, {"title": "Oslo"}),
         check("POST", f"{one}/stop", f"{template}/stop"),
         check("POST", f"{one}/typing", f"{template}/typing", {"is_typing": False}),
@@ -106,6 +110,6 @@ def test_responses_match_their_schemas(rest: RestClient, description: Any) -> No
     ]
 
     assert [answer.status for answer in answers] == [
-        200, 200, 200, 200, 201, 200, 202, 200, 200, 200, 200, 202, 204, 200, 202, 200, 409, 409, 404, 200, 200, 201,
-        200, 200, 400, 204, 200, 200, 204, 404, 400, 400,
+        200, 200, 200, 200, 201, 200, 202, 200, 200, 200, 200, 200, 202, 200, 202, 204, 200, 202, 200, 409, 409, 404, 200,
+        200, 201, 200, 200, 400, 204, 200, 200, 204, 404, 400, 400,
     ]  # fmt: skip

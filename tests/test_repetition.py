@@ -119,6 +119,12 @@ def stop_turn(session: Conversation) -> Request:
     return of(session, "POST", "/stop", {}, other={"turn": 1})
 
 
+def stop_as_admin(session: Conversation) -> Request:
+    asked(session)
+    about = {"session": session.id}
+    return Request("POST", "/api/agent-chat/admin/stop", about, {**about, "turn": 1})
+
+
 def retry_turn(session: Conversation) -> Request:
     answered(session)
     return of(session, "POST", "/retry", {})
@@ -200,7 +206,7 @@ def stream_chat(session: Conversation) -> Request:
 REQUESTS: list[Callable[[Conversation], Request]] = [
     post_message, answer_question, stop_turn, retry_turn, edit_message, give_feedback, rename_session, take_session,
     reply_as_operator, hand_session_back, tick_task, write_file, delete_file, create_session, delete_session,
-    erase_memory, erase_note, chat, stream_chat,
+    erase_memory, erase_note, chat, stream_chat, stop_as_admin,
 ]  # fmt: skip
 
 
@@ -254,7 +260,7 @@ def test_a_repeated_request(session: Conversation, case: Callable[[Conversation]
     request = case(session)
     first = request.send(session.client)
     assert first.status < 300
-    if case is stop_turn:  # it waits at its question until the stop reaches it
+    if case in {stop_turn, stop_as_admin}:  # it waits at its question until the stop reaches it
         wait_until(lambda: bool(contents(session.log, "turn_completed")))
     before = state(session)
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from pydantic import BaseModel
 
 from agentchat.access import Access, Need
+from agentchat.auth.connections import Connections
 from agentchat.auth.identification import Asked, Identification
 from agentchat.auth.live import Live
 from agentchat.http import requests
@@ -69,6 +70,7 @@ class Site(Protocol):
     identification: Identification
     access: Access
     live: Live
+    connections: Connections
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class Handler(BaseHTTPRequestHandler):
 
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
             stack.enter_context(self.server.limits.stream(self.connection.address))
+            kind = "stream" if accept == EVENT_STREAM else "request"
+            stack.enter_context(self.server.connections.counting(caller, kind, variables.get("id", "")))
             self.slot.leave()  # it is counted as a stream from now on
             self._hold(stack, caller, route.need, variables.get("id", ""), route.writes)
         call = Call(

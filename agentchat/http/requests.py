@@ -186,6 +186,11 @@ class Secret(Body):
     secret: str = Field(max_length=200, description="From the link")
 
 
+class AdminStop(Body):
+    session: str = Field(min_length=1, max_length=ID_CHARS)
+    turn: Number | None = Field(None, description="The running turn if left out")
+
+
 class Chat(Body):
     message: NonEmptyText
     context: Context = None
@@ -228,6 +233,25 @@ class ExportQuery(BaseModel):
 
 class BackQuery(BaseModel):
     back: str = Field("/", max_length=2000, description="The path to go to afterwards")
+
+
+_Event = Annotated[str, Field(max_length=NAME_CHARS, description="Entries of the audit log with this event only")]
+_Person = Annotated[
+    str, Field(max_length=NAME_CHARS, description="Entries about this person only, by id or login name")
+]
+
+
+class AuditQuery(BaseModel):
+    limit: Digits = Field(100, ge=1, le=1000)
+    event: _Event = ""
+    person: _Person = ""
+
+
+class OverviewQuery(BaseModel):
+    days: Digits = Field(30, ge=1, le=365, description="Days of usage, with today")
+    audit: Digits = Field(0, ge=0, le=1000, description="Number of entries of the audit log")
+    event: _Event = ""
+    person: _Person = ""
 
 
 class NameQuery(BaseModel):

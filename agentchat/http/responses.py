@@ -162,6 +162,60 @@ class Joined(BaseModel):
     role: Literal["owner", "member", "viewer"] = Field(description="Your role there")
 
 
+class SomebodyAbout(BaseModel):
+    """A user, or somebody whom a name makes known where nobody logs in."""
+
+    id: str = Field(description="`you` for somebody who is not known")
+    login: str = Field(description="Empty for somebody who is no user, or no longer")
+    name: str
+
+
+class ConnectionAbout(BaseModel):
+    """A connection that lasts."""
+
+    user: SomebodyAbout
+    address: str
+    kind: Literal["websocket", "stream", "request"]
+    session: str | None
+    since: str
+
+
+class TurnAbout(BaseModel):
+    """A turn that runs, waits for an answer, or waits to begin."""
+
+    session: str
+    title: str | None = Field(description="Null if you may not read the conversation")
+    turn: int
+    status: Literal["running", "queued", "waiting"]
+    agent: str
+    user: SomebodyAbout
+    since: str
+
+
+class UsedAbout(BaseModel):
+    user: SomebodyAbout
+    agent: str
+    turns: int
+    tokens: int
+    cost: float = Field(description="In US dollars, as far as prices are known")
+
+
+class Overview(BaseModel):
+    """The connections, turns and usage of all people, and the newest entries of the audit log."""
+
+    connected: list[ConnectionAbout]
+    connected_in_all: int = Field(description="The list has the newest 500")
+    running: list[TurnAbout]
+    running_in_all: int = Field(description="The list has 500 of them")
+    usage: list[UsedAbout]
+    usage_since: str = Field(description="A day, such as 2026-11-20")
+    audit: list[dict[str, Any]]
+
+
+class AuditLog(BaseModel):
+    entries: list[dict[str, Any]] = Field(description="The newest first")
+
+
 class SseMessage(BaseModel):
     """A message of an event stream."""
 

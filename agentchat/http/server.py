@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from http.server import HTTPServer
 
 from agentchat.access import Access
+from agentchat.auth.connections import Connections
 from agentchat.auth.identification import Identification
 from agentchat.auth.live import Live
 from agentchat.http import limits, request_head
@@ -66,6 +67,7 @@ class PageServer(HTTPServer):
         self.identification: Identification
         self.access: Access
         self.live = Live()
+        self.connections = Connections()
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
         for each in (listener, self._waker, self._wakened):

@@ -27,6 +27,7 @@ from agentchat.sessions.expiry import Expiry
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import QUESTIONS, Question, unanswered
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.running import ORDER, RunningTurn
 from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # whoever opens sessions finds their class here
 from agentchat.sessions.session import summary
@@ -380,6 +381,26 @@ class Sessions:
             if slot is None:
                 return "waiting" if session_id in self._asking else "idle"
         return slot.session.status
+
+    def running(self, limit: int) -> tuple[list[RunningTurn], int]:
+        """Return the turns that the sessions are at, those that run in front: so many, and how many there are."""
+        with self._lock:
+            at = [(id, turn, "waiting") for id, turn in self._asking.items()]
+        for session in self._in_memory():
+            turn, status = session.at
+            at += [(session.id, turn, status)] if turn else []
+        at.sort(key=lambda each: ORDER.index(each[2]))
+        return [found for each in at[:limit] if (found := self._turn(*each)) is not None], len(at)
+
+    def _turn(self, session_id: str, turn: int, status: str) -> RunningTurn | None:
+        record = self._store.session(session_id)
+        bounds = {event.type: event for event in self._store.turn_bounds(session_id, turn)}
+        asked = bounds.get("user_message")
+        if record is None or asked is None:
+            return None  # deleted meanwhile
+        message, began = session_events.user_message(asked), bounds.get("turn_started", asked).ts
+        about = (record.agent, record.title, message.user, message.name, began)
+        return RunningTurn(session_id, turn, status, *about)
 
     def check_rate(self, caller: Caller) -> None:
         """Count one more thing that the caller does. Raises ChatError if that is too much at once."""

@@ -139,12 +139,22 @@ class Session:
         self.turns.start()  # if its turn has left memory
         return event
 
-    def stop(self, turn: int | None = None, id: str | None = None) -> int | None:
-        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None."""
+    def stop(self, turn: int | None = None, id: str | None = None, admin: Caller | None = None) -> int | None:
+        """Stop the running turn, or that turn if it runs; or withdraw it if queued. Returns its number, or None.
+
+        `admin` is whoever stops it without taking part.
+        """
+
+        def stop() -> int | None:
+            number = self.turns.stop(turn, command)
+            if admin is not None and number is not None:
+                self._services.audit.write("turn_stopped", admin.who, admin.address, session=self.id, turn=number)
+            return number
+
         with self.turns.hold() as now:
             stopped = now.stoppable(turn)
             command = commands.command(self.id, id, digest("stop", turn=turn), json.dumps(stopped))
-            return once(self._services.store, command, lambda: self.turns.stop(turn, command), _turn_number)
+            return once(self._services.store, command, stop, _turn_number)
 
     def retry(self, id: str | None = None) -> Event:
         """Have the last message answered again; its turn no longer counts. Returns the new event; raises ChatError."""
@@ -269,6 +279,13 @@ class Session:
         if self.questions.contents:
             return "waiting"
         return "idle" if self.turns.snapshot().is_idle else "running"
+
+    @property
+    def at(self) -> tuple[int, str]:
+        """The turn that runs, or else the next one, with its status; 0 if there is none."""
+        with self.turns.hold() as now:
+            turn = now.running or (now.waiting[0].turn if now.waiting else 0)
+            return turn, self.turn_status(turn) if turn else ""
 
     def turn_status(self, turn: int) -> str:
         """Return `queued`, `running`, `waiting`, or how the turn ended."""

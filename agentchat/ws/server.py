@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 
 from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
+from agentchat.auth.connections import Connections
 from agentchat.auth.identification import Asked, Identification
 from agentchat.auth.live import Live
 from agentchat.net.origins import Origins
@@ -54,6 +55,7 @@ class Server:
         identification: Identification,
         access: Access,
         live: Live,
+        connections: Connections,
     ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
@@ -61,6 +63,7 @@ class Server:
         self._identification = identification
         self._access = access
         self._live = live
+        self._connections = connections
         self._limits = limits
         self._deliverer = Deliverer()
         self._workers = Workers(limits.workers)
@@ -139,7 +142,9 @@ class Server:
             client.cursor = None  # which has the client as its owner
             session.leave(name, role)
             self._sessions.release(session)
+            uncount()
 
+        uncount = self._connections.add(caller, "websocket", session.id)
         connection.ended = end
         session.join(name, role)
         cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
