@@ -60,8 +60,8 @@ class Audit:
     def last(self, count: int, event: str = "", person: str = "") -> list[dict[str, Any]]:
         """Return as many entries, or all if there are fewer, the newest first. Lines that are damaged are left out.
 
-        With an `event` or a `person`, the id or login name of whoever did it or to whom it was done, only these. No more
-        than SEARCHED lines are read.
+        With an `event` or a `person` (the id or login name of whoever did it, or to whom it was done), only these. No
+        more than SEARCHED lines are read.
         """
         found: list[dict[str, Any]] = []
         for line in self._newest(max(count, SEARCHED)):

@@ -116,9 +116,9 @@ def test_taking_over_by_websocket(running: Running, tmp_path: Path, ada: Person,
     id = path.rpartition("/")[2]
     address = f"{running.websocket}?session={id}&role=operator"
     with connect(address, additional_headers=ann.headers, open_timeout=PATIENCE) as client:
-        for command in ("take", "hand_back"):
+        for command, kind in (("take", "taken"), ("hand_back", "returned")):
             client.send(json.dumps({"type": command, "content": {}}))
-            while json.loads(client.recv(PATIENCE))["type"] != "handoff":
+            while json.loads(client.recv(PATIENCE))["content"].get("kind") != kind:
                 pass
     assert ada.ask(running, "POST", f"{path}/messages?wait=60", {"text": "human"}).status == 200
     assert ada.ask(running, "POST", f"{path}/hand-back", {}).status == 200

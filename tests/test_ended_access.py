@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,12 +14,12 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from agentchat import people, settings
+from agentchat import settings
 from agentchat.auth import setup
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import now
+from agentchat.protocol.events import time
 from agentchat.ws.server import Server
 from tests.accounts import PASSWORD, cheap
 from tests.agent_files import write_agents
@@ -157,16 +158,18 @@ def test_a_token_that_is_revoked(world: World) -> None:
         rest(desk)
 
 
-def test_what_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connections of a token whose time has come end, although nothing else happens."""
-    monkeypatch.setattr(people, "RECHECK", 0.0)
+def test_what_ends_by_itself(tmp_path: Path) -> None:
+    """The connections of a member whose time has come end, although nothing else happens."""
     with running(tmp_path) as world:
         member = world.caller("member")
         id = world.session(member)
         with world.connect(member, session=id) as client:
             client.recv(PATIENCE)
             with database(world.folder) as db:
-                db.execute("UPDATE members SET expires = ? WHERE session = ?", (now(), id))
+                db.execute(
+                    "UPDATE members SET expires = ? WHERE session = ?",
+                    (time(datetime.now(timezone.utc) + timedelta(seconds=1)), id),
+                )
             assert close_code(client) == 1008
 
 
