@@ -128,6 +128,8 @@ def test_a_member_comes_in(shared: Shared) -> None:
     shared.let_in(shared.bob)
 
     assert shared.bob.sessions() == [shared.id]
+    roles = [person.ask("GET", SESSIONS).json["sessions"][0]["role"] for person in (shared.ada, shared.bob)]
+    assert roles == ["owner", "member"]
     assert shared.bob.ask("POST", f"{shared.path}/messages", {"text": "hello"}).status == 202
     for method, what, body in (("DELETE", "", None), ("POST", "/invitations", {"role": "member"})):
         assert refused(shared.bob.ask(method, shared.path + what, body)) == (403, "not_allowed")
@@ -304,6 +306,18 @@ def test_out_at_once(shared: Shared, act: Callable[[Shared, Answer], Answer], ro
 def rest_of(stream: EventStream) -> set[str]:
     """Return the types of the frames that come before the stream ends."""
     return {message.frame["type"] for message in stream.messages() if message.data}
+
+
+def test_old_links_are_worth_nothing_to_whoever_was_put_out(shared: Shared) -> None:
+    """Whoever was put out comes back by no link that there was, but by a later one; who left may come again."""
+    first, second = shared.let_in(shared.bob, "viewer"), shared.invite()
+    leave(shared, first)
+    assert shared.bob.accept(first).status == 200
+    put_out(shared, first)
+    assert [refused(shared.bob.accept(made)) for made in (first, second)] == [NO_INVITATION] * 2
+    assert shared.eve.accept(second).status == 200
+    shared.let_in(shared.bob)
+    assert shared.bob.sessions() == [shared.id]
 
 
 def last_error(client: ClientConnection) -> tuple[str, int | None]:

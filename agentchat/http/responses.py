@@ -264,6 +264,9 @@ class Summary(BaseModel):
 class Listed(Summary):
     """A session in a list, or a result of a search."""
 
+    role: Literal["owner", "member", "viewer"] = Field(
+        default="owner", description="Your role in it; not there where nobody logs in"
+    )
     found: list[Found] = []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from agentchat.access import Need
+from agentchat.access import OWNER, Need
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, route
@@ -39,6 +39,9 @@ class SessionRoutes(SessionResource):
             about | ({"found": [{"seq": seq, "text": text} for seq, text in places]} if query.q else {})
             for about, places in shown
         ]
+        if call.person is not None:
+            memberships = self._sessions.memberships(call.person)
+            entries = [{**entry, "role": memberships.get(entry["id"], OWNER)} for entry in entries]
         return Reply(200, {"sessions": entries, "next": f"{last['updated']}_{last['id']}" if last else None})
 
     @session_route("GET", "", Need.READ, answers={200: responses.SessionAnswer})

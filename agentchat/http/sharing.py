@@ -100,7 +100,8 @@ class SharingRoutes(SessionResource):
         is_leaving = member == call.caller.person
         if not is_leaving:
             self._access.check(call.caller, Need.OWN, session_id)
-        if not self._sharing.put_out(session_id, member):
+        end = self._sharing.leave if is_leaving else self._sharing.put_out
+        if not end(session_id, member):
             raise ChatError("member_unknown", member=one_line(member[:ID_CHARS]))
         self._note("member_left" if is_leaving else "member_put_out", call, session=session_id, member=member)
         self._changed()

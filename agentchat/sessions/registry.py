@@ -251,6 +251,10 @@ class Sessions:
         is_waiting = bool(ownership.held or ownership.asks) and not operator
         return Standing(ownership.owner, ownership.role, is_waiting, operator or None)
 
+    def memberships(self, person: str) -> dict[str, str]:
+        """Return the sessions in which the person is a member, with the role in each."""
+        return self._services.sharing.memberships(person) if self._services.sharing else {}
+
     def _reopen(self, session_id: str) -> Session:
         session = self.open(session_id)
         if session is None:

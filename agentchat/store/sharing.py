@@ -26,6 +26,7 @@ class Member:
     user: str
     role: str
     invitation: str
+    """Its id; "" for somebody who was put out."""
     since: str
     expires: str = ""
     """When that ends; "" for never."""
@@ -98,8 +99,8 @@ class Sharing:
             session = invitation.session
             if db.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is None:
                 raise KeyError(session)
-            for table in ("members", "invitations"):
-                db.execute(f"DELETE FROM {table} WHERE session = ? AND NOT {_VALID}", (session, now()))
+            db.execute(f"DELETE FROM invitations WHERE session = ? AND NOT {_VALID}", (session, now()))
+            db.execute(f"DELETE FROM members WHERE session = ? AND invitation <> '' AND NOT {_VALID}", (session, now()))
             (count,) = db.execute("SELECT count(*) FROM invitations WHERE session = ?", (session,)).fetchone()
             if count >= limit:
                 return False
@@ -112,7 +113,8 @@ class Sharing:
     def accept(self, digest: str, user: str) -> Invitation | None:
         """Make the user a member by the invitation whose secret has that digest; None if there is none.
 
-        Owners stay owners, and nobody loses a role or a later end by a weaker invitation.
+        Owners stay owners, and nobody loses a role or a later end by a weaker invitation. For whoever was put out,
+        there are only invitations that were made since.
         """
 
         def join(db: sqlite3.Connection) -> Invitation | None:
@@ -121,6 +123,9 @@ class Sharing:
             if row is None:
                 return None
             invitation = Invitation(*row)
+            query = "SELECT 1 FROM members WHERE session = ? AND user = ? AND invitation = '' AND expires >= ?"
+            if db.execute(query, (invitation.session, user, invitation.created)).fetchone() is not None:
+                return None
             query = f"SELECT role, expires FROM members WHERE session = ? AND user = ? AND {_VALID}"
             before = db.execute(query, (invitation.session, user, now())).fetchone()
             owner = db.execute("SELECT owner FROM sessions WHERE id = ?", (invitation.session,)).fetchone()
@@ -154,6 +159,10 @@ class Sharing:
         )
         return [Member(*row) for row in self._select(query, session_id, now())]
 
+    def memberships(self, user: str) -> dict[str, str]:
+        """Return the sessions in which the user is a member, with the role in each."""
+        return dict(self._select(f"SELECT session, role FROM members WHERE user = ? AND {_VALID}", user, now()))
+
     def revoke(self, session_id: str, invitation: str) -> bool:
         """Take an invitation back, and put those out whom it let in. Returns False if there is none."""
 
@@ -165,9 +174,14 @@ class Sharing:
         return bool(self._remove(revoke))
 
     def put_out(self, session_id: str, user: str) -> bool:
-        """Put a member out. Returns False if there is none."""
-        query = "DELETE FROM members WHERE session = ? AND user = ?"
-        return bool(self._remove(lambda db: db.execute(query, (session_id, user)).rowcount > 0))
+        """Put a member out, whom no invitation that was made before lets in again. Returns False if there is none."""
+        query = f"UPDATE members SET invitation = '', expires = ? WHERE session = ? AND user = ? AND {_VALID}"
+        return bool(self._remove(lambda db: db.execute(query, (now(), session_id, user, now())).rowcount > 0))
+
+    def leave(self, session_id: str, user: str) -> bool:
+        """Let a member leave, who may come again. Returns False if there is none."""
+        query = f"DELETE FROM members WHERE session = ? AND user = ? AND {_VALID}"
+        return bool(self._remove(lambda db: db.execute(query, (session_id, user, now())).rowcount > 0))
 
     def owned_by(self, user: str) -> list[str]:
         """Return the ids of the sessions that are the user's own."""

@@ -44,6 +44,16 @@ test("the address names the person and the role", (t) => {
   assert.deepEqual(Object.fromEntries(FakeSocket.last.url.searchParams), { session: "s1", agent: "weather", name: "Ada", role: "viewer" });
 });
 
+test("whoever was made a viewer asks again for the role that they wanted", (t) => {
+  const conversation = open({ sessionId: "s1" });
+  t.after(() => conversation.close());
+  confirm({ role: "viewer" });
+  conversation.open();
+
+  assert.equal(conversation.state.role, "viewer");
+  assert.equal(FakeSocket.last.url.searchParams.get("role"), null);
+});
+
 test("the page knows the id before the first message is sent, while the message is still stored", (t) => {
   const conversation = open();
   t.after(() => conversation.close());

@@ -7,8 +7,9 @@ import { progress } from "./core/plan.js";
 import { isWaiting, runningTurn } from "./core/session-state.js";
 import { totalSummary } from "./core/usage.js";
 import { goToLoginPage } from "./transport/login-page.js";
-import { readPageAddress } from "./transport/page-address.js";
+import { readPageAddress, takeInvitation } from "./transport/page-address.js";
 import { eraseMemory, fetchMemory, whenLoginIsNeeded } from "./transport/rest-api.js";
+import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js";
 import { FileInput, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
@@ -22,12 +23,14 @@ import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setText } from "./views/shared/dom.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
+import { ShareDialog } from "./views/sharing/share-dialog.js";
 import { ConversationListView } from "./views/sidebar/conversation-list-view.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
 import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
 import { Welcome } from "./views/welcome.js";
 
 const find = (selector) => document.querySelector(selector);
+const invitation = takeInvitation(); // first of all, so that nobody sees its secret
 
 showPageErrors(find(".page-errors"));
 whenLoginIsNeeded(goToLoginPage);
@@ -41,14 +44,15 @@ const conversations = new ConversationListView(find(".conversations"), {
   open,
   rename: (id, title) => app.rename(id, title),
   delete: (id) => app.delete(id).then(() => find(".search").focus()),
+  share,
+  leave: (id) => app.leave(id).then(() => find(".search").focus()),
   search: (query) => app.conversations.search(query),
   more: () => app.conversations.more(),
 });
 const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
-const people = new PeoplePanel(find(".people-button"), find(".people-panel"), (name) => {
-  app.callMe(name);
-  find(".people-panel").hidePopover();
-});
+const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover());
+const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);
+const shareDialog = new ShareDialog({ fetch: fetchSharing, invite, revoke, putOut, leave: (id, you) => app.leave(id, you) });
 const memory = new MemoryPanel(find(".memory"), () => fetchMemory(app.name), (key) => eraseMemory(app.name, key));
 const panel = new SidePanel(find(".app"));
 const plan = new PlanPanel(find(".plan"), (id, now) => app.conversation.tick(id, now));
@@ -80,19 +84,23 @@ const transcript = new Transcript(find(".transcript"), {
   dismiss: (key) => (app.conversation.dismiss(key), composer.focus()),
 });
 
+document.body.append(shareDialog.element);
 addEventListener("popstate", () => app.showPageAddress());
+addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
 addEventListener("focus", () => app.conversations.refresh());
 addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
+find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
 find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
 setInterval(draw, 60_000); // keeps "5 min" up to date
 composer.openDraft("draft.new");
 focusComposer();
 draw();
 app.start();
+accept(invitation);
 
 // Intents
 
@@ -103,7 +111,16 @@ function send(text) {
 }
 
 function stop() {
-  app.conversation?.stop();
+  const { conversation } = app;
+  if (conversation && !isViewer(conversation.state)) conversation.stop();
+}
+
+function share(sessionId) {
+  shareDialog.open(sessionId);
+}
+
+function accept(secret) {
+  if (secret) app.join(secret);
 }
 
 function answer(requestId, given) {
@@ -124,7 +141,7 @@ function focusComposer() {
 }
 
 function pressed(event) {
-  if (event.key !== "Escape" || event.isComposing || find(":popover-open")) return;
+  if (event.key !== "Escape" || event.isComposing || find(":popover-open, dialog[open]")) return;
   if (sidebar.isDrawer) sidebar.closeDrawer();
   else if (panel.isSheet) panel.close();
   else stop();
@@ -155,14 +172,14 @@ function draw() {
   const state = conversation?.state;
   find(".starting").hidden = Boolean(config);
   setText(find(".starting"), app.problem || "Connecting to the server…");
-  find(".app").dataset.role = state?.role ?? (config ? "member" : readPageAddress().role);
+  find(".app").dataset.role = readPageAddress().role; // somebody who follows a link for reading only has no list
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
   find(".detail-switch").hidden = !conversation;
   if (conversation) transcript.update(state, conversation.status, detail.level);
   conversations.update(app.conversations, state?.sessionId ?? null);
   title.update(conversation);
-  people.update(state, app.name);
+  people.update(state, app.name, Boolean(config?.login));
   status.update(app.status);
   drawPanel(state);
   drawModel(state?.model ?? config?.model, Boolean(conversation), state?.spent);
@@ -190,6 +207,8 @@ function drawFoot(conversation, config, picked) {
   setText(find(".typing-line"), typingLine(state?.typing ?? []));
   find(".viewer-line").hidden = !isReading || isGone;
   find(".deleted-banner").hidden = !isGone;
+  find(".notice-banner").hidden = !app.notice;
+  setText(find(".notice-banner p"), app.notice);
   handover.update(isGone ? null : state?.held ?? null, !isReading, app.status === "online");
   tray.update(app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null)));
   fileInput.isOpen = app.takesFiles;

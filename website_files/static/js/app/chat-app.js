@@ -1,12 +1,14 @@
 /** Model of the chat page: the server's configuration, the selected agent and the open conversation. Knows no DOM. */
 
 import { backoff } from "../core/backoff.js";
+import { firstText } from "../core/session-state.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
-  checkLogin, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSessions, renameSession, socketAddress,
-  uploadFile,
+  checkLogin, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSession, fetchSessions, renameSession,
+  socketAddress, uploadFile,
 } from "../transport/rest-api.js";
+import { acceptInvitation, fetchSharing, putOut } from "../transport/sharing-api.js";
 import { device, tab } from "../transport/storage.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversation } from "./conversation.js";
@@ -26,11 +28,14 @@ export class ChatApp {
   conversations;
   files;
   uploads;
+  notice = ""; // what became of an invitation, or of a conversation that this person can no longer see
   isBeginning = false; // a conversation is being created for files attached before the first message
   #listener;
   #configStatus = "connecting";
   #configTries = 0;
   #configTimer = null;
+  #leaving = null; // id of a session
+  #invitation = ""; // the secret of one that waits for the configuration
 
   /** @param {{changed(): void, opened(sessionId: string|null): void, named(sessionId: string): void,
    *   happened(frame: object): void}} listener */
@@ -184,6 +189,43 @@ export class ChatApp {
     }
   }
 
+  /** Accepts an invitation, as soon as the server is there, and opens its conversation. */
+  async join(secret) {
+    if (!this.config) return void (this.#invitation = secret);
+    this.tell("");
+    try {
+      const { session_id: id } = await acceptInvitation(secret);
+      this.conversations.refresh();
+      if (this.conversation?.state.sessionId === id) this.conversation.open(); // perhaps with another role
+      else this.open(id);
+    } catch (error) {
+      this.tell(error.message);
+    }
+  }
+
+  /** Shows a notice; an empty one goes away. */
+  tell(notice) {
+    this.notice = notice;
+    this.#listener.changed();
+  }
+
+  /** Leaves a conversation that somebody has shared. @param you the person's id, if it is known */
+  async leave(id, you) {
+    this.#leaving = id;
+    try {
+      await putOut(id, you ?? (await fetchSharing(id)).you);
+    } catch (error) {
+      if (!["session_unknown", "member_unknown"].includes(error.code)) throw error; // out already
+    }
+    this.#drop(id);
+  }
+
+  /** Removes a conversation that this person can no longer see from the page. */
+  #drop(id) {
+    if (this.conversation?.state.sessionId === id) this.startOver();
+    this.conversations.remove(id);
+  }
+
   // Internal
 
   /** Creates a conversation for files; the draft moves along. */
@@ -221,6 +263,7 @@ export class ChatApp {
     if (!isFirst) return;
     this.#findBegun();
     this.showPageAddress();
+    if (this.#invitation) this.join(this.#invitation);
   }
 
   /** Restores the address of a session that was just started, in case a reload came before the address changed. */
@@ -262,10 +305,25 @@ export class ChatApp {
 
   #happened(frame, isLive) {
     if (!isLive) return;
+    if (frame.type === "error" && frame.content.code === "access_ended") return void this.#lookAgain(this.conversation);
     if (LIST_CHANGES.has(frame.type)) this.conversations.refresh();
     if (frame.type === "file_changed" || hasChanges(frame)) this.files.refresh();
     if (this.conversation.state.isDeleted) this.#forget();
     this.#listener.happened(frame);
+  }
+
+  /** The server has ended the connection: this person is out, or something else about them has changed. */
+  async #lookAgain(conversation) {
+    const { sessionId, title } = conversation.state;
+    try {
+      await fetchSession(sessionId);
+      if (conversation === this.conversation) conversation.open();
+    } catch (error) {
+      const isOut = error.code === "session_unknown" && sessionId !== this.#leaving;
+      if (!isOut || conversation !== this.conversation) return;
+      this.#drop(sessionId);
+      this.tell(`You can no longer see “${title || firstText(conversation.state)}”.`);
+    }
   }
 
   /** Removes a deleted conversation from the list, and its files. */

@@ -19,6 +19,7 @@ export class Conversation {
   state;
   agent;
   #who;
+  #role; // that was asked for; the server may give less
   #connection;
   #listener;
   #stopWanted = null; // number of the turn to stop, until it has ended
@@ -37,6 +38,7 @@ export class Conversation {
   constructor(server, { sessionId, agent, role }, who, listener) {
     this.#listener = listener;
     this.#who = who;
+    this.#role = role;
     this.agent = agent;
     const unsent = role === "member" ? outbox.load(sessionId) : []; // those of other roles belong to another tab
     this.state = unsent.reduce(write, { ...EMPTY, sessionId, agent, role });
@@ -160,14 +162,14 @@ export class Conversation {
   // Internal
 
   #address(server) {
-    const { sessionId, lastSeq, epoch, role } = this.state;
+    const { sessionId, lastSeq, epoch } = this.state;
     const given = {
       session: sessionId,
       after: sessionId && lastSeq,
       epoch: sessionId && lastSeq && epoch,
       agent: this.agent, // also for the session that replaces this one if it is gone
       name: this.#who(),
-      role: role !== "member" && role,
+      role: this.#role !== "member" && this.#role,
     };
     return `${server}?${new URLSearchParams(Object.entries(given).filter(([, value]) => value))}`;
   }

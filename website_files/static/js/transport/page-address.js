@@ -18,7 +18,14 @@ export function deskPageAddress(sessionId) {
   return sessionId ? `/desk?session=${encodeURIComponent(sessionId)}` : "/desk";
 }
 
-/** Full link to a conversation, to send to somebody else. */
+/** Takes the secret of an invitation out of the page's address, if there is one. */
+export function takeInvitation({ pathname, search, hash } = location) {
+  const [, secret] = hash.match(/^#invitation=(.*)$/) ?? [];
+  if (secret !== undefined) history.replaceState(null, "", pathname + search);
+  return secret ?? "";
+}
+
+/** Full link to a conversation, to send to somebody else where nobody logs in. */
 export function invitationLink(sessionId, role, { origin } = location) {
   return origin + chatAddress(sessionId, role);
 }

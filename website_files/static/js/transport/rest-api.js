@@ -37,6 +37,10 @@ export function createSession(agent, wait) {
   return change(SESSIONS, { method: "POST", ...json(agent ? { agent } : {}) }, wait);
 }
 
+export function fetchSession(id) {
+  return request(sessionPath(id));
+}
+
 export function renameSession(id, title, name) {
   return change(sessionPath(id), { method: "PATCH", ...json({ title, ...(name && { name }) }) });
 }
@@ -102,7 +106,7 @@ export function socketAddress({ ws_port: port }, { protocol, hostname } = locati
   return `${protocol === "https:" ? "wss:" : "ws:"}//${hostname}:${port}/`;
 }
 
-function sessionPath(id) {
+export function sessionPath(id) {
   return `${SESSIONS}/${encodeURIComponent(id)}`;
 }
 

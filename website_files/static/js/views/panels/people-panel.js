@@ -3,7 +3,7 @@
 import { isMe, isViewer, personName } from "../../core/participants.js";
 import { invitationLink } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
+import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
 import { InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
@@ -16,12 +16,13 @@ export class PeoplePanel {
   #form;
   #list;
   #links;
+  #share;
   #id = null; // of the session
   #name = ""; // the person's name on this device
   #shown = []; // the arguments of the last update
 
-  /** @param {(name: string) => void} callMe */
-  constructor(opener, panel, callMe) {
+  /** @param {(name: string) => void} callMe @param {(id: string) => void} share shows who may see a conversation */
+  constructor(opener, panel, callMe, share) {
     this.#panel = panel;
     this.#count = opener.querySelector(".people-count");
     this.#form = new InlineForm({
@@ -36,12 +37,17 @@ export class PeoplePanel {
     for (const [role, words] of [["member", "Copy invitation link"], ["viewer", "Copy link for reading only"]]) {
       this.#links.append(new CopyButton(() => invitationLink(this.#id, role), words, words).element);
     }
+    this.#share = button("outline-button share-button", () => (panel.hidePopover(), share(this.#id)), "Share…");
+    this.#links.after(this.#share);
     panel.addEventListener("beforetoggle", () => (this.#form.value = this.#name));
   }
 
-  /** @param {import("../../core/session-state.js").State|undefined} state */
-  update(state, name) {
-    const now = [state?.participants, state?.sessionId, state?.name, state?.role, name];
+  /**
+   * @param {import("../../core/session-state.js").State|undefined} state
+   * @param {boolean} isShared conversations belong to people, and are shared by invitations
+   */
+  update(state, name, isShared) {
+    const now = [state?.participants, state?.sessionId, state?.name, state?.role, state?.isDeleted, name, isShared];
     if (now.every((part, index) => part === this.#shown[index]) && this.#shown.length) return;
     this.#shown = now;
     this.#name = name;
@@ -49,7 +55,8 @@ export class PeoplePanel {
     const people = state?.participants ?? [];
     this.#list.update(people.map((each) => ({ ...each, key: `${each.role} ${each.name}`, isMe: isMe(state, each) })));
     setText(this.#count, people.length > 1 ? String(people.length) : "");
-    this.#links.hidden = !this.#id || isViewer(state);
+    this.#links.hidden = !this.#id || isViewer(state) || isShared;
+    this.#share.hidden = !this.#id || state.isDeleted || !isShared;
     this.#panel.querySelector(".participants-title").hidden = people.length === 0;
   }
 }

@@ -110,12 +110,12 @@ export class InlineConfirm {
   #act;
 
   /**
-   * @param {{words: string, yes: string, act(): Promise, cancel(): void}} options `act` rejects with the reason it failed;
+   * @param {{words: string, yes: string, no?: string, act(): Promise, cancel(): void}} options `act` rejects with the reason it failed;
    *   once it succeeds, the caller removes the question
    */
-  constructor({ words, yes, act, cancel }) {
+  constructor({ words, yes, no = "Keep", act, cancel }) {
     this.#act = button("solid-button danger-button", () => this.#do(act), yes);
-    this.#keep = button("quiet-button", cancel, "Keep");
+    this.#keep = button("quiet-button", cancel, no);
     const pressed = (event) => event.key === "Escape" && (event.stopPropagation(), cancel());
     this.element = h(
       "div",

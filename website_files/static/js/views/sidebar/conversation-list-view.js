@@ -20,7 +20,7 @@ export class ConversationListView {
   #shown = []; // the arguments of the last update
 
   /** @param {{open(id: string): void, rename(id: string, title: string): Promise, delete(id: string): Promise,
-   *   search(query: string): void, more(): void}} intents */
+   *   share(id: string): void, leave(id: string): Promise, search(query: string): void, more(): void}} intents */
   constructor(element, intents) {
     const menu = new ConversationMenu();
     element.append(menu.element);
@@ -70,6 +70,7 @@ function noteOf(status, query) {
 /** One entry: a link and a menu, replaced by a form while it is renamed or deleted. */
 class ConversationRow {
   id = "";
+  role = undefined; // the person's; undefined where conversations are everybody's
   #title = h("span", { class: "conversation-title one-line", dir: "auto" });
   #about = h("span", { class: "conversation-about one-line" });
   #matches = h("span", { class: "conversation-matches" });
@@ -81,7 +82,8 @@ class ConversationRow {
 
   /**
    * @param {import("./conversation-menu.js").ConversationMenu} menu
-   * @param {{open(id: string): void, rename(id: string, title: string): Promise, delete(id: string): Promise}} intents
+   * @param {{open(id: string): void, rename(id: string, title: string): Promise, delete(id: string): Promise,
+   *   share(id: string): void, leave(id: string): Promise}} intents
    */
   constructor(menu, intents) {
     this.#intents = intents;
@@ -89,11 +91,17 @@ class ConversationRow {
     menu.attach(this.#more, this);
   }
 
-  update({ id, title, agent, updated, status, found = [], query, isCurrent }) {
+  get isOwn() {
+    return this.role === undefined || this.role === "owner";
+  }
+
+  update({ id, title, agent, updated, status, role, found = [], query, isCurrent }) {
     this.id = id;
+    this.role = role;
     this.#shownTitle = title || "Untitled";
     this.#title.replaceChildren(...withMarks(this.#shownTitle, query));
     const about = [displayName(agent), STATES[status] ?? ago(Date.parse(updated) || Date.now())];
+    if (!this.isOwn) about.push("shared with you");
     setText(this.#about, about.join(" · "));
     this.#about.dataset.activity = status;
     const snippet = ({ text }) => h("span", { class: "conversation-match clamp", dir: "auto" }, ...withMarks(text, query));
@@ -117,11 +125,20 @@ class ConversationRow {
     form.focus();
   }
 
-  askDelete() {
+  share() {
+    this.#intents.share(this.id);
+  }
+
+  /** Asks before the conversation is deleted, or left if it is somebody else's. */
+  askEnd() {
+    const [words, yes, no] = this.isOwn
+      ? [`Delete “${this.#shownTitle}” for everybody?`, "Delete", "Keep"]
+      : [`Leave “${this.#shownTitle}”? You come back only by a new invitation.`, "Leave", "Stay"];
     const question = new InlineConfirm({
-      words: `Delete “${this.#shownTitle}” for everybody?`,
-      yes: "Delete",
-      act: () => this.#intents.delete(this.id),
+      words,
+      yes,
+      no,
+      act: () => (this.isOwn ? this.#intents.delete(this.id) : this.#intents.leave(this.id)),
       cancel: () => this.#restore(),
     });
     this.element.replaceChildren(question.element);

@@ -1,7 +1,7 @@
 /** Menu with actions on a conversation. One menu serves all entries of the list. */
 
 import { exportAddress } from "../../transport/rest-api.js";
-import { button, h } from "../shared/dom.js";
+import { button, h, setText } from "../shared/dom.js";
 import { Popover } from "../shared/popover.js";
 
 const FORMATS = { markdown: "Markdown", html: "HTML", json: "JSON" };
@@ -13,12 +13,15 @@ export class ConversationMenu {
     h("a", { class: "menu-item", download: true, onclick: () => this.#popover.hide() }, `Export as ${name}`),
   ]);
   #rename = button("menu-item", () => this.#choose((row) => row.rename()), "Rename");
+  #share = button("menu-item", () => this.#choose((row) => row.share()), "Share…");
+  #end = button("menu-item menu-item-danger", () => this.#choose((row) => row.askEnd()));
   #popover = new Popover(
     { class: "popover conversation-menu", role: "group" },
-    { gap: 4, align: "end", opened: () => this.#rename.focus() },
+    { gap: 4, align: "end", opened: () => this.element.querySelector(".menu-item:not([hidden])").focus() },
     this.#rename,
+    this.#share,
     ...this.#links.map(([, link]) => link),
-    button("menu-item menu-item-danger", () => this.#choose((row) => row.askDelete()), "Delete"),
+    this.#end,
   );
   element = this.#popover.element;
 
@@ -27,6 +30,10 @@ export class ConversationMenu {
     this.#popover.attach(opener, () => {
       this.#row = row;
       this.element.setAttribute("aria-label", opener.getAttribute("aria-label"));
+      this.#rename.hidden = row.role === "viewer";
+      this.#share.hidden = !row.role;
+      setText(this.#share, row.isOwn ? "Share…" : "Who sees it…");
+      setText(this.#end, row.isOwn ? "Delete" : "Leave");
       for (const [format, link] of this.#links) link.href = exportAddress(row.id, format);
     });
   }

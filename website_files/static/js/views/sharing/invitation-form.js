@@ -1,0 +1,59 @@
+/** The form that makes a link into a conversation, and shows it once. */
+
+import { CopyButton } from "../shared/copy-button.js";
+import { h, setText } from "../shared/dom.js";
+import { ROLES } from "./rights.js";
+
+const ENDS = [[24, "for a day"], [168, "for a week"], [720, "for 30 days"], [0, "without an end"]]; // in hours
+const USUAL_END = 168;
+const NOTE = "Whoever opens this link and logs in is in. It is shown only now, so copy it.";
+
+export class InvitationForm {
+  #role = select("What they may do", Object.entries(ROLES));
+  #hours = select("For how long", ENDS);
+  #save = h("button", { type: "submit", class: "solid-button" }, "Make a link");
+  #problem = h("p", { class: "field-problem", role: "alert" });
+  #link = h("input", { class: "field", readonly: true, "aria-label": "Link", onfocus: ({ target }) => target.select() });
+  #copy = new CopyButton(() => this.#link.value, "Copy link", "Copy link");
+  #made = h(
+    "div",
+    { class: "made-link", hidden: true },
+    h("div", { class: "made-link-row" }, this.#link, this.#copy.element),
+    h("p", {}, NOTE),
+  );
+
+  /** @param {(role: string, hours: number) => Promise<string>} invite resolves to the path of the link */
+  constructor(invite) {
+    const submit = (event) => (event.preventDefault(), this.#submit(invite));
+    this.element = h(
+      "form",
+      { class: "share-form", onsubmit: submit },
+      this.#role, this.#hours, this.#save, this.#problem, this.#made,
+    );
+  }
+
+  reset() {
+    this.#hours.value = USUAL_END;
+    this.#link.value = "";
+    this.#made.hidden = true;
+    setText(this.#problem, "");
+  }
+
+  async #submit(invite) {
+    this.#save.disabled = true;
+    try {
+      this.#link.value = location.origin + (await invite(this.#role.value, Number(this.#hours.value)));
+      this.#made.hidden = false;
+      setText(this.#problem, "");
+      this.#copy.element.focus();
+    } catch (error) {
+      setText(this.#problem, error.message);
+    }
+    this.#save.disabled = false;
+  }
+}
+
+function select(name, options) {
+  const choices = options.map(([value, words]) => h("option", { value }, words));
+  return h("select", { class: "field", "aria-label": name }, ...choices);
+}
