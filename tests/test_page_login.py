@@ -152,7 +152,7 @@ def test_too_many_attempts(team: Running, page: Page) -> None:
         if answer.value.status == 429:
             break
     seconds = int(answer.value.headers["retry-after"])
-    assert problem(page) == f"There were too many attempts to log in. Wait {seconds} seconds and try again."
+    assert problem(page) == f"There were too many attempts. Wait {seconds} seconds and try again."
     expect(button).to_have_text(f"Wait {seconds} s")
     page.clock.run_for(seconds * 1000)
     expect(button).to_have_text("Log in")
