@@ -254,7 +254,7 @@ def test_the_audit_log(ada: Person, eve: Person) -> None:
 
 
 def test_nobody_else(ada: Person, eve: Person, running: Running, accounts: Accounts) -> None:
-    """For anybody but admins who have logged in there is nothing here."""
+    """For anybody but admins who have logged in there is nothing here; the page neither."""
     ann = Person(running, accounts, "ann", "operator")
 
     def ask(person: Person | None, method: str, path: str, **headers: str) -> Answer:
@@ -268,6 +268,8 @@ def test_nobody_else(ada: Person, eve: Person, running: Running, accounts: Accou
             assert (refused.status, refused.code) == (404, "not_found")
         assert ask(None, method, path, **eve.token(accounts)).status == 403
         assert ask(None, method, path).status == 401
+    for somebody, status in ((ada, 404), (ann, 404), (eve, 200), (None, 303)):
+        assert ask(somebody, "GET", "/admin").status == status
 
 
 def test_where_nobody_logs_in(serve: Serve, agents: str) -> None:
@@ -287,3 +289,4 @@ def test_where_nobody_logs_in(serve: Serve, agents: str) -> None:
     wait_until(lambda: rest.get(ADMIN).json["running"] == [])
     [entry] = rest.get(f"{ADMIN}/audit").json["entries"]
     assert (entry["event"], entry["who"]) == ("turn_stopped", {"id": "you", "login": "you"})
+    assert rest.get("/admin").status == 200

@@ -42,6 +42,7 @@ RETRY_AFTER = 5  # seconds
 FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client reads it
 
 LOGIN_PAGE = "/login"
+ADMIN_PAGE = "/admin"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -243,6 +244,8 @@ class Handler(BaseHTTPRequestHandler):
             back = self.head.path.lstrip("/") + (f"?{self.head.query}" if self.head.query else "")
             back = quote(back, safe="", errors="replace")  # browsers keep the fragment by themselves
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
+        if self.head.path == ADMIN_PAGE:
+            self.server.access.check(self._caller(), Need.ADMIN)
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
             headers["Set-Cookie"] = identity.new_cookie(self.server.is_secure)

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from agentchat.protocol.errors import SettingsError
 
-PAGES = {"/": "templates/chat.html", "/desk": "templates/desk.html", "/login": "templates/login.html"}
+PAGES = {
+    "/": "templates/chat.html",
+    "/desk": "templates/desk.html",
+    "/login": "templates/login.html",
+    "/admin": "templates/admin.html",
+}
 INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
 
 

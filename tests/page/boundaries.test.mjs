@@ -15,7 +15,8 @@ const ALLOWED = {
   app: ["core", "transport"],
   views: ["core", "transport"],
   desk: ["core", "transport", "app", "views"],
-  "": ["core", "transport", "app", "views", "desk"],
+  admin: ["core", "views"],
+  "": ["core", "transport", "app", "views", "desk", "admin"],
 };
 
 /** Globals that modules in a folder must not use: `core` is pure, and models don't use the DOM. */

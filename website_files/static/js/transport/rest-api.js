@@ -102,6 +102,17 @@ export function deskStreamAddress(name) {
   return `${API}/desk${as(name)}`;
 }
 
+/** What admins see. @param {{days: number, audit: number, person: string, event: string}} query */
+export function fetchOverview(query) {
+  const given = Object.entries(query).filter(([, value]) => value);
+  return request(`${API}/admin?${new URLSearchParams(given)}`);
+}
+
+/** Stops a turn of any session. */
+export function stopAsAdmin(session, turn) {
+  return change(`${API}/admin/stop`, { method: "POST", ...json({ session, turn }) });
+}
+
 export function socketAddress({ ws_port: port }, { protocol, hostname } = location) {
   return `${protocol === "https:" ? "wss:" : "ws:"}//${hostname}:${port}/`;
 }
