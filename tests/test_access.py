@@ -18,12 +18,13 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from agentchat.access import Need
+from agentchat.auth import passwords
 from agentchat.auth.accounts import Accounts, User
 from agentchat.http import api
 from agentchat.http.routes import EVENT_STREAM, Route, Table
 from agentchat.protocol.events import now
 from agentchat.ws.commands import COMMANDS
-from tests.accounts import PASSWORD, cheap
+from tests.accounts import PASSWORD, CountingHasher, cheap
 from tests.agent_files import write_agents
 from tests.clients import PATIENCE
 from tests.operators import database
@@ -116,6 +117,8 @@ class World:
     folder: Path
     accounts: Accounts
     routes: tuple[Route, ...]
+    hasher: CountingHasher
+    """That of the server."""
 
     @property
     def origin(self) -> str:
@@ -192,11 +195,13 @@ def running(folder: Path, *arguments: str) -> Iterator[World]:
         return tables[-1]
 
     with pytest.MonkeyPatch.context() as patch, closing(Accounts(data, passwords=cheap())) as accounts:
+        hasher = CountingHasher()
+        patch.setattr(passwords, "PasswordHasher", lambda: hasher)
         patch.setattr(api, "table", kept)
         accounts.add("root", PASSWORD, roles=["admin"])
         places = ["--data-dir", str(data), "--agents", agents, "--knowledge", str(documents)]
         with closing(start(["demo", *places, *UNLIMITED, *arguments], {})) as served:
-            yield World(served, folder, accounts, tables[0].routes)
+            yield World(served, folder, accounts, tables[0].routes, hasher)
 
 
 @pytest.fixture(scope="module")

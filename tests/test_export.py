@@ -193,5 +193,8 @@ def test_exports_are_sandboxed(session: Conversation) -> None:
     for format, type in {"html": "text/html", "markdown": "text/markdown"}.items():
         headers = session.get("/export", format=format).headers
         assert headers["Content-Type"] == f"{type}; charset=utf-8"
-        assert headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        assert (
+            headers["Content-Security-Policy"]
+            == "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+        )
     assert session.get("/export", format="pdf").code == "bad_request"

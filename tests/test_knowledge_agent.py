@@ -172,7 +172,7 @@ def test_documents_are_listed_and_shown(server: Running) -> None:
     assert (manual.headers["Content-Type"], manual.body[:5]) == ("application/pdf", b"%PDF-")
     for answer in (page, manual):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"] == "sandbox"
+        assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'; sandbox"
         assert answer.headers["Content-Disposition"] == "inline"
 
 

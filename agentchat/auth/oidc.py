@@ -86,7 +86,7 @@ class OpenId:
         self._scope = " ".join(dict.fromkeys(["openid", *scopes]))
         self._groups_claim = groups_claim
         self._roles = {role: frozenset(groups) for role, groups in (roles or {}).items()}
-        self._is_public = redirect_uri.startswith("https:")
+        self._is_public = redirect_uri.lower().startswith("https:")
         self._cookie = f"__Host-{COOKIE}" if self._is_public else COOKIE  # which no neighbour in our domain can set
         self._provider = Provider(issuer)
         self._seal = Seal(LIFETIME)

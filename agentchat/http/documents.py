@@ -13,7 +13,10 @@ from agentchat.protocol.errors import ChatError
 _DOCUMENT = f"{ADDRESS}/{{source}}"  # slashes of the id are sent as %2F
 _ERRORS = ("not_found", "file_failed")
 _TYPES = ("text/plain; charset=utf-8", "application/pdf")
-_HEADERS = {"Content-Security-Policy": "sandbox", "Content-Disposition": "inline"}  # never a page of this server
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'; sandbox",
+    "Content-Disposition": "inline",
+}  # never a page of this server
 
 
 class DocumentRoutes:

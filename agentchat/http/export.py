@@ -17,7 +17,7 @@ from agentchat.http.transcript import Part, pages, transcript
 from agentchat.sessions.registry import Session
 
 _NAME_CHARS = 60  # of the title, in the name of the file
-_SANDBOX = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+_SANDBOX = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"}
 
 
 class ExportRoutes(SessionResource):

@@ -31,6 +31,7 @@ from agentchat.http.request_head import Head
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Route, Stream, Table
 from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
+from agentchat.net.security_headers import NO_PAGE, SECURITY_HEADERS
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import Caller
@@ -44,13 +45,6 @@ FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client re
 LOGIN_PAGE = "/login"
 ADMIN_PAGE = "/admin"
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
 PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
     "Access-Control-Max-Age": "600",
@@ -176,10 +170,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _check_access(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> None:
         """Raise ChatError unless the caller may do this, and does it from our own page if it is a browser."""
-        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.writes)
         is_from_here = self.origin is not None or "same-origin" in self.headers.get_all("Sec-Fetch-Site", [])
         if caller.is_in_browser and route.method != "GET" and not is_from_here:
             raise ChatError("request_foreign")
+        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.writes)
 
     def _hold(
         self, stack: contextlib.ExitStack, caller: Caller, need: Need, session_id: str, writes: bool = False
@@ -362,7 +356,7 @@ def refusal(error: ChatError) -> bytes:
     """The response to a request that no handler has seen; the connection closes behind it."""
     reply = error_reply(error)
     about = {"Content-Type": reply.type, "Content-Length": str(len(reply.encoded)), "Connection": "close"}
-    return response_head(reply.status, {**SECURITY_HEADERS, **reply.headers, **about}) + reply.encoded
+    return response_head(reply.status, {**NO_PAGE, **reply.headers, **about}) + reply.encoded
 
 
 def response_head(status: int, headers: Mapping[str, str], cookies: Sequence[str] = ()) -> bytes:

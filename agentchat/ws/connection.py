@@ -9,12 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from agentchat.net.security_headers import NO_PAGE
 from agentchat.protocol.identity import Caller
 
 MAX_MESSAGE = 4 * 2**20  # bytes; the longest message of a person fits, whatever its script
@@ -100,9 +102,13 @@ class ClientConnection:
                 assert isinstance(request, Request)
                 self.request = request
                 answer = check(self, request) or self._other_version(request) or self.protocol.accept(request)
+                if answer.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+                    answer.headers.update(NO_PAGE)
                 self.protocol.send_response(answer)
             if not any(self.protocol.writes):  # it is no request at all, and the protocol says nothing about it
-                self.protocol.writes.insert(0, self.respond(400, "This is not a WebSocket handshake.\n").serialize())
+                refusal = self.respond(400, "This is not a WebSocket handshake.\n")
+                refusal.headers.update(NO_PAGE)
+                self.protocol.writes.insert(0, refusal.serialize())
             return self._try_to_send() and self.protocol.state is State.OPEN
 
     def _other_version(self, request: Request) -> Response | None:

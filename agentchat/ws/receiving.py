@@ -26,6 +26,7 @@ from websockets.protocol import State
 from agentchat.net.admission import Admission, within
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.resources import Room
+from agentchat.net.security_headers import NO_PAGE
 from agentchat.protocol.errors import ChatError
 from agentchat.ws.connection import Check, ClientConnection, Message
 from agentchat.ws.workers import Workers
@@ -236,8 +237,13 @@ class Receiver:
         """Answer with an error, once the client has said something: some don't expect an answer before."""
         body = error.message + "\n"
         status = HTTPStatus(error.row.status)
-        head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        arrival.answer = (head + body).encode()
+        about = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": len(body.encode()),
+            "Connection": "close",
+        }
+        lines = [f"{name}: {value}" for name, value in {**NO_PAGE, **about}.items()]
+        arrival.answer = "\r\n".join([f"HTTP/1.1 {status} {status.phrase}", *lines, "", body]).encode()
         if arrival.head or not self._linger(arrival):
             self._answer(arrival)
 
