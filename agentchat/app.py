@@ -22,6 +22,7 @@ from agentchat.auth import oidc, setup
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.attempts import Attempts
 from agentchat.chat import AgentServices, Chat, SessionView
+from agentchat.erasure import Erasure
 from agentchat.http import api, server
 from agentchat.http.admin import AdminRoutes
 from agentchat.http.handler import LOGIN_PAGE
@@ -142,6 +143,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
         people = People(accounts, store.sharing, page.live, lambda: identification.is_open)
+        erasure = Erasure(accounts, sessions, store, access, page.live, people.look)
+        notes.exists = erasure.exists
         attempts = Attempts()
         login_seconds, is_secure = chosen.login_days * 86_400, page.is_secure
         login = LoginRoutes(
@@ -149,7 +152,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
             login_seconds=login_seconds, is_secure=is_secure,
         )  # fmt: skip
         profile = ProfileRoutes(
-            identification, attempts, audit_log, services.quotas, people.look,
+            identification, attempts, audit_log, services.quotas, store.usage, sessions, notes,
+            erasure.erase, people.look,
             login_seconds=login_seconds, is_secure=is_secure,
         )  # fmt: skip
         sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)

@@ -221,6 +221,7 @@ WITHOUT_KEY = {
     "makeToken": "a secret is never given twice",
     "changeProfile": "the second time changes nothing",
     "changePassword": "the second time the old password is wrong",
+    "deleteEverything": "the second time nobody is logged in",
     "endLogin": "the second time there is none",
     "revokeToken": "the second time there is none",
     "revokeInvitation": "the second time there is none",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -91,6 +92,7 @@ class Access:
         self._standings = standings
         self._is_open = is_open
         self._admins_read = admins_read
+        self._gone: set[str] = set()  # people who are being deleted; each operation on it is atomic
 
     @property
     def is_open(self) -> bool:
@@ -104,6 +106,8 @@ class Access:
         """
         if need is Need.NOTHING or self.is_open:
             return
+        if caller.person in self._gone:
+            raise ChatError("access_ended")
         if not caller.is_known:
             raise ChatError("login_needed")
         if need in _OF_SESSIONS:
@@ -131,6 +135,19 @@ class Access:
         except ChatError:
             return False
         return True
+
+    @contextlib.contextmanager
+    def without(self, person: str) -> Iterator[None]:
+        """Refuse everything to a person until the context ends."""
+        self._gone.add(person)
+        try:
+            yield
+        finally:
+            self._gone.discard(person)
+
+    def is_without(self, person: str) -> bool:
+        """Return True if everything is refused to that person."""
+        return person in self._gone
 
     def roles(self, caller: Caller, session_id: str) -> frozenset[str]:
         """Return the roles of the caller in a session; none if they may not see it."""

@@ -421,6 +421,14 @@ class Accounts:
 
     # The file
 
+    def wipe(self) -> None:
+        """Let the file of newest changes begin anew: who was removed is written in it."""
+        try:
+            with self._write_lock:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise failures.told(error) from error
+
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             with self._read_lock:

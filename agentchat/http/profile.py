@@ -8,16 +8,20 @@ from datetime import datetime, timedelta, timezone
 
 from agentchat.access import Need
 from agentchat.audit import Audit
-from agentchat.auth import identification
-from agentchat.auth.accounts import Token, User
+from agentchat.auth import identification, names
+from agentchat.auth.accounts import Login, Token, User
 from agentchat.auth.attempts import Attempts
 from agentchat.auth.identification import Identification
 from agentchat.http import requests, responses
+from agentchat.http.archive import archive
 from agentchat.http.login import about
-from agentchat.http.routes import Call, Reply, route
+from agentchat.http.routes import ZIP, Call, Reply, Stream, route
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
 from agentchat.sessions.quotas import Quotas
+from agentchat.sessions.registry import Sessions
+from agentchat.sessions.user_notes import UserNotes
+from agentchat.store.usage import Usage
 
 ME = "/api/agent-chat/me"
 YOU = "you"
@@ -33,17 +37,28 @@ class ProfileRoutes:
         attempts: Attempts,
         audit: Audit,
         quotas: Quotas,
+        usage: Usage,
+        sessions: Sessions,
+        notes: UserNotes,
+        erase: Callable[[User], int],
         changed: Callable[[], None],
         *,
         login_seconds: float,
         is_secure: bool,
     ) -> None:
-        """`changed` lets changes of accounts take effect. Cookies that are secure are sent over TLS only."""
+        """`erase` deletes a user with all that is theirs, and returns how many sessions that were.
+
+        `changed` lets changes of accounts take effect. Cookies that are secure are sent over TLS only.
+        """
         self._known = known
         self._accounts = known.accounts
         self._attempts = attempts
         self._audit = audit
         self._quotas = quotas
+        self._usage = usage
+        self._sessions = sessions
+        self._notes = notes
+        self._erase = erase
         self._changed = changed
         self._seconds = login_seconds
         self._is_secure = is_secure
@@ -79,7 +94,7 @@ class ProfileRoutes:
         """List the browsers in which you have logged in."""
         here = self._login_id(call)
         logins = self._accounts.logins(self._user(call).id)
-        return Reply(200, {"logins": [{**_without_user(asdict(each)), "current": each.id == here} for each in logins]})
+        return Reply(200, {"logins": [_login(each, here) for each in logins]})
 
     @route("DELETE", f"{ME}/logins/{{login}}", Need.SELF, answers={204: None}, errors=("not_found", "not_allowed"))
     def end_login(self, call: Call) -> Reply:
@@ -114,6 +129,35 @@ class ProfileRoutes:
         self._write("token_revoked", call, user, token=id)
         return Reply(204)
 
+    @route("GET", f"{ME}/export", Need.SELF, answers={200: responses.Archive}, errors=("not_allowed",), types=(ZIP,),
+           sent_headers={"Content-Disposition": "The file's name"}, waits=True)  # fmt: skip
+    def export_everything(self, call: Call) -> Stream:
+        """Download everything that is yours as a zip file."""
+        user = self._user(call)
+        here = self._login_id(call)
+        parts = {
+            "profile": about(user),
+            "logins": [_login(each, here) for each in self._accounts.logins(user.id)],
+            "tokens": [_token(each) for each in self._accounts.tokens(user.id)],
+            "notes": [asdict(each) for each in self._notes.entries(user.id)],
+            "usage": self._usage.all_of(user.id),
+        }
+        self._audit.write("exported", (user.id, user.login), call.caller.address)
+        headers = {"Content-Disposition": 'attachment; filename="agentchat.zip"'}
+        return Stream(ZIP, archive(parts, self._sessions, self._sessions.owned_by(user.id)), headers)
+
+    @route("DELETE", ME, Need.SELF, answers={204: None}, errors=("closing", *_SECRETS))
+    def delete_everything(self, call: Call, body: requests.Confirmation) -> Reply:
+        """Delete your account and everything that is yours."""
+        user = self._user(call)
+        if self._accounts.has_password(user.id):
+            self._check_password(call, user, body.confirm)
+        elif names.key(body.confirm) != names.key(user.login):
+            raise ChatError("not_allowed", problem=f"to confirm it, give your login name, {user.login}")
+        sessions = self._erase(user)
+        self._audit.write("account_deleted", (user.id, user.login), call.caller.address, sessions=sessions)
+        return Reply(204, cookies=[self._cookie("")])
+
     def _profile(self, call: Call) -> dict[str, object]:
         user = self._accounts.user(call.caller.person) if call.caller.is_known else None
         you = user or User(YOU, YOU, YOU, frozenset(), "", "", "")
@@ -147,6 +191,10 @@ class ProfileRoutes:
         """Write a change of an account to the audit log, and let it take effect."""
         self._audit.write(event, (user.id, user.login), call.caller.address, **fields)
         self._changed()
+
+
+def _login(login: Login, here: str) -> dict[str, object]:
+    return {**_without_user(asdict(login)), "current": login.id == here}
 
 
 def _token(token: Token) -> dict[str, object]:

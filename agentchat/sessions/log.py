@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentchat.protocol import commands, events, handover, session_events
@@ -148,6 +149,13 @@ class Log:
             self.is_deleted = self.store.delete(self.id, command) or not self.is_kept
         self.wake()
         return self.is_deleted
+
+    def take_out(self, user: str, from_store: Callable[[], None]) -> None:
+        """Take a person's id out of the events, in memory and `from_store`."""
+        with self._append_lock:
+            from_store()
+            tail = tuple((replace(event, body=event.body.replace(user, "")), ended) for event, ended in self.view.tail)
+            self.view = LogView(self.view.last_seq, tail, self.view.streaming)
 
     # Reading
 

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -500,6 +500,41 @@ class Sessions:
         finally:
             self.release(session)
         self.desk.changed()
+
+    def owned_by(self, person: str) -> list[str]:
+        """Return the ids of the sessions that a person began."""
+        with self._lock:
+            unsaid = [id for id, (_, caller) in self._unsaid.items() if caller.owner == person]
+        return [*(self._services.sharing.owned_by(person) if self._services.sharing else ()), *unsaid]
+
+    def remove(self, session_id: str) -> bool:
+        """Delete a session if it is still there. Returns True if it was. Raises StoreError."""
+        try:
+            self.delete(session_id)
+        except ChatError as error:
+            if error.code != "session_unknown":
+                raise
+            return False
+        return True
+
+    def hand_back(self, session_id: str, name: str, operator: str) -> None:
+        """Give a session back to its agents if that operator still has it. Raises ChatError."""
+        try:
+            with self.using(session_id) as session:
+                session.takeover.hand_back("", name, None, operator)
+        except ChatError as error:
+            if error.code not in {"session_unknown", "not_held", "taken"}:
+                raise
+
+    def take_out(self, session_id: str, person: str, from_store: Callable[[], None]) -> None:
+        """Take a person's id out of a session, in memory and `from_store`; what they said stays."""
+        session = self._enter(session_id)
+        if session is None:
+            return  # deleted meanwhile
+        try:
+            session.log.take_out(person, from_store)
+        finally:
+            self.release(session)
 
     def _expire(self, expiry: Expiry) -> None:
         while True:

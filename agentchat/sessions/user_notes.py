@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentchat.protocol import commands
 from agentchat.protocol.commands import digest
 from agentchat.protocol.errors import ChatError
@@ -18,8 +20,10 @@ MAX_NOTES = 100  # about one person
 class UserNotes:
     """Notes about people."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, exists: Callable[[str], bool] = lambda user: True) -> None:
+        """Nothing is noted about people who don't `exists` any more: turns that know them may still run."""
         self._store = store
+        self.exists = exists
 
     def note(self, user: str, key: str, value: str) -> None:
         """Keep a note in place of the one under that key. Raises ChatError if it is too long or one too many."""
@@ -27,6 +31,8 @@ class UserNotes:
         if not 0 < len(key) <= KEY_CHARS or not 0 < len(value) <= VALUE_CHARS:
             problem = f"a key has 1 to {KEY_CHARS} characters, a value 1 to {VALUE_CHARS:,}"
             raise ChatError("note_unusable", problem=problem)
+        if not self.exists(user):
+            raise ChatError("note_unusable", problem="the person's account was deleted")
         known = self.notes(user)
         if key not in known and len(known) >= MAX_NOTES:
             raise ChatError("note_unusable", problem=f"there are {MAX_NOTES} notes already")

@@ -44,6 +44,7 @@ from agentchat.store import (
 from agentchat.store.reserve import Reserve
 from agentchat.store.search import Searches
 from agentchat.store.sharing import Sharing
+from agentchat.store.traces import Traces
 from agentchat.store.usage import Usage
 
 BUSY_TIMEOUT = 5_000  # ms that a statement waits for another process that uses the file, such as a backup
@@ -216,6 +217,7 @@ class SqliteStore:
                 self._writer = opened.enter_context(contextlib.closing(connect()))
                 opening.migrate(self._writer, folder, MIGRATIONS, may_be_new)
                 self.epoch = secrets.token_hex(8)
+                self._writer.execute("PRAGMA secure_delete = ON")  # nothing of what is deleted stays in free pages
                 self._start = _begin_epoch(self._writer, self.epoch)
                 checker = opening.connect(folder / opening.DATABASE, CHECK_TIMEOUT)
                 self._checker = opened.enter_context(contextlib.closing(checker))
@@ -226,6 +228,7 @@ class SqliteStore:
             self._opened = opened.pop_all()
         self.sharing = Sharing(self._write, self._remove, self._select)
         self.usage = Usage(self._select)
+        self.traces = Traces(self._write, self._remove, self._select)
         names = (opening.LOCK, opening.DATABASE, f"{opening.DATABASE}-wal")
         self._files = opening.OpenFiles(*(folder / name for name in names))
         self._reserve = Reserve(folder / "agentchat.reserve")
@@ -263,6 +266,14 @@ class SqliteStore:
 
     def forget(self, user: str, key: str | None = None, command: Command | None = None) -> int:
         return self._remove(lambda db: _forget(db, user, key, command))
+
+    def wipe(self) -> None:
+        """Let the file of newest changes begin anew: what was deleted is written in it. Raises StoreError."""
+        try:
+            with self._write_lock:
+                self._writer.execute(EMPTY_WAL)
+        except sqlite3.Error as error:
+            raise self._noted(error) from error
 
     def _remove(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
         """Make a change that removes something, also on a full disk."""

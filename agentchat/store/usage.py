@@ -42,6 +42,12 @@ class Usage:
         [(turns, tokens, cost)] = self._select(query, day, user)
         return Amount(int(turns or 0), int(tokens or 0), float(cost or 0))
 
+    def all_of(self, user: str) -> list[dict[str, Any]]:
+        """Return what a person has used, by day and agent."""
+        query = "SELECT day, agent, turns, tokens, cost FROM usage WHERE user = ? ORDER BY day, agent"
+        names = ("day", "agent", "turns", "tokens", "cost")
+        return [dict(zip(names, row, strict=True)) for row in self._select(query, user)]
+
 
 def count(db: sqlite3.Connection, session_id: str, draft: Draft, ts: str) -> None:
     """Count the turn that ends with this draft, unless its end is in the log already or no agent had it.

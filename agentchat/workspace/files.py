@@ -122,15 +122,15 @@ class Workspace:
             raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
         return content
 
-    def open(self, path: str) -> BinaryIO:
-        """Open a file for reading, so that a large one need not be in memory. The caller closes it."""
+    def open(self, path: str, most: int | None = MAX_FILE) -> BinaryIO:
+        """Open a file of at most so many bytes for reading, so that it need not be in memory. The caller closes it."""
         self._wait_for_change()
         file = self._opened([*self._names, *split(path)])
         if file is None:
             raise ChatError("file_unknown", path=shown(path))
-        if os.fstat(file.fileno()).st_size > MAX_FILE:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
             file.close()
-            raise ChatError("file_too_large", path=shown(path), limit=f"{MAX_FILE:,}")
+            raise ChatError("file_too_large", path=shown(path), limit=f"{most:,}")
         return file
 
     def peek(self, path: str) -> bytes | None:
