@@ -10,6 +10,7 @@ from agentchat.access import Access
 from agentchat.auth.accounts import Accounts, User
 from agentchat.auth.live import Live
 from agentchat.protocol.errors import StoreError
+from agentchat.protocol.identity import Caller
 from agentchat.sessions.registry import Sessions
 from agentchat.store.sqlite import SqliteStore
 
@@ -36,8 +37,8 @@ class Erasure:
         self._live = live
         self._changed = changed
 
-    def erase(self, user: User) -> int:
-        """Delete a user with all that is theirs. Returns how many sessions that were.
+    def erase(self, user: User, caller: Caller) -> int:
+        """Delete a user, who is the caller, with all that is theirs. Returns how many sessions that were.
 
         What they said in the sessions of others stays, without their id. Every step may be done again, also by the next
         server. Raises ChatError.
@@ -46,9 +47,9 @@ class Erasure:
         with self._access.without(user.id):  # nothing else of theirs can come up meanwhile
             self._live.recheck()
             for session_id in self._sessions.owned_by(user.id):
-                count += self._sessions.remove(session_id)
+                count += self._sessions.remove(session_id, caller)
             for session_id in traces.held_by(user.id):
-                self._sessions.hand_back(session_id, user.name, user.id)
+                self._sessions.hand_back(session_id, caller)
             for session_id in traces.sessions(user.id):
                 self._sessions.take_out(session_id, user.id, partial(traces.take_out, session_id, user.id))
             traces.forget(user.id)

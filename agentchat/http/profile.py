@@ -18,6 +18,7 @@ from agentchat.http.login import about
 from agentchat.http.routes import ZIP, Call, Reply, Stream, route
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.identity import Caller
 from agentchat.sessions.quotas import Quotas
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.user_notes import UserNotes
@@ -40,7 +41,7 @@ class ProfileRoutes:
         usage: Usage,
         sessions: Sessions,
         notes: UserNotes,
-        erase: Callable[[User], int],
+        erase: Callable[[User, Caller], int],
         changed: Callable[[], None],
         *,
         login_seconds: float,
@@ -154,7 +155,7 @@ class ProfileRoutes:
             self._check_password(call, user, body.confirm)
         elif names.key(body.confirm) != names.key(user.login):
             raise ChatError("not_allowed", problem=f"to confirm it, give your login name, {user.login}")
-        sessions = self._erase(user)
+        sessions = self._erase(user, call.caller)
         self._audit.write("account_deleted", (user.id, user.login), call.caller.address, sessions=sessions)
         return Reply(204, cookies=[self._cookie("")])
 

@@ -507,21 +507,21 @@ class Sessions:
             unsaid = [id for id, (_, caller) in self._unsaid.items() if caller.owner == person]
         return [*(self._services.sharing.owned_by(person) if self._services.sharing else ()), *unsaid]
 
-    def remove(self, session_id: str) -> bool:
+    def remove(self, session_id: str, caller: Caller) -> bool:
         """Delete a session if it is still there. Returns True if it was. Raises StoreError."""
         try:
-            self.delete(session_id)
+            self.delete(session_id, caller)
         except ChatError as error:
             if error.code != "session_unknown":
                 raise
             return False
         return True
 
-    def hand_back(self, session_id: str, name: str, operator: str) -> None:
+    def hand_back(self, session_id: str, operator: Caller) -> None:
         """Give a session back to its agents if that operator still has it. Raises ChatError."""
         try:
             with self.using(session_id) as session:
-                session.takeover.hand_back("", name, None, operator)
+                session.takeover.hand_back("", operator)
         except ChatError as error:
             if error.code not in {"session_unknown", "not_held", "taken"}:
                 raise
