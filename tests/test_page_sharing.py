@@ -19,6 +19,7 @@ pytest_plugins = ["tests.browser"]
 pytestmark = pytest.mark.own_server
 
 LogIn = Callable[[str], Page]
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def accounts(tmp_path: Path) -> Iterator[Accounts]:
     (tmp_path / "data").mkdir()
     with closing(Accounts(tmp_path / "data")) as accounts:
         for login in ("ada", "bob"):
-            accounts.add(login, "correct horse battery", login.title())
+            accounts.add(login, PASSWORD, login.title())
         yield accounts
 
 
@@ -89,11 +90,13 @@ def test_a_conversation_is_shared(server: Running, log_in: LogIn) -> None:
     expect(dialog.get_by_role("button", name="Copy link")).to_contain_text("Copied")
     assert ada.evaluate("navigator.clipboard.readText()") == link
     expect(dialog.get_by_role("list", name="Links").locator("li")).to_have_text(["Can take partRevoke"])
-    ada.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-
     bob.goto(link)
     expect(turn(bob, 1)).to_be_visible()
+    expect(dialog.get_by_role("list", name="People").locator("li")).to_contain_text(
+        ["Ada (you)Owner", "BobCan take part"]
+    )
+    ada.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
     assert bob.url == f"{server.page}?session={id}"
     say(bob, "And in Bergen?")
     expect(turn(ada, 2).locator(".message-name")).to_have_text("Bob")
@@ -132,6 +135,8 @@ def test_a_viewer_reads_and_leaves(server: Running, log_in: LogIn) -> None:
     ):  # fmt: skip
         expect(bob.locator(what).filter(visible=True)).to_have_count(0)
     expect(bob.locator(".title-button")).to_be_disabled()
+    theirs = ada.get_by_role("dialog").get_by_role("list", name="People")
+    expect(theirs).to_contain_text("Bob")
     row = bob.locator(".conversation-list li")
     row.hover()
     row.locator(".conversation-more").click()
@@ -141,7 +146,19 @@ def test_a_viewer_reads_and_leaves(server: Running, log_in: LogIn) -> None:
     expect(bob.locator(".conversation-list li")).to_have_count(0)
     expect(bob.locator(".welcome")).to_be_visible()
     expect(bob.locator(".notice-banner")).to_be_hidden()
-    expect(ada.get_by_role("dialog").get_by_role("list", name="People")).not_to_contain_text("Bob")
+    expect(theirs).not_to_contain_text("Bob")
+
+
+def test_somebody_who_has_to_log_in_first(server: Running, log_in: LogIn, page: Page) -> None:
+    """A link leads over the login page into the conversation."""
+    ada = log_in("ada")
+    id = begin(ada, server)
+    page.goto(make_link(share(ada), "Can take part"))
+    page.get_by_label("Login name").fill("bob")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password", exact=True).press("Enter")
+    expect(turn(page, 1)).to_be_visible()
+    assert page.url == f"{server.page}?session={id}"
 
 
 def test_a_link_that_was_revoked(server: Running, log_in: LogIn) -> None:

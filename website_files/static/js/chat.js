@@ -164,6 +164,7 @@ function named(sessionId) {
 function happened(frame) {
   announcer.happened(frame);
   follower.contentAdded();
+  if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
   if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
 }
 

@@ -44,7 +44,7 @@ export class PersonRow extends Row {
 
   update(person) {
     this.#person = person;
-    paintAvatar(this.#avatar, userName(person));
+    paintAvatar(this.#avatar, userName(person), person.colour);
     setText(this.#name, person.isMe ? `${userName(person)} (you)` : userName(person));
     setText(this.#rights, person.rights);
     this.#button.hidden = !person.canPutOut;

@@ -60,6 +60,11 @@ export class ShareDialog {
     await this.#refresh();
   }
 
+  /** Somebody has come or gone in that session. */
+  changed(id) {
+    if (this.element.open && id === this.#id) this.#refresh();
+  }
+
   close() {
     this.element.close();
   }
@@ -101,12 +106,12 @@ export class ShareDialog {
   }
 
   async #putOut(member) {
-    await this.#intents.putOut(this.#id, member);
+    await this.#intents.putOut(this.#id, member).catch(unlessGone("member_unknown"));
     await this.#refresh();
   }
 
   async #revoke(invitation) {
-    await this.#intents.revoke(this.#id, invitation);
+    await this.#intents.revoke(this.#id, invitation).catch(unlessGone("invitation_unknown"));
     await this.#refresh();
   }
 
@@ -129,4 +134,11 @@ export class ShareDialog {
   #clicked({ target }) {
     if (target === this.element) this.close();
   }
+}
+
+/** Returns what to do with an error: nothing if somebody else was faster. */
+function unlessGone(code) {
+  return (error) => {
+    if (error.code !== code) throw error;
+  };
 }
