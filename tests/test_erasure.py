@@ -30,6 +30,7 @@ WORD = "zanzibarian"  # of Ada, which nobody else says
 AGENT = '''
 """Remembers what it is told, and can take its time."""
 
+import os
 import time
 
 def on_message(message, chat):
@@ -37,6 +38,9 @@ def on_message(message, chat):
         while True:
             time.sleep(0.01)
             chat.check()
+    if message.startswith("/"):
+        while not os.path.exists(message):
+            time.sleep(0.01)
     chat.remember(message, "said")
     return "Done."
 '''
@@ -205,6 +209,32 @@ def test_running_turns_are_stopped(ada: Browser, tmp_path: Path) -> None:
     bob = ada.another("bob")
     assert [bob.ask("GET", f"{SESSIONS}/{each}").status for each in (id, unsaid)] == [404, 404]
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == f"turn-{id}"])
+
+
+def test_turns_in_the_conversations_of_others(ada: Browser, tmp_path: Path) -> None:
+    """A turn that answers a person elsewhere goes on when they are deleted, and leaves nothing about them."""
+    folder, bob, gate = tmp_path / "data", ada.another("bob"), tmp_path / "gate"
+    id, theirs = user_id(ada), begin(bob, "Hello")
+    join(folder, theirs, id)
+    assert ada.ask("POST", f"{SESSIONS}/{theirs}/messages", {"text": str(gate)}).status == 202
+    assert ada.ask("POST", f"{SESSIONS}/{theirs}/messages", {"text": WORD}).status == 202
+    wait_until(lambda: bob.ask("GET", f"{SESSIONS}/{theirs}").json["status"] == "running")
+    assert ada.ask("DELETE", ME, {"confirm": PASSWORD}).status == 204
+    gate.touch()
+    wait_until(lambda: bob.ask("GET", f"{SESSIONS}/{theirs}").json["status"] == "idle")
+    assert found(folder, id) == set()
+    say(bob, theirs, "Hello again")
+
+
+def test_the_last_account(serve: Serve, tmp_path: Path) -> None:
+    """A server that others can reach lets nobody in when its last account is gone."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with closing(Accounts(folder)) as accounts:
+        accounts.add("ada", PASSWORD)
+    ada = Browser(serve("demo", "--public-url", "http://chat.example.com")).another("ada")
+    assert ada.ask("DELETE", ME, {"confirm": PASSWORD}).status == 204
+    assert ada.ask("GET", SESSIONS).status == 401
 
 
 def test_a_session_that_an_operator_had(ada: Browser, accounts: Accounts, tmp_path: Path) -> None:

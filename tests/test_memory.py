@@ -345,6 +345,20 @@ def test_all_of_it_is_erased(concierge: Callable[[], Conversation], model: Model
     assert notes(rest, ann) == {"one": "again"}
 
 
+def test_a_note_is_corrected(rest: RestClient) -> None:
+    """People write and correct notes about themselves, within the limits of all notes."""
+    for value in ("Oslo", "Bergen"):
+        answer = rest.ask("PUT", f"{MEMORY}/city", {"value": value, "name": "Corrector"})
+        assert (answer.status, answer.json["key"], answer.json["value"]) == (200, "city", value)
+    for key, value in (("city", ""), ("city", "x" * (VALUE_CHARS + 1)), ("x" * (KEY_CHARS + 1), "x")):
+        answer = rest.ask("PUT", f"{MEMORY}/{key}", {"value": value, "name": "Corrector"})
+        assert (answer.status, answer.code) == (400, "note_unusable")
+    assert rest.ask("PUT", f"{MEMORY}/city", {"value": "Oslo"}).code == "bad_request"
+    noted = rest.get(MEMORY, name="Corrector").json["notes"]
+    assert [(note["key"], note["value"]) for note in noted] == [("city", "Bergen")]
+    assert rest.get(MEMORY, name="Other").json["notes"] == []
+
+
 def test_whose_memory_has_to_be_said(rest: RestClient) -> None:
     """REST requires an owner: outside a session, there is no memory without a browser or a name."""
     for who in ({}, {"name": "user"}, {"name": " \n "}):

@@ -8,6 +8,7 @@ from agentchat.access import Need
 from agentchat.http import requests, responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.protocol.errors import ChatError
+from agentchat.protocol.validation import one_line
 from agentchat.sessions.user_notes import UserNotes
 
 MEMORY = "/api/agent-chat/memory"
@@ -28,6 +29,17 @@ class MemoryRoutes:
         """Erase everything that is remembered about you."""
         self._notes.forget(_user(call), id=headers.idempotency_key)
         return Reply(204)
+
+    @route("PUT", f"{MEMORY}/{{key}}", Need.KNOWN, answers={200: responses.NoteAnswer},
+           errors=("note_unusable", "not_found"))  # fmt: skip
+    def write_note(self, call: Call, body: requests.NoteText) -> Reply:
+        """Write or correct a note about you."""
+        user, key = _user(call), one_line(call.path["key"])
+        self._notes.note(user, key, body.value)
+        written = next((note for note in self._notes.entries(user) if note.key == key), None)
+        if written is None:  # erased meanwhile
+            raise ChatError("not_found")
+        return Reply(200, asdict(written))
 
     @route("DELETE", f"{MEMORY}/{{key}}", Need.KNOWN, answers={204: None}, errors=("not_found",))
     def erase_note(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:

@@ -147,6 +147,11 @@ class FirstAccount(Login):
     name: str = Field("", max_length=NAME_CHARS)
 
 
+class NoteText(Body):
+    value: str = Field(description="At most 2,000 characters")
+    name: Name = UNNAMED
+
+
 class ProfileChange(Body):
     name: str | None = Field(None, max_length=NAME_CHARS, description="The name that others see")
     colour: str | None = Field(None, max_length=7, description="Such as #3366cc; empty for none")
