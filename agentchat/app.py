@@ -158,7 +158,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         )  # fmt: skip
         sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
-        admin = AdminRoutes(sessions, access, accounts, store.sharing, page.connections, audit_log)
+        admin = AdminRoutes(sessions, access, accounts, store.usage, page.connections, audit_log)
         page.table = api.table(
             sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin],
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),

@@ -60,16 +60,16 @@ class Audit:
     def last(self, count: int, event: str = "", person: str = "") -> list[dict[str, Any]]:
         """Return as many entries, or all if there are fewer, the newest first. Lines that are damaged are left out.
 
-        With an `event` or a `person` (the id or login name of whoever did it, or to whom it was done), only these. No
-        more than SEARCHED lines are read.
+        With an `event` or a `person`, the id or login name of whoever did it or to whom it was done, only these, out of
+        the newest SEARCHED entries.
         """
         found: list[dict[str, Any]] = []
         for line in self._newest(max(count, SEARCHED)):
+            if len(found) >= count:
+                break
             entry = _entry(line)
             if entry is not None and event in {"", entry.get("event")} and (not person or _is_about(entry, person)):
                 found.append(entry)
-            if len(found) >= count:
-                break
         return found
 
     def _newest(self, count: int) -> Iterator[bytes]:

@@ -137,6 +137,16 @@ def test_a_new_session(ada: Person, eve: Person) -> None:
         assert [(each["kind"], each["session"]) for each in eve.overview["connected"]] == [("websocket", new)]
 
 
+def test_a_stream_in_another_dialect(ada: Person, eve: Person) -> None:
+    """A stream that creates its session is in it, too."""
+    headers = {"Cookie": f"agentchat_login={ada.cookies['agentchat_login']}", "Origin": ada.origin}
+    body = {"message": "wait", "agent": "helpful"}
+    with EventStream(ada.rest.netloc, "/api/v1/chat/new/stream", headers, body) as stream:
+        id = next(message for message in stream.messages() if message.data).frame["data"]["session_id"]
+        assert [(each["kind"], each["session"]) for each in eve.overview["connected"]] == [("stream", id)]
+        assert eve.ask("POST", f"{ADMIN}/stop", {"session": id}).json == {"turn": 1}
+
+
 def test_what_runs(ada: Person, eve: Person) -> None:
     """Turns that run stand in front of those that wait for an answer; their conversations have no titles."""
     asking, waiting = ada.begin("ask me about marzipan"), ada.begin("wait")

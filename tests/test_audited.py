@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.agent_files import TOOLS, write_agents
 from tests.clients import PATIENCE, wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
+from tests.processes import ROOT
 from tests.rest_client import SESSIONS, Answer, RestClient
 
 HELPFUL = '''
@@ -232,3 +234,15 @@ def test_an_audit_log_that_fails(running: Running, tmp_path: Path, ada: Person, 
     for what in ("take", "hand-back"):
         assert ann.ask(running, "POST", f"{path}/{what}", {}).status == 200
     assert ada.ask(running, "DELETE", path).status == 204
+
+
+def test_all_events_are_documented() -> None:
+    """The table in docs/security.md names every event that is written anywhere."""
+    written = re.compile(
+        r"""(?:audit\.write|self\._(?:note|write)|folder\.note)\(\s*"(\w+)"(?: if \w+ else "(\w+)")?"""
+    )
+    sources = [path.read_text() for path in (ROOT / "agentchat").rglob("*.py")]
+    events = {event for source in sources for found in written.findall(source) for event in found if event}
+    table = (ROOT / "docs" / "security.md").read_text().partition("## The audit log")[2].partition("\n## ")[0]
+    assert {"login", "approval", "member_left", "turn_stopped", "roles_changed"} <= events
+    assert events - set(re.findall(r"`(\w+)`", table)) == set()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentchat.protocol.events import now
 from agentchat.protocol.identity import Caller
 
 
-@dataclass(frozen=True)
+@dataclass
 class Connection:
     """A WebSocket, an event stream, or a request that waits for agents."""
 
@@ -19,7 +19,7 @@ class Connection:
     kind: str
     """`websocket`, `stream` or `request`."""
     session: str
-    """The id of the session that it is in; "" if it is in none."""
+    """The id of the session that it is in; "" while it is in none."""
     since: str
 
 
@@ -28,31 +28,28 @@ class Connections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards what follows
-        self._all: dict[int, Connection] = {}
-        self._last = 0
+        self._all: dict[int, Connection] = {}  # by their identity
 
-    def add(self, caller: Caller, kind: str, session: str = "") -> Callable[[], None]:
-        """Count a connection. Returns the function that ends this."""
+    def add(self, caller: Caller, kind: str, session: str = "") -> Connection:
+        """Count a connection until `remove`."""
         connection = Connection(caller, kind, session, now())
         with self._lock:
-            self._last += 1
-            number = self._last
-            self._all[number] = connection
+            self._all[id(connection)] = connection
+        return connection
 
-        def remove() -> None:
-            with self._lock:
-                self._all.pop(number, None)
-
-        return remove
+    def remove(self, connection: Connection) -> None:
+        """Count it no longer."""
+        with self._lock:
+            self._all.pop(id(connection), None)
 
     @contextlib.contextmanager
-    def counting(self, caller: Caller, kind: str, session: str = "") -> Iterator[None]:
+    def counting(self, caller: Caller, kind: str, session: str = "") -> Iterator[Connection]:
         """Count a connection for the duration of the context."""
-        remove = self.add(caller, kind, session)
+        connection = self.add(caller, kind, session)
         try:
-            yield
+            yield connection
         finally:
-            remove()
+            self.remove(connection)
 
     @property
     def all(self) -> list[Connection]:

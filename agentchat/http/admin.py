@@ -16,7 +16,7 @@ from agentchat.protocol import events
 from agentchat.protocol.identity import UNNAMED, YOU
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.running import RunningTurn
-from agentchat.store.sharing import Sharing
+from agentchat.store.usage import Usage
 
 ADMIN = "/api/agent-chat/admin"
 SHOWN = 500  # connections, and turns, that are listed; all are counted
@@ -30,14 +30,14 @@ class AdminRoutes:
         sessions: Sessions,
         access: Access,
         accounts: Accounts,
-        sharing: Sharing,
+        usage: Usage,
         connections: Connections,
         audit: Audit,
     ) -> None:
         self._sessions = sessions
         self._access = access
         self._accounts = accounts
-        self._sharing = sharing
+        self._usage = usage
         self._connections = connections
         self._audit = audit
 
@@ -48,7 +48,7 @@ class AdminRoutes:
         connections = self._connections.all
         turns, running = self._sessions.running(SHOWN)
         since = events.time(datetime.now(timezone.utc) - timedelta(days=query.days - 1))[:10]
-        used = self._sharing.usage_since(since)
+        used = self._usage.since(since)
         about = {
             "connected": [_connection(each, people) for each in connections[-SHOWN:]],
             "connected_in_all": len(connections),

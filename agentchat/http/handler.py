@@ -141,13 +141,20 @@ class Handler(BaseHTTPRequestHandler):
             self.server.check_rate(caller)
         accept = _accepted(route.types, self.headers.get("Accept", ""))
         query = parts.get("query")
-
+        connection = None
         if accept == EVENT_STREAM or route.waits or (isinstance(query, requests.PostQuery) and query.wait):
             stack.enter_context(self.server.limits.stream(self.connection.address))
             kind = "stream" if accept == EVENT_STREAM else "request"
-            stack.enter_context(self.server.connections.counting(caller, kind, variables.get("id", "")))
+            counting = self.server.connections.counting(caller, kind, variables.get("id", ""))
+            connection = stack.enter_context(counting)
             self.slot.leave()  # it is counted as a stream from now on
             self._hold(stack, caller, route.need, variables.get("id", ""), route.writes)
+
+        def hold(need: Need, session_id: str) -> None:
+            self._hold(stack, caller, need, session_id)
+            if connection is not None:
+                connection.session = session_id
+
         call = Call(
             path=variables,
             browser=identity.browser(single_header(self.headers, "Cookie")),
@@ -159,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
             agent=self.headers.get("User-Agent", ""),
             stack=stack,
             waiter=lambda: stack.enter_context(self.server.waiters.at(self.connection.socket)),
-            hold=lambda need, session_id: self._hold(stack, caller, need, session_id),
+            hold=hold,
         )
         return route.handle(call, **parts)
 

@@ -11,7 +11,6 @@ from agentchat.protocol.events import now
 from agentchat.protocol.identity import USER_ID
 
 MAX_NOTES = 100  # about one person, as UserNotes has it
-MAX_USED = 1000  # people and agents whose usage is told
 
 Write = Callable[[Callable[[sqlite3.Connection], Any]], Any]
 Select = Callable[..., list[Any]]
@@ -57,18 +56,6 @@ class Ownership:
     """The role of those who can answer an open question in it; "" for its participants."""
     role: str | None
     """The person's role as a member."""
-
-
-@dataclass(frozen=True)
-class Used:
-    """The usage of an agent by a person, some days together."""
-
-    user: str
-    agent: str
-    turns: int
-    tokens: int
-    cost: float
-    """In US dollars."""
 
 
 class Sharing:
@@ -190,14 +177,6 @@ class Sharing:
     def leave_all(self, user: str) -> None:
         """Let a user be a member nowhere."""
         self._remove(lambda db: db.execute("DELETE FROM members WHERE user = ?", (user,)).rowcount)
-
-    def usage_since(self, day: str) -> list[Used]:
-        """Return the usage of each person and agent since that day, such as 2026-11-20, the most expensive first."""
-        query = (
-            "SELECT user, agent, sum(turns), sum(tokens), sum(cost) FROM usage WHERE day >= ?"
-            " GROUP BY user, agent ORDER BY sum(cost) DESC, sum(tokens) DESC, sum(turns) DESC, user, agent LIMIT ?"
-        )
-        return [Used(*row) for row in self._select(query, day, MAX_USED)]
 
     def adopt(self, user: str) -> int:
         """Give all sessions and notes that belong to no user to this one. Returns how many sessions there were.

@@ -16,6 +16,7 @@ from agentchat.protocol.handover import HUMAN
 KEPT = timedelta(days=365)
 MAX_TOKENS = 10**12  # of one turn; what model servers say is no more than a claim
 MAX_COST = 10.0**6  # US dollars of one turn
+MAX_USED = 1000  # people and agents whose usage is told at once
 
 Select = Callable[..., list[Any]]
 
@@ -28,6 +29,14 @@ class Amount:
     tokens: int = 0
     cost: float = 0.0
     """US dollars, as far as the prices are known."""
+
+
+@dataclass(frozen=True)
+class Used(Amount):
+    """The usage of an agent by a person."""
+
+    user: str = ""
+    agent: str = ""
 
 
 class Usage:
@@ -47,6 +56,14 @@ class Usage:
         query = "SELECT day, agent, turns, tokens, cost FROM usage WHERE user = ? ORDER BY day, agent"
         names = ("day", "agent", "turns", "tokens", "cost")
         return [dict(zip(names, row, strict=True)) for row in self._select(query, user)]
+
+    def since(self, day: str) -> list[Used]:
+        """Return what each person has used of each agent since that day, the most expensive first."""
+        query = (
+            "SELECT sum(turns), sum(tokens), sum(cost), user, agent FROM usage WHERE day >= ?"
+            " GROUP BY user, agent ORDER BY sum(cost) DESC, sum(tokens) DESC, sum(turns) DESC, user, agent LIMIT ?"
+        )
+        return [Used(*row) for row in self._select(query, day, MAX_USED)]
 
 
 def count(db: sqlite3.Connection, session_id: str, draft: Draft, ts: str) -> None:

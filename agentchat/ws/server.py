@@ -142,9 +142,9 @@ class Server:
             client.cursor = None  # which has the client as its owner
             session.leave(name, role)
             self._sessions.release(session)
-            uncount()
+            self._connections.remove(counted)
 
-        uncount = self._connections.add(caller, "websocket", session.id)
+        counted = self._connections.add(caller, "websocket", session.id)
         connection.ended = end
         session.join(name, role)
         cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
