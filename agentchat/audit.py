@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ SIZE = 10 * 2**20  # bytes after which a new file is begun
 KEPT = 5  # files, of which one is being written
 FIELD_CHARS = 300  # of a text, after which it is cut off
 LIST_LENGTH = 50
+LOCK_WAIT = 1.0  # seconds that a line waits for another process that hangs, or holds the file for another reason
+LOCK_RETRY = 0.01  # seconds
 SEARCHED = 10_000  # newest entries, for those of a person or an event
 
 # Tokens, and whatever else is as long and as random as a secret of ours: nobody should put one here, but addresses and
@@ -94,7 +97,7 @@ class Audit:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             with open(self._path, "ab+", buffering=0, opener=_for_owner) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+                _lock(file)
                 if not _is_at(file, self._path):
                     continue  # another process has just begun a new one
                 os.fchmod(file.fileno(), 0o600)  # also if it was copied here with other rights
@@ -120,6 +123,19 @@ class Audit:
 
 def _for_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Keep other processes out until the file is closed. Raises OSError if one keeps us out for too long."""
+    deadline = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(LOCK_RETRY)
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

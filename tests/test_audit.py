@@ -58,6 +58,19 @@ def test_what_comes_from_outside_is_bounded(path: Path) -> None:
     assert len(entry["many"]) == 50
 
 
+def test_another_process_that_keeps_the_file(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A line waits for another process for a moment only; the next one is written when that has let go."""
+    audit = Audit(path)
+    audit.write("first")
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with caplog.at_level(logging.WARNING):
+            audit.write("lost")
+    assert "cannot be written" in caplog.text
+    audit.write("second")
+    assert [entry["event"] for entry in audit.last(10)] == ["second", "first"]
+
+
 def test_no_secret_is_written(path: Path) -> None:
     """What looks like one of ours is left out, wherever it stands."""
     audit = Audit(path)
