@@ -42,6 +42,8 @@ UNLIMITED = (
 REFUSALS = {"login_needed", "login_refused", "not_allowed", "read_only", "session_unknown", "request_foreign"}
 """The codes of those who may not; whatever else comes shows that the check was passed."""
 
+SESSION = "the id of a conversation"
+
 BODIES: Mapping[str, object] = {
     "rename_session": {"title": "Oslo"},
     "post_message": {"text": "hello"},
@@ -54,6 +56,11 @@ BODIES: Mapping[str, object] = {
     "chat": {"message": "hello"},
     "stream_chat": {"message": "hello"},
     "write_file": b"words",
+    "change_profile": {"colour": "#3366cc"},
+    "change_password": {"old": PASSWORD, "new": PASSWORD},
+    "delete_everything": {"confirm": PASSWORD},
+    "make_token": {"name": "ci", "scope": "read"},
+    "stop_as_admin": {"session": SESSION},
 }
 """The bodies of requests by the names of their handlers; for the others an empty one will do."""
 
@@ -255,6 +262,10 @@ def is_of_session(route: Route) -> bool:
     return "{id}" in route.path or "{session_id}" in route.path
 
 
+def names_session(route: Route) -> bool:
+    return is_of_session(route) or SESSION in str(BODIES.get(route.handle.__name__))
+
+
 def outcome(route: Route, answer: Answer, session_id: str) -> str:
     """Return how a request was answered, in a word of the table."""
     about = answer.json if answer.headers.get_content_type() == "application/json" and answer.body else {}
@@ -269,6 +280,8 @@ def outcome(route: Route, answer: Answer, session_id: str) -> str:
 
 def ask(world: World, caller: Caller, route: Route, session_id: str, accept: str = "") -> Answer:
     body = BODIES.get(route.handle.__name__, {} if route.body is not None else None)
+    if isinstance(body, dict):
+        body = {name: session_id if value == SESSION else value for name, value in body.items()}
     headers = {"Accept": accept} if accept else {}
     return world.ask(caller, route.method, address(route, session_id), body, headers)
 
@@ -289,7 +302,7 @@ def test_every_route(world: World, column: str) -> None:
     for route in world.routes:
         for accept in route.types if EVENT_STREAM in route.types else ("",):
             caller = world.caller(column)
-            id = world.session(caller) if is_of_session(route) else "x-1"
+            id = world.session(caller) if names_session(route) else "x-1"
             answer = ask(world, caller, route, id, accept)
             found[shown(route)] = given = outcome(route, answer, id)
             assert given == table[shown(route)][column], (shown(route), accept, answer.body)
