@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -50,21 +49,31 @@ def archive(parts: Mapping[str, Any], sessions: Sessions, ids: Iterable[str]) ->
         for name, part in parts.items():
             yield from _add(zip, outbox, f"{name}.json", [_json(part)])
         for id in ids:
-            with contextlib.suppress(ChatError), sessions.using(id) as session:
-                folder = f"conversations/{id}"
-                yield from _add(zip, outbox, f"{folder}/conversation.json", _conversation(session))
-                files = session.files(UNNAMED)
-                for info in files.list():
-                    try:
-                        file = files.open(info.path, most=None)
-                    except ChatError as error:
-                        left_out[f"{folder}/files/{info.path}"] = error.message
-                        continue
-                    with file:
-                        yield from _add(zip, outbox, f"{folder}/files/{info.path}", _content(file))
+            try:
+                with sessions.using(id) as session:
+                    yield from _add_session(zip, outbox, session, left_out)
+            except ChatError as error:
+                if error.code not in {"session_unknown", "session_deleted"}:
+                    raise
         if left_out:
             yield from _add(zip, outbox, "left-out.json", [_json(left_out)])
     yield outbox.take()
+
+
+def _add_session(zip: ZipFile, outbox: _Outbox, session: Session, left_out: dict[str, str]) -> Iterator[bytes]:
+    folder = f"conversations/{session.id}"
+    log = as_json(session, session.about())
+    yield from _add(zip, outbox, f"{folder}/conversation.json", (piece.encode() for piece in log))
+    files = session.files(UNNAMED)
+    for info in files.list():
+        name = f"{folder}/files/{info.path}"
+        try:
+            file = files.open(info.path, most=None)
+        except ChatError as error:
+            left_out[name] = error.message
+            continue
+        with file:
+            yield from _add(zip, outbox, name, _content(file))
 
 
 def _add(zip: ZipFile, outbox: _Outbox, name: str, content: Iterable[bytes]) -> Iterator[bytes]:
@@ -80,11 +89,6 @@ def _add(zip: ZipFile, outbox: _Outbox, name: str, content: Iterable[bytes]) -> 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode()
-
-
-def _conversation(session: Session) -> Iterator[bytes]:
-    for piece in as_json(session, session.about()):
-        yield piece.encode()
 
 
 def _content(file: BinaryIO) -> Iterator[bytes]:
