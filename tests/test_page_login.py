@@ -8,12 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from agentchat.app import Running
 from agentchat.auth.accounts import Accounts
 from tests.conftest import Serve
-from tests.pages import say, session_of, turn
+from tests.pages import Somebody, say, session_of, turn
+from tests.rest_client import SESSIONS, RestClient
 
 pytest_plugins = ["tests.browser"]
 pytestmark = pytest.mark.own_server
@@ -44,11 +45,31 @@ def log_in(page: Page, login: str = "ada", password: str = PASSWORD) -> None:
     page.get_by_label("Password", exact=True).press("Enter")
 
 
+def come_in(page: Page, server: Running, login: str = "ada") -> None:
+    page.goto(server.page)
+    log_in(page, login)
+    expect(page.locator(".welcome")).to_be_visible()
+
+
+def id_of(accounts: Accounts, login: str) -> str:
+    user = accounts.by_login(login)
+    assert user is not None
+    return user.id
+
+
+def account(page: Page) -> Locator:
+    return page.locator(".account-button")
+
+
+def open_profile(page: Page) -> Locator:
+    account(page).click()
+    page.get_by_role("button", name="Your profile").click()
+    return page.get_by_role("dialog")
+
+
 def talk(page: Page, server: Running) -> None:
     """Log Ada in, and let her begin a conversation."""
-    page.goto(server.page)
-    log_in(page)
-    expect(page.locator(".welcome")).to_be_visible()
+    come_in(page, server)
     say(page, "Hello")
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
 
@@ -177,6 +198,9 @@ def test_nobody_has_to_log_in(serve: Serve, page: Page) -> None:
     expect(page).to_have_url(f"{server.page}desk")
     page.goto(server.page)
     expect(page.locator(".welcome")).to_be_visible()
+    expect(account(page)).to_be_hidden()
+    page.get_by_role("button", name="People", exact=True).click()
+    expect(page.get_by_label("Your name")).to_be_visible()
 
 
 def test_a_login_that_ends(team: Running, page: Page) -> None:
@@ -195,9 +219,7 @@ def test_a_login_that_ends(team: Running, page: Page) -> None:
 
 def test_a_websocket_that_is_refused(team: Running, page: Page, context: BrowserContext) -> None:
     """A handshake that is refused leads to the login page, and what was sent in vain is sent after the login."""
-    page.goto(team.page)
-    log_in(page)
-    expect(page.locator(".welcome")).to_be_visible()
+    come_in(page, team)
     context.clear_cookies(name="agentchat_login")
     say(page, "Hello")
     expect_login_page(page)
@@ -206,9 +228,167 @@ def test_a_websocket_that_is_refused(team: Running, page: Page, context: Browser
     expect(page.locator('.message[data-role="person"]')).to_contain_text("Hello")
 
 
-def test_the_desk_leads_to_the_login_page(team: Running, page: Page) -> None:
-    """Whoever is logged out while at the desk comes to the login page and back."""
+def test_the_desk_is_for_operators(team: Running, accounts: Accounts, page: Page) -> None:
+    """The desk leads to the login page and back, wants an operator, and calls them what their account does."""
     page.goto(f"{team.page}desk")
-    expect_login_page(page, "desk")
+    expect(page).to_have_url(f"{team.page}login?back=desk")
     log_in(page)
-    expect(page).to_have_url(f"{team.page}desk")
+    expect(page.get_by_text("The desk is for operators.")).to_be_visible()
+    expect(page.locator(".desk")).to_be_hidden()
+    expect(page.get_by_label("Your name")).to_be_hidden()
+
+    accounts.set_roles(id_of(accounts, "ada"), {"operator"})
+    page.reload()
+    expect(page.locator(".desk-note")).to_contain_text("Nobody waits.")
+    expect(account(page)).to_contain_text("AdaOperator")
+    expect(page.get_by_role("button", name="Change", exact=True)).to_be_hidden()
+    logs_out_elsewhere(page, team)
+    expect_login_page(page, "desk")
+
+
+def test_the_account_menu(team: Running, page: Page) -> None:
+    """The account's name stands on the page, where no other can be typed; logging out leaves nothing behind."""
+    come_in(page, team)
+    expect(account(page)).to_contain_text("Ada")
+    page.get_by_role("button", name="People", exact=True).click()
+    expect(page.locator(".people-panel")).to_be_visible()
+    for words in ("Your name", "Operator desk", "What is remembered about you"):
+        expect(page.locator(".people-panel").get_by_text(words, exact=True)).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.locator("#composer textarea").fill("a secret of Ada's")
+
+    account(page).press("Enter")
+    expect(page.get_by_role("button", name="Your profile")).to_be_focused()
+    page.get_by_role("button", name="Log out", exact=True).click()
+    expect(page).to_have_url(f"{team.page}login")
+    assert "secret" not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+
+
+def test_logging_out_everywhere(team: Running, page: Page, somebody: Somebody) -> None:
+    """All browsers of a person come to the login page, and none of somebody else."""
+    elsewhere = somebody("")
+    talk(elsewhere, team)
+    come_in(page, team)
+    account(page).click()
+    page.get_by_role("button", name="Log out everywhere").click()
+    expect(page).to_have_url(f"{team.page}login")
+    expect_login_page(elsewhere, "%3Fsession%3D")
+
+
+def test_somebody_else_logs_in(team: Running, page: Page, context: BrowserContext) -> None:
+    """What one person has not sent is not there for the next one, and a tab never mixes two people."""
+    come_in(page, team)
+    page.locator("#composer textarea").fill("a secret of Ada's")
+    origin = {"Origin": team.page.rstrip("/")}
+    body = {"login": "bob", "password": PASSWORD}
+    assert page.request.post(f"{team.page}{API}/login", data=body, headers=origin).ok
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(account(page)).to_contain_text("Bob")
+    expect(page.locator("#composer textarea")).to_have_value("")
+    assert "secret" not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+
+
+def test_the_profile(team: Running, accounts: Accounts, page: Page) -> None:
+    """A person changes their name, colour and language."""
+    talk(page, team)
+    dialog = open_profile(page)
+    dialog.get_by_label("Name", exact=True).fill("Ada <b>Lovelace</b>")
+    dialog.get_by_label("Blue").check()
+    dialog.get_by_label("Language").select_option(label="Italian")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("status").first).to_have_text("Saved.")
+    ada = accounts.by_login("ada")
+    assert ada is not None
+    assert (ada.name, ada.colour, ada.language) == ("Ada <b>Lovelace</b>", "#2f6fb5", "it")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(account(page)).to_contain_text("Ada <b>Lovelace</b>")
+    expect(page.locator(".participant-name")).to_have_text("Ada <b>Lovelace</b>")
+    dialog = open_profile(page)
+    expect(dialog.get_by_label("Blue")).to_be_checked()
+    dialog.get_by_label("Name", exact=True).fill(" ")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator(".field-problem").first).to_contain_text("cannot be")
+
+
+def test_logins_on_other_devices(team: Running, page: Page, somebody: Somebody) -> None:
+    """A login in another browser is listed, and ends at once."""
+    elsewhere = somebody("")
+    talk(elsewhere, team)
+    come_in(page, team)
+    dialog = open_profile(page)
+    rows = dialog.get_by_role("list", name="Your logins").get_by_role("listitem")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="this browser").get_by_role("button")).to_have_count(0)
+    dialog.get_by_role("button", name=re.compile("End the login of Chrome on Linux")).click()
+    expect(rows).to_have_count(1)
+    expect_login_page(elsewhere, "%3Fsession%3D")
+
+
+def test_tokens(team: Running, page: Page) -> None:
+    """A token is shown once, works, and is worth nothing once it is revoked."""
+    come_in(page, team)
+    rest = RestClient(team)
+    dialog = open_profile(page)
+    dialog.get_by_role("button", name="New token").click()
+    dialog.get_by_label("Name of the program").fill("nightly")
+    expect(dialog.get_by_label("It may").get_by_role("option")).to_have_text(["Read", "Read and write"])
+    dialog.get_by_label("It may").select_option("write")
+    dialog.get_by_role("button", name="Make the token").click()
+    expect(dialog.get_by_role("button", name="Copy the token")).to_be_focused()
+    token = dialog.locator(".own-token").inner_text()
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert rest.ask("POST", SESSIONS, {}, bearer).status == 201
+
+    dialog.get_by_role("button", name="Close").click()
+    assert token not in page.content()
+    dialog = open_profile(page)
+    expect(dialog.get_by_role("list", name="Your tokens")).to_contain_text("write · last used just now")
+    dialog.get_by_role("button", name="Revoke nightly").click()
+    dialog.get_by_role("button", name="Revoke", exact=True).click()
+    expect(dialog.get_by_role("list", name="Your tokens").get_by_role("listitem")).to_have_count(0)
+    assert rest.ask("GET", SESSIONS, None, bearer).status == 401
+
+
+def test_changing_the_password(team: Running, accounts: Accounts, page: Page) -> None:
+    """A new password takes the old one, and the page goes on."""
+    talk(page, team)
+    dialog = open_profile(page)
+    dialog.get_by_role("button", name="Change password").click()
+    dialog.get_by_label("Password now").fill("wrong")
+    dialog.get_by_label("New password", exact=True).fill("an entirely new one")
+    dialog.get_by_label("New password again").fill("another one")
+    change = dialog.get_by_role("button", name="Change it")
+    change.click()
+    problem = dialog.locator(".form-box .field-problem")
+    expect(problem).to_have_text("The two new passwords are not the same.")
+    dialog.get_by_label("New password again").fill("an entirely new one")
+    change.click()
+    expect(problem).to_have_text("This login name and password do not belong together.")
+    dialog.get_by_label("Password now").fill(PASSWORD)
+    change.click()
+    expect(dialog.get_by_role("status").first).to_contain_text("Your password is changed.")
+    assert accounts.check_password("ada", PASSWORD) is None
+    assert accounts.check_password("ada", "an entirely new one") is not None
+    page.keyboard.press("Escape")
+    say(page, "Still here")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
+
+
+def test_all_that_is_mine(team: Running, accounts: Accounts, page: Page) -> None:
+    """A person downloads all that is theirs, and deletes it with their password."""
+    talk(page, team)
+    dialog = open_profile(page)
+    with page.expect_download() as download:
+        dialog.get_by_role("link", name="Download all that is yours").click()
+    assert download.value.suggested_filename == "agentchat.zip"
+    dialog.get_by_role("button", name="Delete all that is yours").click()
+    confirm = dialog.get_by_label("Your password", exact=True)
+    confirm.fill("wrong")
+    dialog.get_by_role("button", name="Delete all", exact=True).click()
+    expect(dialog.locator(".form-box .field-problem")).to_contain_text("do not belong together")
+    assert accounts.by_login("ada") is not None
+    confirm.fill(PASSWORD)
+    dialog.get_by_role("button", name="Delete all", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/login"))
+    assert accounts.by_login("ada") is None

@@ -72,8 +72,8 @@ test("the answer that nobody is logged in is told, and no other", async () => {
   assert.equal(times, 0);
 
   answers = [[401, { error: { code: "login_needed", message: "Log in." } }], [0]];
-  await api.checkLogin();
+  await assert.rejects(() => api.fetchConfig(), { code: "login_needed" });
   assert.equal(times, 1);
-  await api.checkLogin(); // gets no answer
+  await assert.rejects(() => api.fetchConfig(), /does not answer/);
   assert.equal(times, 1);
 });

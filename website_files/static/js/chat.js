@@ -10,6 +10,8 @@ import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress, takeInvitation } from "./transport/page-address.js";
 import { eraseMemory, fetchMemory, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js";
+import { AccountMenu } from "./views/account/account-menu.js";
+import { ProfileDialog } from "./views/account/profile-dialog.js";
 import { FileInput, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
@@ -20,7 +22,7 @@ import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
 import { Announcer } from "./views/shared/announcer.js";
-import { onceAFrame, setText } from "./views/shared/dom.js";
+import { onceAFrame, setAttribute, setText } from "./views/shared/dom.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { ShareDialog } from "./views/sharing/share-dialog.js";
@@ -54,6 +56,11 @@ const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover())
 const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);
 const shareDialog = new ShareDialog({ fetch: fetchSharing, invite, revoke, putOut, leave: (id, you) => app.leave(id, you) });
 const memory = new MemoryPanel(find(".memory"), () => fetchMemory(app.name), (key) => eraseMemory(app.name, key));
+const profile = new ProfileDialog((changes) => app.changeAccount(changes));
+const accountMenu = new AccountMenu(find(".account"), {
+  profile: () => profile.open(app.account.me),
+  opened: () => app.account.load(),
+});
 const panel = new SidePanel(find(".app"));
 const plan = new PlanPanel(find(".plan"), (id, now) => app.conversation.tick(id, now));
 const fileInput = new FileInput(find(".stage"), find(".file-picker"), (given) => (app.attach(given), focusComposer()));
@@ -89,7 +96,7 @@ addEventListener("popstate", () => app.showPageAddress());
 addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
-addEventListener("focus", () => app.conversations.refresh());
+addEventListener("focus", () => (app.account.check(), app.conversations.refresh()));
 addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
@@ -181,6 +188,7 @@ function draw() {
   conversations.update(app.conversations, state?.sessionId ?? null);
   title.update(conversation);
   people.update(state, app.name, Boolean(config?.login));
+  drawAccount(app.account);
   status.update(app.status);
   drawPanel(state);
   drawModel(state?.model ?? config?.model, Boolean(conversation), state?.spent);
@@ -191,6 +199,12 @@ function drawModel(model, isTalking, spent) {
   find(".demo-badge").hidden = !model?.demo || !isTalking;
   const parts = [model?.name ? `Model: ${model.name}` : "", ...(spent ? totalSummary(spent) : [])];
   setText(find(".model-name"), parts.filter(Boolean).join(" · "));
+}
+
+function drawAccount({ me, isKnown, isOperator }) {
+  setAttribute(find(".app"), "data-account", isKnown);
+  accountMenu.update(isKnown ? me : null);
+  find(".desk-link").hidden = !isOperator;
 }
 
 function drawPanel(state) {

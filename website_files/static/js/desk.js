@@ -9,6 +9,8 @@ import { OperatorBar } from "./desk/operator-bar.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { whenLoginIsNeeded } from "./transport/rest-api.js";
 import { device } from "./transport/storage.js";
+import { AccountMenu } from "./views/account/account-menu.js";
+import { ProfileDialog } from "./views/account/profile-dialog.js";
 import { Composer } from "./views/composer/composer.js";
 import { Transcript } from "./views/messages/transcript.js";
 import { Announcer } from "./views/shared/announcer.js";
@@ -37,6 +39,11 @@ const signIn = new InlineForm({
   done: begin,
 });
 find(".sign-in-form").append(signIn.element);
+const profile = new ProfileDialog((changes) => app.changeAccount(changes));
+const accountMenu = new AccountMenu(find(".account"), {
+  profile: () => profile.open(app.account.me),
+  opened: () => app.account.load(),
+});
 const list = new DeskList(find(".desk-lists"), (id) => app.open(id));
 const status = new ConnectionStatus(find(".status"), () => app.reconnect());
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
@@ -57,13 +64,13 @@ const bar = new OperatorBar(find(".operator-bar"), {
 let before = "none"; // handover state at the last draw
 
 addEventListener("popstate", () => app.showPageAddress());
+addEventListener("focus", () => app.account.check());
 find(".desk-back").addEventListener("click", () => app.open(null));
 find(".desk-rename").addEventListener("click", () => (app.signOut(), draw(), signIn.focus()));
 setInterval(draw, 30_000); // keeps "5 min" up to date
 composer.openDraft("desk.none");
 draw();
-if (app.name) app.start();
-else signIn.focus();
+app.start().then(() => app.name || signIn.focus());
 
 function begin(name) {
   if (!name.trim()) return "People want to know who answers them.";
@@ -92,8 +99,12 @@ function draw() {
   const state = conversation?.state;
   const waiting = (wanted ?? []).filter((each) => each.state !== "taken").length;
   setText(find("title"), waiting ? `(${waiting}) Desk` : "Desk");
-  find(".sign-in").hidden = Boolean(app.name);
-  find(".desk").hidden = !app.name;
+  const { me, isKnown, isOperator } = app.account;
+  find(".sign-in").hidden = !me || Boolean(app.name);
+  find(".not-operator").hidden = !me || isOperator;
+  find(".desk").hidden = !me || !isOperator || !app.name;
+  find(".desk-own-name").hidden = isKnown;
+  accountMenu.update(isKnown ? me : null);
   find(".desk").dataset.view = conversation ? "conversation" : "list";
   setText(find(".desk-name"), app.name);
   const others = app.operators.filter((name) => name !== app.name);

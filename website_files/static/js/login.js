@@ -1,9 +1,8 @@
 /** Entry point of the login page: logs a person in, or makes the first account, and goes to where they wanted to be. */
 
 import { backoff } from "./core/backoff.js";
-import { fetchLoginWays, logIn, makeFirstAccount } from "./transport/account-api.js";
+import { fetchLoginWays, fetchMe, logIn, makeFirstAccount } from "./transport/account-api.js";
 import { forgetWayBack, keepWayBack, readLoginAddress, wayBack } from "./transport/login-page.js";
-import { fetchConfig } from "./transport/rest-api.js";
 import { setText } from "./views/shared/dom.js";
 import { Field, Form, LoginField, PasswordField } from "./views/shared/labelled-form.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
@@ -43,7 +42,7 @@ async function begin(tries = 0) {
 /** @throws {Error} if the server doesn't say */
 async function isLoggedIn() {
   try {
-    await fetchConfig();
+    await fetchMe();
     return true;
   } catch (error) {
     if (error.code === "login_needed") return false;

@@ -10,6 +10,7 @@ import {
 } from "../transport/rest-api.js";
 import { acceptInvitation, fetchSharing, putOut } from "../transport/sharing-api.js";
 import { device, tab } from "../transport/storage.js";
+import { Account } from "./account.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversation } from "./conversation.js";
 import { FileList, UploadQueue } from "./files.js";
@@ -25,6 +26,7 @@ export class ChatApp {
   picked = null; // the agent for a new conversation
   /** @type {Conversation|null} */
   conversation = null;
+  account;
   conversations;
   files;
   uploads;
@@ -41,6 +43,7 @@ export class ChatApp {
    *   happened(frame: object): void}} listener */
   constructor(listener) {
     this.#listener = listener;
+    this.account = new Account(() => listener.changed());
     this.conversations = new ConversationList(() => listener.changed(), fetchSessions);
     this.files = new FileList(() => listener.changed(), fetchFiles);
     this.uploads = new UploadQueue(() => listener.changed(), ({ id, sessionId, name, file }, progressed) =>
@@ -66,9 +69,9 @@ export class ChatApp {
     return Boolean(sessionId) && role === "member" && !isDeleted;
   }
 
-  /** The person's name on this device, or "". */
+  /** The person's name on this device, or ""; whoever has logged in has the name of their account. */
   get name() {
-    return device.get("name", "");
+    return this.account.isKnown ? "" : device.get("name", "");
   }
 
   // Actions
@@ -77,7 +80,8 @@ export class ChatApp {
     clearTimeout(this.#configTimer);
     this.#setConfigStatus("connecting");
     try {
-      this.#configure(await fetchConfig());
+      const [config] = await Promise.all([fetchConfig(), this.account.load()]);
+      this.#configure(config);
     } catch (error) {
       this.problem = error.code ? error.message : "";
       this.#setConfigStatus("offline");
@@ -106,6 +110,12 @@ export class ChatApp {
     else device.remove("name");
     this.conversation?.open();
     this.#listener.changed();
+  }
+
+  /** Changes the person's account; the others get to know it. */
+  async changeAccount(changes) {
+    await this.account.change(changes);
+    this.conversation?.open();
   }
 
   /** Sends a message to the open conversation, or starts one with it. */
@@ -287,7 +297,7 @@ export class ChatApp {
       changed: () => this.#listener.changed(),
       confirmed: (content) => conversation === this.conversation && this.#named(content),
       happened: (frame, isLive) => conversation === this.conversation && this.#happened(frame, isLive),
-      lost: () => checkLogin(),
+      lost: () => this.account.check(),
     });
     this.conversation = conversation;
     conversation.open();

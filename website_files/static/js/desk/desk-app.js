@@ -1,9 +1,10 @@
 /** Model of the desk page: the operator, the conversations that need a person, and the open one. Knows no DOM. */
 
 import { backoff } from "../core/backoff.js";
+import { Account } from "../app/account.js";
 import { Conversation } from "../app/conversation.js";
 import { readPageAddress, deskPageAddress } from "../transport/page-address.js";
-import { checkLogin, fetchConfig, socketAddress } from "../transport/rest-api.js";
+import { fetchConfig, socketAddress } from "../transport/rest-api.js";
 import { device } from "../transport/storage.js";
 import { DeskFeed } from "./desk-feed.js";
 
@@ -15,6 +16,7 @@ export class DeskApp {
   /** @type {Conversation|null} */
   conversation = null;
   config = null;
+  account;
   feed;
   #listener;
   #tries = 0;
@@ -22,6 +24,7 @@ export class DeskApp {
   /** @param {{changed(): void, opened(): void, happened(frame: object): void}} listener */
   constructor(listener) {
     this.#listener = listener;
+    this.account = new Account(() => listener.changed());
     this.feed = new DeskFeed({
       changed: () => listener.changed(),
       told: ({ operators, conversations }) => {
@@ -29,13 +32,13 @@ export class DeskApp {
         this.wanted = conversations;
         listener.changed();
       },
-      lost: () => checkLogin(),
+      lost: () => this.account.check(),
     });
   }
 
-  /** The operator's name on this device, or "". */
+  /** The operator's name: that of their account or, where nobody has to log in, the one on this device, or "". */
   get name() {
-    return device.get("operator", "");
+    return this.account.isKnown ? this.account.name : device.get("operator", "");
   }
 
   /**
@@ -59,15 +62,26 @@ export class DeskApp {
   // Actions
 
   async start() {
-    if (!this.name) return this.#listener.changed();
-    this.feed.open(this.name);
-    await this.#readConfig();
+    try {
+      await this.account.load();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, backoff(this.#tries++)));
+      return this.start();
+    }
+    this.#tries = 0;
+    await this.#begin();
+  }
+
+  /** Changes the operator's account; the others get to know it. */
+  async changeAccount(changes) {
+    await this.account.change(changes);
+    this.reconnect();
   }
 
   signIn(name) {
     device.set("operator", name);
     this.#leave();
-    return this.start();
+    return this.#begin();
   }
 
   signOut() {
@@ -94,11 +108,17 @@ export class DeskApp {
     const { sessionId } = readPageAddress();
     if (!this.config || sessionId === (this.conversation?.state.sessionId ?? null)) return;
     this.#leave();
-    if (sessionId) this.#begin(sessionId);
+    if (sessionId) this.#talk(sessionId);
     this.#listener.opened();
   }
 
   // Internal
+
+  async #begin() {
+    if (!this.name || !this.account.isOperator) return this.#listener.changed();
+    this.feed.open(this.name);
+    await this.#readConfig();
+  }
 
   async #readConfig() {
     try {
@@ -112,13 +132,13 @@ export class DeskApp {
     this.#listener.changed();
   }
 
-  #begin(sessionId) {
+  #talk(sessionId) {
     const which = { sessionId, agent: null, role: "operator" };
     const conversation = new Conversation(socketAddress(this.config), which, () => this.name, {
       changed: () => this.#listener.changed(),
       confirmed: () => {},
       happened: (frame, isLive) => isLive && conversation === this.conversation && this.#listener.happened(frame),
-      lost: () => checkLogin(),
+      lost: () => this.account.check(),
     });
     this.conversation = conversation;
     conversation.open();

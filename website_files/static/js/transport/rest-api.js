@@ -22,11 +22,6 @@ export function fetchConfig() {
   return request("/api/config");
 }
 
-/** Leads to the login page if nobody is logged in any more; to find out why the server ended a connection, say. */
-export async function checkLogin() {
-  await fetchConfig().catch(() => {}); // whatever else is wrong shows elsewhere
-}
-
 /** @param {{q?: string, before?: string, limit?: number}} query */
 export function fetchSessions(query) {
   const given = Object.entries(query).filter(([, value]) => value);

@@ -5,12 +5,10 @@ import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { InlineConfirm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
-const KEPT = "Kept for your name in this browser.";
-const NOTHING = "Nothing yet. It is kept for your name in this browser.";
-
 export class MemoryPanel {
   #fetch;
   #erase;
+  #whose;
   #list;
   #note = h("p", { class: "memory-note", role: "status" });
   #all = button("text-button memory-all", () => this.#ask(), "Erase all");
@@ -20,10 +18,12 @@ export class MemoryPanel {
   /**
    * @param {() => Promise<{notes: {key: string, value: string, updated: string}[]}>} fetch
    * @param {(key?: string) => Promise} erase erases everything when called without a key
+   * @param {string} whose says for whom the notes are kept
    */
-  constructor(element, fetch, erase) {
+  constructor(element, fetch, erase, whose = "for your name in this browser") {
     this.#fetch = fetch;
     this.#erase = erase;
+    this.#whose = whose;
     const list = h("ul", { class: "memory-list", "aria-label": "What is remembered about you" });
     this.#list = new KeyedList(list, () => new Note((key) => this.#remove(key)));
     element.append(list, this.#note, this.#foot);
@@ -42,7 +42,7 @@ export class MemoryPanel {
 
   #show(notes) {
     this.#list.update(notes);
-    setText(this.#note, notes.length ? KEPT : NOTHING);
+    setText(this.#note, notes.length ? `Kept ${this.#whose}.` : `Nothing yet. It is kept ${this.#whose}.`);
     this.#foot.hidden = notes.length < 2;
   }
 

@@ -102,10 +102,12 @@ export function createAvatar() {
   return h("span", { class: "avatar", "aria-hidden": "true" });
 }
 
-/** Shows the initial of a name in an avatar, in a color that is the same everywhere. */
-export function paintAvatar(element, name) {
+/** Shows the initial of a name in an avatar, in a color that is the same everywhere, or in one that was chosen. */
+export function paintAvatar(element, name, colour = "") {
   setText(element, initial(name));
   element.style.setProperty("--hue", hue(name));
+  element.style.setProperty("--chosen", colour);
+  setAttribute(element, "data-chosen", Boolean(colour));
 }
 
 /** Shows a timestamp in a `<time>` element. */

@@ -75,10 +75,10 @@ export class Form {
   #timer = null;
 
   /**
-   * @param {{fields: Field[], save: string, isDanger?: boolean, cancel?(): void, done(): Promise}} options `done` rejects
-   *   with the reason why it did not work, and perhaps the seconds to wait: `retryAfter`
+   * @param {{note?: string, fields: Field[], save: string, isDanger?: boolean, cancel?(): void, done(): Promise}} options
+   *   `done` rejects with the reason why it did not work, and perhaps the seconds to wait: `retryAfter`
    */
-  constructor({ fields, save, isDanger = false, cancel, done }) {
+  constructor({ note, fields, save, isDanger = false, cancel, done }) {
     this.#fields = fields;
     this.#words = save;
     this.#save = h("button", { type: "submit", class: `solid-button ${isDanger ? "danger-button" : ""}` }, save);
@@ -86,6 +86,7 @@ export class Form {
     this.element = h(
       "form",
       { class: "labelled-form", onsubmit: (event) => (event.preventDefault(), this.#submit(done)) },
+      note ? h("p", {}, note) : null,
       ...fields.map(({ element }) => element),
       this.#problem,
       h("div", { class: "field-actions" }, keep, this.#save),
@@ -94,10 +95,6 @@ export class Form {
 
   focus() {
     this.#fields[0].input.focus();
-  }
-
-  clear() {
-    for (const field of this.#fields) field.value = "";
   }
 
   // Internal
