@@ -248,6 +248,22 @@ def test_the_table_is_complete(world: World) -> None:
     assert set(promised()) == {shown(route) for route in world.routes} | commands
 
 
+def test_promises_are_kept_by_tests() -> None:
+    """Each promise in docs/security.md names tests, and there are tests of these names."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    table = text.partition("\n## What is promised")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line[:1] == "|"][2:]
+    assert rows
+    for row in rows:
+        tried = row.strip("| ").rpartition("|")[2]
+        files = re.split(r"(?=`test_\w+\.py`)", tried)[1:]
+        assert files, row
+        for names in files:
+            file, *tests = re.findall(r"`([\w.]+)`", names)
+            source = (ROOT / "tests" / file).read_text()
+            assert [test for test in tests if f"def {test}(" not in source] == [], file
+
+
 # Routes
 
 
