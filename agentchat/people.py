@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
-from agentchat.protocol.errors import StoreError
 from agentchat.protocol.events import now
 from agentchat.store.sharing import Sharing
 
@@ -43,8 +42,10 @@ class People:
                 self._woken.clear()
                 try:
                     self.look(must_recheck=is_woken)
-                except StoreError:
+                except Exception:  # whatever it was, nobody may keep what was taken from them
                     log.exception("Changes of accounts are looked for again in a second")
+                    self._woken.set()
+                    ended.wait(LOOK)
 
         self.look()
         thread = threading.Thread(target=watch, name="people", daemon=True)

@@ -18,7 +18,7 @@ from agentchat import settings
 from agentchat.auth import setup
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
-from agentchat.protocol.errors import ChatError
+from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import time
 from agentchat.ws.server import Server
 from tests.accounts import PASSWORD, cheap
@@ -217,6 +217,30 @@ def test_connections_that_may_not_begin() -> None:
         live.hold(check, ended.append)
     live.recheck()
     assert (refused.value.code, ended) == ("access_ended", [])
+
+
+def test_a_check_that_fails() -> None:
+    """A check that cannot be made now keeps nobody else in, and is made again."""
+    live = Live()
+    ended: list[str] = []
+    problems: dict[str, ChatError] = {}
+
+    def held(name: str) -> None:
+        def check() -> None:
+            if name in problems:
+                raise problems[name]
+
+        live.hold(check, lambda error: ended.append(name))
+
+    for name in ("ada", "bob"):
+        held(name)
+    problems |= {"ada": StoreError(), "bob": ChatError("session_unknown", id="x")}
+    with pytest.raises(StoreError):
+        live.recheck()
+    assert ended == ["bob"]
+    problems["ada"] = ChatError("login_needed")
+    live.recheck()
+    assert "ada" in ended
 
 
 # The desk

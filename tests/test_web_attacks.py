@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from agentchat.protocol.errors import SettingsError
 from tests.accounts import PASSWORD, cheap
 from tests.agent_files import write_agents
 from tests.clients import PATIENCE
-from tests.conftest import Fork
+from tests.conftest import Fork, Serve
 from tests.lying_provider import CLIENT_ID, CLIENT_SECRET, LyingProvider
 from tests.rest_client import SESSIONS, Answer, RestClient
 from tests.test_access import API, BODIES, HELPFUL, Caller, World, address, listed, running, shown
@@ -315,6 +316,21 @@ def test_guessing_is_slowed_down(tmp_path: Path) -> None:
         assert answers == [(429, "too_many_attempts", True)] * 2
 
 
+@pytest.mark.own_server
+def test_the_link_for_the_first_account(serve: Serve) -> None:
+    """It makes one account, however many use it at once."""
+    running = serve("demo", "--accounts")
+    secret = running.first_account.partition("#first=")[2]
+    client = RestClient(running)
+
+    def make(number: int) -> int:
+        about = {"secret": secret, "login": f"ada{number}", "password": PASSWORD}
+        return client.post(f"{API}/first-account", about).status
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(make, range(4))) == [201, 404, 404, 404]
+
+
 # Secrets in the wrong place
 
 
@@ -379,6 +395,16 @@ def test_headers_given_twice(world: World, owner: Caller) -> None:
             twice = f"Authorization: {token}\r\nAuthorization: {token}\r\n"
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{upgrade}{key}{twice}\r\n".encode())
             assert client.recv(12) == b"HTTP/1.1 400"
+
+
+def test_a_cookie_that_a_neighbour_adds(world: World, owner: Caller) -> None:
+    """Another server on this host cannot log a browser in as somebody else: of two logins none counts."""
+    planted = cookie_of(world.caller("stranger"))
+    for cookies in ((planted, cookie_of(owner)), (cookie_of(owner), planted)):
+        shows = {"Cookie": "; ".join(f"agentchat_login={each}" for each in cookies), "Origin": world.origin}
+        assert world.ask(Caller("", shows), "GET", SESSIONS).code == "login_needed"
+        with pytest.raises(InvalidStatus), connect(world.served.websocket, additional_headers=shows):
+            pass
 
 
 def test_a_token_beside_a_cookie(world: World, owner: Caller) -> None:

@@ -55,13 +55,16 @@ class Live:
         """End those that may not go on: somebody logged out, was put out, or lost a role. Raises StoreError."""
         with self._lock:
             held = list(self._held.values())
+        failed: StoreError | None = None
         for check, end in held:
             try:
                 check()
-            except StoreError:
-                raise
+            except StoreError as error:
+                failed = error
             except ChatError as error:
                 end(_ended(error))
+        if failed is not None:
+            raise failed
 
 
 def _ended(error: ChatError) -> ChatError:

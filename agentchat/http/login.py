@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -30,6 +31,7 @@ class FirstAccount:
 
     def __init__(self) -> None:
         self.secret = secrets.token_urlsafe(32)
+        self.making = threading.Lock()  # lets one request at a time make it, so that it is the only one
 
     def check(self, secret: str) -> None:
         """Raise ChatError for another secret."""
@@ -92,10 +94,11 @@ class LoginRoutes:
     def make_first_account(self, call: Call, body: requests.FirstAccount) -> Reply:
         """Make the first account, which is an admin's, by the link that was printed at start."""
         self._attempts.begin("", call.caller.address)
-        if not (self._known.is_required and self._accounts.is_empty):
-            raise ChatError("not_found")
-        self._first.check(body.secret)
-        user = self._accounts.add(body.login, body.password, body.name, (ADMIN, OPERATOR))
+        with self._first.making:
+            if not (self._known.is_required and self._accounts.is_empty):
+                raise ChatError("not_found")
+            self._first.check(body.secret)
+            user = self._accounts.add(body.login, body.password, body.name, (ADMIN, OPERATOR))
         self._audit.write("user_added", (user.id, user.login), call.caller.address, way="first account")
         self._changed()
         return Reply(201, about(user), cookies=[self._begin(call, user, "password")])

@@ -91,12 +91,14 @@ def browser(header: str | None) -> str:
 
 def cookie(header: str | None, name: str) -> str:
     """Return the value of a cookie from a `Cookie` header, or "" if it isn't there."""
+    return next(iter(cookies(header, name)), "")
+
+
+def cookies(header: str | None, name: str) -> list[str]:
+    """Return the values of all cookies of that name in a `Cookie` header."""
     # Browsers also send us the cookies of other servers on this host, and http.cookies gives up at the first bad one.
-    for each in (header or "").split(";"):
-        given, _, value = each.partition("=")
-        if given.strip() == name:
-            return value.strip()
-    return ""
+    pairs = [each.partition("=") for each in (header or "").split(";")]
+    return [value.strip() for given, _, value in pairs if given.strip() == name]
 
 
 def user_id(name: str, browser: str, session_id: str = "") -> str:
