@@ -80,7 +80,6 @@ class Identification:
             caller = self.tickets.redeem(asked.ticket)
             if caller is None or not self._is_still(caller):
                 raise ChatError("login_needed")
-            self.check_still(caller)
             return replace(caller, address=address)
         # Another server on this host can set one of that name beside ours; then nobody knows which is the person's.
         shown = set(identity.cookies(asked.cookies, COOKIE))
