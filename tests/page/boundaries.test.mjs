@@ -67,6 +67,20 @@ test("imported modules exist", () => {
   assert.deepEqual(missing, []);
 });
 
+test("imported names are exported", () => {
+  const exports = new Map(modules.map(({ path, source }) => {
+    const declared = source.matchAll(/^export (?:async )?(?:function\*?|class|const|let) (\w+)/gm);
+    return [path, new Set(Array.from(declared, ([, name]) => name))];
+  }));
+  const missing = modules.flatMap((module) =>
+    Array.from(module.source.matchAll(/^import \{([^}]*)\} from "([^"]+)"/gm)).flatMap(([, names, from]) => {
+      const to = relative(ROOT, join(ROOT, dirname(module.path), from));
+      const wanted = names.split(",").map((name) => name.trim().split(" as ")[0]).filter(Boolean);
+      return wanted.filter((name) => !exports.get(to)?.has(name)).map((name) => `${module.path}: ${name} of ${to}`);
+    }));
+  assert.deepEqual(missing, []);
+});
+
 test("imports point one way", () => {
   assert.deepEqual(wrongWay(modules), []);
 });

@@ -5,7 +5,7 @@ import { firstText } from "../core/session-state.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
-  checkLogin, createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSession, fetchSessions, renameSession,
+  createSession, deleteFile, deleteSession, fetchConfig, fetchFiles, fetchSession, fetchSessions, renameSession,
   socketAddress, uploadFile,
 } from "../transport/rest-api.js";
 import { acceptInvitation, fetchSharing, putOut } from "../transport/sharing-api.js";
