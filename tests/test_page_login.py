@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -392,3 +397,44 @@ def test_all_that_is_mine(team: Running, accounts: Accounts, page: Page) -> None
     dialog.get_by_role("button", name="Delete all", exact=True).click()
     expect(page).to_have_url(re.compile(r"/login"))
     assert accounts.by_login("ada") is None
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    """Start a login provider from PyPI that knows Maria, and return its address."""
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", "0", "--require-nonce"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"})
+    try:
+        assert process.stderr is not None
+        found = next(filter(None, (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stderr)))
+        httpx.put(f"{found[0]}/users/m-1", json={"preferred_username": "maria", "name": "María"}).raise_for_status()
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def test_single_sign_on(serve: Serve, provider: str, page: Page) -> None:
+    """A login over another server leads to where one wanted to be, with the fragment, also after an error."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    origin = f"http://127.0.0.1:{port}"
+    registration = {"redirect_uris": [f"{origin}/{API}/oidc/callback"]}
+    ours = httpx.post(f"{provider}/oauth2/clients", json=registration).raise_for_status().json()
+    names = ["--oidc-issuer", provider, "--oidc-client-id", ours["client_id"]]
+    serve("demo", "--accounts", *names, "--oidc-client-secret", ours["client_secret"], "--port", port)
+    page.route("https://**", lambda route: route.abort())  # the provider's style sheet
+    page.goto(f"{origin}/?role=viewer#there")
+    page.get_by_role("link", name="single sign-on").click()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator(".login-error")).to_contain_text("Log in again.")  # this provider leaves the state out
+    page.get_by_role("link", name="single sign-on").click()
+    page.get_by_placeholder("sub").fill("m-1")
+    page.get_by_role("button", name="Authorize", exact=True).click()
+    expect(page).to_have_url(f"{origin}/?role=viewer#there")
+    expect(account(page)).to_contain_text("María")
+    dialog = open_profile(page)
+    expect(dialog.get_by_role("button", name="Change password")).to_have_count(0)
+    dialog.get_by_role("button", name="Delete all that is yours").click()
+    expect(dialog.get_by_label("Your login name")).to_be_focused()

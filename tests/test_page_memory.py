@@ -52,8 +52,8 @@ def open_people(page: Page) -> None:
     page.get_by_role("button", name="People", exact=True).click()
 
 
-def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelServer, page: Page) -> None:
-    """A note can be read and erased, alone or, once confirmed, with all others, also from another conversation."""
+def test_what_is_remembered_is_shown_corrected_and_erased(friend: Running, model: ModelServer, page: Page) -> None:
+    """A note can be read, corrected and erased, alone or, once confirmed, with all others, in any conversation."""
     page.goto(friend.page)
     open_people(page)
     expect(page.locator(".memory")).to_contain_text("Nothing yet.")
@@ -66,6 +66,17 @@ def test_what_is_remembered_is_shown_and_erased(friend: Running, model: ModelSer
 
     page.get_by_role("button", name="Erase diet").click()
     expect(notes(page)).to_have_text(["home: <b>Oslo</b>", "pet: a cat"])
+    page.get_by_role("button", name="Edit pet").click()
+    field = page.get_by_role("textbox", name="pet")
+    field.press("Escape")
+    expect(page.get_by_role("button", name="Edit pet")).to_be_focused()
+    page.get_by_role("button", name="Edit pet").click()
+    field.fill(" ")
+    field.press("Enter")
+    expect(page.locator(".memory .field-problem").first).to_contain_text("This cannot be remembered")
+    field.fill("two cats")
+    field.press("Enter")
+    expect(notes(page)).to_have_text(["home: <b>Oslo</b>", "pet: two cats"])
     page.get_by_role("button", name="Erase all").click()
     question = page.locator(".memory .inline-confirm")
     question.get_by_role("button", name="Keep").click()

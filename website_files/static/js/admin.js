@@ -3,8 +3,9 @@
 import { Table } from "./admin/table.js";
 import { keyed, shownEvent, shownFields, shownName, shownWho } from "./admin/words.js";
 import { count, money } from "./core/usage.js";
+import { goToLoginPage } from "./transport/login-page.js";
 import { chatAddress } from "./transport/page-address.js";
-import { fetchOverview, stopAsAdmin } from "./transport/rest-api.js";
+import { fetchOverview, stopAsAdmin, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { button, h, setText } from "./views/shared/dom.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 
@@ -15,6 +16,7 @@ const ENTRIES = 200; // of the audit log
 const find = (selector) => document.querySelector(selector);
 
 showPageErrors(find(".page-errors"));
+whenLoginIsNeeded(goToLoginPage);
 
 const session = ({ session: id, title }) => title || id || "–";
 const readable = ({ session: id, title }) => (title === null ? null : chatAddress(id));
@@ -82,7 +84,6 @@ async function refresh() {
     const overview = await fetchOverview(asked);
     if (number === newest) show(overview);
   } catch (error) {
-    if (error.code === "login_needed") return location.replace("/login?back=admin");
     if (number === newest) setText(find(".admin-note"), error.message);
   }
   if (number === newest && !document.hidden) refreshIn(REFRESH);

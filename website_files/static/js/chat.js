@@ -8,7 +8,7 @@ import { isWaiting, runningTurn } from "./core/session-state.js";
 import { totalSummary } from "./core/usage.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress, takeInvitation } from "./transport/page-address.js";
-import { eraseMemory, fetchMemory, whenLoginIsNeeded } from "./transport/rest-api.js";
+import { eraseMemory, fetchMemory, whenLoginIsNeeded, writeNote } from "./transport/rest-api.js";
 import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js";
 import { AccountMenu } from "./views/account/account-menu.js";
 import { ProfileDialog } from "./views/account/profile-dialog.js";
@@ -55,7 +55,11 @@ const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, 
 const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover());
 const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);
 const shareDialog = new ShareDialog({ fetch: fetchSharing, invite, revoke, putOut, leave: (id, you) => app.leave(id, you) });
-const memory = new MemoryPanel(find(".memory"), () => fetchMemory(app.name), (key) => eraseMemory(app.name, key));
+const memory = new MemoryPanel(find(".memory"), {
+  fetch: () => fetchMemory(app.name),
+  erase: (key) => eraseMemory(app.name, key),
+  write: (key, value) => writeNote(app.name, key, value),
+});
 const profile = new ProfileDialog((changes) => app.changeAccount(changes));
 const accountMenu = new AccountMenu(find(".account"), {
   profile: () => profile.open(app.account.me),

@@ -86,6 +86,11 @@ export function fetchMemory(name) {
   return request(`${API}/memory${as(name)}`);
 }
 
+export function writeNote(name, key, value) {
+  const path = `${API}/memory/${encodeURIComponent(key)}`;
+  return change(path, { method: "PUT", ...json({ value, ...(name && { name }) }) });
+}
+
 /** Erases one note or, without a key, all of them. */
 export function eraseMemory(name, key) {
   const path = key === undefined ? "" : `/${encodeURIComponent(key)}`;

@@ -15,6 +15,7 @@ export class AccountMenu {
   #left = h("p", { class: "account-about" });
   #problem = h("p", { class: "field-problem", role: "alert" });
   #profile;
+  #admin = h("a", { class: "menu-item", href: "/admin" }, "Administration");
   #popover;
 
   /**
@@ -29,6 +30,7 @@ export class AccountMenu {
       { gap: 4, align: "start", opened: () => this.#profile.focus() },
       h("div", { class: "account-head" }, this.#login, this.#left),
       this.#profile,
+      this.#admin,
       button("menu-item", () => this.#leave(false), "Log out"),
       button("menu-item", () => this.#leave(true), "Log out everywhere"),
       this.#problem,
@@ -49,6 +51,7 @@ export class AccountMenu {
     setText(this.#name, name);
     setText(this.#roles, roleWords(me.roles));
     setText(this.#login, me.login);
+    this.#admin.hidden = !me.roles.includes("admin");
     const left = leftToday(me.usage);
     setText(this.#left, left && `Left today: ${left}`);
   }

@@ -2,7 +2,7 @@
 
 import { EXPORT_ADDRESS, changePassword, deleteMe } from "../../transport/account-api.js";
 import { forgetTexts } from "../../transport/own-texts.js";
-import { eraseMemory, fetchMemory } from "../../transport/rest-api.js";
+import { eraseMemory, fetchMemory, writeNote } from "../../transport/rest-api.js";
 import { MemoryPanel } from "../panels/memory-panel.js";
 import { button, h, iconButton, setText } from "../shared/dom.js";
 import { Form, LoginField, PasswordField } from "../shared/labelled-form.js";
@@ -29,7 +29,12 @@ export class ProfileDialog {
   /** @param {import("../../transport/account-api.js").Me} me */
   open(me) {
     const memory = h("section", { class: "memory" }, h("h3", {}, "What agents remember about you"));
-    const notes = new MemoryPanel(memory, () => fetchMemory(""), (key) => eraseMemory("", key), "for your account");
+    const notes = new MemoryPanel(memory, {
+      fetch: () => fetchMemory(""),
+      erase: (key) => eraseMemory("", key),
+      write: (key, value) => writeNote("", key, value),
+      whose: "for your account",
+    });
     const logins = new LoginList();
     const tokens = new TokenList(me.roles.includes("operator"));
     this.#tell("");

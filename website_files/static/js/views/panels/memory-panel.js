@@ -1,13 +1,14 @@
-/** Notes that agents keep about the person across all conversations, to view and erase. */
+/** Notes that agents keep about the person across all conversations, to view, correct and erase. */
 
 import { fullTime } from "../../core/format.js";
 import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
-import { InlineConfirm } from "../shared/inline-form.js";
+import { InlineConfirm, InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
 export class MemoryPanel {
   #fetch;
   #erase;
+  #write;
   #whose;
   #list;
   #note = h("p", { class: "memory-note", role: "status" });
@@ -16,16 +17,17 @@ export class MemoryPanel {
   #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
-   * @param {() => Promise<{notes: {key: string, value: string, updated: string}[]}>} fetch
-   * @param {(key?: string) => Promise} erase erases everything when called without a key
-   * @param {string} whose says for whom the notes are kept
+   * @param {{fetch(): Promise<{notes: {key: string, value: string, updated: string}[]}>, erase(key?: string): Promise,
+   *   write(key: string, value: string): Promise, whose?: string}} options `erase` erases everything when called without a
+   *   key; `whose` says for whom the notes are kept
    */
-  constructor(element, fetch, erase, whose = "for your name in this browser") {
+  constructor(element, { fetch, erase, write, whose = "for your name in this browser" }) {
     this.#fetch = fetch;
     this.#erase = erase;
+    this.#write = write;
     this.#whose = whose;
     const list = h("ul", { class: "memory-list", "aria-label": "What is remembered about you" });
-    this.#list = new KeyedList(list, () => new Note((key) => this.#remove(key)));
+    this.#list = new KeyedList(list, () => new Note((key) => this.#remove(key), (key, value) => this.#correct(key, value)));
     element.append(list, this.#note, this.#foot);
     this.#show([]);
   }
@@ -55,6 +57,11 @@ export class MemoryPanel {
     await this.refresh();
   }
 
+  async #correct(key, value) {
+    await this.#write(key, value);
+    await this.refresh();
+  }
+
   #ask() {
     const question = new InlineConfirm({
       words: "Erase all that is remembered about you?",
@@ -74,13 +81,46 @@ export class MemoryPanel {
 class Note {
   #key = h("span", { class: "memory-key", dir: "auto" });
   #value = h("span", { class: "memory-value", dir: "auto" });
+  #edit;
   #erase;
+  #words;
+  #correct;
   #name = "";
   element;
 
-  constructor(erase) {
-    this.#erase = iconButton("memory-erase", "Erase", "cross", () => erase(this.#name));
-    this.element = h("li", {}, h("span", { class: "memory-words" }, this.#key, " ", this.#value), this.#erase);
+  /** @param {(key: string) => Promise} erase @param {(key: string, value: string) => Promise} correct */
+  constructor(erase, correct) {
+    this.#correct = correct;
+    this.#edit = iconButton("memory-button", "Edit", "edit", () => this.#open());
+    this.#erase = iconButton("memory-button", "Erase", "cross", () => erase(this.#name));
+    this.#words = h("span", { class: "memory-words" }, this.#key, " ", this.#value);
+    this.element = h("li", {}, this.#words, this.#edit, this.#erase);
+  }
+
+  #open() {
+    const form = new InlineForm({
+      kind: "words",
+      label: this.#name,
+      value: this.#value.textContent,
+      done: (value) => void this.#save(form, value.trim()),
+      cancel: () => this.#close(),
+    });
+    this.element.replaceChildren(form.element);
+    form.focus();
+  }
+
+  async #save(form, value) {
+    try {
+      await this.#correct(this.#name, value);
+      this.#close();
+    } catch (error) {
+      form.explain(error.message);
+    }
+  }
+
+  #close() {
+    this.element.replaceChildren(this.#words, this.#edit, this.#erase);
+    this.#edit.focus();
   }
 
   update({ key, value, updated }) {
@@ -88,6 +128,7 @@ class Note {
     setText(this.#key, `${key}:`);
     setText(this.#value, value);
     this.element.title = fullTime(updated);
+    setAttribute(this.#edit, "aria-label", `Edit ${key}`);
     setAttribute(this.#erase, "aria-label", `Erase ${key}`);
   }
 }

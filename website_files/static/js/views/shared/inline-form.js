@@ -90,6 +90,7 @@ export class InlineForm {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape" && cancel) {
       event.stopPropagation(); // or it would also stop the running turn
+      event.preventDefault(); // or close the popover or dialog around it
       cancel();
     }
     const isSaving = this.#kind === "code" ? event.ctrlKey || event.metaKey : !event.shiftKey;
