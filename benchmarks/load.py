@@ -78,9 +78,11 @@ class Conversation:
 
     def _shake_hands(self, host: str) -> bytes:
         key = base64.b64encode(os.urandom(16)).decode()
+        shown = "".join(f"{header}\r\n" for header in self._kind.headers)
+        shown += f"Origin: http://{host}\r\n" if shown else ""
         self.socket.sendall(
             f"GET {self._kind.path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{shown}\r\n".encode()
         )
         answer = b""
         while b"\r\n\r\n" not in answer:

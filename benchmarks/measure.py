@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks import soak
 from benchmarks.load import TURN_TIMEOUT, Conversation, Fleet, read_bare
-from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, serving
+from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, logged_in, serving
 from benchmarks.table import Row, at_least, at_most
 
 RATE = 20  # tokens a second in each conversation
@@ -27,6 +27,7 @@ CROWD = 50  # conversations that stream at full speed
 PEAKS = 3  # turns at full speed, of which the fastest counts
 OPENED_AT_ONCE = 500  # connections between two looks at what the server asks of others
 MAX_IDLE_KIB = 64  # of memory that an idle connection may take
+MAX_MORE = 0.2  # ms of processor time that a handshake may take longer with a login
 PACED = 20  # conversations that stream at RATE, in our server and in the relay
 
 
@@ -338,6 +339,29 @@ def pauses(extent: Extent) -> list[Row]:
     return [Row(9, name, 0, longest, f"≤ {soak.MAX_PAUSE:g}", longest <= soak.MAX_PAUSE, beside="alone")]
 
 
+def identity(extent: Extent) -> list[Row]:
+    """Measure row 10: the cost of knowing who is at the other end."""
+    handshakes, tokens = [], []
+    for kind in (OURS, logged_in()):
+        with ExitStack() as stack:
+            fleet, server = _fleet_and_server(stack, kind)
+            fleet.drop(fleet.open(CROWD))  # the first are slower
+            fleet.rest(SETTLE)
+            before = server.cpu()
+            for _ in range(extent.idle):
+                fleet.drop(fleet.open())
+            fleet.rest(SETTLE)
+            handshakes.append((server.cpu() - before) / extent.idle * 1000)
+        tokens.append(_stream_undisturbed(kind, PACED, extent.seconds).cpu_per_10k)
+    (without, beside), (plain, shown) = handshakes, tokens
+    goal, is_met = f"≤ {MAX_MORE} more", beside - without <= MAX_MORE
+    rows = [
+        Row(10, "a connection, opened and closed: CPU ms", without, beside, goal, is_met),
+        at_most(10, f"{PACED} streaming: CPU s per 10,000 tokens", plain, shown, 1.1),
+    ]
+    return [replace(row, beside="without accounts") for row in rows]
+
+
 def _beside_relay(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, beside=RELAY.name) for row in rows]
 
@@ -364,4 +388,5 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({7}), paced),
     (frozenset({8}), crowd),
     (frozenset({9}), pauses),
+    (frozenset({10}), identity),
 ]

@@ -15,9 +15,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentchat.auth.accounts import Accounts
+from agentchat.auth.identification import COOKIE
 from benchmarks import MeasurementError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,6 +119,7 @@ class Kind:
     greets: bool  # it sends a first frame once the connection is ready
     last_event: str | None  # type of the event that ends a turn; None if frames are bare text, the last one empty
     last_sender: str | None  # of that event, if it matters
+    headers: Sequence[str] = ()  # of the handshake
 
 
 TUTORIAL = Kind(
@@ -143,6 +146,20 @@ OURS = Kind(
     last_event="turn_completed",
     last_sender=None,
 )
+
+
+def logged_in() -> Kind:
+    """Return our server with an account, whose clients have logged in."""
+    shown: list[str] = []
+
+    def command(folder: str) -> list[str]:
+        with contextlib.closing(Accounts(Path(folder))) as accounts:
+            user = accounts.add("bench", "a password of the benchmark")
+            secret, _ = accounts.begin_login(user.id, "127.0.0.1", "benchmark")
+        shown[:] = [f"Cookie: {COOKIE}={secret}"]
+        return OURS.command(folder)
+
+    return replace(OURS, name="logged in", command=command, headers=shown)
 
 
 @contextlib.contextmanager
