@@ -70,7 +70,7 @@ find(".desk-rename").addEventListener("click", () => (app.signOut(), draw(), sig
 setInterval(draw, 30_000); // keeps "5 min" up to date
 composer.openDraft("desk.none");
 draw();
-app.start().then(() => app.name || signIn.focus());
+app.start().then(() => (draw(), app.name || signIn.focus()));
 
 function begin(name) {
   if (!name.trim()) return "People want to know who answers them.";
