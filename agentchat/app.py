@@ -142,7 +142,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.is_secure = chosen.public_origin.startswith("https:")
         page.check_rate = sessions.check_rate
         page.identification, page.access = identification, access
-        people = People(accounts, store.sharing, page.live, lambda: identification.is_open)
+        people = People(accounts, store.sharing, page.live, lambda: identification.is_open, sessions.hand_back)
         erasure = Erasure(accounts, sessions, store, access, page.live, people.look)
         notes.exists = erasure.exists
         attempts = Attempts()

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.live import Live
+from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import now
+from agentchat.protocol.identity import OPERATOR, Caller
 from agentchat.store.sharing import Sharing
 
 log = logging.getLogger(__name__)
@@ -20,12 +22,20 @@ LOOK = 1.0  # seconds between looks for changes by other processes, and for what
 class People:
     """Ends what people may no longer have, and gives the first account what was kept before there were any."""
 
-    def __init__(self, accounts: Accounts, sharing: Sharing, live: Live, is_open: Callable[[], bool]) -> None:
-        """While access `is_open`, nobody takes over what was kept."""
+    def __init__(
+        self,
+        accounts: Accounts,
+        sharing: Sharing,
+        live: Live,
+        is_open: Callable[[], bool],
+        hand_back: Callable[[str, Caller], None],
+    ) -> None:
+        """While access `is_open`, nobody takes over what was kept. `hand_back` gives a session back to its agents."""
         self._accounts = accounts
         self._sharing = sharing
         self._live = live
         self._is_open = is_open
+        self._hand_back = hand_back
         self._woken = threading.Event()
         self._lock = threading.Lock()  # guards what follows, and lets one thread look at a time
         self._seen = -1
@@ -73,7 +83,20 @@ class People:
             if first is not None and not self._is_open() and (adopted := self._sharing.adopt(first.id)):
                 log.info("%d conversations from before there were accounts belong to %s now", adopted, first.login)
             self._live.recheck()
+            if not self._is_open():
+                self._give_back()
             self._seen, self._looked = version, time
+
+    def _give_back(self) -> None:
+        """Give the agents back what is held by people who are no operators any more, and could not do it."""
+        for session_id, holder in self._sharing.taken():
+            user = self._accounts.user(holder)
+            if user is not None and OPERATOR not in user.roles:
+                caller = Caller(user.id, name=user.name, credential=f"user:{user.id}", login=user.login)
+                try:
+                    self._hand_back(session_id, caller)
+                except ChatError as error:
+                    log.warning("Conversation %s stays with %s for now: %s", session_id, user.login, error)
 
     def members_changed(self) -> None:
         """Let a change of members take effect at once. Raises StoreError, and then it is tried again in a second."""

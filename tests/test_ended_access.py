@@ -307,12 +307,16 @@ def test_calling_off_the_wait(world: World) -> None:
 
 
 def test_a_role_that_is_taken_away(world: World) -> None:
-    """Somebody who is no operator any more leaves the desk at once."""
-    operator = world.caller("operator")
+    """Somebody who is no operator any more leaves the desk at once, and the agents get back what they had."""
+    owner, operator = world.caller("owner"), world.caller("operator")
+    id = world.session(owner, "")
+    say(world, owner, id, "human")
+    assert world.ask(operator, "POST", f"{SESSIONS}/{id}/take", {}).status == 200
     with stream(world, operator, DESK) as seat:
         world.accounts.set_roles(operator.person, [])
         rest(seat)
     assert world.ask(operator, "GET", DESK).code == "not_allowed"
+    wait_until(lambda: world.ask(owner, "GET", f"{SESSIONS}/{id}").json["held"] is None)
     world.accounts.set_roles(operator.person, ["operator"])
 
 

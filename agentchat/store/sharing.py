@@ -150,6 +150,12 @@ class Sharing:
         """Return the sessions in which the user is a member, with the role in each."""
         return dict(self._select(f"SELECT session, role FROM members WHERE user = ? AND {_VALID}", user, now()))
 
+    def taken(self) -> list[tuple[str, str]]:
+        """Return the sessions that operators who are known have, each with the id of the operator."""
+        return [
+            (id, user) for id, user in self._select("SELECT id, holder FROM sessions WHERE held <> '' AND holder <> ''")
+        ]
+
     def revoke(self, session_id: str, invitation: str) -> bool:
         """Take an invitation back, and put those out whom it let in. Returns False if there is none."""
 
