@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +126,14 @@ def test_shapes_that_build_may_return(build: Build, returned: str, user: str, ag
 def test_an_async_build_may_wait(build: Build) -> None:
     """A build that needs a running loop gets one; a function that returns a coroutine is waited for as well."""
     waiting = "async def wait(c):\n    await asyncio.sleep(0)\n    return agent('late', c)\n"
-    assert team(build(waiting + "async def build(c, chat): return await wait(c)")).agent.name == "late"
+    maker = build(waiting + "async def build(c, chat): return await wait(c)")
+    assert team(maker).agent.name == "late"
+
+    async def in_a_notebook() -> Any:
+        return team(maker).agent.name  # while the thread's own loop runs
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, in_a_notebook()).result() == "late"
     assert team(build(waiting + "def build(c, chat): return wait(c)")).agent.name == "late"
 
 

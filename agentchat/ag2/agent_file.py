@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import importlib.util
 import inspect
@@ -10,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -187,4 +189,9 @@ def _awaited(result: Awaitable[Any]) -> Any:
     async def wait() -> Any:
         return await result
 
-    return asyncio.run(wait())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    with ThreadPoolExecutor(1) as pool:  # in a notebook, this thread's own loop runs already
+        return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()

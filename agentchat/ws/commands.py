@@ -74,10 +74,11 @@ def receive(frame: str | bytes, sender: Sender) -> None:
     try:
         name, content = _parse(frame)
         about = {key: id for key in _IDS if isinstance(id := content.values.get(key), str)}
-        command = _command(name)
-        _check_access(sender, command)
+        _check_reader(sender)
         if name != "stop":  # which ends work
             sender.check_rate(sender.caller)
+        command = _command(name)
+        sender.access.check(sender.caller, command.need, session.id)
         if not client.closes_behind_turn:
             command.carry_out(sender, content)
             return
@@ -89,10 +90,9 @@ def receive(frame: str | bytes, sender: Sender) -> None:
         client.refuse(events.error_frame(error, **about))
 
 
-def _check_access(sender: Sender, command: Command) -> None:
+def _check_reader(sender: Sender) -> None:
     if sender.role == "viewer":
         raise ChatError("read_only")
-    sender.access.check(sender.caller, command.need, sender.session.id)
 
 
 def _parse(frame: str | bytes) -> tuple[str | None, Content]:
