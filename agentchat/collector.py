@@ -12,68 +12,66 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 log = logging.getLogger(__name__)
 
-YOUNG = 2_000  # new objects after which the young ones are looked at
+YOUNG = 1_000  # new objects after which the young ones are looked at
+MIDDLE = 3  # such looks after which those that stayed are looked at as well: 4,000, which takes up to 10 ms under load
 NEVER = 1_000_000  # collections of the middle generation after which Python would begin a full one by itself
-INTERVAL = 0.25  # seconds between looks for an idle moment
-SOON = 3  # collections of the middle generation after which a full one waits for no idle moment, …
-OVERDUE = 100  # … and after which it does where it has much to look at
-FEW = 50_000  # objects in use, which it looks at in some 5 ms
+INTERVAL = 1.0  # seconds between looks for an idle moment
+OVERDUE = 2_000  # collections of the middle generation after which a full one waits for no idle moment
 
 
 class Pauses:
-    """The longest time for which the collector has stopped all threads.
+    """The collections made here, and the longest time for which one has stopped all threads.
 
-    It is processor time: what other programs take away from it, on a busy machine, doesn't count.
+    It is processor time: what other programs take away from it, on a busy machine, doesn't count. Those that Python
+    begins by itself are short, and not among `gc.callbacks`: a callback lets other threads go on in the middle of a
+    collection, which then has to look at all that they make.
     """
 
     def __init__(self) -> None:
         self.longest = 0.0
-        self._began = 0.0
 
-    def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        """Note the beginning or the end of a collection, as one of `gc.callbacks`."""
-        if phase == "start":
-            self._began = time.thread_time()
-        else:
-            self.longest = max(self.longest, time.thread_time() - self._began)
+    def collect(self, generation: int = 2) -> None:
+        """Collect that generation and those younger."""
+        began = time.thread_time()
+        gc.collect(generation)
+        self.longest = max(self.longest, time.thread_time() - began)
+
+
+pauses = Pauses()
+"""Those of this process."""
 
 
 @contextlib.contextmanager
-def tuned(is_idle: Callable[[], bool], interval: float = INTERVAL) -> Iterator[Pauses]:
-    """Collect fully while `is_idle` returns True, during the context. Logs the longest pause at its end."""
-    thresholds, pauses, ending = gc.get_threshold(), Pauses(), threading.Event()
+def tuned(is_idle: Callable[[], bool], interval: float = INTERVAL) -> Iterator[None]:
+    """Collect fully while `is_idle` returns True, during the context. Logs the longest such pause at its end."""
+    thresholds, ending = gc.get_threshold(), threading.Event()
 
     def collect() -> None:
-        in_use = 0
+        was_idle = False
         while not ending.wait(interval):
-            if is_due(gc.get_count()[2], is_idle(), in_use):
-                gc.collect()
-                in_use = len(gc.get_objects())
+            now_idle = is_idle()
+            if is_due(gc.get_count()[2], was_idle and now_idle):  # not just between two turns
+                pauses.collect()
+            was_idle = now_idle
 
     gc.collect()
     gc.freeze()  # what start-up made is never looked at again
-    gc.set_threshold(YOUNG, thresholds[1], NEVER)
-    gc.callbacks.append(pauses)
+    gc.set_threshold(YOUNG, MIDDLE, NEVER)
     thread = threading.Thread(target=collect, name="collect", daemon=True)
     thread.start()
     try:
-        yield pauses
+        yield
     finally:
         ending.set()
         thread.join()
-        gc.callbacks.remove(pauses)
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-        log.info("The longest pause to collect garbage took %.1f ms", pauses.longest * 1000)
+        log.info("The longest full collection of garbage took %.1f ms", pauses.longest * 1000)
 
 
-def is_due(count: int, is_idle: bool, in_use: int) -> bool:
-    """Return True if a full collection is due after so many of the middle generation.
-
-    What there is to collect takes time as well, so where little is in use it is not left to pile up.
-    """
-    return count >= (SOON if in_use < FEW else OVERDUE) or (is_idle and count > 0)
+def is_due(count: int, is_idle: bool) -> bool:
+    """Return True if a full collection is due after so many of the middle generation."""
+    return count >= OVERDUE or (is_idle and count > 0)

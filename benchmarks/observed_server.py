@@ -7,26 +7,20 @@ import json
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from agentchat import cli
-from agentchat.collector import Pauses
+from agentchat.collector import pauses
 
+LOOK = 0.05  # seconds between looks at what is young
 MODULES = ("agentchat.", "autogen.", "chat_agents.", "openai.", "websockets.")
 """Where the classes are defined whose objects are counted."""
 
 
-class PausesOnceStarted(Pauses):
-    """The longest pause since the server is ready: from then on, what there was is frozen."""
-
-    def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        if gc.get_freeze_count():
-            super().__call__(phase, info)
-
-
-def holdings(pauses: Pauses) -> dict[str, Any]:
+def holdings() -> dict[str, Any]:
     """Return the server's threads, descriptors, memory, objects by class, and its longest pause to collect garbage."""
     longest = pauses.longest
     gc.collect()
@@ -42,15 +36,22 @@ def holdings(pauses: Pauses) -> dict[str, Any]:
     }
 
 
-def observe(pauses: Pauses) -> None:
+def observe() -> None:
     for _ in sys.stdin:
-        print(json.dumps(holdings(pauses)), flush=True)
+        print(json.dumps(holdings()), flush=True)
+
+
+def collect() -> None:
+    """Look at what is young from time to time, as Python does, to see how long that takes."""
+    while True:
+        time.sleep(LOOK)
+        if gc.get_freeze_count():  # the server is ready
+            pauses.collect(1)
 
 
 def main() -> int:
-    pauses = PausesOnceStarted()
-    threading.Thread(target=observe, args=(pauses,), daemon=True).start()
-    gc.callbacks.append(pauses)
+    threading.Thread(target=observe, daemon=True).start()
+    threading.Thread(target=collect, daemon=True).start()
     return cli.main(sys.argv[1:])
 
 
