@@ -41,7 +41,7 @@ class Pauses:
 
 
 pauses = Pauses()
-"""Those of this process."""
+"""The collections of this process."""
 
 
 @contextlib.contextmanager

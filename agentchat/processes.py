@@ -77,7 +77,7 @@ class Programs:
 
 
 current: contextvars.ContextVar[Programs | None] = contextvars.ContextVar("programs", default=None)
-"""Those to which programs started by this thread or task are added."""
+"""The sets to which programs started by this thread or task are added."""
 
 
 def own_processes() -> Iterator[int]:

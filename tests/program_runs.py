@@ -128,7 +128,7 @@ class Turn:
 
     @property
     def said(self) -> list[str]:
-        """Those who spoke with the words of a model, in order, as "agent" or "agent<holder"."""
+        """The agents that spoke with the words of a model, in order, as "agent" or "agent<holder"."""
         own = {plain(answer) for answer in self.answers}
         heard = [content for content in self.texts if plain(content["content"]) in own]
         return [content["sender"] + ("<" + content["within"] if content.get("within") else "") for content in heard]

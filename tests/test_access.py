@@ -1,4 +1,4 @@
-"""Who may do what: every route and every command, as everybody, against the table in docs/security.md."""
+"""Access: every route and every command, tried as everybody, against the table in docs/security.md."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class World:
     accounts: Accounts
     routes: tuple[Route, ...]
     hasher: CountingHasher
-    """That of the server."""
+    """The server's."""
 
     @property
     def origin(self) -> str:
@@ -382,7 +382,7 @@ def test_every_command(world: World, column: str) -> None:
 @pytest.mark.parametrize("held", ["", "taken"])
 @pytest.mark.parametrize("kind", ["operator", "admin", "operator token"])
 def test_conversations_of_others(world: World, held: str, kind: str) -> None:
-    """What does not wait at the desk, or somebody else has taken, does not exist for operators and admins."""
+    """Sessions that do not wait at the desk, or that others have taken, do not exist for operators and admins."""
     caller = replace(world.caller(kind), name="somebody")
     id = world.session(caller, held)
     if held:

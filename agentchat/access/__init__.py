@@ -1,4 +1,4 @@
-"""What callers may do: the needs of routes and commands, and the one place where they are checked."""
+"""Access: the needs of routes and commands, and the one place where they are checked."""
 
 from __future__ import annotations
 

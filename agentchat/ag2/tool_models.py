@@ -41,7 +41,7 @@ class _Adapter:
 
 
 class _Keyed:
-    """What is made, equal to another one with the same key."""
+    """Something that is made of `value`, equal to another one with the same key."""
 
     def __init__(self, key: Hashable, value: Any) -> None:
         self.key = key

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 class Provider:
-    """What is known of a provider. The methods can be called by any thread; one of them fetches, the others wait."""
+    """A provider, as far as it is known. Any thread can call the methods: one of them fetches, the others wait."""
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer

@@ -18,7 +18,7 @@ PIECE = 64 * 1024  # bytes of a file that are in memory
 
 
 class _Outbox:
-    """What the archive has written, until it is sent. Nobody can go back in it."""
+    """Holds what the archive has written until it is sent. Nobody can go back in it."""
 
     def __init__(self) -> None:
         self._written = bytearray()

@@ -1,4 +1,4 @@
-"""What is yours: your profile, password, logins, tokens and usage; downloaded and deleted, too."""
+"""The account of whoever asks: profile, password, logins, tokens, usage; its download and its deletion."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Route:
     path: str
     """Variable parts are in braces and don't match slashes."""
     need: Need
-    """What it takes to be answered."""
+    """The least that callers need."""
     handle: Callable[..., Reply | Stream]
     answers: Mapping[int, type[BaseModel] | None]
     """Models of the responses by status, errors excepted; None for an empty body."""
@@ -130,7 +130,7 @@ class Route:
     is_way_back: bool = False
     """Another site sends people here, who have begun something here before."""
     changes_nothing: bool = False
-    """Whoever may only read may do it, although it is no GET."""
+    """Tokens that may only read suffice, although it is no GET."""
 
     @property
     def is_limited(self) -> bool:

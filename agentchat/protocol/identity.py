@@ -23,7 +23,7 @@ ADMIN = "admin"
 ROLES = (OPERATOR, ADMIN)
 """The roles that users can be given for the whole server."""
 SCOPES = ("read", "write", "operator")
-"""What tokens allow, each more than the one before."""
+"""The scopes of tokens, each of which allows more than the one before."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What each person may use in a day: turns of the agents, tokens of the models, and money."""
+"""Quotas of each person and day: turns of the agents, tokens of the models, and money."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Services:
     sharing: Sharing | None = None
     """Whose the sessions are; None where that makes no difference."""
     usage: Usage | None = None
-    """What people use; None where it is not counted."""
+    """The usage of each person; None where it is not counted."""
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""
 

@@ -45,7 +45,7 @@ class Invitation:
 
 @dataclass(frozen=True)
 class Ownership:
-    """What the store knows of one person and one session."""
+    """One person and one session, as the store knows them."""
 
     owner: str
     held: str

@@ -41,7 +41,7 @@ class ToolCall:
     agent: str
     name: str
     arguments: Any
-    """Those with which it ran; a text if the model wrote no JSON."""
+    """The arguments with which it ran; a text if the model wrote no JSON."""
     result: str | None = None
     ok: bool = False
     """True if it ran without an error, and nobody denied it."""
