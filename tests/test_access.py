@@ -352,6 +352,8 @@ def answered(client: ClientConnection, session_id: str, name: str) -> str:
         client.send("hello")
     elif name != "connect":
         client.send(json.dumps({"type": name, "content": CONTENTS.get(name, {})}))
+    if name == "connect":
+        return "yes"
     client.send(json.dumps({"type": "nonsense", "content": {"id": "last"}}))  # which is refused behind it
     while True:
         frame = json.loads(client.recv(PATIENCE))

@@ -40,7 +40,7 @@ KEEPER = '''
 import threading
 from autogen import ConversableAgent, UserProxyAgent, register_function
 
-gate, has_tried = threading.Event(), threading.Event()
+has_begun, gate, has_tried = threading.Event(), threading.Event(), threading.Event()
 
 def build(llm_config, chat):
     def remember(key: str, value: str) -> str:
@@ -54,6 +54,7 @@ def build(llm_config, chat):
 
     def remember_late(key: str, value: str) -> str:
         try:
+            has_begun.set()
             gate.wait()
             return chat.remember(key, value + str(chat.recall()))
         finally:
@@ -234,6 +235,8 @@ def test_a_tool_that_was_left_behind(keeper: Running, model: ModelServer) -> Non
         session.post("messages", {"text": "Remember", **ann})
         stream.until("execute_function")
         stream.until("execute_function")
+        agent_file: Any = sys.modules["agents.keeper"]
+        assert agent_file.has_begun.wait(PATIENCE)
         session.post("stop", {})
         while stream.until("turn_completed")["turn"] != 2:
             pass
@@ -241,7 +244,6 @@ def test_a_tool_that_was_left_behind(keeper: Running, model: ModelServer) -> Non
     model.script(Reply("I am Bob's.", gate=gate))
     session.post("messages", {"text": "Hello", **bob})
     model.wait_for(lambda counts: counts.active == 1)
-    agent_file: Any = sys.modules["agents.keeper"]
     agent_file.gate.set()
     assert agent_file.has_tried.wait(PATIENCE)
     gate.set()
