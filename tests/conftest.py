@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agentchat.app import Running
+from agentchat.auth.accounts import Accounts
 from tests.clients import ChatClient, wait_until
 from tests.faults.servers import ForkedServer, Zygote
 from tests.model_server import ModelServer
@@ -144,6 +145,15 @@ def config_list(model: ModelServer, **entry: Any) -> dict[str, str]:
     """Return an environment whose OAI_CONFIG_LIST points to that model server."""
     entry = {"model": "scripted", "api_key": KEY, "base_url": model.base_url} | entry
     return {"OAI_CONFIG_LIST": json.dumps([entry])}
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    """Return the accounts in the data folder of the test's servers, which are its own then."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with contextlib.closing(Accounts(folder)) as accounts:
+        yield accounts
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_names_that_cannot_be_shown(accounts: Accounts, name: str, sentence: str
 
 
 def test_the_profile(accounts: Accounts) -> None:
-    """What is given is changed; what cannot be used changes nothing."""
+    """Only the given fields change, and invalid values change nothing."""
     ada = accounts.add("ada", PASSWORD)
 
     changed = accounts.set_profile(ada.id, name="Countess", colour="#AABBCC", language="pt-BR")
@@ -336,7 +336,7 @@ def test_a_login_is_known_by_its_secret(accounts: Accounts, tmp_path: Path) -> N
 
 
 def test_a_login_ends_when_it_is_not_used(open_accounts: Open, clock: Clock) -> None:
-    """Each use within the time begins it anew."""
+    """Each use restarts the time after which a login ends."""
     accounts = open_accounts(login_days=2)
     ada = accounts.add("ada", PASSWORD)
     secret, login = accounts.begin_login(ada.id, "", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -67,14 +66,6 @@ class Person(Browser):
 
     def status(self, session: str) -> str:
         return str(self.ask("GET", f"{SESSIONS}/{session}").json["status"])
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 @pytest.fixture

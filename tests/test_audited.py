@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +46,6 @@ class Person:
 
     def ask(self, running: Running, method: str, path: str, body: object = None, **headers: str) -> Answer:
         return RestClient(running).ask(method, path, body, {**self.headers, **headers})
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -18,14 +15,6 @@ from tests.conftest import Serve
 from tests.rest_client import SESSIONS
 
 pytestmark = pytest.mark.own_server
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,14 +24,6 @@ pytest_plugins = ["tests.browser"]
 pytestmark = pytest.mark.own_server
 
 TITLE = "<b>Marzipan</b>"
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 def enter(page: Page, person: Person) -> None:

@@ -8,8 +8,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -26,14 +24,6 @@ pytestmark = pytest.mark.own_server
 
 PASSWORD = "correct horse battery"
 API = "api/agent-chat"
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 @pytest.fixture

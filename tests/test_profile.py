@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,14 +18,6 @@ ME = f"{API}/me"
 NEW = "a better horse battery"
 
 pytestmark = pytest.mark.own_server
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with closing(Accounts(folder)) as accounts:
-        yield accounts
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ import pytest
 from agentchat import app, settings
 from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.store import SessionRecord
-from agentchat.store.sqlite import MIGRATIONS, SqliteStore
+from agentchat.store.schema import MIGRATIONS
+from agentchat.store.sqlite import SqliteStore
 from tests.conftest import Serve
 from tests.model_server import ModelServer
 from tests.processes import ROOT

@@ -20,7 +20,8 @@ from agentchat.protocol.commands import Command
 from agentchat.protocol.errors import SettingsError, StoreError
 from agentchat.protocol.events import now
 from agentchat.store import INDEXED, SessionRecord, Store, sqlite
-from agentchat.store.sqlite import MIGRATIONS, SqliteStore
+from agentchat.store.schema import MIGRATIONS
+from agentchat.store.sqlite import SqliteStore
 from tests.clients import PATIENCE, wait_until
 from tests.processes import ROOT
 from tests.store_contract import CREATED, StoreContract, draft, found, said, titles
@@ -29,7 +30,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from agentchat.protocol.events import Draft
-from agentchat.store.sqlite import MIGRATIONS, SqliteStore
+from agentchat.store.schema import MIGRATIONS
+from agentchat.store.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 number = store.session("s").last_seq
 while True:

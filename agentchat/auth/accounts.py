@@ -422,7 +422,7 @@ class Accounts:
     # The file
 
     def wipe(self) -> None:
-        """Let the file of newest changes begin anew: who was removed is written in it."""
+        """Empty the write-ahead log, in which removed users are still written."""
         try:
             with self._write_lock:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -60,7 +60,7 @@ class Proxies:
     def user_of(self, peer: str, headers: Headers) -> str | None:
         """Return the user that a trusted proxy names; None without a name, or from any other address.
 
-        Raises ChatError if the proxy names several, or one that is no name.
+        Raises ChatError if the proxy names several users, or something that cannot be a name.
         """
         if not self.header or not self.is_trusted(peer):
             return None

@@ -166,7 +166,7 @@ class SomebodyAbout(BaseModel):
     """A user, or somebody whom a name makes known where nobody logs in."""
 
     id: str = Field(description="`you` for somebody who is not known")
-    login: str = Field(description="Empty for somebody who is no user, or no longer")
+    login: str = Field(description="Empty for somebody without an account")
     name: str
 
 

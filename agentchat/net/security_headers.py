@@ -14,4 +14,4 @@ NO_PAGE = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-"""The headers of an answer that is no page, such as a refusal."""
+"""Headers for responses other than pages, such as errors."""
