@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from agentchat.ws.receiving import FREE_BYTES, Limits
 from agentchat.ws.sending import Client, Deliverer
 from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Fork
-from tests.receivers import HANDSHAKE, Receiving, frame, received, receiving
+from tests.receivers import HANDSHAKE, Receiving, echo, frame, received, receiving
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 CONT, TEXT, CLOSE, PING = 0, 1, 8, 9
@@ -391,6 +393,21 @@ def test_everybody_is_told_of_the_end() -> None:
         server.opened.get(timeout=PATIENCE).ended = ended.set
     assert ended.is_set()
     assert server.limits.connections.total == 0
+
+
+def test_threads_that_wait_hold_no_closed_connection(server: Receiving) -> None:
+    """A connection that has ended leaves memory, though nothing else happens in the threads that read and send."""
+    with Deliverer() as deliverer, server.open():
+        with server.open() as gone:
+            server.opened.get(timeout=PATIENCE)  # that of somebody who stays
+            connection = server.opened.get(timeout=PATIENCE)
+            left = weakref.ref(connection)
+            echo(connection, deliverer)
+            deliverer.due(Client(connection, deliverer))
+            gone.sendall(frame(TEXT, b"Hello"))
+            assert gone.recv(100)
+            del connection
+        wait_until(lambda: gc.collect() >= 0 and left() is None)
 
 
 # Descriptors and threads

@@ -150,19 +150,23 @@ class Receiver:
         self._selector.register(self._wakened, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
         while not self._is_closing:
-            for key, _ in self._selector.select(RETRY if self._accepts_at else LOOK_INTERVAL):
-                if isinstance(key.data, Inbox):
-                    self._guarded(self._read, key.data)
-                elif isinstance(key.data, Arrival):
-                    self._guarded(self._read_head, key.data)
-                elif key.fileobj is self._listener:
-                    self._accept()
-                else:
-                    with contextlib.suppress(BlockingIOError):
-                        self._wakened.recv(4096)
+            self._read_ready()
             while self._posted:
                 self._posted.popleft()()
             self._look(time.monotonic())
+
+    def _read_ready(self) -> None:
+        """Wait until something can be read, and read it. On its own, so that waiting holds no closed connection."""
+        for key, _ in self._selector.select(RETRY if self._accepts_at else LOOK_INTERVAL):
+            if isinstance(key.data, Inbox):
+                self._guarded(self._read, key.data)
+            elif isinstance(key.data, Arrival):
+                self._guarded(self._read_head, key.data)
+            elif key.fileobj is self._listener:
+                self._accept()
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    self._wakened.recv(4096)
 
     def _guarded(self, read: Callable[[T], None], source: T) -> None:
         """Read; whatever goes wrong ends this one connection."""

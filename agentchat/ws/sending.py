@@ -7,7 +7,6 @@ log, and nothing is queued for it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -178,22 +177,36 @@ class Deliverer:
     def _run(self) -> None:
         next_look = time.monotonic()
         next_check = next_look + CHECK_INTERVAL
-        while True:
-            with contextlib.suppress(queue.Empty):
-                client = self._due.get(timeout=STALL_LOOK if self._stalled else CHECK_INTERVAL)
-                if client is None:
-                    return
-                client.is_queued = False
-                self._deliver(client)
+        while self._deliver_next(STALL_LOOK if self._stalled else CHECK_INTERVAL):
             now = time.monotonic()
             if self._stalled and now >= next_look:
                 next_look = now + STALL_LOOK
-                for client in list(self._stalled):
-                    self._deliver(client)
+                self._retry_stalled()
             if now >= next_check:
                 next_check = now + CHECK_INTERVAL
-                for client in self.clients():
-                    client.check(now)
+                self._check(now)
+
+    # Functions of their own, so that the thread holds no client that has gone while it waits.
+
+    def _deliver_next(self, timeout: float) -> bool:
+        """Send to the next client that is due within this time. Returns False if there will be none any more."""
+        try:
+            client = self._due.get(timeout=timeout)
+        except queue.Empty:
+            return True
+        if client is None:
+            return False
+        client.is_queued = False
+        self._deliver(client)
+        return True
+
+    def _retry_stalled(self) -> None:
+        for client in list(self._stalled):
+            self._deliver(client)
+
+    def _check(self, now: float) -> None:
+        for client in self.clients():
+            client.check(now)
 
     def _deliver(self, client: Client) -> None:
         client.deliver()

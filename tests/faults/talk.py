@@ -130,9 +130,14 @@ class Talk:
         return self.state != "live"
 
     @property
+    def here(self) -> list[Person]:
+        """Return those who have seen all that anybody saw."""
+        return [p for p in self.people if p.is_here and p.last == len(self.log)]
+
+    @property
     def members(self) -> list[Person]:
-        """Return the people who can act now, having seen all that anybody saw."""
-        return [p for p in self.people if p.is_member and p.is_here and p.last == len(self.log)]
+        """Return the members who can act now."""
+        return [p for p in self.here if p.is_member]
 
     @property
     def stands_still(self) -> bool:

@@ -61,7 +61,7 @@ class Desk(Kind):
         return not self._under_way and not any(talk.held for talk in self._stage.live)
 
     def _operators(self, talk: Talk) -> list[Any]:
-        return [p for p in talk.people if p.role == "operator" and p.is_here and p.last == len(talk.log)]
+        return [p for p in talk.here if p.role == "operator"]
 
     def _act(self, talk: Talk, what: str, type: str, content: dict[str, str], about: tuple[str, str, str]) -> None:
         """Do it over REST, or as an operator over WebSocket."""

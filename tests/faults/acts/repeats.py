@@ -26,13 +26,14 @@ class Repeats(Kind):
         super().__init__(stage)
         self._requests: list[Request] = []
         """The commands that were carried out."""
-        self._commands: list[tuple[Talk, str, dict[str, object]]] = []
+        self._commands: list[tuple[Talk, str, str, dict[str, object]]] = []
+        """The commands that were sent, each with its conversation and the role of who sent it."""
         stage.caller.on_send = self._requested
         stage.on_command = self._commanded
 
     def _commanded(self, talk: Talk, person: Person, type: str, content: dict[str, object]) -> None:
         if ("command_id" if type == "task" else "id") in content and type != "message":  # all resend those
-            self._commands.append((talk, type, content))
+            self._commands.append((talk, person.role, type, content))
             if self._chance.random() < REPEATED:
                 self._command_again(person, type, content)
 
@@ -52,17 +53,19 @@ class Repeats(Kind):
             self._request_again(again)
 
     def choices(self, talk: Talk) -> list[Act]:
-        commands = [each for each in self._commands[-LATER:] if each[0] is talk]
+        here = talk.here
+        roles = {person.role for person in here}
+        commands = [each for each in self._commands[-LATER:] if each[0] is talk and each[1] in roles]
         requests = [request for request in self._requests[-LATER:] if request.talk is talk]
         texts = [request for request in requests if self._has_text(request)]
 
         def again(talk: Talk) -> None:
             """Let somebody else's connection repeat it, as after a reload of the page."""
-            _, type, content = self._chance.choice(commands)
-            self._command_again(self._chance.choice(talk.members), type, content)
+            _, role, type, content = self._chance.choice(commands)
+            self._command_again(self._chance.choice([p for p in here if p.role == role]), type, content)
 
         return [
-            (again, 6 * bool(commands and talk.members)),
+            (again, 6 * bool(commands)),
             (lambda talk: self._request_again(self._chance.choice(requests)), 6 * bool(requests)),
             (lambda talk: self._reuse(self._chance.choice(texts)), 6 * bool(texts)),
         ]

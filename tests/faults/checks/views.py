@@ -45,7 +45,8 @@ def confirmations(conversation: Conversation) -> Iterator[str]:
         if all(asked != _open(conversation.log[:seq]) for seq in near):
             yield f"at {last} a first frame had the open questions {asked or 'none'}, the log has others"
         queue = {entry["turn"] for entry in content["queue"]}
-        if all(queue != _waiting(conversation.log[:seq]) for seq in near):
+        is_busy = content["status"] != "idle"
+        if all(queue not in _queues(conversation.log[:seq], is_busy) for seq in near):
             yield f"at {last} a first frame had turns {queue or 'none'} in the queue, the log has others"
 
 
@@ -59,6 +60,8 @@ def _open(log: Log) -> set[str]:
     return asked - answered
 
 
-def _waiting(log: Log) -> set[int]:
+def _queues(log: Log, is_busy: bool) -> list[set[int]]:
+    """Return the queues that there may be: while the session is busy, the first turn may wait for the store alone."""
     begun = {f["turn"] for f in log if f["type"] in {"turn_started", "turn_completed"}}
-    return {f["turn"] for f in log if f["type"] == "user_message"} - begun
+    waiting = {f["turn"] for f in log if f["type"] == "user_message"} - begun
+    return [waiting, waiting - {min(waiting, default=0)}] if is_busy else [waiting]
