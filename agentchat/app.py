@@ -140,7 +140,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.ws_port = ports.websocket.getsockname()[1]
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
         page.is_secure = chosen.public_origin.startswith("https:")
-        page.check_rate = sessions.check_rate
+        page.check_rate, page.has_sent = sessions.check_rate, sessions.has_sent
         page.identification, page.access = identification, access
         people = People(accounts, store.sharing, page.live, lambda: identification.is_open, sessions.hand_back)
         erasure = Erasure(accounts, sessions, store, access, page.live, people.look)

@@ -116,7 +116,7 @@ class MemoryStore:
         self._check_new(command)
         if command is not None:
             result = result if command.result is None else command.result
-            self._commands[command.scope, command.id] = Accepted(command.digest, result)
+            self._commands[command.scope, command.id] = Accepted(command.digest, result, command.person)
 
     def read(self, session_id: str, after: int = 0, limit: int = 500) -> list[Event]:
         with self._lock:

@@ -418,3 +418,27 @@ def test_notes_and_conversations_move(tmp_path: Path) -> None:
         assert len(newest) == 99
     with database(tmp_path) as db:
         assert db.execute("SELECT count(DISTINCT user) FROM notes").fetchone() == (1,)
+
+
+def test_a_command_that_ended_access_is_repeated(world: World) -> None:
+    """Deleting a conversation, and handing one back, may be repeated with the same key, by the same person alone."""
+    owner, operator = world.caller("owner"), world.caller("operator")
+    key = {"Idempotency-Key": "again"}
+
+    id = world.session(owner)
+    assert world.ask(operator, "POST", f"{SESSIONS}/{id}/take", {}).status == 200
+    path, note = f"{SESSIONS}/{id}/hand-back", {"note": "All is well."}
+    first = world.ask(operator, "POST", path, note, key)
+    assert first.status == 200
+    assert world.ask(operator, "POST", path, note, key).json == first.json
+    assert world.ask(operator, "POST", path, {"note": "Another."}, key).code == "id_reused"
+    assert world.ask(operator, "POST", path, note).code == "session_unknown"
+    assert world.ask(world.caller("stranger"), "POST", path, note, key).code == "session_unknown"
+    assert world.ask(operator, "GET", f"{SESSIONS}/{id}").code == "session_unknown"
+
+    gone = {"Idempotency-Key": "gone"}
+    id = world.session(owner)
+    assert [world.ask(owner, "DELETE", f"{SESSIONS}/{id}", headers=gone).status for _ in range(2)] == [204, 204]
+    for other in ("stranger", "member", "nobody"):
+        assert world.ask(world.caller(other), "DELETE", f"{SESSIONS}/{id}", headers=gone).status in {401, 404}
+    assert world.ask(owner, "DELETE", f"{SESSIONS}/{id}").code == "session_unknown"

@@ -62,6 +62,8 @@ class Site(Protocol):
     waiters: Waiters
     limits: Limits
     check_rate: Callable[[Caller], None]
+    has_sent: Callable[[str, str, str], bool]
+    """Returns True if that person sent the command to that session with that id."""
     identification: Identification
     access: Access
     live: Live
@@ -180,7 +182,14 @@ class Handler(BaseHTTPRequestHandler):
         is_from_here = self.origin is not None or "same-origin" in self.headers.get_all("Sec-Fetch-Site", [])
         if caller.is_in_browser and route.method != "GET" and not is_from_here:
             raise ChatError("request_foreign")
-        self.server.access.check(caller, route.need, variables.get("id", ""), writes=route.writes)
+        session_id = variables.get("id", "")
+        try:
+            self.server.access.check(caller, route.need, session_id, writes=route.writes)
+        except ChatError as error:
+            key = single_header(self.headers, "Idempotency-Key") if route.is_command else None
+            is_hidden = error.code == "session_unknown" and caller.is_known
+            if not (is_hidden and key and self.server.has_sent(caller.person, session_id, key)):
+                raise
 
     def _hold(
         self, stack: contextlib.ExitStack, caller: Caller, need: Need, session_id: str, writes: bool = False

@@ -64,6 +64,7 @@ class PageServer(HTTPServer):
         self.waiters = Waiters()
         self.limits = Limits(rules)
         self.check_rate: Callable[[Caller], None] = lambda caller: None
+        self.has_sent: Callable[[str, str, str], bool] = lambda person, session_id, id: False
         self.identification: Identification
         self.access: Access
         self.live = Live()

@@ -22,6 +22,8 @@ class Command:
     """The digest of all that is asked for: the same id with another one is a mistake."""
     result: str | None = None
     """The answer to repetitions; None for the `seq` of the last event that the command appends."""
+    person: str = ""
+    """The person who sent it, if it may end their access: they may still repeat it."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,15 @@ class Accepted:
 
     digest: str
     result: str
+    person: str = ""
 
 
-def command(scope: str, id: str | None, digest: str, result: str | None = None) -> Command | None:
+def command(scope: str, id: str | None, digest: str, result: str | None = None, person: str = "") -> Command | None:
     """Return the command with that id, None if it has none. Raises ChatError for an id that cannot be used."""
     if id is None:
         return None
     check_id(id)
-    return Command(scope, id, digest, result)
+    return Command(scope, id, digest, result, person)
 
 
 def stop_of(session_id: str, turn: int) -> Command:

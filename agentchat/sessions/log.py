@@ -115,9 +115,12 @@ class Log:
             self.keep()
             self.keep = None
 
-    def once(self, id: str | None, digest: str, act: Callable[[Command | None], Event]) -> Event:
-        """Carry out a command unless that id was; return its event. `act` appends it with the command."""
-        command = commands.command(self.id, id, digest)
+    def once(self, id: str | None, digest: str, act: Callable[[Command | None], Event], person: str = "") -> Event:
+        """Carry out a command unless that id was; return its event. `act` appends it with the command.
+
+        With a `person`, they may repeat it even if it has ended their access.
+        """
+        command = commands.command(self.id, id, digest, person=person)
         return once(self.store, command, lambda: act(command), self._recall)
 
     def set_streaming(self, messages: Sequence[MessageStream]) -> None:

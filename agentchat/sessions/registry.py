@@ -481,7 +481,8 @@ class Sessions:
         `caller` is whoever wants that, None if it has expired. Whoever repeats that with the same `id` within a day
         (COMMANDS_KEPT) isn't told that there is none.
         """
-        command = commands.command(session_id, id, digest("delete_session"), "")
+        person = caller.user if caller is not None else ""
+        command = commands.command(session_id, id, digest("delete_session"), "", person)
         once(self._store, command, lambda: self._delete(session_id, caller, command), lambda result: None)
 
     def _delete(self, session_id: str, caller: Caller | None, command: Command | None) -> None:
@@ -500,6 +501,11 @@ class Sessions:
         finally:
             self.release(session)
         self.desk.changed()
+
+    def has_sent(self, person: str, session_id: str, id: str) -> bool:
+        """Return True if the person sent the command with that id, which may have ended their access."""
+        accepted = self._store.accepted(session_id, id)
+        return accepted is not None and accepted.person == person != ""
 
     def owned_by(self, person: str) -> list[str]:
         """Return the ids of the sessions that a person began."""

@@ -54,7 +54,7 @@ class Takeover:
                 self._turns.stop()
                 return event
 
-            return self._log.once(id, digest("take", operator=name), take)
+            return self._log.once(id, digest("take", operator=name), take, caller.user)
 
     def reply(self, text: str, caller: Caller, id: str | None = None) -> Event:
         """Say something in the agents' place, as the operator who has the session. Returns the event."""
@@ -68,7 +68,7 @@ class Takeover:
                 draft = handover.reply_draft(text, name, UNNAMED, id or uuid4().hex, now.next)
                 return self._turns.add_spoken_turn(draft, heard(text, operator=name), command)
 
-            return self._log.once(id, reply_digest(clean(text), clean(name)), reply)
+            return self._log.once(id, reply_digest(clean(text), clean(name)), reply, caller.user)
 
     def hand_back(self, note: str, caller: Caller, id: str | None = None) -> Event:
         """Let the agents answer again, and tell them the note. Returns the event.
@@ -91,7 +91,7 @@ class Takeover:
                 )
                 return event
 
-            return self._log.once(id, digest("hand_back", note=note, operator=name), hand_back)
+            return self._log.once(id, digest("hand_back", note=note, operator=name), hand_back, caller.user)
 
     def _check_has_taken(self, caller: Caller) -> None:
         held = self._log.held

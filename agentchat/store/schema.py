@@ -92,4 +92,7 @@ MIGRATIONS = [
         cost REAL NOT NULL, PRIMARY KEY (day, user, agent)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE commands ADD COLUMN person TEXT NOT NULL DEFAULT '';
+    """,
 ]

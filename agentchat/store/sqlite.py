@@ -66,6 +66,7 @@ MARKS = "INDEXED BY event_marks"
 EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 INSERT_EVENT = "INSERT INTO events (session, seq, ts, turn, type, body, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EVENT = "seq, ts, turn, type, body"
+ACCEPTED = "digest, result, person"
 SESSION = (
     "id, agent, created, (SELECT coalesce(max(seq), 0) FROM events WHERE session = sessions.id),"
     " max((SELECT coalesce(max(turn), 0) FROM events WHERE session = sessions.id"
@@ -343,7 +344,7 @@ class SqliteStore:
         return Event(*rows[0]) if rows else None
 
     def accepted(self, scope: str, id: str) -> Accepted | None:
-        rows = self._select("SELECT digest, result FROM commands WHERE scope = ? AND id = ?", scope, id)
+        rows = self._select(f"SELECT {ACCEPTED} FROM commands WHERE scope = ? AND id = ?", scope, id)
         return Accepted(*rows[0]) if rows else None
 
     def sessions_unanswered(self) -> list[str]:
@@ -580,8 +581,8 @@ def _accept(db: sqlite3.Connection, command: Command, result: str = "", expires:
     """Record a command, until its session is deleted or the time `expires`. Raises DuplicateCommand."""
     _refuse_accepted(db, command)
     result = result if command.result is None else command.result
-    row = (command.scope, command.id, command.digest, result, expires)
-    db.execute("INSERT INTO commands (scope, id, digest, result, expires) VALUES (?, ?, ?, ?, ?)", row)
+    row = (command.scope, command.id, command.digest, result, expires, command.person)
+    db.execute("INSERT INTO commands (scope, id, digest, result, expires, person) VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def _accept_in_session(db: sqlite3.Connection, command: Command) -> None:
@@ -605,7 +606,7 @@ def _accept_for_a_while(db: sqlite3.Connection, command: Command | None) -> None
 def _refuse_accepted(db: sqlite3.Connection, command: Command | None) -> None:
     """Raise DuplicateCommand if that command was recorded before. To be called before anything is changed."""
     if command is not None:
-        query = "SELECT digest, result FROM commands WHERE scope = ? AND id = ?"
+        query = f"SELECT {ACCEPTED} FROM commands WHERE scope = ? AND id = ?"
         row = db.execute(query, (command.scope, command.id)).fetchone()
         if row is not None:
             raise DuplicateCommand(Accepted(*row))

@@ -51,6 +51,7 @@ class Traces:
             for table in ("members", "notes", "usage"):
                 db.execute(f"DELETE FROM {table} WHERE user = ?", (user,))
             db.execute("DELETE FROM commands WHERE scope IN (?, ?)", (f"creator:{user}", f"memory:{user}"))
+            db.execute("UPDATE commands SET person = '' WHERE person = ?", (user,))
 
         self._remove(forget)
 

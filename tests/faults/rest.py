@@ -39,6 +39,8 @@ class Request:
     """Called when the store refused it, which then must have had no effect; None: it is sent again later."""
     tries: int = 0
     page: str = ""
+    session: str = ""
+    """The session's id when it was last sent."""
 
     @property
     def path(self) -> str:
@@ -87,7 +89,7 @@ class Caller:
             self._unsent.append(request)
             return
         request.tries += 1
-        request.page = self._page
+        request.page, request.session = self._page, request.talk.id
         self._under_way.add(request)
         self._figures["REST requests"] += 1
         threading.Thread(target=self._ask, args=(request,), name="rest", daemon=True).start()
@@ -126,6 +128,8 @@ class Caller:
                 request.gives_up()
         elif code in GONE and request.talk.is_going:
             pass
+        elif code == "session_unknown" and request.talk.id != request.session:  # it was replaced in the meantime
+            self.dispatch(request)
         elif code == "session_unknown" and not request.talk.log:  # nothing was said in it: it is about to be replaced
             self._unsent.append(request)
         else:

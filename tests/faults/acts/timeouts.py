@@ -35,7 +35,8 @@ class Timeouts(Kind):
         if frame["type"] == "input_request":
             id = frame["content"]["request_id"]
             self._asked.setdefault(id, time.monotonic())
-            if not self._stage.is_settling and self._chance.random() < IGNORED:
+            has_end = bool(frame["content"].get("expires"))  # those of an earlier server may have none
+            if not self._stage.is_settling and self._chance.random() < IGNORED and has_end:
                 talk.ignored.add(id)
         elif frame["type"] == "error" and frame["content"]["code"] == "input_timeout":
             for id, asked in talk.questions.items():
