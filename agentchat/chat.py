@@ -79,8 +79,8 @@ class RunningTurn(Protocol):
 class Notes(Protocol):
     """The notes about people, by their ids."""
 
-    def note(self, user: str, key: str, value: str) -> None:
-        """Keep a value, replacing the one under that key."""
+    def note(self, user: str, key: str, value: str, session_id: str | None = None) -> None:
+        """Keep a value, replacing the one under that key, unless the session in which it was learned is gone."""
 
     def notes(self, user: str) -> dict[str, str]:
         """Return all that is kept about a person."""
@@ -237,7 +237,7 @@ class Chat:
 
     def remember(self, key: str, value: str) -> str:
         """Keep something about the person, for all their conversations. Return a sentence for the model."""
-        self._notes.note(self._person_id, key, value)
+        self._notes.note(self._person_id, key, value, self.session_id)
         return f"Remembered: {key}: {value}."
 
     def recall(self) -> dict[str, str]:

@@ -195,8 +195,10 @@ class MemoryStore:
         with self._lock:
             return [log.now for log in self._logs.values() if log.now.held]
 
-    def note(self, user: str, key: str, value: str) -> None:
+    def note(self, user: str, key: str, value: str, session_id: str | None = None) -> None:
         with self._lock:
+            if session_id is not None and session_id not in self._logs:
+                raise KeyError(session_id)
             self._notes.setdefault(user, {})[key] = Note(key, value, now())
 
     def notes(self, user: str) -> list[Note]:

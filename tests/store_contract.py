@@ -437,6 +437,14 @@ class StoreContract:
         assert all(note.updated > CREATED for note in store.notes("a"))
         assert (store.notes("A"), store.notes("")) == ([], [])
 
+    def test_nothing_is_noted_in_a_session_that_is_gone(self, store: Store) -> None:
+        """A tool that goes on after its session was deleted leaves nothing behind."""
+        store.note("a", "b", "1", "s")
+        store.delete("s")
+        with pytest.raises(KeyError):
+            store.note("a", "c", "2", "s")
+        assert [note.key for note in store.notes("a")] == ["b"]
+
     def test_notes_are_forgotten(self, store: Store) -> None:
         """One note or all notes of a person are forgotten, and nothing else; the number is returned."""
         for user in ("a", "b"):

@@ -25,8 +25,11 @@ class UserNotes:
         self._store = store
         self.exists = exists
 
-    def note(self, user: str, key: str, value: str) -> None:
-        """Keep a note in place of the one under that key. Raises ChatError if it is too long or one too many."""
+    def note(self, user: str, key: str, value: str, session_id: str | None = None) -> None:
+        """Keep a note in place of the one under that key; `session_id` is where agents learned it.
+
+        Raises ChatError if it is too long or one too many, or the session is gone.
+        """
         key, value = one_line(key), clean(value).strip()
         if not 0 < len(key) <= KEY_CHARS or not 0 < len(value) <= VALUE_CHARS:
             problem = f"a key has 1 to {KEY_CHARS} characters, a value 1 to {VALUE_CHARS:,}"
@@ -36,7 +39,10 @@ class UserNotes:
         known = self.notes(user)
         if key not in known and len(known) >= MAX_NOTES:
             raise ChatError("note_unusable", problem=f"there are {MAX_NOTES} notes already")
-        self._store.note(user, key, value)
+        try:
+            self._store.note(user, key, value, session_id)
+        except KeyError as error:
+            raise ChatError("session_deleted") from error
 
     def notes(self, user: str) -> dict[str, str]:
         """Return the notes about a person by their keys."""

@@ -132,8 +132,11 @@ class Store(Protocol):
     def held(self) -> list[SessionRecord]:
         """Return the sessions that the agents don't have, and those with a question to operators."""
 
-    def note(self, user: str, key: str, value: str) -> None:
-        """Keep a note about a person, in place of the one under that key."""
+    def note(self, user: str, key: str, value: str, session_id: str | None = None) -> None:
+        """Keep a note about a person, in place of the one under that key.
+
+        With a session, raises KeyError if that is gone: what was noted in it would stay behind.
+        """
 
     def notes(self, user: str) -> list[Note]:
         """Return the notes about a person, ordered by key."""

@@ -172,8 +172,13 @@ class SqliteStore:
     def discard_empty(self, before: str) -> None:
         self._remove(lambda db: _discard_empty(db, before))
 
-    def note(self, user: str, key: str, value: str) -> None:
-        self._write(lambda db: db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now())))
+    def note(self, user: str, key: str, value: str, session_id: str | None = None) -> None:
+        def note(db: sqlite3.Connection) -> None:
+            if session_id is not None and _numbers(db, session_id) is None:
+                raise KeyError(session_id)
+            db.execute("REPLACE INTO notes VALUES (?, ?, ?, ?)", (user, key, value, now()))
+
+        self._write(note)
 
     def forget(self, user: str, key: str | None = None, command: Command | None = None) -> int:
         return self._remove(lambda db: _forget(db, user, key, command))
