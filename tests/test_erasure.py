@@ -257,7 +257,9 @@ def test_somebody_without_a_password(serve: Serve, accounts: Accounts) -> None:
     proxied, eve = Browser(running), {"X-Forwarded-User": "eve"}
     assert proxied.ask("POST", f"{ME}/password", {"old": "", "new": PASSWORD}, **eve).code == "not_allowed"
     assert proxied.ask("DELETE", ME, {"confirm": "ada"}, **eve).code == "not_allowed"
-    id = proxied.ask("GET", ME, None, **eve).json["id"]
+    you = proxied.ask("GET", ME, None, **eve).json
+    id = you["id"]
+    assert not you["can_log_out"]  # the proxy would bring her straight back
     assert proxied.ask("DELETE", ME, {"confirm": "Eve"}, **eve).status == 204
     assert accounts.user(id) is None
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
+from agentchat import audit
 from agentchat.approval import needs_approval
+from agentchat.audit import Audit
 from agentchat.auth.accounts import Accounts
 from tests.agent_files import write_agents
 from tests.browsers import API, PASSWORD, Browser
@@ -123,6 +125,8 @@ def test_an_operator_is_asked(accounts: Accounts, serve: Serve, tmp_path: Path, 
         assert olga.ask("POST", f"{path}/input", answer).status == 200
         assert until(client, "executed_function")["content"] == "5 euros were paid back."
         until(client, "turn_completed")
+    [entry] = [each for each in Audit(tmp_path / "data" / audit.FILE).last(100) if each["event"] == "approval"]
+    assert (entry["by"], entry["decision"]) == ("operator", "approve")
     assert olga.ask("GET", path).status == 404
     assert olga.ask("GET", f"{API}/desk").json["conversations"] == []
 

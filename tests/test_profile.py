@@ -39,6 +39,7 @@ def test_a_profile(ada: Browser) -> None:
     """A profile has what was set; REST knows a new name at once, connections once they are made again."""
     before = ada.ask("GET", ME).json
     assert (before["login"], before["name"], before["roles"], before["has_password"]) == ("ada", "ada", [], True)
+    assert before["can_log_out"]
     assert before["usage"]["limit"] == {"turns": None, "tokens": None, "cost": None}
     with ada.connect() as old:
         session = json.loads(old.recv(PATIENCE))["content"]["session_id"]

@@ -163,7 +163,12 @@ class ProfileRoutes:
         user = self._accounts.user(call.caller.person) if call.caller.is_known else None
         you = user or User(YOU, YOU, YOU, frozenset(), "", "", "")
         has_password = user is not None and self._accounts.has_password(user.id)
-        return {**about(you), "has_password": has_password, "usage": self._quotas.about(call.caller.person)}
+        return {
+            **about(you),
+            "has_password": has_password,
+            "can_log_out": call.caller.credential.startswith("login:"),
+            "usage": self._quotas.about(call.caller.person),
+        }
 
     def _user(self, call: Call) -> User:
         """Return the account of the caller. Raises ChatError where nobody logs in."""

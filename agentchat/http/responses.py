@@ -68,6 +68,7 @@ class Profile(Me):
     """You, and your usage of the day."""
 
     has_password: bool = Field(description="False for somebody who logs in another way")
+    can_log_out: bool = Field(description="False where a proxy says who you are, for a token, and where nobody logs in")
     usage: UsageToday
 
 

@@ -163,7 +163,8 @@ class PendingQuestions:
             tool, decision = None, "approve" if is_yes(answer.text) else "deny"
         else:
             return
-        about: dict[str, Field] = {"agent": asked["agent"], "tool": tool, "decision": decision}
+        by = {"by": str(asked["by"])} if asked.get("by") else {}
+        about: dict[str, Field] = {"agent": asked["agent"], "tool": tool, "decision": decision, **by}
         self._audit.write("approval", caller.who, caller.address, session=self._log.id, **about)
 
     def _find(self, request_id: str) -> Question:

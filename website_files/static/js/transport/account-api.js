@@ -11,7 +11,7 @@ export const EXPORT_ADDRESS = `${ME}/export`;
 /**
  * @typedef {{turns: number|null, tokens: number|null, cost: number|null}} Amounts
  * @typedef {{id: string, login: string, name: string, roles: string[], colour: string, language: string,
- *   has_password: boolean, usage: {used: Amounts, limit: Amounts, left: Amounts}}} Me
+ *   has_password: boolean, can_log_out: boolean, usage: {used: Amounts, limit: Amounts, left: Amounts}}} Me
  */
 
 /** @returns {Promise<{needed: boolean, password: boolean, openid: boolean, first: boolean}>} */

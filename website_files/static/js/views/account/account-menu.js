@@ -13,6 +13,10 @@ export class AccountMenu {
   #roles = h("span", { class: "account-about one-line" });
   #login = h("p", { class: "account-about one-line", dir: "auto" });
   #left = h("p", { class: "account-about" });
+  #leaving = [
+    button("menu-item", () => this.#leave(false), "Log out"),
+    button("menu-item", () => this.#leave(true), "Log out everywhere"),
+  ];
   #problem = h("p", { class: "field-problem", role: "alert" });
   #profile;
   #admin = h("a", { class: "menu-item", href: "/admin" }, "Administration");
@@ -31,8 +35,7 @@ export class AccountMenu {
       h("div", { class: "account-head" }, this.#login, this.#left),
       this.#profile,
       this.#admin,
-      button("menu-item", () => this.#leave(false), "Log out"),
-      button("menu-item", () => this.#leave(true), "Log out everywhere"),
+      ...this.#leaving,
       this.#problem,
     );
     const words = h("span", { class: "account-words" }, this.#name, this.#roles);
@@ -52,6 +55,7 @@ export class AccountMenu {
     setText(this.#roles, roleWords(me.roles));
     setText(this.#login, me.login);
     this.#admin.hidden = !me.roles.includes("admin");
+    for (const item of this.#leaving) item.hidden = !me.can_log_out;
     const left = leftToday(me.usage);
     setText(this.#left, left && `Left today: ${left}`);
   }
