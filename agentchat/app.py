@@ -101,7 +101,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         accounts = Accounts(chosen.data_dir, chosen.login_days)
         stack.callback(accounts.close)
         identification = setup.identification(chosen, accounts)
-        public = chosen.public_url.rstrip("/") or f"http://{chosen.host}:{ports.page.getsockname()[1]}"
+        public = chosen.public_url.strip().rstrip("/") or f"http://{chosen.host}:{ports.page.getsockname()[1]}"
         openid = oidc.configured(chosen, public + CALLBACK)
         audit_log = Audit(chosen.data_dir / audit.FILE)
         first = FirstAccount()
@@ -138,23 +138,23 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page = server.PageServer(ports.page, load_files(ROOT / "website_files"), _http_rules(chosen))
         stack.callback(page.server_close)
         page.ws_port = ports.websocket.getsockname()[1]
-        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port)
-        page.is_secure = chosen.public_origin.startswith("https:")
+        public_address = identification.proxies.public
+        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port, public_address)
         page.check_rate, page.has_sent = sessions.check_rate, sessions.has_sent
         page.identification, page.access = identification, access
         people = People(accounts, store.sharing, page.live, lambda: identification.is_open, sessions.hand_back)
         erasure = Erasure(accounts, sessions, store, access, page.live, people.look)
         notes.exists = erasure.exists
         attempts = Attempts()
-        login_seconds, is_secure = chosen.login_days * 86_400, page.is_secure
+        login_seconds = chosen.login_days * 86_400
         login = LoginRoutes(
             identification, attempts, audit_log, first, openid, people.look,
-            login_seconds=login_seconds, is_secure=is_secure,
+            login_seconds=login_seconds,
         )  # fmt: skip
         profile = ProfileRoutes(
             identification, attempts, audit_log, services.quotas, store.usage, sessions, notes,
             erasure.erase, people.look,
-            login_seconds=login_seconds, is_secure=is_secure,
+            login_seconds=login_seconds,
         )  # fmt: skip
         sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
@@ -167,6 +167,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         known = (identification, access, page.live, page.connections)
         websockets = Server(sessions, catalogue, page.origins, limits, *known)
         stack.enter_context(websockets.run(ports.websocket))
+        page.adopt = websockets.adopt
         stack.enter_context(people.watched())
         sessions.desk.follow(people.wake)
         stack.callback(sessions.close, SHUTDOWN_TIMEOUT)

@@ -55,8 +55,10 @@ class Settings:
     host: str = setting(
         "127.0.0.1", "Address to listen on. 0.0.0.0 lets other machines connect; then people have to log in."
     )
-    port: int = setting(8001, "Port of the page; 0 picks a free one.")
-    ws_port: int = setting(8080, "Port of the WebSocket server; 0 picks a free one.")
+    port: int = setting(8001, "Port of the page, REST and the WebSocket at /ws; 0 picks a free one.")
+    ws_port: int = setting(
+        8080, "Port that has the WebSocket to itself, beside /ws on the page's port; 0 picks a free one."
+    )
     data_dir: Path = setting(Path("data"), "Folder where conversations are stored.")
     agents: Path = setting(ROOT / "agents", "Folder of the agent files.")
     default_agent: str = setting(
@@ -92,14 +94,16 @@ class Settings:
     )
     no_auth: bool = setting(False, "Nobody logs in, and everybody may do everything, whoever can connect.")
     public_url: str = setting(
-        "", "Address under which others reach the page, such as https://chat.example.com, if it is another one."
+        "",
+        "Address under which others reach the page, such as https://chat.example.com or https://example.org/chat, if "
+        "it is another one.",
     )
     login_days: float = setting(30.0, "Days without use after which a login ends.", above=0)
     admins_read: bool = setting(False, "Let admins read the conversations of others.")
     trusted_proxies: str = setting(
         "",
         "Addresses and networks of the proxies in front of the server, such as 10.0.0.5,fd00::/8. Only they are "
-        "believed about X-Forwarded-For and --auth-header.",
+        "believed about X-Forwarded-*, Forwarded and --auth-header.",
     )
     auth_header: str = setting(
         "", "Header in which a trusted proxy names the user who has logged in there, such as X-Forwarded-User."
@@ -304,14 +308,7 @@ class Settings:
 
     @property
     def allowed_origins(self) -> frozenset[str]:
-        given = [*self.origins.split(","), self.public_origin]
-        return frozenset(origin.strip().rstrip("/") for origin in given if origin.strip())
-
-    @property
-    def public_origin(self) -> str:
-        """The scheme, host and port of the public address; "" without one."""
-        scheme, separator, rest = self.public_url.strip().partition("://")
-        return f"{scheme}{separator}{rest.partition('/')[0]}".lower()
+        return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
 
 
 _FIELDS = [each for each in fields(Settings) if each.metadata]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from agentchat.auth.proxies import Proxies
 from agentchat.net.listener import listening
 from agentchat.net.resources import Room
 from agentchat.ws.connection import ClientConnection, Message
@@ -31,7 +32,7 @@ class Receiving:
         self.limits = limits
         self.address = listener.getsockname()
         self.opened: queue.SimpleQueue[ClientConnection] = queue.SimpleQueue()
-        self.receiver = Receiver(listener, limits, workers, lambda connection, request: None)
+        self.receiver = Receiver(listener, limits, workers, lambda connection, request: None, Proxies())
         self.receiver.begin = self.opened.put
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:

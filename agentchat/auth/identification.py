@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agentchat.auth.accounts import Accounts, User
-from agentchat.auth.proxies import Headers, Proxies
+from agentchat.auth.forwarded import Headers
+from agentchat.auth.proxies import Proxies
 from agentchat.auth.tickets import Tickets
+from agentchat.net.own_address import OwnAddress
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import UNNAMED, Caller, network
 
 COOKIE = "agentchat_login"
+MOST_COOKIES = 4  # of that name; a server of ours can lie under each of several paths of a host
 HEADER_WAY = "header"
 """The way by which users are known whom a proxy names (Accounts.external)."""
 
@@ -54,7 +57,7 @@ class Identification:
         """Where it `is_off`, nobody is asked; where it `is_required`, even while there are no accounts."""
         self.accounts = accounts
         self.tickets: Tickets[Caller] = Tickets()
-        self._proxies = proxies
+        self.proxies = proxies
         self._is_off = is_off
         self.is_required = is_required
 
@@ -65,7 +68,7 @@ class Identification:
 
     def caller(self, asked: Asked) -> Caller:
         """Return the sender of a request. Raises ChatError for a token or ticket that is not, or no longer, good."""
-        address = network(self._proxies.address_of(asked.peer, asked.headers))
+        address = network(self.proxies.address_of(asked.peer, asked.headers))
         if self.is_open:
             browser = identity.browser(asked.cookies)
             return Caller(identity.user_id(asked.name, browser), address, asked.name)
@@ -81,11 +84,12 @@ class Identification:
             if caller is None or not self._is_still(caller):
                 raise ChatError("login_needed")
             return replace(caller, address=address)
-        # Another server on this host can set one of that name beside ours; then nobody knows which is the person's.
-        shown = set(identity.cookies(asked.cookies, COOKIE))
-        if len(shown) == 1 and (login := self.accounts.login(shown.pop())) is not None:
-            return _caller(login[0], address, f"login:{login[1].id}")
-        named = self._proxies.user_of(asked.peer, asked.headers)
+        # Another server on this host can set one of that name beside ours; of two people nobody knows which it is.
+        shown = list(dict.fromkeys(identity.cookies(asked.cookies, COOKIE)))[:MOST_COOKIES]
+        logins = [login for secret in shown if (login := self.accounts.login(secret)) is not None]
+        if len({user.id for user, _ in logins}) == 1:
+            return _caller(logins[0][0], address, f"login:{logins[0][1].id}")
+        named = self.proxies.user_of(asked.peer, asked.headers)
         if named is not None:
             user = self.accounts.external(HEADER_WAY, named, named, named)
             return _caller(user, address, f"proxy:{user.id}")
@@ -121,8 +125,6 @@ def _caller(user: User, address: str, credential: str, scope: str = identity.SCO
     return Caller(user.id, address, user.name, user.roles, scope, credential, user.login)
 
 
-def cookie(secret: str, seconds: float, is_secure: bool) -> str:
-    """Return the `Set-Cookie` header of a login; an empty secret removes it."""
-    secure = "; Secure" if is_secure else ""
-    age = int(seconds) if secret else 0
-    return f"{COOKIE}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+def cookie(own: OwnAddress, secret: str, seconds: float) -> str:
+    """Return the `Set-Cookie` header of a login at this address of ours; an empty secret removes it."""
+    return own.cookie(COOKIE, secret, seconds if secret else 0)

@@ -1,4 +1,4 @@
-"""The proxies in front of the server that are believed: who somebody is, and which address they come from.
+"""The proxies in front of the server that are believed: who somebody is, where they come from, what they asked for.
 
 Anybody can send a header. What one says counts only if the connection comes from an address that a setting names.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from agentchat.auth import forwarded
+from agentchat.auth.forwarded import FORWARDED, FORWARDED_FOR, Headers, Hop
+from agentchat.net.own_address import OwnAddress, PublicAddress, is_prefix, with_port
 from agentchat.protocol.errors import ChatError, SettingsError
 
 if TYPE_CHECKING:
     from agentchat.settings import Settings
 
-FORWARDED_FOR = "X-Forwarded-For"
-MAX_HOPS = 50
+SECURE = {"https": True, "wss": True, "http": False, "ws": False}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -27,19 +29,13 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+|\\/:=~$-]{0,99}")
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}", re.ASCII)
 
 
-class Headers(Protocol):
-    """The headers of a request: those of `email.message` on the page's port, of `websockets` on the other."""
-
-    def get_all(self, name: str, /) -> Any:
-        """Return the values of each header of that name; None or [] without one."""
-
-
 class Proxies:
-    """The addresses of trusted proxies, and the header in which they name the user."""
+    """The addresses of trusted proxies, the header in which they name the user, and the server's public address."""
 
-    def __init__(self, networks: Iterable[str] = (), header: str = "") -> None:
+    def __init__(self, networks: Iterable[str] = (), header: str = "", public: PublicAddress | None = None) -> None:
         """Raises SettingsError if an address or the header cannot be used."""
         self.header = header.strip()
+        self.public = public or PublicAddress()
         self._networks = tuple(_network(each.strip()) for each in networks if each.strip())
         if self.header and not _HEADER.fullmatch(self.header):
             raise SettingsError(f"--auth-header must name a header, such as X-Forwarded-User, not {header!r}.")
@@ -79,20 +75,63 @@ class Proxies:
         """Return the address that a request comes from: behind trusted proxies, the one they forwarded it for.
 
         Each proxy appends the address it was called from, so the last one that isn't a trusted proxy is the client;
-        what stands before it is the client's own invention.
+        what stands before it is the client's own invention. Raises ChatError if it is named in two ways that differ.
         """
+        client = self._seen(peer, headers)[0]
+        return peer if client is None else str(client)
+
+    def holder_of(self, peer: str) -> str:
+        """Return the address that a connection counts for until it has sent a request.
+
+        That is "" for a trusted proxy, who holds connections for others.
+        """
+        return "" if self.is_trusted(peer) else peer
+
+    def own_address(self, peer: str, headers: Headers, *, is_secure: bool = False, prefix: str = "") -> OwnAddress:
+        """Return the address under which the client of a request reached this server.
+
+        `is_secure` is true if the connection itself has TLS; `prefix` is what the path of the request began with.
+        Raises ChatError if proxies name it in two ways that differ, or in none that can be understood.
+        """
+        seen = self._seen(peer, headers)[1]
+        hosts = headers.get_all("Host") or [""]
+        host = with_port((seen.host or hosts[0]).lower(), seen.port)
+        is_secure = SECURE.get(seen.scheme, is_secure)
+        if not is_prefix(seen.prefix.rstrip("/")):
+            raise ChatError("bad_request", problem="its X-Forwarded-Prefix is no path")
+        is_public = self.public.is_meant_by(host)
+        prefix = prefix or seen.prefix.rstrip("/")
+        if not prefix and (is_public or seen != Hop()):
+            prefix = self.public.prefix
+        is_secure = is_secure or (is_public and self.public.is_secure)
+        return OwnAddress(host, is_secure, prefix, is_secure or self.public.is_secure)
+
+    def _seen(self, peer: str, headers: Headers) -> tuple[Address | None, Hop]:
+        """Return the client behind trusted proxies, if the peer is one, and the request as the first of them got it."""
         client = _address(peer)
         if client is None or not self._has(client):
-            return peer
-        hops = ",".join(headers.get_all(FORWARDED_FOR) or []).split(",")
-        for hop in reversed(hops[-MAX_HOPS:]):
-            address = _address(_without_port(hop.strip(" \t")))
+            return None, Hop()
+        told = [hops for hops in (forwarded.customary(headers), forwarded.standard(headers)) if hops]
+        found = [self._walk(client, hops) for hops in told]
+        clients = {found[at][0] for at, hops in enumerate(told) if any(hop.client for hop in hops)}
+        if len(clients) > 1:
+            raise ChatError(
+                "bad_request",
+                problem=f"its {FORWARDED} and {FORWARDED_FOR} name different clients: "
+                "let the proxy set one of them and remove the other",
+            )
+        return next(iter(clients), client), forwarded.merged(hop for _, hop in found)
+
+    def _walk(self, peer: Address, hops: Sequence[Hop]) -> tuple[Address, Hop]:
+        client, seen = peer, hops[-1]
+        for hop in reversed(hops):
+            address = _address(_without_port(hop.client))
             if address is None:
                 break
-            client = address
+            client, seen = address, hop
             if not self._has(client):
                 break
-        return str(client)
+        return client, seen
 
     def _has(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
@@ -129,4 +168,5 @@ def _without_port(hop: str) -> str:
 
 def configured(settings: Settings) -> Proxies:
     """Return the proxies that the settings name. Raises SettingsError."""
-    return Proxies(settings.trusted_proxies.split(","), settings.auth_header)
+    public = PublicAddress.of(settings.public_url)
+    return Proxies(settings.trusted_proxies.split(","), settings.auth_header, public)

@@ -14,6 +14,7 @@ from agentchat.http.documents import DocumentRoutes
 from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
 from agentchat.http.files import FileRoutes
+from agentchat.http.handler import SOCKET
 from agentchat.http.health import HealthRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
@@ -22,6 +23,7 @@ from agentchat.http.sessions import SessionRoutes
 from agentchat.http.tasks import TaskRoutes
 from agentchat.http.v1_chat import V1ChatRoutes
 from agentchat.knowledge import Knowledge
+from agentchat.protocol.errors import ChatError
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.user_notes import UserNotes
 
@@ -68,6 +70,11 @@ class ServerRoutes:
     def read_config(self, call: Call) -> Reply:
         """Return what clients need to start."""
         return Reply(200, self._config())
+
+    @route("GET", SOCKET, Need.NOTHING, answers={101: None}, errors=("upgrade_needed",))
+    def open_socket(self, call: Call) -> Reply:
+        """Open a WebSocket. What asks for one never gets here."""
+        raise ChatError("upgrade_needed")
 
     @route("GET", "/api/openapi.json", Need.KNOWN, answers={200: responses.Anything})
     def read_description(self, call: Call) -> Reply:

@@ -23,9 +23,12 @@ class Connection:
     are those of the monotonic clock, however many pieces the bytes come in.
     """
 
-    def __init__(self, sock: socket.socket, address: str) -> None:
+    def __init__(self, sock: socket.socket, peer: str, address: str) -> None:
         self.socket = sock
+        self.peer = peer
+        """The address at the other end."""
         self.address = address
+        """The address for which it counts: behind a proxy, that of the client whose request is answered."""
         self.unread = bytearray()
         """Bytes that were received and belong to the next request, or to the body of the current one."""
         self.deadline = 0.0

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedReader
 from typing import Any, Protocol
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from pydantic import BaseModel
 
@@ -31,6 +31,7 @@ from agentchat.http.request_head import Head
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Route, Stream, Table
 from agentchat.http.waiting import Waiters
 from agentchat.net.origins import Origins
+from agentchat.net.own_address import OwnAddress
 from agentchat.net.security_headers import NO_PAGE, SECURITY_HEADERS
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
@@ -44,7 +45,14 @@ FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client re
 
 LOGIN_PAGE = "/login"
 ADMIN_PAGE = "/admin"
+SOCKET = "/ws"
+"""The one address on this port that accepts WebSockets."""
 
+POLICY = {
+    # 'self' includes the page's own WebSocket, wherever it was loaded from, in every browser that runs the page.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
     "Access-Control-Max-Age": "600",
@@ -57,8 +65,6 @@ class Site(Protocol):
     files: Mapping[str, File]
     table: Table
     origins: Origins
-    ws_port: int
-    is_secure: bool
     waiters: Waiters
     limits: Limits
     check_rate: Callable[[Caller], None]
@@ -77,6 +83,8 @@ class Request:
     connection: Connection
     head: Head
     slot: Slot
+    own: OwnAddress
+    """The address under which the client reached this server."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,6 +97,7 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Take the parts of the request, of which the standard library would read the head here."""
         self.connection, self.head, self.slot = self.request.connection, self.request.head, self.request.slot
+        self.own = self.request.own
         self.command, self.headers = self.head.method, self.head.headers
         self.body = RequestBody(self.headers)
         self.origin: str | None = None
@@ -120,9 +129,11 @@ class Handler(BaseHTTPRequestHandler):
         head, method = self.head, self.head.method
         is_public = head.path in self.server.files
         origin = None if is_public else single_header(self.headers, "Origin")
-        self.server.origins.check(head.hosts[0] if head.hosts else None, origin)
+        self.server.origins.check(self.own, origin)
         self.origin = origin
         methods, variables = self.server.table.find(head.path)
+        if not (is_public or methods) and head.path == self.server.identification.proxies.public.prefix:
+            return Reply(HTTPStatus.PERMANENT_REDIRECT, None, {"Location": self._with_slash()})
         if not is_public and origin is None and not self._comes_back(methods):
             self._check_site()
         if is_public:
@@ -161,6 +172,7 @@ class Handler(BaseHTTPRequestHandler):
             path=variables,
             browser=identity.browser(single_header(self.headers, "Cookie")),
             caller=caller,
+            own=self.own,
             person=None if self.server.access.is_open else caller.person,
             accept=accept,
             query=head.query,
@@ -175,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
     def _caller(self, name: str = identity.UNNAMED) -> Caller:
         """Return the sender, who gives that name. Raises ChatError for a token that is not good."""
         ticket = parse_qs(self.head.query).get("ticket", [""])[0]
-        return self.server.identification.caller(Asked(self.connection.address, self.headers, ticket, name))
+        return self.server.identification.caller(Asked(self.connection.peer, self.headers, ticket, name))
 
     def _check_access(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> None:
         """Raise ChatError unless the caller may do this, and does it from our own page if it is a browser."""
@@ -248,6 +260,11 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return body.read(self.connection, length, limits.timeout)
 
+    def _with_slash(self) -> str:
+        """Return the address of a folder, from that of the same name without a slash."""
+        name = self.head.path.rpartition("/")[2]
+        return f"./{name}/" + (f"?{self.head.query}" if self.head.query else "")
+
     def _file(self, file: File) -> Reply:
         is_page = file.type.startswith("text/html") and self.head.path != LOGIN_PAGE
         if is_page and not (self.server.access.is_open or self._caller().is_known):
@@ -258,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.access.check(self._caller(), Need.ADMIN)
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
-            headers["Set-Cookie"] = identity.new_cookie(self.server.is_secure)
+            headers["Set-Cookie"] = self.own.cookie(identity.COOKIE, identity.new_browser(), identity.MAX_AGE)
         if self.headers.get("If-None-Match") == file.etag:
             return Reply(HTTPStatus.NOT_MODIFIED, b"", headers, file.type)
         return Reply(HTTPStatus.OK, file.body, headers, file.type)
@@ -326,8 +343,7 @@ class Handler(BaseHTTPRequestHandler):
             self.keeps_alive = False  # an unread body must not be mistaken for the next request
         log.debug("%s %s: %d", self.head.method, self.head.path, status)
         closing = {} if self.keeps_alive else {"Connection": "close"}
-        policy = {"Content-Security-Policy": self._content_security_policy()}
-        headers = {**SECURITY_HEADERS, **policy, **self._cors_headers(), **headers, **closing}
+        headers = {**SECURITY_HEADERS, **POLICY, **self._cors_headers(), **headers, **closing}
         return response_head(status, headers, cookies)
 
     def _cors_headers(self) -> Mapping[str, str]:
@@ -335,24 +351,6 @@ class Handler(BaseHTTPRequestHandler):
             return {"Vary": "Origin"}
         allowed = {"Access-Control-Allow-Origin": self.origin, "Access-Control-Expose-Headers": "Content-Disposition"}
         return {"Vary": "Origin", **allowed}
-
-    def _content_security_policy(self) -> str:
-        host = urlsplit(f"//{self._host()}").hostname or "localhost"
-        host = f"[{host}]" if ":" in host else host
-        return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-            f"connect-src 'self' ws://{host}:{self.server.ws_port}; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'"
-        )
-
-    def _host(self) -> str:
-        """The Host header, or "" while it hasn't been accepted."""
-        host = self.head.hosts[0] if self.head.hosts else None
-        try:
-            self.server.origins.check(host, None)
-        except ChatError:
-            return ""
-        return host or ""
 
 
 def _accepted(types: Sequence[str], header: str) -> str:
@@ -364,8 +362,10 @@ def _accepted(types: Sequence[str], header: str) -> str:
 
 def error_reply(error: ChatError) -> Reply:
     seconds = RETRY_AFTER if error.retry_after is None else error.retry_after
-    later = {"Retry-After": str(seconds)} if error.row.status in {429, 503} else {}
-    return Reply(error.row.status, {"error": {"code": error.code, "message": error.message}}, later)
+    headers = {"Retry-After": str(seconds)} if error.row.status in {429, 503} else {}
+    if error.row.status == HTTPStatus.UPGRADE_REQUIRED:
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    return Reply(error.row.status, {"error": {"code": error.code, "message": error.message}}, headers)
 
 
 def refusal(error: ChatError) -> bytes:

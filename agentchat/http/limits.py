@@ -98,6 +98,6 @@ def held(admission: Admission, address: str, amount: int, what: str) -> Iterator
 
 def refusal(admission: Admission, address: str, amount: int, what: str) -> ChatError:
     """The error for a client over the limit of its address, or over that of all."""
-    if admission.per_address and admission.held(address) + amount > admission.per_address:
+    if admission.exceeds_own(address, amount):
         return ChatError("too_many_requests", what=what, limit=f"{admission.per_address:,}")
     return ChatError("server_full", what=what)

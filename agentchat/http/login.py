@@ -24,6 +24,7 @@ from agentchat.protocol.identity import ADMIN, OPERATOR
 
 API = "/api/agent-chat"
 CALLBACK = f"{API}/oidc/callback"
+TO_ROOT = "../../.."  # from the addresses below oidc/, wherever the server's own paths lie; a path follows
 
 
 class FirstAccount:
@@ -50,9 +51,8 @@ class LoginRoutes:
         changed: Callable[[], None],
         *,
         login_seconds: float,
-        is_secure: bool,
     ) -> None:
-        """`changed` lets changes of accounts take effect. Cookies that are secure are sent over TLS only."""
+        """`changed` lets changes of accounts take effect."""
         self._known = known
         self._accounts = known.accounts
         self._attempts = attempts
@@ -61,7 +61,6 @@ class LoginRoutes:
         self._openid = openid
         self._changed = changed
         self._seconds = login_seconds
-        self._is_secure = is_secure
 
     @route("GET", f"{API}/login", Need.NOTHING, answers={200: responses.LoginWays})
     def list_login_ways(self, call: Call) -> Reply:
@@ -111,7 +110,7 @@ class LoginRoutes:
             ended = self._accounts.end_logins(call.caller.person) if body.everywhere else self._accounts.end_login(id)
             self._audit.write("logout", self._who(call), call.caller.address, logins=int(ended))
             self._changed()
-        return Reply(204, cookies=[identification.cookie("", 0, self._is_secure)])
+        return Reply(204, cookies=[identification.cookie(call.own, "", 0)])
 
     @route("POST", f"{API}/ticket", Need.KNOWN, answers={201: responses.Ticket}, changes_nothing=True)
     def make_ticket(self, call: Call) -> Reply:
@@ -127,7 +126,7 @@ class LoginRoutes:
         try:
             address, kept = openid.begin(back)
         except ChatError as error:
-            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE}#error={error.code}"})
+            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{TO_ROOT}{LOGIN_PAGE}#error={error.code}"})
         return Reply(HTTPStatus.SEE_OTHER, None, {"Location": address}, cookies=[openid.set_cookie(kept)])
 
     @route("GET", CALLBACK, Need.NOTHING, answers={303: None}, errors=("not_found",), is_way_back=True,
@@ -141,9 +140,10 @@ class LoginRoutes:
             user = self._accounts.external(openid.issuer, person.subject, person.login, person.name, person.roles)
         except ChatError as error:
             self._audit.write("login_failed", None, call.caller.address, way="openid", code=error.code)
-            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE}#error={error.code}"}, cookies=cookies)
+            location = f"{TO_ROOT}{LOGIN_PAGE}#error={error.code}"
+            return Reply(HTTPStatus.SEE_OTHER, None, {"Location": location}, cookies=cookies)
         cookies.append(self._begin(call, user, "openid"))
-        return Reply(HTTPStatus.SEE_OTHER, None, {"Location": back}, cookies=cookies)
+        return Reply(HTTPStatus.SEE_OTHER, None, {"Location": TO_ROOT + back}, cookies=cookies)
 
     def _provider(self) -> OpenId:
         if self._openid is None:
@@ -155,7 +155,7 @@ class LoginRoutes:
         secret, login = self._accounts.begin_login(user.id, call.caller.address, call.agent)
         about: dict[str, Field] = {"way": way, "login_id": login.id, "roles": user.roles}
         self._audit.write("login", (user.id, user.login), call.caller.address, **about)
-        return identification.cookie(secret, self._seconds, self._is_secure)
+        return identification.cookie(call.own, secret, self._seconds)
 
     def _who(self, call: Call) -> tuple[str, str] | None:
         user = self._accounts.user(call.caller.person)

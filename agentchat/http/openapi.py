@@ -37,7 +37,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
             "summary": "A chat server for AG2 agents.",
             "description": "Words, events and errors are explained in docs/protocol.md and docs/rest.md.",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": ".."}],
         "paths": paths,
         "components": {"schemas": _schemas(routes)},
     }

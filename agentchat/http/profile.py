@@ -45,11 +45,10 @@ class ProfileRoutes:
         changed: Callable[[], None],
         *,
         login_seconds: float,
-        is_secure: bool,
     ) -> None:
         """`erase` deletes a user with all that is theirs, and returns how many sessions that were.
 
-        `changed` lets changes of accounts take effect. Cookies that are secure are sent over TLS only.
+        `changed` lets changes of accounts take effect.
         """
         self._known = known
         self._accounts = known.accounts
@@ -62,7 +61,6 @@ class ProfileRoutes:
         self._erase = erase
         self._changed = changed
         self._seconds = login_seconds
-        self._is_secure = is_secure
 
     @route("GET", ME, Need.KNOWN, answers={200: responses.Profile})
     def read_profile(self, call: Call, query: requests.NameQuery) -> Reply:
@@ -88,7 +86,7 @@ class ProfileRoutes:
         login = self._login_id(call)
         secret = self._accounts.change_password(user.id, body.new, login)
         self._write("password_changed", call, user)
-        return Reply(204, cookies=[self._cookie(secret)] if login else [])
+        return Reply(204, cookies=[self._cookie(call, secret)] if login else [])
 
     @route("GET", f"{ME}/logins", Need.SELF, answers={200: responses.LoginList}, errors=("not_allowed",))
     def list_logins(self, call: Call) -> Reply:
@@ -104,7 +102,7 @@ class ProfileRoutes:
         if id not in {login.id for login in self._accounts.logins(user.id)} or not self._accounts.end_login(id):
             raise ChatError("not_found")
         self._write("logout", call, user, logins=1)
-        return Reply(204, cookies=[self._cookie("")] if id == self._login_id(call) else [])
+        return Reply(204, cookies=[self._cookie(call, "")] if id == self._login_id(call) else [])
 
     @route("GET", f"{ME}/tokens", Need.SELF, answers={200: responses.TokenList}, errors=("not_allowed",))
     def list_tokens(self, call: Call) -> Reply:
@@ -157,7 +155,7 @@ class ProfileRoutes:
             raise ChatError("not_allowed", problem=f"to confirm it, give your login name, {user.login}")
         sessions = self._erase(user, call.caller)
         self._audit.write("account_deleted", (user.id, user.login), call.caller.address, sessions=sessions)
-        return Reply(204, cookies=[self._cookie("")])
+        return Reply(204, cookies=[self._cookie(call, "")])
 
     def _profile(self, call: Call) -> dict[str, object]:
         user = self._accounts.user(call.caller.person) if call.caller.is_known else None
@@ -190,8 +188,8 @@ class ProfileRoutes:
         kind, _, id = call.caller.credential.partition(":")
         return id if kind == "login" else ""
 
-    def _cookie(self, secret: str) -> str:
-        return identification.cookie(secret, self._seconds, self._is_secure)
+    def _cookie(self, call: Call, secret: str) -> str:
+        return identification.cookie(call.own, secret, self._seconds)
 
     def _write(self, event: str, call: Call, user: User, **fields: str | int | list[str]) -> None:
         """Write a change of an account to the audit log, and let it take effect."""

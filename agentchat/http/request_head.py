@@ -32,6 +32,16 @@ class Head:
     query: str
     version: str
     headers: Message
+    prefix: str = ""
+    """The beginning of the path that was taken away: that of the server's public address."""
+
+    def asks_for(self, protocol: str) -> bool:
+        """Return True if the client wants the connection to go on in another protocol."""
+        asked = self.method == "GET" and self.version == "HTTP/1.1" and "upgrade" in self._listed("Connection")
+        return asked and protocol in self._listed("Upgrade")
+
+    def _listed(self, name: str) -> set[str]:
+        return {option.strip() for option in ",".join(self.headers.get_all(name, [])).lower().split(",")}
 
     @property
     def hosts(self) -> list[str]:
@@ -40,8 +50,7 @@ class Head:
     @property
     def keeps_alive(self) -> bool:
         """True if the client may send another request on the same connection."""
-        options = ",".join(self.headers.get_all("Connection", [])).lower().split(",")
-        return self.version == "HTTP/1.1" and "close" not in {option.strip() for option in options}
+        return self.version == "HTTP/1.1" and "close" not in self._listed("Connection")
 
 
 def cut(received: bytearray, start: int) -> bytes | None:

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from agentchat.access import Need
 from agentchat.http.waiting import Waiter
+from agentchat.net.own_address import OwnAddress
 from agentchat.protocol.identity import Caller
 
 JSON = "application/json"
@@ -73,6 +74,8 @@ class Call:
     """The browser's cookie (see identity.py); "" if there is none."""
     caller: Caller
     """The sender of the request, whose need was checked."""
+    own: OwnAddress
+    """The address under which the sender reached this server."""
     person: str | None
     """The person whose sessions lists are about; None where everything is everybody's."""
     accept: str

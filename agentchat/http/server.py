@@ -12,10 +12,12 @@ import logging
 import queue
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import HTTPServer
 
 from agentchat.access import Access
@@ -24,7 +26,7 @@ from agentchat.auth.identification import Identification
 from agentchat.auth.live import Live
 from agentchat.http import limits, request_head
 from agentchat.http.connection import Connection, Disconnected
-from agentchat.http.handler import Handler, Request, refusal
+from agentchat.http.handler import SOCKET, Handler, Request, refusal
 from agentchat.http.limits import Limits, Rules, Slot
 from agentchat.http.public_files import File
 from agentchat.http.request_head import Head
@@ -59,8 +61,8 @@ class PageServer(HTTPServer):
         self.table = Table()
         self.origins = Origins(port, address)
         self.ws_port = 0
-        self.is_secure = False
-        """People reach it over TLS, so that its cookies need not be sent without."""
+        self.adopt: Callable[[socket.socket, str, bytes], None]
+        """Takes over a connection that becomes a WebSocket: its socket, the address there, and what has come of it."""
         self.waiters = Waiters()
         self.limits = Limits(rules)
         self.check_rate: Callable[[Caller], None] = lambda caller: None
@@ -168,7 +170,7 @@ class PageServer(HTTPServer):
                     self._accepts_again = time.monotonic() + RETRY
                     return
                 continue
-            self._admit(Connection(client, address[0]))
+            self._admit(Connection(client, address[0], self.identification.proxies.holder_of(address[0])))
 
     def _admit(self, connection: Connection) -> None:
         connection.socket.setblocking(False)
@@ -176,7 +178,7 @@ class PageServer(HTTPServer):
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         held = self.limits.connections
         while not held.enter(connection.address):
-            is_own_limit = 0 < held.per_address <= held.held(connection.address)
+            is_own_limit = held.exceeds_own(connection.address)
             if not self._drop_oldest(connection.address if is_own_limit else None):
                 own = limits.refusal(held, connection.address, 1, limits.CONNECTIONS)
                 _send_at_once(connection, own if is_own_limit else ChatError("too_many_connections"))
@@ -213,16 +215,24 @@ class PageServer(HTTPServer):
         try:
             received = request_head.cut(connection.unread, known)
             if received is not None:
-                self._begin(connection, request_head.parse(received))
+                head = self._without_prefix(request_head.parse(received))
+                if head.path == SOCKET and head.asks_for("websocket"):
+                    self._hand_over(connection, received)
+                else:
+                    self._begin(connection, head)
         except ChatError as error:
             self._refuse(connection, error)
 
     def _begin(self, connection: Connection, head: Head) -> None:
         """Answer a request in a thread. Raises ChatError if there is no room for it."""
+        is_secure = isinstance(connection.socket, ssl.SSLSocket)
+        proxies, peer = self.identification.proxies, connection.peer
+        own = proxies.own_address(peer, head.headers, is_secure=is_secure, prefix=head.prefix)
+        self._count_for(connection, proxies.address_of(peer, head.headers))
         slot, is_public = self._slot(connection.address, head)
         self._selector.unregister(connection.socket)
         del self._waiting[connection]
-        request = Request(connection, head, slot)
+        request = Request(connection, head, slot, own)
         with self._lock:
             self._answering.add(connection)
             is_taken = self._idle > 0
@@ -241,6 +251,32 @@ class PageServer(HTTPServer):
                 self._answering.discard(connection)
             self._wait(connection)
             raise ChatError("server_full", what=limits.REQUESTS) from error
+
+    def _without_prefix(self, head: Head) -> Head:
+        """Return a request to a path below that of the public address as one to what is there; proxies may cut it off.
+
+        A path that means something as it is, stays.
+        """
+        prefix = self.identification.proxies.public.prefix
+        is_below = bool(prefix) and head.path.startswith(f"{prefix}/")
+        if not is_below or head.path in self.files or self.table.find(head.path)[0]:
+            return head
+        return replace(head, path=head.path.removeprefix(prefix), prefix=prefix)
+
+    def _hand_over(self, connection: Connection, head: bytes) -> None:
+        """Leave a connection that becomes a WebSocket, and all that has come of it, to the server for those."""
+        self._selector.unregister(connection.socket)
+        del self._waiting[connection]
+        self.limits.connections.leave(connection.address)
+        self.adopt(connection.socket, connection.peer, head + bytes(connection.unread))
+
+    def _count_for(self, connection: Connection, client: str) -> None:
+        """Count a connection for a client, who may be behind a proxy. Raises ChatError if the client has too many."""
+        held = self.limits.connections
+        while not held.move(connection.address, client):
+            if not self._drop_oldest(client):
+                raise limits.refusal(held, client, 1, limits.CONNECTIONS)
+        connection.address = client
 
     def _slot(self, address: str, head: Head) -> tuple[Slot, bool]:
         """Return a slot for a request, and True if it is for something that is always answered. Raises ChatError."""
@@ -270,6 +306,7 @@ class PageServer(HTTPServer):
         while self._returned:
             connection = self._returned.popleft()
             connection.socket.setblocking(False)
+            self._count_for(connection, self.identification.proxies.holder_of(connection.peer))
             self._wait(connection)
             if connection.is_ending:
                 del self._waiting[connection]

@@ -88,6 +88,11 @@ ERRORS: dict[str, ErrorRow] = {
     "already_answered": ErrorRow(409, "{name} has answered this question already."),
     "answer_unusable": ErrorRow(400, "This does not answer the question: {problem}."),
     "not_found": ErrorRow(404, "There is nothing at this address."),
+    "upgrade_needed": ErrorRow(
+        426,
+        "This is the address of a WebSocket, and the request does not ask for one. A proxy in front of the server must "
+        "pass the headers Upgrade and Connection on, over HTTP/1.1.",
+    ),
     "method_not_allowed": ErrorRow(405, "This address only answers {methods}."),
     "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
     "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),

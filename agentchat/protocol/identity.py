@@ -78,10 +78,9 @@ def network(address: str) -> str:
     return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
-def new_cookie(is_secure: bool = False) -> str:
-    """Return a `Set-Cookie` header for a browser without our cookie. No script can read the cookie."""
-    secure = "; Secure" if is_secure else ""
-    return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax{secure}"
+def new_browser() -> str:
+    """Return the id of a browser that has none yet, for its cookie."""
+    return secrets.token_urlsafe(24)
 
 
 def browser(header: str | None) -> str:

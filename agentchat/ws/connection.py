@@ -45,9 +45,12 @@ def _ignore(message: Message) -> None:
 class ClientConnection:
     """A client at the other end of a socket. What the socket doesn't take at once waits in `_unsent`."""
 
-    def __init__(self, sock: socket.socket, address: str) -> None:
+    def __init__(self, sock: socket.socket, address: str, peer: str) -> None:
         self.socket = sock  # doesn't block
         self.address = address
+        """The address for which it counts: behind a proxy, that of the client."""
+        self.peer = peer
+        """The address at the other end of the socket."""
         self.protocol = ServerProtocol(max_size=MAX_MESSAGE, logger=log)
         self.protocol_mutex = threading.Lock()  # guards `protocol`, `_unsent` and `_is_ending`
         self.request: Request | None = None  # until the conversation has begun

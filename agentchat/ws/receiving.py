@@ -21,8 +21,10 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from agentchat.auth.proxies import Proxies
 from agentchat.net.admission import Admission, within
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.resources import Room
@@ -97,13 +99,19 @@ class Limits:
 class Receiver:
     """The server that AG2 runs: `serve_forever` in one thread, until `shutdown`."""
 
-    def __init__(self, listener: socket.socket, limits: Limits, workers: Workers, check: Check) -> None:
-        """`check` answers handshakes that are refused. `listener` is bound and listens; the receiver closes it."""
+    def __init__(
+        self, listener: socket.socket, limits: Limits, workers: Workers, check: Check, proxies: Proxies
+    ) -> None:
+        """`check` answers handshakes that are refused. `listener` is bound and listens; the receiver closes it.
+
+        What comes through one of `proxies` counts for the client behind it, as soon as that is known.
+        """
         self.limits = limits
         self.workers = workers
         self.begin: Callable[[ClientConnection], None] = lambda connection: None
         """Begins the conversation on a connection that was opened."""
         self._check = check
+        self._proxies = proxies
         self._listener = listener
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -197,12 +205,23 @@ class Receiver:
             sock.setblocking(False)
             with contextlib.suppress(OSError):  # gone already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-            arrival = Arrival(sock, address[0], time.monotonic() + self.limits.handshake_timeout)
-            try:
-                self._admit(arrival)
-            except (OSError, MemoryError):
-                self._note("Out of memory; a connection is refused")
-                self._close_arrival(arrival)
+            self._begin_arrival(sock, address[0])
+
+    def adopt(self, sock: socket.socket, peer: str, received: bytes) -> None:
+        """Take a connection over from another server, with the head of its request and whatever came behind it.
+
+        `sock` does not block. Any thread may call this.
+        """
+        self._post(partial(self._begin_arrival, sock, peer, received))
+
+    def _begin_arrival(self, sock: socket.socket, peer: str, received: bytes = b"") -> None:
+        deadline = time.monotonic() + self.limits.handshake_timeout
+        arrival = Arrival(sock, peer, self._proxies.holder_of(peer), deadline, received)
+        try:
+            self._admit(arrival)
+        except (OSError, MemoryError):
+            self._note("Out of memory; a connection is refused")
+            self._close_arrival(arrival)
 
     def _admit(self, arrival: Arrival) -> None:
         limits, address = self.limits, arrival.address
@@ -213,6 +232,9 @@ class Receiver:
         elif not limits.handshakes.enter(address):
             limits.connections.leave(address)
             self._refuse(arrival, _too_many(limits.handshakes, address, "handshakes"))
+        elif arrival.is_complete:
+            arrival.is_counted = True
+            self.workers.do(partial(self._shake_hands, arrival))
         else:
             arrival.is_counted = True
             self._arrivals.add(arrival)
@@ -298,10 +320,10 @@ class Receiver:
         if time.monotonic() > arrival.deadline:
             self._post(partial(self._refuse, arrival, ChatError("too_many_connections")))
             return
-        inbox = Inbox(ClientConnection(arrival.socket, arrival.address), self)
+        inbox = Inbox(ClientConnection(arrival.socket, arrival.address, arrival.peer), self)
         head, separator, rest = bytes(arrival.head).partition(END)
         try:
-            if not inbox.connection.shake_hands(head + separator, self._check):
+            if not inbox.connection.shake_hands(head + separator, partial(self._check_arrival, arrival)):
                 self._post(partial(self._answer, arrival))  # which is sent: what is left is to close
                 return
             self.begin(inbox.connection)
@@ -310,6 +332,26 @@ class Receiver:
             inbox.connection.abort()
         inbox.connection.request = None
         self._post(partial(self._add, inbox, arrival, rest))
+
+    def _check_arrival(self, arrival: Arrival, connection: ClientConnection, request: Request) -> Response | None:
+        """Return the answer to a handshake that is refused: its client has too much, or the server says so."""
+        try:
+            client = self._proxies.address_of(arrival.peer, request.headers)
+            self._count_for(arrival, client)
+        except ChatError as error:
+            return connection.respond(error.row.status, error.message + "\n")
+        connection.address = client
+        return self._check(connection, request)
+
+    def _count_for(self, arrival: Arrival, client: str) -> None:
+        """Count an arrival for its client, who may be behind a proxy. Raises ChatError if the client has too much."""
+        limits = self.limits
+        if not limits.connections.move(arrival.address, client):
+            raise _too_many(limits.connections, client, "connections")
+        if not limits.handshakes.move(arrival.address, client):
+            limits.connections.move(client, arrival.address)
+            raise _too_many(limits.handshakes, client, "handshakes")
+        arrival.address = client
 
     def _add(self, inbox: Inbox, arrival: Arrival, rest: bytes) -> None:
         """Read a connection from now on. `rest` is what came behind the handshake."""
@@ -436,11 +478,12 @@ class Receiver:
 class Arrival:
     """A connection that has not begun, and as much of its request as has arrived."""
 
-    def __init__(self, sock: socket.socket, address: str, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, peer: str, address: str, deadline: float, received: bytes = b"") -> None:
         self.socket = sock
-        self.address = address
+        self.peer = peer  # the address at the other end
+        self.address = address  # for which it counts
         self.deadline = deadline  # by time.monotonic()
-        self.head = bytearray()
+        self.head = bytearray(received)
         self.answer = b""  # why it is refused, until the client has said something
         self.is_counted = False  # among the connections and the handshakes of its address
 
@@ -564,6 +607,6 @@ def _now(job: Callable[[], None]) -> None:
 
 def _too_many(admission: Admission, address: str, things: str) -> ChatError:
     """Return the error for an address that was not admitted."""
-    if admission.per_address and admission.held(address) >= admission.per_address:
+    if admission.exceeds_own(address):
         return ChatError("too_many_requests", what=things, limit=admission.per_address)
     return ChatError("too_many_connections")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,6 +68,8 @@ class Server:
         self._limits = limits
         self._deliverer = Deliverer()
         self._workers = Workers(limits.workers)
+        self.adopt: Callable[[socket.socket, str, bytes], None]
+        """Takes a connection over from another server, while this one runs (Receiver.adopt)."""
 
     @contextlib.contextmanager
     def run(self, listener: socket.socket) -> Iterator[None]:
@@ -74,7 +77,8 @@ class Server:
 
         It is bound already: a port in use is an error before anything slow is loaded.
         """
-        receiver = Receiver(listener, self._limits, self._workers, self._check)
+        receiver = Receiver(listener, self._limits, self._workers, self._check, self._identification.proxies)
+        self.adopt = receiver.adopt
         with self._deliverer, self._workers, hosting.run(receiver, self._on_connect):
             try:
                 yield
@@ -88,8 +92,10 @@ class Server:
         if not request.path.isprintable():
             return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
-            origin = request.headers.get("Origin")
-            self._origins.check(request.headers.get("Host"), origin)
+            origin, _ = request.headers.get("Origin"), request.headers.get("Host")
+            is_secure = isinstance(connection.socket, ssl.SSLSocket)
+            proxies = self._identification.proxies
+            self._origins.check(proxies.own_address(connection.peer, request.headers, is_secure=is_secure), origin)
             if not self._access.is_open:
                 connection.caller = self._known_caller(connection, request, origin)
         except MultipleValuesError:
@@ -101,7 +107,7 @@ class Server:
     def _known_caller(self, connection: ClientConnection, request: Request, origin: str | None) -> Caller:
         """Return who sends a handshake. Raises ChatError for somebody unknown, and for a page that does not say so."""
         ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]
-        caller = self._identification.caller(Asked(connection.address, request.headers, ticket))
+        caller = self._identification.caller(Asked(connection.peer, request.headers, ticket))
         if not caller.is_known:
             raise ChatError("login_needed")
         if caller.is_in_browser and origin is None:
@@ -125,7 +131,7 @@ class Server:
     def _begin(self, connection: ClientConnection, client: Client) -> None:
         assert connection.request is not None
         query = _Query(connection.request.path)
-        asked = Asked(connection.address, connection.request.headers, name=query.name)
+        asked = Asked(connection.peer, connection.request.headers, name=query.name)
         caller = connection.caller or self._identification.caller(asked)
         session, replaced = self._enter(query, caller)
         name = caller.name if caller.is_known else query.name

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from agentchat.auth.proxies import Proxies
 from agentchat.net.listener import listening
 from agentchat.net.resources import Room
 from agentchat.ws import connection as connections
@@ -33,7 +34,7 @@ def echoing(listener: socket.socket) -> Iterator[None]:
     """Send clients what they send while the context lasts."""
     limits = Limits.within(Room(), (0, 0), (0, 0), handshake_timeout=10, memory=0)
     with Deliverer() as deliverer, Workers(limits.workers) as workers:
-        receiver = Receiver(listener, limits, workers, lambda connection, request: None)
+        receiver = Receiver(listener, limits, workers, lambda connection, request: None, Proxies())
         with hosting.run(receiver, lambda stream: echo(stream.websocket, deliverer)):
             yield
 

@@ -14,13 +14,21 @@ beforeEach(() => Object.values(stores).forEach((store) => store.clear()));
 
 const ORIGIN = "http://chat.example";
 const read = (address) => readLoginAddress(new URL(address, ORIGIN));
-const back = (address) => wayBack(read(address));
+/** Where the browser gets to from the login page, behind a proxy that has put the server under `base`. */
+const back = (address, base = "") => {
+  const { origin, pathname, search, hash } = new URL(wayBack(read(address)), `${ORIGIN}${base}/login`);
+  assert.equal(origin, ORIGIN);
+  return pathname + search + hash;
+};
 
 test("the way back leads to the same place, and a fragment stays one", () => {
   for (const place of ["/", "/?session=a%2Fb&role=viewer", "/desk?session=s1", "/#invitation=a_b-c", "/admin", "/?session=s1#x=1&y"]) {
-    const address = loginAddress(new URL(place, ORIGIN));
-    assert.equal(back(address), place);
-    assert.ok(!address.split("#")[0].includes("invitation"));
+    for (const base of ["", "/chat", "/a/b"]) {
+      const address = new URL(loginAddress(new URL(base + place, ORIGIN)), ORIGIN + base + place);
+      assert.equal(address.pathname, `${base}/login`);
+      assert.equal(back(address, base), base + place);
+      assert.ok(!address.search.includes("invitation"));
+    }
   }
 });
 
@@ -63,5 +71,5 @@ test("the page is left once", () => {
   globalThis.location = { pathname: "/desk", search: "", hash: "", replace: (address) => left.push(address) };
   goToLoginPage();
   goToLoginPage();
-  assert.deepEqual(left, ["/login?back=desk"]);
+  assert.deepEqual(left, ["./login?back=desk"]);
 });

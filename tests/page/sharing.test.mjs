@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { takeInvitation } from "../../website_files/static/js/transport/page-address.js";
+import { chatAddress, deskPageAddress, invitationLink, pathHere, takeInvitation } from "../../website_files/static/js/transport/page-address.js";
+import { socketAddress } from "../../website_files/static/js/transport/rest-api.js";
 import { isOwner, ownMembership, rights, sharedBy, userName } from "../../website_files/static/js/views/sharing/rights.js";
 
 const ADA = { id: "u-1", name: "Ada" };
@@ -16,6 +17,19 @@ test("the secret of an invitation leaves the address", () => {
   assert.equal(takeInvitation({ pathname: "/", search: "?session=s", hash: "#invitation=a-b_c" }), "a-b_c");
   assert.equal(takeInvitation({ pathname: "/", search: "", hash: "#invitation=" }), "");
   assert.deepEqual(shown, ["/?session=s", "/"]);
+});
+
+test("addresses stay where the page was loaded from", () => {
+  const href = "https://example.org:9443/chat/desk?session=s1#x";
+  const at = (address) => new URL(address, href).href;
+
+  assert.equal(at(chatAddress(null)), "https://example.org:9443/chat/");
+  assert.equal(at(chatAddress("a/b")), "https://example.org:9443/chat/?session=a%2Fb");
+  assert.equal(at(deskPageAddress("s2")), "https://example.org:9443/chat/desk?session=s2");
+  assert.equal(at(pathHere("/api/agent-chat/knowledge/a.md")), "https://example.org:9443/chat/api/agent-chat/knowledge/a.md");
+  assert.equal(invitationLink("s1", "viewer", { href }), "https://example.org:9443/chat/?session=s1&role=viewer");
+  assert.equal(socketAddress({ href }), "wss://example.org:9443/chat/ws");
+  assert.equal(socketAddress({ href: "http://[::1]:8001/?session=s" }), "ws://[::1]:8001/ws");
 });
 
 test("other fragments stay", () => {

@@ -293,7 +293,7 @@ export class ChatApp {
   }
 
   #begin(which) {
-    const conversation = new Conversation(socketAddress(this.config), which, () => this.name, {
+    const conversation = new Conversation(socketAddress(), which, () => this.name, {
       changed: () => this.#listener.changed(),
       confirmed: (content) => conversation === this.conversation && this.#named(content),
       happened: (frame, isLive) => conversation === this.conversation && this.#happened(frame, isLive),

@@ -134,7 +134,7 @@ export class DeskApp {
 
   #talk(sessionId) {
     const which = { sessionId, agent: null, role: "operator" };
-    const conversation = new Conversation(socketAddress(this.config), which, () => this.name, {
+    const conversation = new Conversation(socketAddress(), which, () => this.name, {
       changed: () => this.#listener.changed(),
       confirmed: () => {},
       happened: (frame, isLive) => isLive && conversation === this.conversation && this.#listener.happened(frame),

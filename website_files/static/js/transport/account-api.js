@@ -2,7 +2,7 @@
 
 import { change, json, request } from "./rest-api.js";
 
-const API = "/api/agent-chat";
+const API = "./api/agent-chat"; // beside the page
 const ME = `${API}/me`;
 const DELETION = 300_000; // ms that it may take to delete everything
 

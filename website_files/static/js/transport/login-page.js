@@ -16,7 +16,8 @@ export function goToLoginPage() {
 
 /** Address of the login page. What this page's fragment holds stays in the fragment, which no server sees. */
 export function loginAddress({ pathname, search, hash } = location) {
-  return `/login?${new URLSearchParams({ back: pathname.slice(1) + search })}${hash}`;
+  const page = pathname.slice(pathname.lastIndexOf("/") + 1);
+  return `./login?${new URLSearchParams({ back: page + search })}${hash}`;
 }
 
 /**
@@ -31,10 +32,10 @@ export function readLoginAddress({ search, hash } = location) {
   return { page, fragment, first: key === "first" ? value : "", error: key === "error" ? value : "" };
 }
 
-/** Path of the page to go to afterwards, which is one of this server's, whatever was asked for. */
+/** Address of the page to go to afterwards, which is one of this server's, whatever was asked for. */
 export function wayBack({ page, fragment }) {
   const isOurs = PAGES.includes(String(page).split("?", 1)[0]);
-  return `/${isOurs ? page : ""}${fragment}`;
+  return `./${isOurs ? page : ""}${fragment}`;
 }
 
 /** Keeps the way back in this tab, for logins that lead over another server. */

@@ -1,4 +1,7 @@
-/** Addresses of the pages: reads the current one and builds those of other conversations. */
+/**
+ * Addresses of the pages: reads the current one and builds those of other conversations. All pages lie side by side, so
+ * addresses are relative to whichever is open, wherever a proxy has put them.
+ */
 
 /** Reads from the page's address which session to show, and whether to take part in it or only to watch. */
 export function readPageAddress({ search } = location) {
@@ -9,13 +12,13 @@ export function readPageAddress({ search } = location) {
 
 /** Chat page with this conversation open, or the first screen. */
 export function chatAddress(sessionId, role = "member") {
-  if (!sessionId) return "/";
-  return `/?session=${encodeURIComponent(sessionId)}${role === "viewer" ? "&role=viewer" : ""}`;
+  if (!sessionId) return "./";
+  return `./?session=${encodeURIComponent(sessionId)}${role === "viewer" ? "&role=viewer" : ""}`;
 }
 
 /** Desk page with this conversation open, or none. */
 export function deskPageAddress(sessionId) {
-  return sessionId ? `/desk?session=${encodeURIComponent(sessionId)}` : "/desk";
+  return sessionId ? `./desk?session=${encodeURIComponent(sessionId)}` : "./desk";
 }
 
 /** Takes the secret of an invitation out of the page's address, if there is one. */
@@ -26,6 +29,11 @@ export function takeInvitation({ pathname, search, hash } = location) {
 }
 
 /** Full link to a conversation, to send to somebody else where nobody logs in. */
-export function invitationLink(sessionId, role, { origin } = location) {
-  return origin + chatAddress(sessionId, role);
+export function invitationLink(sessionId, role, { href } = location) {
+  return new URL(chatAddress(sessionId, role), href).href;
+}
+
+/** Address of a path on this server, as the server and its agents write it, for links on this page. */
+export function pathHere(path) {
+  return `.${path}`;
 }

@@ -3,7 +3,7 @@
 import { backoff } from "../core/backoff.js";
 import { newId } from "./ids.js";
 
-const API = "/api/agent-chat";
+const API = "./api/agent-chat"; // beside the page
 const SESSIONS = `${API}/sessions`;
 const TIMEOUT = 10_000; // ms
 const TRIES = 2; // of a change that gets no answer
@@ -17,9 +17,9 @@ export function whenLoginIsNeeded(act) {
   loginNeeded = act;
 }
 
-/** @returns {Promise<{ws_port: number, model: object, default_agent: string, agents: object[], limits: object}>} */
+/** @returns {Promise<{model: object, default_agent: string, agents: object[], limits: object}>} */
 export function fetchConfig() {
-  return request("/api/config");
+  return request("./api/config");
 }
 
 /** @param {{q?: string, before?: string, limit?: number}} query */
@@ -113,8 +113,11 @@ export function stopAsAdmin(session, turn) {
   return change(`${API}/admin/stop`, { method: "POST", ...json({ session, turn }) });
 }
 
-export function socketAddress({ ws_port: port }, { protocol, hostname } = location) {
-  return `${protocol === "https:" ? "wss:" : "ws:"}//${hostname}:${port}/`;
+/** Address of the WebSocket, beside the page; browsers of a few years ago take no relative one. */
+export function socketAddress({ href } = location) {
+  const address = new URL("./ws", href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
 }
 
 export function sessionPath(id) {

@@ -30,5 +30,5 @@ export function putOut(id, member) {
 
 /** @returns {Promise<{session_id: string, role: string}>} */
 export function acceptInvitation(secret) {
-  return request("/api/agent-chat/invitations", { method: "POST", ...json({ secret }) });
+  return request("./api/agent-chat/invitations", { method: "POST", ...json({ secret }) });
 }

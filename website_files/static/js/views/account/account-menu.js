@@ -19,7 +19,7 @@ export class AccountMenu {
   ];
   #problem = h("p", { class: "field-problem", role: "alert" });
   #profile;
-  #admin = h("a", { class: "menu-item", href: "/admin" }, "Administration");
+  #admin = h("a", { class: "menu-item", href: "./admin" }, "Administration");
   #popover;
 
   /**
@@ -67,6 +67,6 @@ export class AccountMenu {
       return setText(this.#problem, error.message);
     }
     forgetTexts(); // whoever comes next is not meant to see them
-    location.replace("/login");
+    location.replace("./login");
   }
 }

@@ -98,7 +98,7 @@ export class ProfileDialog {
       done: async () => {
         await deleteMe(confirm.value);
         forgetTexts();
-        location.replace("/login");
+        location.replace("./login");
       },
     }));
     element.querySelector("h3").after(h("a", { class: "text-button", href: EXPORT_ADDRESS, download: true }, "Download all that is yours"));

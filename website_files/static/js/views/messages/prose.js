@@ -1,6 +1,7 @@
 /** Renders Markdown. While a text streams in, only the blocks that changed are rebuilt, usually just the last one. */
 
 import { parse } from "../../core/markdown.js";
+import { pathHere } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h } from "../shared/dom.js";
 import { inlineImage } from "./image.js";
@@ -67,8 +68,10 @@ const INLINE = {
   strong: ({ parts }) => h("strong", {}, inlineNodes(parts)),
   em: ({ parts }) => h("em", {}, inlineNodes(parts)),
   image: ({ url, alt }) => inlineImage(url, alt || "Image"),
-  link: ({ href, parts }) =>
-    h("a", { href, title: href, target: "_blank", rel: "noopener noreferrer", class: linkClass(href) }, inlineNodes(parts)),
+  link: ({ href, parts }) => {
+    const shown = { title: href, target: "_blank", rel: "noopener noreferrer", class: linkClass(href) };
+    return h("a", { href: href.startsWith("/") ? pathHere(href) : href, ...shown }, inlineNodes(parts));
+  },
 };
 
 /** Links into the knowledge base are styled as citations. */

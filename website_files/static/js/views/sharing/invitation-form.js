@@ -1,5 +1,6 @@
 /** The form that makes a link into a conversation, and shows it once. */
 
+import { pathHere } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, setText } from "../shared/dom.js";
 import { ROLES } from "./rights.js";
@@ -42,7 +43,8 @@ export class InvitationForm {
   async #submit(invite) {
     this.#save.disabled = true;
     try {
-      this.#link.value = location.origin + (await invite(this.#role.value, Number(this.#hours.value)));
+      const link = await invite(this.#role.value, Number(this.#hours.value));
+      this.#link.value = new URL(pathHere(link), location.href).href;
       this.#made.hidden = false;
       setText(this.#problem, "");
       this.#copy.element.focus();
