@@ -18,7 +18,7 @@ MAX_HOPS = 50
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # Addresses with a port should be quoted, and often are not.
-_PAIR = re.compile(rf'[ \t]*(?:({_NAME})=(?:([^\s",;]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*([,;]|$)')
+_PAIR = re.compile(rf'[ \t]*(?:({_NAME})=(?:([^\s",;]+)|"((?:[^"\\]|\\.)*)")[ \t]*)?([,;]|\Z)')
 
 
 class Headers(Protocol):

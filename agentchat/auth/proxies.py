@@ -32,10 +32,21 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}",
 class Proxies:
     """The addresses of trusted proxies, the header in which they name the user, and the server's public address."""
 
-    def __init__(self, networks: Iterable[str] = (), header: str = "", public: PublicAddress | None = None) -> None:
-        """Raises SettingsError if an address or the header cannot be used."""
+    def __init__(
+        self,
+        networks: Iterable[str] = (),
+        header: str = "",
+        public: PublicAddress | None = None,
+        *,
+        has_tls: bool = False,
+    ) -> None:
+        """`has_tls` is true for a server that speaks TLS itself.
+
+        Raises SettingsError if an address or the header cannot be used.
+        """
         self.header = header.strip()
         self.public = public or PublicAddress()
+        self._has_tls = has_tls
         self._networks = tuple(_network(each.strip()) for each in networks if each.strip())
         if self.header and not _HEADER.fullmatch(self.header):
             raise SettingsError(f"--auth-header must name a header, such as X-Forwarded-User, not {header!r}.")
@@ -87,16 +98,16 @@ class Proxies:
         """
         return "" if self.is_trusted(peer) else peer
 
-    def own_address(self, peer: str, headers: Headers, *, is_secure: bool = False, prefix: str = "") -> OwnAddress:
+    def own_address(self, peer: str, headers: Headers, prefix: str = "") -> OwnAddress:
         """Return the address under which the client of a request reached this server.
 
-        `is_secure` is true if the connection itself has TLS; `prefix` is what the path of the request began with.
-        Raises ChatError if proxies name it in two ways that differ, or in none that can be understood.
+        `prefix` is the beginning of the path that it asked for, if that is not the server's own. Raises ChatError for
+        headers of a proxy that cannot be understood, or name different clients.
         """
         seen = self._seen(peer, headers)[1]
         hosts = headers.get_all("Host") or [""]
         host = with_port((seen.host or hosts[0]).lower(), seen.port)
-        is_secure = SECURE.get(seen.scheme, is_secure)
+        is_secure = SECURE.get(seen.scheme, self._has_tls)
         if not is_prefix(seen.prefix.rstrip("/")):
             raise ChatError("bad_request", problem="its X-Forwarded-Prefix is no path")
         is_public = self.public.is_meant_by(host)
@@ -104,7 +115,7 @@ class Proxies:
         if not prefix and (is_public or seen != Hop()):
             prefix = self.public.prefix
         is_secure = is_secure or (is_public and self.public.is_secure)
-        return OwnAddress(host, is_secure, prefix, is_secure or self.public.is_secure)
+        return OwnAddress(host, is_secure, prefix, has_secure_cookies=is_secure or self.public.is_secure)
 
     def _seen(self, peer: str, headers: Headers) -> tuple[Address | None, Hop]:
         """Return the client behind trusted proxies, if the peer is one, and the request as the first of them got it."""

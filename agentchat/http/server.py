@@ -12,7 +12,6 @@ import logging
 import queue
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections import deque
@@ -225,9 +224,8 @@ class PageServer(HTTPServer):
 
     def _begin(self, connection: Connection, head: Head) -> None:
         """Answer a request in a thread. Raises ChatError if there is no room for it."""
-        is_secure = isinstance(connection.socket, ssl.SSLSocket)
         proxies, peer = self.identification.proxies, connection.peer
-        own = proxies.own_address(peer, head.headers, is_secure=is_secure, prefix=head.prefix)
+        own = proxies.own_address(peer, head.headers, head.prefix)
         self._count_for(connection, proxies.address_of(peer, head.headers))
         slot, is_public = self._slot(connection.address, head)
         self._selector.unregister(connection.socket)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -93,9 +92,8 @@ class Server:
             return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
             origin, _ = request.headers.get("Origin"), request.headers.get("Host")
-            is_secure = isinstance(connection.socket, ssl.SSLSocket)
-            proxies = self._identification.proxies
-            self._origins.check(proxies.own_address(connection.peer, request.headers, is_secure=is_secure), origin)
+            own = self._identification.proxies.own_address(connection.peer, request.headers)
+            self._origins.check(own, origin)
             if not self._access.is_open:
                 connection.caller = self._known_caller(connection, request, origin)
         except MultipleValuesError:
