@@ -5,6 +5,8 @@ PYTHON ?= python3
 # put both into one.
 CLASSIC ?= ag2
 $(if $(filter ag2 autogen,$(CLASSIC)),,$(error CLASSIC is ag2 or autogen, not $(CLASSIC)))
+# For `make installed`: the Pythons with which the package is installed as people do it, with everything it needs.
+PYTHONS ?= $(or $(wildcard $(HOME)/.pyenv/versions/3.1[0-3].*/bin/python),$(PYTHON))
 # For `make autobahn` alone.
 PYTHON2 ?= python2.7
 VENV := .venv$(if $(filter-out ag2,$(CLASSIC)),-$(CLASSIC))
@@ -14,7 +16,7 @@ ARGS ?=
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-REQUIREMENTS := requirements.txt requirements-dev.txt requirements-mcp.txt requirements-oidc.txt
+REQUIREMENTS := $(wildcard requirements*.txt)
 # Install one of the requirements files, with the package that CLASSIC names.
 install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $(VENV)/$(file) && ) \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/$(1)
@@ -22,7 +24,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage bench soak faults autobahn real-model clean
+.PHONY: run test lint pytest coverage installed bench soak faults autobahn real-model clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -43,6 +45,9 @@ pytest: $(VENV)/dev.stamp
 coverage: $(VENV)/dev.stamp
 	sh tests/install_browser.sh
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
+
+installed: $(VENV)/dev.stamp
+	for python in $(PYTHONS); do INSTALLED_WITH=$$python $(BIN)/python -m pytest tests/test_installed.py $(ARGS) || exit 1; done
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)

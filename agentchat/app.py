@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentchat import __version__, audit
+from agentchat import __version__, audit, installation
 from agentchat.access import Access
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
@@ -51,7 +51,7 @@ from agentchat.sessions.registry import Sessions
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.services import Services
 from agentchat.sessions.user_notes import UserNotes
-from agentchat.settings import ROOT, Settings
+from agentchat.settings import Settings
 from agentchat.store.failures import advice
 from agentchat.store.sqlite import SqliteStore
 from agentchat.workspace.folders import Folders
@@ -135,7 +135,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         if interrupted:
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
 
-        page = server.PageServer(ports.page, load_files(ROOT / "website_files"), _http_rules(chosen))
+        page = server.PageServer(ports.page, load_files(installation.PAGE), _http_rules(chosen))
         stack.callback(page.server_close)
         page.ws_port = ports.websocket.getsockname()[1]
         public_address = identification.proxies.public

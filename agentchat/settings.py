@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from agentchat import __version__
+from agentchat import __version__, installation
 from agentchat.protocol.errors import SettingsError
 from agentchat.protocol.validation import BUSY_MODES
 
-ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = "agent.py"
 
 _OBJECT = re.compile(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*(\.\w+)*")
@@ -59,15 +57,23 @@ class Settings:
     ws_port: int = setting(
         8080, "Port that has the WebSocket to itself, beside /ws on the page's port; 0 picks a free one."
     )
-    data_dir: Path = setting(Path("data"), "Folder where conversations are stored.")
-    agents: Path = setting(ROOT / "agents", "Folder of the agent files.")
+    data_dir: Path = setting(
+        installation.data_dir(),
+        "Folder where conversations are stored. Once installed, the default is where the system keeps the data of "
+        "users, such as ~/.local/share/agentchat.",
+    )
+    agents: Path = setting(
+        installation.AGENTS,
+        "Folder of the agent files. By default ./agents, or if there is none, that of the agents that come with it.",
+    )
     default_agent: str = setting(
         "weather", "Clients that don't specify an agent get this one; if it is missing, the first by name."
     )
     mcp: Path = setting(Path("mcp.json"), "File that lists MCP servers; without it there are none.", must_exist=True)
     knowledge: Paths = setting(
-        Paths([ROOT / "docs", ROOT / "README.md"]),
-        "Documents that agents can search: files and folders, separated by commas.",
+        Paths([installation.DOCS, installation.README]),
+        "Documents that agents can search: files and folders, separated by commas. By default those that come with "
+        "the server.",
     )
     model: str = setting(
         "",
@@ -315,17 +321,20 @@ _FIELDS = [each for each in fields(Settings) if each.metadata]
 _TYPES = get_type_hints(Settings)
 
 
-def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+def load(arguments: Sequence[str], environment: Mapping[str, str], commands: Mapping[str, str] = {}) -> Settings:
     """Return the settings: the command line wins over the environment, which wins over the defaults.
 
-    Raises SettingsError.
+    `commands` is what else the command line can begin with, and what that does, for `--help`. Raises SettingsError.
     """
-    options = vars(_parser().parse_intermixed_args(arguments))
+    options = vars(_parser(commands).parse_intermixed_args(arguments))
     values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
     given = {n for n in values if options[n] not in {None, ""} or environment.get(variable(n), "").strip()}
     served = _served([word for word in options["what"] if word != "demo"], "agents" in given)
     if served and Path(served).is_dir():
         values["agents"], served = Path(served), ""
+        given.add("agents")
+    if "agents" not in given:
+        values["agents"] = installation.agents()
     return Settings(**values, demo="demo" in options["what"], served=served, given=frozenset(given))
 
 
@@ -362,18 +371,23 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands: Mapping[str, str]) -> argparse.ArgumentParser:
+    program = installation.program()
+    listed = "".join(f"\n  {name:9} {meaning}" for name, meaning in commands.items())
     parser = argparse.ArgumentParser(
-        prog="agentchat" if Path(sys.argv[0]).name == "agentchat" else "main.py",
-        description="Talk to your AG2 agents in the browser and over a WebSocket.",
-        epilog="Each option can also be set by the environment variable named beside it, or in the file .env.",
+        prog=program,
+        usage=f"{program} [demo] [AGENTS] [options]\n       {program} COMMAND [options]",
+        description="Talk to your AG2 agents in the browser and over a WebSocket."
+        f"\n\ncommands (`{installation.command('COMMAND', '--help')}` says more about one):{listed}",
+        epilog="Each option can also be set by the environment variable named beside it, or in\nthe file .env.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "what",
         nargs="*",
-        metavar="FILE, FOLDER or MODULE:OBJECT",
-        help="serve just this agent, or the agents of this folder; `demo` uses the offline demo model, whatever is "
-        "configured",
+        metavar="AGENTS",
+        help="serve just this file or module:object, or the agents of this folder; `demo` uses the offline demo model, "
+        "whatever is configured",
     )
     parser.add_argument("--version", action="version", version=f"agentchat {__version__}")
     for each in _FIELDS:
@@ -399,7 +413,7 @@ def _default(setting: Field[Any]) -> str:
 
 
 def _from_root(path: Path) -> str:
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    return str(path.relative_to(installation.ROOT) if path.is_relative_to(installation.ROOT) else path)
 
 
 def _value(setting: Field[Any], given: Any, environment: Mapping[str, str]) -> Any:

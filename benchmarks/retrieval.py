@@ -15,17 +15,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentchat import installation
 from agentchat.knowledge import Embed, Knowledge, Passage
 from agentchat.knowledge.index import Index
 from agentchat.knowledge.passage import passage
 from agentchat.knowledge.words import parse_query
 from agentchat.models import config
 from agentchat.models.embeddings import Embeddings
-from agentchat.settings import ROOT
 
 HERE = Path(__file__).resolve().parent
 CORPORA = {
-    "docs": [ROOT / "docs", ROOT / "README.md"],
+    "docs": [installation.DOCS, installation.README],
     "corpus": [HERE / "corpus"],
 }
 FIRST = 5

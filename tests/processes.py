@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,12 +15,14 @@ ENDS_WITHIN = 120  # seconds until a test gives up; never reached when it passes
 
 
 class ServerProcess:
-    """`python main.py …`, stopped at the end of the context if still running."""
+    """`python main.py …` or another program, stopped at the end of the context if still running."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] = {}) -> None:
-        command = [sys.executable, str(ROOT / "main.py"), "--data-dir", str(folder / "data"), *arguments]
+    def __init__(
+        self, folder: Path, *arguments: str, environment: Mapping[str, str] = {}, program: Sequence[str] = ()
+    ) -> None:
+        program = program or (sys.executable, str(ROOT / "main.py"), "--data-dir", str(folder / "data"))
         self.process = subprocess.Popen(
-            command,
+            [*program, *arguments],
             cwd=folder,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "AGENTCHAT_LOCAL_SERVERS": "none", **environment},
             stdout=subprocess.PIPE,

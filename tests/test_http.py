@@ -308,7 +308,7 @@ def test_own_origin(server: Running) -> None:
 @pytest.mark.own_server
 def test_missing_page(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server doesn't start if a page cannot be read."""
-    monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
+    monkeypatch.setattr("agentchat.installation.PAGE", tmp_path)
     with pytest.raises(SettingsError, match="The page cannot be read"):
         serve("demo")
 
@@ -328,7 +328,7 @@ def test_a_part_of_a_page_that_is_missing(serve: Serve, monkeypatch: pytest.Monk
     """The server doesn't start if a part of a page is missing, and says which one."""
     shutil.copytree(ROOT / "website_files", tmp_path / "website_files")
     (tmp_path / "website_files" / "templates" / "head.html").unlink()
-    monkeypatch.setattr("agentchat.app.ROOT", tmp_path)
+    monkeypatch.setattr("agentchat.installation.PAGE", tmp_path / "website_files")
     with pytest.raises(SettingsError, match=r"^The page cannot be read: .*head\.html.*\.$"):
         serve("demo")
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
+from agentchat import installation
 from agentchat.auth.paths import safe_path
 from agentchat.auth.provider import Json, Provider, is_secure, printable, untrusted
 from agentchat.auth.sealed import Seal
@@ -69,7 +70,7 @@ class OpenId:
             import agentchat.auth.id_tokens  # noqa: F401 - needs the package `joserfc`, which is optional
         except ImportError as error:
             raise SettingsError(
-                f"OpenID Connect needs another package: pip install -r requirements-oidc.txt ({error})."
+                f"OpenID Connect needs another package: {installation.install_command('oidc')} ({error})."
             ) from error
         _check_issuer(issuer)
         if not client_id:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from agentchat import installation
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.identification import Identification
 from agentchat.auth.proxies import Proxies, configured
@@ -20,10 +21,11 @@ def identification(chosen: Settings, accounts: Accounts) -> Identification:
         raise SettingsError(f"{option} makes people log in, and --no-auth lets everybody in. Choose one of them.")
     reason = _reason(chosen, proxies)
     if reason and not (chosen.no_auth or ways) and accounts.is_empty:
+        command = installation.command("user", "add", "NAME")
         raise SettingsError(
-            f"{reason}, and nobody has to log in. Make accounts (main.py user add NAME, or --accounts for a link to "
-            "make the first one), name an OpenID provider (--oidc-issuer), or a proxy's header that names people "
-            "(--auth-header with --trusted-proxies). To let everybody do everything, say --no-auth."
+            f"{reason}, and nobody has to log in. Make accounts ({command}, or --accounts for a link to make the first "
+            "one), name an OpenID provider (--oidc-issuer), or a proxy's header that names people (--auth-header with "
+            "--trusted-proxies). To let everybody do everything, say --no-auth."
         )
     # Even if the last account is deleted while it runs, a server that others can reach doesn't open to everybody.
     return Identification(

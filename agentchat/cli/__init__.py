@@ -1,7 +1,4 @@
-"""The command line: its first word is a command; anything else starts the server.
-
-`new` writes an agent file, `check` tries agents, `user` and `token` change who may come in.
-"""
+"""The command line: its first word is a command; anything else starts the server."""
 
 from __future__ import annotations
 
@@ -18,15 +15,24 @@ from agentchat.cli.token import token
 from agentchat.cli.user import user
 from agentchat.protocol.errors import SettingsError
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "new": new, "token": token, "user": user}
+Command = Callable[[Sequence[str]], int]
+
+_COMMANDS: dict[str, tuple[Command, str]] = {
+    "new": (new, "write a new agent file"),
+    "check": (check, "try agents offline and say what will not work"),
+    "user": (user, "change who has an account"),
+    "token": (token, "give programs tokens, and take them away"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out a command and return the exit status: 2 for arguments and settings that cannot be used."""
     load_dotenv(Path(".env"))
     try:
-        command = _COMMANDS.get(arguments[0]) if arguments else None
-        return command(arguments[1:]) if command else serve(arguments)
+        if arguments and arguments[0] in _COMMANDS:
+            command, _ = _COMMANDS[arguments[0]]
+            return command(arguments[1:])
+        return serve(arguments, {name: meaning for name, (_, meaning) in _COMMANDS.items()})
     except SettingsError as error:
         print(f"agentchat: {error}", file=sys.stderr)
         return 2

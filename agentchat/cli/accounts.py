@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentchat import settings
+from agentchat import installation, settings
 from agentchat.audit import FILE, Audit, Field
 from agentchat.protocol.errors import ChatError, SettingsError
 
@@ -57,8 +57,8 @@ def opened(data_dir: Path | None, may_be_new: bool = False) -> Iterator[Folder]:
     folder = data_dir or settings.load([], os.environ).data_dir
     if not may_be_new and not (folder / DATABASE).exists():
         raise SettingsError(
-            f"There are no accounts in {folder}. Add one with `python main.py user add LOGIN`, or name another folder "
-            "with --data-dir."
+            f"There are no accounts in {folder}. Add one with `{installation.command('user', 'add', 'LOGIN')}`, or "
+            "name another folder with --data-dir."
         )
     with contextlib.closing(Accounts(folder)) as accounts:
         try:

@@ -1,4 +1,4 @@
-"""Try agents offline and say what will not work: `python main.py check`."""
+"""Try agents offline and say what will not work: `agentchat check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a new agent file: `python main.py new NAME`."""
+"""Write a new agent file: `agentchat new NAME`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import json
 import keyword
 import os
-import shlex
 import urllib.request
 import webbrowser
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from agentchat import settings
+from agentchat import installation, settings
 from agentchat.protocol.errors import SettingsError
 from agentchat.settings import Settings
 
@@ -34,16 +33,21 @@ def new(arguments: Sequence[str]) -> int:
     """Write the file and say where the agent is found. Returns the exit status. Raises SettingsError."""
     given, others = _parser().parse_known_args(arguments)
     chosen = settings.load(others, os.environ)
-    path = _write(given.name, given.kind, chosen.agents)
-    print(f"{path} is written. Change it as you like; docs/agents.md says what it can do.")
+    is_named = "agents" in chosen.given
+    path = _write(given.name, given.kind, chosen.agents if is_named else _local_folder())
+    guide = installation.shown(installation.DOCS / "agents.md")
+    print(f"{path} is written. Change it as you like; {guide} says what it can do.")
     address = f"http://{_host(chosen)}:{chosen.port}/"
     agents = _agents_at(address)
     page = f"{address}?agent={quote(given.name)}"
     found = next((agent for agent in agents or [] if agent["name"] == given.name), None)
     if agents is None:
-        print(f"Start the server with `{shlex.join(['python', 'main.py', *others])}`, and open {page}")
+        print(f"Start the server with `{installation.command(*others)}`, and open {page}")
     elif found is None:
-        print(f"The server at {address} has another agents folder than {chosen.agents}.")
+        print(
+            f"The server at {address} has another agents folder than {path.parent}. Start it again here, with "
+            f"`{installation.command(*others)}`, to talk to this agent."
+        )
     elif not found["available"]:
         print(f"The server at {address} cannot use it: {found['reason']}")
     else:
@@ -73,6 +77,16 @@ def _write(name: str, kind: str, folder: Path) -> Path:
     return path
 
 
+def _local_folder() -> Path:
+    """Return `./agents`, which is made if there is none."""
+    folder = installation.LOCAL_AGENTS
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The folder {folder} cannot be made here: {error.strerror}.") from error
+    return folder
+
+
 def _agents_at(address: str) -> list[dict[str, Any]] | None:
     """Return the agents of the server at an address, or None if there is none of ours."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -92,8 +106,8 @@ def _host(chosen: Settings) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py new",
-        description="Write a new agent file into the agents folder.",
+        prog=f"{installation.program()} new",
+        description="Write a new agent file into ./agents, or into the folder of --agents.",
         epilog="--agents, --host, --port and --open are those of the server.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from agentchat import __version__, collector, settings
+from agentchat import __version__, collector, installation, settings
 from agentchat.net.listener import Ports
 from agentchat.settings import Settings
 
@@ -28,9 +28,12 @@ TALKATIVE = (
 )  # loggers with a line for each request
 
 
-def serve(arguments: Sequence[str]) -> int:
-    """Run the server until a signal ends it. Returns the exit status. Raises SettingsError."""
-    chosen = settings.load(arguments, os.environ)
+def serve(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
+    """Run the server until a signal ends it. Returns the exit status. Raises SettingsError.
+
+    `commands` is what else the command line can begin with, and what that does.
+    """
+    chosen = settings.load(arguments, os.environ, commands)
     stopped = _stop_signal()
     set_up_logging(chosen.log_level)
     with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
@@ -48,6 +51,7 @@ def announce(chosen: Settings, running: Running) -> None:
     print(f"agentchat {__version__}")
     print(f"  page       {running.page}")
     print(f"  websocket  {running.websocket}")
+    print(f"  data       {chosen.data_dir.absolute()}")
     hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
     print(f"  model      {running.models.name}{hint}")
     if others := ", ".join(running.models.others):
@@ -57,7 +61,7 @@ def announce(chosen: Settings, running: Running) -> None:
     for info in running.catalogue.agents():
         print(f"  agent      {info.name}" + ("" if info.available else f"  unavailable: {info.reason}"))
     if not running.catalogue.agents():
-        print(f"  agent      none found in {chosen.served or chosen.agents}")
+        print(f"  agent      none found in {chosen.served or chosen.agents}; {installation.command('new')} writes one")
     if running.first_account:
         print(f"  first account, at  {running.first_account}")
     print("Ctrl-C ends the server.", flush=True)

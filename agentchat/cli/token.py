@@ -1,4 +1,4 @@
-"""Give programs bearer tokens, and take them away: `python main.py token`."""
+"""Give programs bearer tokens, and take them away: `agentchat token`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from agentchat import installation
 from agentchat.cli.accounts import Folder, data_dir, opened, show
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError, SettingsError
@@ -77,7 +78,9 @@ def _revoke(folder: Folder, given: argparse.Namespace) -> None:
     found = [each for each in _tokens(folder) if given.token == each[1].id]
     found = found or [each for each in _tokens(folder) if given.token == each[1].name]
     if not found:
-        raise SettingsError("There is no such token. `python main.py token list` shows the ids and names of all.")
+        raise SettingsError(
+            f"There is no such token. `{installation.command('token', 'list')}` shows the ids and names of all."
+        )
     if len(found) > 1:
         ids = ", ".join(token.id for _, token in found)
         raise SettingsError(f"Several tokens have the name {given.token}. Name one by its id: {ids}.")
@@ -104,7 +107,9 @@ def _end(given: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py token", description="Give programs tokens, and take them away.", parents=[data_dir()]
+        prog=f"{installation.program()} token",
+        description="Give programs tokens, and take them away.",
+        parents=[data_dir()],
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     common = data_dir(argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""Change who has an account: `python main.py user`."""
+"""Change who has an account: `agentchat user`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from agentchat import installation
 from agentchat.cli.accounts import Folder, data_dir, opened, show
 from agentchat.protocol.errors import ChatError, SettingsError
 
@@ -98,7 +99,7 @@ def _line() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py user", description="Change who has an account.", parents=[data_dir()]
+        prog=f"{installation.program()} user", description="Change who has an account.", parents=[data_dir()]
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     common = data_dir(argparse.SUPPRESS)

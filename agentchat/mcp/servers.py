@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from autogen.tools import Tool
 
-from agentchat import cancellation
+from agentchat import cancellation, installation
 from agentchat.mcp import config
 from agentchat.mcp.config import McpUnavailable, ServerConfig
 from agentchat.protocol.errors import SettingsError
@@ -54,9 +54,9 @@ def load(path: Path, max_message: int = MAX_MESSAGE) -> McpServers:
         try:
             import agentchat.mcp.connection  # noqa: F401 - needs the package `mcp`, which is optional
         except ImportError as error:
-            raise SettingsError(
-                f"{path} names MCP servers, which need another package: pip install -r requirements-mcp.txt ({error})."
-            ) from error
+            command = installation.install_command("mcp")
+            problem = f"{path} names MCP servers, which need another package"
+            raise SettingsError(f"{problem}: {command} ({error}).") from error
     servers = McpServers(configs, path, max_message=max_message)
     servers.connect()
     return servers

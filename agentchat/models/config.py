@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from agentchat.models import entries, failures, transport
 from agentchat.models.demo.transport import TOKEN_DELAY, DemoTransport
-from agentchat.models.entries import Choice
+from agentchat.models.entries import EXAMPLE, Choice
 from agentchat.models.openai_client import DEFAULT_RETRIES, OPENAI_PROTOCOL, ModelWrapper
 from agentchat.models.transport import ModelClient, RetryingTransport, server_name
 from agentchat.protocol.errors import ChatError, SettingsError
@@ -132,14 +132,14 @@ def _checked(entries: list[dict[str, Any]]) -> LLMConfig:
         ModelWrapper(config_list=config.config_list)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'][2:]))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"The model configuration is wrong: {problems}. See OAI_CONFIG_LIST_sample.") from None
+        raise SettingsError(f"The model configuration is wrong: {problems}. {EXAMPLE}") from None
     except ImportError as error:
         raise SettingsError(f"The model configuration needs another package: {error}") from None
     except ValueError as error:  # for example an Azure entry without api_version
-        raise SettingsError(f"The model configuration is wrong: {error} See OAI_CONFIG_LIST_sample.") from None
+        raise SettingsError(f"The model configuration is wrong: {error} {EXAMPLE}") from None
     except (OSError, httpx.InvalidURL) as error:  # clients of other kinds read proxies and certificates at once
         problem = f"{error}. Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
         raise SettingsError(f"The client of a model entry cannot be made: {problem}.") from None
     except openai.OpenAIError:
-        raise SettingsError("A model entry has no 'api_key'. See OAI_CONFIG_LIST_sample.") from None
+        raise SettingsError(f"A model entry has no 'api_key'. {EXAMPLE}") from None
     return config

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agentchat import installation
 from agentchat.models import local_servers
 from agentchat.protocol.errors import SettingsError
 
 CONFIG_LIST = "OAI_CONFIG_LIST"
+EXAMPLE = f"See {installation.shown(installation.MODEL_ENTRIES)}."
 DEFAULT_MODEL = "gpt-5-mini"
 
 Entry = dict[str, Any]  # in AG2's format
@@ -128,10 +130,10 @@ def _parsed(text: str, source: str) -> list[Entry]:
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise SettingsError(f"{source} is not valid JSON: {error}. See OAI_CONFIG_LIST_sample.") from error
+        raise SettingsError(f"{source} is not valid JSON: {error}. {EXAMPLE}") from error
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
-        raise SettingsError(f"{source} must be a list of at least one model entry. See OAI_CONFIG_LIST_sample.")
+        raise SettingsError(f"{source} must be a list of at least one model entry. {EXAMPLE}")
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry.get("model"), str) or not entry["model"]:
-            raise SettingsError(f"Entry {number} of {source} has no 'model'. See OAI_CONFIG_LIST_sample.")
+            raise SettingsError(f"Entry {number} of {source} has no 'model'. {EXAMPLE}")
     return entries

@@ -9,7 +9,6 @@ import contextlib
 import http.client
 import io
 import json
-import shlex
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentchat import installation
 from agentchat.protocol.errors import SettingsError
 from agentchat.settings import Settings
 
@@ -62,7 +62,7 @@ class LocalServer:
             options += ["--local-servers", f"{self.name}:{self.port}"]
         if self.port == Settings.ws_port:
             options += ["--ws-port", "0"]  # its usual port is taken
-        return shlex.join(["python", "main.py", *options])
+        return installation.command(*options)
 
 
 class Search:
