@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentchat import __version__, audit, installation
+from agentchat import __version__, audit, installation, logs
 from agentchat.access import Access
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
@@ -42,6 +42,7 @@ from agentchat.models.entries import Choice
 from agentchat.models.local_servers import Search
 from agentchat.models.openai_client import ModelWrapper
 from agentchat.net import resources
+from agentchat.net.access_log import AccessLog
 from agentchat.net.listener import Ports
 from agentchat.net.origins import Origins
 from agentchat.people import People
@@ -109,7 +110,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
         offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
         search = local_servers.Search(offers)
-        _hide_keys(chosen_models)
+        logs.hide(chosen_models.redact)
         stack.callback(chosen_models.close)
         mcp_servers = mcp.load(chosen.mcp, chosen.mcp_message * MIB)
         stack.callback(mcp_servers.close)
@@ -142,6 +143,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port, public_address)
         page.check_rate, page.has_sent = sessions.check_rate, sessions.has_sent
         page.identification, page.access = identification, access
+        page.access_log = access_log = AccessLog(chosen.access_log)
         people = People(accounts, store.sharing, page.live, lambda: identification.is_open, sessions.hand_back)
         erasure = Erasure(accounts, sessions, store, access, page.live, people.look)
         notes.exists = erasure.exists
@@ -165,7 +167,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         )  # fmt: skip
         limits = _connection_limits(chosen)
         known = (identification, access, page.live, page.connections)
-        websockets = Server(sessions, catalogue, page.origins, limits, *known)
+        websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log)
         stack.enter_context(websockets.run(ports.websocket))
         page.adopt = websockets.adopt
         stack.enter_context(people.watched())
@@ -313,19 +315,3 @@ def _page_config(
         "agents": [vars(info) for info in catalogue.agents()],
         "limits": {"message_chars": MESSAGE_CHARS},
     }
-
-
-def _hide_keys(chosen_models: Models) -> None:
-    """Keep keys out of the log, whatever is logged."""
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(_Redacting(handler.formatter or logging.Formatter(), chosen_models))
-
-
-class _Redacting(logging.Formatter):
-    def __init__(self, inner: logging.Formatter, chosen_models: Models) -> None:
-        super().__init__()
-        self._inner = inner
-        self._models = chosen_models
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._models.redact(self._inner.format(record))

@@ -305,6 +305,12 @@ class Settings:
         "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
     )
+    log_format: str = setting(
+        "text", "Form of the log: text, or json, a JSON object in each line.", choices=("text", "json")
+    )
+    access_log: bool = setting(
+        False, "Log each HTTP request, and each WebSocket when it opens and closes; no words and no secrets."
+    )
     demo: bool = False
     """Use the offline demo model; an argument of its own, not a setting, like `served`."""
     served: str = ""

@@ -31,7 +31,6 @@ before = attributes()
 import agentchat
 for module in pkgutil.walk_packages(agentchat.__path__, "agentchat."):
     importlib.import_module(module.name)
-from agentchat.cli.serve import set_up_logging
 after = attributes()
 changed = [key for key in before if after.get(key) is not before[key]]
 print([key for key in changed if not key[-1].startswith("__pydantic")])  # pydantic completes models when they are used

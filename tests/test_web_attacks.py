@@ -19,7 +19,7 @@ from playwright.sync_api import BrowserContext
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from agentchat import app, cli, settings
+from agentchat import app, cli, logs, settings
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.attempts import Attempts
 from agentchat.protocol.errors import SettingsError
@@ -647,7 +647,7 @@ def test_the_status_of_a_refusal(
 ) -> None:
     """The command ends with status 2 and one sentence."""
     monkeypatch.setattr(serve, "_stop_signal", threading.Event)  # signals and logging are the tests' own
-    monkeypatch.setattr(serve, "set_up_logging", lambda level: None)
+    monkeypatch.setattr(logs, "set_up", lambda level, format: None)
     monkeypatch.setenv("AGENTCHAT_DATA_DIR", str(tmp_path))
     assert cli.main(["demo", "--host", "0.0.0.0", "--port", "0", "--ws-port", "0"]) == 2
     said = capsys.readouterr()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -10,7 +9,7 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from agentchat import __version__, collector, installation, settings
+from agentchat import __version__, collector, installation, logs, settings
 from agentchat.net.listener import Ports
 from agentchat.settings import Settings
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 
 SIGNAL_POLL = 0.5  # seconds
 SHOWN_MODELS = 5  # of a local server
-TALKATIVE = (
-    "httpx",
-    "mcp",
-    "openai",
-    "autogen.io.websockets",
-    "agentchat.websockets",
-)  # loggers with a line for each request
 
 
 def serve(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
@@ -35,7 +27,7 @@ def serve(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
     """
     chosen = settings.load(arguments, os.environ, commands)
     stopped = _stop_signal()
-    set_up_logging(chosen.log_level)
+    logs.set_up(chosen.log_level, chosen.log_format)
     with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
         from agentchat import app  # imports AG2, which takes seconds: clients wait in the backlog meanwhile
 
@@ -83,9 +75,3 @@ def _end_by_signal() -> None:
     """Let signals end a process that an agent has forked, such as a worker of `multiprocessing`."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    for name in TALKATIVE:  # at DEBUG they would log everything people send, passwords included
-        logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.CRITICAL)

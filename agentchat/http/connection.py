@@ -33,6 +33,8 @@ class Connection:
         """Bytes that were received and belong to the next request, or to the body of the current one."""
         self.deadline = 0.0
         """The moment at which it is dropped, if it waits."""
+        self.sent = 0
+        """Bytes that it has been sent."""
         self.is_ending = False
         """It has had its last response; what it still sends is dropped."""
         self._seconds = self._left = 0.0
@@ -66,7 +68,9 @@ class Connection:
         """Send all of it. Raises TimeoutError if the client reads too slowly."""
         rest = memoryview(data)
         while rest:
-            rest = rest[self._move(self.socket.send, rest[:MIB]) :]
+            moved = self._move(self.socket.send, rest[:MIB])
+            self.sent += moved
+            rest = rest[moved:]
 
     def end(self) -> None:
         """Send no more, so that the client can read the last response before the connection closes."""

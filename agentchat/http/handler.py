@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -30,6 +31,7 @@ from agentchat.http.request_body import RequestBody, single_header
 from agentchat.http.request_head import Head
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Route, Stream, Table
 from agentchat.http.waiting import Waiters
+from agentchat.net.access_log import AccessLog
 from agentchat.net.origins import Origins
 from agentchat.net.own_address import OwnAddress
 from agentchat.net.security_headers import NO_PAGE, SECURITY_HEADERS
@@ -74,6 +76,7 @@ class Site(Protocol):
     access: Access
     live: Live
     connections: Connections
+    access_log: AccessLog
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,17 @@ class Handler(BaseHTTPRequestHandler):
         """The origin of the page that sent the request, once it has been checked."""
         self.keeps_alive = self.head.keeps_alive
         """The connection can be used for another request."""
+        self.begun, self.sent_before = time.monotonic(), self.connection.sent
+        self.status, self.user = 0, ""
 
     def finish(self) -> None:
-        """Note whether another request may come."""
+        """Note whether another request may come, and log this one; also called when its client is gone."""
         self.connection.is_ending = not self.keeps_alive
+        size, head = self.connection.sent - self.sent_before, self.head
+        self.server.access_log.request(
+            head.method, head.prefix + head.path, head.query,
+            status=self.status, size=size, begun=self.begun, address=self.connection.address, user=self.user,
+        )  # fmt: skip
 
     def handle(self) -> None:
         """Answer the request. Raises OSError or Disconnected if the client is gone or too slow."""
@@ -187,7 +197,9 @@ class Handler(BaseHTTPRequestHandler):
     def _caller(self, name: str = identity.UNNAMED) -> Caller:
         """Return the sender, who gives that name. Raises ChatError for a token that is not good."""
         ticket = parse_qs(self.head.query).get("ticket", [""])[0]
-        return self.server.identification.caller(Asked(self.connection.peer, self.headers, ticket, name))
+        caller = self.server.identification.caller(Asked(self.connection.peer, self.headers, ticket, name))
+        self.user = caller.person
+        return caller
 
     def _check_access(self, caller: Caller, route: Route, variables: Mapping[str, str]) -> None:
         """Raise ChatError unless the caller may do this, and does it from our own page if it is a browser."""
@@ -342,6 +354,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.body.is_unread:
             self.keeps_alive = False  # an unread body must not be mistaken for the next request
         log.debug("%s %s: %d", self.head.method, self.head.path, status)
+        self.status = int(status)
         closing = {} if self.keeps_alive else {"Connection": "close"}
         headers = {**SECURITY_HEADERS, **POLICY, **self._cors_headers(), **headers, **closing}
         return response_head(status, headers, cookies)

@@ -31,6 +31,7 @@ from agentchat.http.public_files import File
 from agentchat.http.request_head import Head
 from agentchat.http.routes import Table
 from agentchat.http.waiting import Waiters
+from agentchat.net.access_log import AccessLog
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.origins import Origins
 from agentchat.protocol.errors import ChatError
@@ -70,6 +71,7 @@ class PageServer(HTTPServer):
         self.access: Access
         self.live = Live()
         self.connections = Connections()
+        self.access_log = AccessLog()
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
         for each in (listener, self._waker, self._wakened):
@@ -180,7 +182,7 @@ class PageServer(HTTPServer):
             is_own_limit = held.exceeds_own(connection.address)
             if not self._drop_oldest(connection.address if is_own_limit else None):
                 own = limits.refusal(held, connection.address, 1, limits.CONNECTIONS)
-                _send_at_once(connection, own if is_own_limit else ChatError("too_many_connections"))
+                self._send_at_once(connection, own if is_own_limit else ChatError("too_many_connections"))
                 connection.close()
                 return
         self._wait(connection)
@@ -286,9 +288,17 @@ class PageServer(HTTPServer):
         raise limits.refusal(held, address, 1, limits.REQUESTS)
 
     def _refuse(self, connection: Connection, error: ChatError) -> None:
-        _send_at_once(connection, error)
+        self._send_at_once(connection, error)
         self._waiting.pop(connection)
         self._let_leave(connection)
+
+    def _send_at_once(self, connection: Connection, error: ChatError) -> None:
+        answer, begun, address = refusal(error), time.monotonic(), connection.address or connection.peer
+        with contextlib.suppress(OSError):
+            connection.socket.send(answer)
+        self.access_log.request(
+            "", "", "", status=error.row.status, size=len(answer), begun=begun, address=address, user=""
+        )
 
     def _let_leave(self, connection: Connection) -> None:
         """Close a connection once its client has read the response; closing at once could take it away again."""
@@ -391,8 +401,3 @@ def _late(connections: dict[Connection, None], now: float) -> list[Connection]:
             break
         late.append(connection)
     return late
-
-
-def _send_at_once(connection: Connection, error: ChatError) -> None:
-    with contextlib.suppress(OSError):
-        connection.socket.send(refusal(error))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
-from agentchat import cancellation
+from agentchat import cancellation, logs
 from agentchat.ag2 import stored_history
 from agentchat.ag2.conversation import Outcome
 from agentchat.ag2.history import begun, heard
@@ -452,7 +452,22 @@ class TurnRunner:
         errors = [*outcome.refused, *([outcome.error] if outcome.error is not None else [])]
         drafts[:0] = [session_events.error_draft(turn.number, error) for error in errors]
         turn.end(drafts, outcome.history)
-        log.info("Turn %d of %s: %s after %d ms", turn.number, self.log.id, outcome.status, duration_ms)
+        self._note_end(turn, outcome, duration_ms)
+
+    def _note_end(self, turn: Turn, outcome: Outcome, duration_ms: int) -> None:
+        """Log a turn in one line, without any words of it."""
+        with self._lock:
+            agent = HUMAN if turn.number in self._unheard else self._agent
+        person = turn.message.user or user_id(UNNAMED, "", self.log.id)
+        about = {"session": self.log.id, "turn": turn.number, "agent": agent, "status": outcome.status}
+        usage = {name: outcome.usage.get(name) for name in ("prompt_tokens", "completion_tokens", "cost")}
+        log.info(
+            "Turn %d of %s by %s for %s: %s after %d ms, %s + %s tokens, %s",
+            turn.number, self.log.id, agent, person, outcome.status, duration_ms,
+            *(usage[name] if usage[name] is not None else "?" for name in ("prompt_tokens", "completion_tokens")),
+            f"{usage['cost']:g} USD" if usage["cost"] is not None else "no price known",
+            extra=logs.fields(**about, ms=duration_ms, **usage, person=person),
+        )  # fmt: skip
 
     def _leave_waiting(self, turn: Turn) -> None:
         """Let a turn wait for its answer without agents, as soon as the store can be read."""

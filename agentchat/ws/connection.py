@@ -85,6 +85,12 @@ class ClientConnection:
         return self.protocol.state
 
     @property
+    def close_code(self) -> int | None:
+        """The code that the client closed with, or else ours; None while there is none, or if it was cut."""
+        frame = self.protocol.close_rcvd or self.protocol.close_sent
+        return int(frame.code) if frame is not None else None
+
+    @property
     def is_stalled(self) -> bool:
         """True while the socket is full."""
         return self.stalled_since is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,7 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.auth.connections import Connections
 from agentchat.auth.identification import Asked, Identification
 from agentchat.auth.live import Live
+from agentchat.net.access_log import AccessLog, Visit
 from agentchat.net.origins import Origins
 from agentchat.protocol import events, identity
 from agentchat.protocol.errors import ChatError
@@ -56,6 +58,7 @@ class Server:
         access: Access,
         live: Live,
         connections: Connections,
+        access_log: AccessLog,
     ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
@@ -64,6 +67,7 @@ class Server:
         self._access = access
         self._live = live
         self._connections = connections
+        self._access_log = access_log
         self._limits = limits
         self._deliverer = Deliverer()
         self._workers = Workers(limits.workers)
@@ -87,7 +91,19 @@ class Server:
                 receiver.hang_up(GOODBYE_TIMEOUT)
 
     def _check(self, connection: ClientConnection, request: Request) -> Response | None:
-        """Return the answer to a handshake that is refused."""
+        """Return the answer to a handshake that is refused, and log it."""
+        begun = time.monotonic()
+        answer = self._refusal(connection, request)
+        if answer is not None:
+            path, _, query = request.path.partition("?")
+            self._access_log.request(
+                "GET", path, query,
+                status=answer.status_code, size=len(answer.body or b""), begun=begun,
+                address=connection.address, user="",
+            )  # fmt: skip
+        return answer
+
+    def _refusal(self, connection: ClientConnection, request: Request) -> Response | None:
         if not request.path.isprintable():
             return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
@@ -117,21 +133,31 @@ class Server:
         connection: ClientConnection = stream.websocket
         client = Client(connection, self._deliverer)
         self._deliverer.add(client)
-        connection.ended = lambda: self._deliverer.remove(client)
+        assert connection.request is not None
+        visit = self._access_log.visit(connection.request.path, connection.address)
+
+        def end() -> None:
+            self._deliverer.remove(client)
+            visit.closes(connection.close_code)
+
+        connection.ended = end
         try:
-            self._begin(connection, client)
+            self._begin(connection, client, visit)
         except ChatError as error:
             _end(connection, error)
         except Exception:
             log.exception("A connection failed")
             _end(connection, ChatError("internal"))
+        visit.opens()
 
-    def _begin(self, connection: ClientConnection, client: Client) -> None:
+    def _begin(self, connection: ClientConnection, client: Client, visit: Visit) -> None:
         assert connection.request is not None
         query = _Query(connection.request.path)
         asked = Asked(connection.peer, connection.request.headers, name=query.name)
         caller = connection.caller or self._identification.caller(asked)
+        visit.user = caller.person
         session, replaced = self._enter(query, caller)
+        visit.session = session.id
         name = caller.name if caller.is_known else query.name
         with contextlib.ExitStack() as until_held:
             until_held.callback(self._sessions.release, session)
@@ -147,6 +173,7 @@ class Server:
             session.leave(name, role)
             self._sessions.release(session)
             self._connections.remove(counted)
+            visit.closes(connection.close_code)
 
         counted = self._connections.add(caller, "websocket", session.id)
         connection.ended = end

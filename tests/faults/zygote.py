@@ -19,8 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentchat import app, settings
-from agentchat.cli.serve import set_up_logging
+from agentchat import app, logs, settings
 from agentchat.models import config
 from tests.faults.broken import break_inside
 
@@ -112,7 +111,7 @@ def _serve(order: Order) -> None:
     break_inside(order["inside"])
     environment: Mapping[str, str] = order["environment"]
     chosen = settings.load(order["arguments"], environment)
-    set_up_logging(chosen.log_level)
+    logs.set_up(chosen.log_level, chosen.log_format)
     with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
