@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentchat import __version__, audit, installation, logs
+from agentchat import __version__, audit, doctor, installation, logs
 from agentchat.access import Access
 from agentchat.ag2 import instrument, places
 from agentchat.ag2.catalogue import Catalogue
@@ -22,6 +22,7 @@ from agentchat.auth import oidc, setup
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.attempts import Attempts
 from agentchat.chat import AgentServices, Chat, SessionView
+from agentchat.doctor.finding import Setup
 from agentchat.erasure import Erasure
 from agentchat.http import api, server
 from agentchat.http.admin import AdminRoutes
@@ -166,6 +167,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),
         )  # fmt: skip
         limits = _connection_limits(chosen)
+        doctor.warn(Setup(chosen, environment, chosen_models))
         known = (identification, access, page.live, page.connections)
         websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log)
         stack.enter_context(websockets.run(ports.websocket))
@@ -190,11 +192,8 @@ def _turns(limit: int) -> int:
 
 def _connection_limits(chosen: Settings) -> ConnectionLimits:
     """Return the limits of the WebSocket side: those of the settings, and of what this process can have."""
-    room = resources.room()
-    if room.shortage:
-        log.warning("This process can only have %s more; connections that do not fit are refused", room.shortage)
     return ConnectionLimits.within(
-        room,
+        resources.room(),
         connections=(chosen.ws_connections, chosen.ws_connections_per_address),
         handshakes=(chosen.ws_handshakes, chosen.ws_handshakes_per_address),
         handshake_timeout=chosen.handshake_timeout,
@@ -290,9 +289,7 @@ def _services(
 
 def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
     embed = None
-    if chosen.embedding_model and chosen_models.is_demo:
-        log.warning("The demo model has no embeddings: documents are searched by words alone")
-    elif chosen.embedding_model:
+    if chosen.embedding_model and not chosen_models.is_demo:
         embed = Embeddings(chosen_models.llm_config, chosen.embedding_model)
     missing = next((source for source in chosen.knowledge if not source.exists()), None)
     if missing is not None:

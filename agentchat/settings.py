@@ -37,13 +37,14 @@ def setting(
     minimum: float | None = None,
     above: float | None = None,
     must_exist: bool = False,
+    is_secret: bool = False,
 ) -> Any:
     """A field of `Settings`. `minimum` is the smallest value allowed; `above` is one that is itself too small.
 
-    A file that `must_exist` may be missing only by default, not if it is named.
+    A file that `must_exist` may be missing only by default, not if it is named. One that `is_secret` is never shown.
     """
     limits = {"choices": choices, "minimum": minimum, "above": above, "must_exist": must_exist}
-    return field(default=default, metadata={"meaning": meaning, **limits})
+    return field(default=default, metadata={"meaning": meaning, "is_secret": is_secret, **limits})
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ class Settings:
     )
     oidc_client_id: str = setting("", "Id that the OpenID provider gave to this server.")
     oidc_client_secret: str = setting(
-        "", "Secret that belongs to it. Set it in the environment: others can see the options of a command."
+        "",
+        "Secret that belongs to it. Set it in the environment: others can see the options of a command.",
+        is_secret=True,
     )
     oidc_scopes: str = setting("openid profile email", "Scopes to ask the OpenID provider for.")
     oidc_groups_claim: str = setting(
@@ -356,6 +359,16 @@ def _served(words: Sequence[str], is_folder_chosen: bool) -> str:
     if Path(word).is_file() and Path(word).suffix != ".py":
         raise SettingsError(f"{word} is not a Python file. Name one, a folder of them, or module:object.")
     return word
+
+
+def names() -> list[str]:
+    """Return the names of all settings."""
+    return [each.name for each in _FIELDS]
+
+
+def is_secret(name: str) -> bool:
+    """Return True for a setting whose value nobody is shown."""
+    return any(each.name == name and each.metadata["is_secret"] for each in _FIELDS)
 
 
 def option(name: str) -> str:

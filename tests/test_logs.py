@@ -99,15 +99,17 @@ def test_a_request_that_is_none(server: Served, lines: Lines) -> None:
     assert line["text"].startswith("- -: 400, ")
 
 
-def test_lines_for_a_websocket(server: Served, lines: Lines) -> None:
-    """A WebSocket is one line when it opens, and one with its code and duration when it has closed."""
-    with ChatClient(server.websocket, agent="weather", name="Ada Lovelace", ticket=SECRET) as client:
+@pytest.mark.parametrize("path", ["/", "/ws"])
+def test_lines_for_a_websocket(server: Served, lines: Lines, path: str) -> None:
+    """A WebSocket at either port is a line when it opens, and one with its code and duration when it has closed."""
+    address = server.websocket if path == "/" else f"ws{server.page.removeprefix('http')}ws"
+    with ChatClient(address, agent="weather", name="Ada Lovelace", ticket=SECRET) as client:
         session = client.confirmed()["session_id"]
         wait_until(lambda: len(lines(access_log.__name__)) == 1)
     wait_until(lambda: len(lines(access_log.__name__)) == 2)
     opened, closed = lines(access_log.__name__)
     assert (opened["event"], closed["event"]) == ("websocket opens", "websocket closes")
-    assert opened["path"] == closed["path"] == "/?agent=weather&name=…&ticket=…"
+    assert opened["path"] == closed["path"] == f"{path}?agent=weather&name=…&ticket=…"
     assert opened["session"] == closed["session"] == session
     assert opened["user"] == closed["user"]
     assert opened["user"].startswith("n-")

@@ -420,7 +420,7 @@ def test_the_log(fork: Fork, tmp_path: Path) -> None:
     with closing(Accounts(data, passwords=cheap())) as accounts:
         user = accounts.add("ada", PASSWORD)
         token, _ = accounts.add_token(user.id, "ci", "write")
-    options = ("demo", "--port", "0", "--ws-port", "0", "--log-level", "DEBUG", "--agents",
+    options = ("demo", "--port", "0", "--ws-port", "0", "--log-level", "DEBUG", "--access-log", "--agents",
                write_agents(tmp_path, helpful=HELPFUL))  # fmt: skip
     with fork(*options, environment={}) as server:
         origin = server.page.rstrip("/")
@@ -448,6 +448,9 @@ def test_the_log(fork: Fork, tmp_path: Path) -> None:
         written = server.log + (data / "audit.jsonl").read_text()
     secrets = [PASSWORD, "a wrong password", "a password as a name", cookie.partition("=")[2], token, *tickets]
     assert "/login" in written
+    assert f"GET {SESSIONS}?ticket=…: 200" in written
+    assert written.count("opens, session") == written.count("closes with 1000 after") == 3
+    assert written.count(f"from 127.0.0.1, {user.id}") == 6
     assert [secret for secret in secrets if secret in written] == []
 
 

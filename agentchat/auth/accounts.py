@@ -73,6 +73,8 @@ MIGRATIONS: Sequence[Sequence[str]] = [
     ],
 ]
 
+KNOWN = "SELECT 1 FROM users WHERE password <> '' OR id IN (SELECT user FROM externals) LIMIT 1"
+"""Has a row if somebody can log in."""
 USER = (
     "users.id, users.login, users.name,"
     " users.roles || ' ' || coalesce((SELECT group_concat(roles, ' ') FROM externals WHERE user = users.id), ''),"
@@ -182,8 +184,7 @@ class Accounts:
     @property
     def is_empty(self) -> bool:
         """True as long as nobody can log in; there may be users that have only tokens."""
-        known = "SELECT 1 FROM users WHERE password <> '' OR id IN (SELECT user FROM externals) LIMIT 1"
-        return not self._read(known)
+        return not self._read(KNOWN)
 
     @property
     def has_passwords(self) -> bool:

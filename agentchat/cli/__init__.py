@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from dotenv import load_dotenv
-
+from agentchat.cli import environment
 from agentchat.cli.check import check
+from agentchat.cli.doctor import doctor
 from agentchat.cli.new import new
 from agentchat.cli.serve import serve
 from agentchat.cli.token import token
@@ -20,6 +19,7 @@ Command = Callable[[Sequence[str]], int]
 _COMMANDS: dict[str, tuple[Command, str]] = {
     "new": (new, "write a new agent file"),
     "check": (check, "try agents offline and say what will not work"),
+    "doctor": (doctor, "say what is wrong with a server, and how to mend it"),
     "user": (user, "change who has an account"),
     "token": (token, "give programs tokens, and take them away"),
 }
@@ -27,7 +27,7 @@ _COMMANDS: dict[str, tuple[Command, str]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out a command and return the exit status: 2 for arguments and settings that cannot be used."""
-    load_dotenv(Path(".env"))
+    environment.load()
     try:
         if arguments and arguments[0] in _COMMANDS:
             command, _ = _COMMANDS[arguments[0]]

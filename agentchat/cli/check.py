@@ -33,8 +33,23 @@ QUESTION = "Hello! What can you do?"
 def check(arguments: Sequence[str]) -> int:
     """Check the agents and print one line for each finding. Returns 1 if one of them will not work, else 0."""
     chosen = settings.load(arguments, os.environ)
+    output, works, is_empty = sys.stdout, True, True
+    for name, findings in examined(chosen):
+        is_empty = False
+        fails = any(finding.level == "error" for finding in findings)
+        works = works and not fails
+        print(f"{name}: {'does not work' if fails else 'works'}", file=output)
+        for finding in findings:
+            print(f"{name}: {finding.level}: {finding.text}", file=output, flush=True)
+    if is_empty:
+        print(f"No agents were found in {chosen.served or chosen.agents}.", file=output)
+    return 0 if works else 1
+
+
+def examined(chosen: Settings, talks: bool = True) -> Iterator[tuple[str, list[Finding]]]:
+    """Yield each agent and what there is to say about it; unless it `talks`, it is only built. Raises SettingsError."""
     with tempfile.TemporaryDirectory(prefix="agentchat-check-") as folder, _failures() as failures:
-        return _check(chosen, Path(folder), failures)
+        yield from _examined(chosen, Path(folder), failures, talks)
 
 
 class _Failures(logging.Handler):
@@ -62,29 +77,21 @@ def _failures() -> Iterator[list[BaseException]]:
         logging.getLogger().removeHandler(handler)
 
 
-def _check(chosen: Settings, folder: Path, failures: list[BaseException]) -> int:
+def _examined(
+    chosen: Settings, folder: Path, failures: list[BaseException], talks: bool
+) -> Iterator[tuple[str, list[Finding]]]:
     from agentchat import app  # imports AG2, which takes seconds
     from agentchat.ag2 import places
     from agentchat.cli import offline
 
-    output = sys.stdout
     files = places.place(chosen.served, chosen.agents)()
     watched = offline.Offline()
     trial, environment = _trial(chosen, folder)
-    works = True
     with watched(), app.serving(trial, environment) as running:
         for name, file in files.items():
-            findings = list(_findings(file, running, watched, failures, chosen.approve))
-            if not findings and name not in {info.name for info in running.catalogue.agents()}:
-                continue  # code that agent files share
-            fails = any(finding.level == "error" for finding in findings)
-            works = works and not fails
-            print(f"{name}: {'does not work' if fails else 'works'}", file=output)
-            for finding in findings:
-                print(f"{name}: {finding.level}: {finding.text}", file=output, flush=True)
-    if not files:
-        print(f"No agents were found in {chosen.served or chosen.agents}.", file=output)
-    return 0 if works else 1
+            findings = list(_findings(file, running, watched, failures, chosen.approve, talks))
+            if findings or name in {info.name for info in running.catalogue.agents()}:  # else code that files share
+                yield name, findings
 
 
 def _trial(chosen: Settings, folder: Path) -> tuple[Settings, Mapping[str, str]]:
@@ -119,9 +126,9 @@ def _trial(chosen: Settings, folder: Path) -> tuple[Settings, Mapping[str, str]]
 
 
 def _findings(
-    file: AgentFile, running: Running, watched: Offline, failures: list[BaseException], approve: str
+    file: AgentFile, running: Running, watched: Offline, failures: list[BaseException], approve: str, talks: bool
 ) -> Iterator[Finding]:
-    """Build the agents and talk to them; yield what there is to say."""
+    """Build the agents and, if it `talks`, talk to them; yield what there is to say."""
     from agentchat.ag2.catalogue import reason
     from agentchat.ag2.shapes import Team
     from agentchat.cli import findings
@@ -147,7 +154,9 @@ def _findings(
     if info is None or not info.available:
         yield Finding(ERROR, info.reason or "it cannot be built again" if info else "it is not listed")
         return
-    yield from _of_turn(running.websocket, file.name, (info.suggestions or [QUESTION])[0], watched, failures)
+    if talks:
+        question = (info.suggestions or [QUESTION])[0]
+        yield from _of_turn(running.websocket, file.name, question, watched, failures)
 
 
 def _of_turn(address: str, name: str, text: str, watched: Offline, failures: list[BaseException]) -> Iterator[Finding]:
