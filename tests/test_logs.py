@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from agentchat import logs
 from agentchat.net import access_log
-from tests.clients import ChatClient, wait_until
+from tests.clients import PATIENCE, ChatClient, wait_until
 from tests.conftest import KEY, Serve, config_list
 from tests.model_server import ModelServer, Reply
 from tests.processes import ServerProcess
@@ -121,7 +123,7 @@ def test_lines_for_a_websocket(server: Served, lines: Lines, path: str) -> None:
 
 def test_websockets_that_end_badly(server: Served, lines: Lines) -> None:
     """One that is refused, one that cannot begin and one that is cut are told apart by their codes."""
-    with pytest.raises(Exception, match="403"):
+    with pytest.raises(InvalidStatus, match="403"):
         ChatClient(server.websocket, origin="https://elsewhere.example")
     with ChatClient(server.websocket, agent="nobody") as refused:
         assert refused.close_code() == 1008
@@ -132,6 +134,19 @@ def test_websockets_that_end_badly(server: Served, lines: Lines) -> None:
     told = lines(access_log.__name__)
     assert told[0]["status"] == 403
     assert [line["code"] for line in told if "code" in line] == [1008, 1006]
+
+
+def test_websockets_for_which_there_is_no_room(serve: Serve, model: ModelServer, lines: Lines) -> None:
+    """One that is refused because its address has too many is logged, with its status."""
+    served = serve(*BEHIND_PROXY, "--ws-connections-per-address", "1", model=model)
+    forwarded = {"X-Forwarded-For": "203.0.113.7"}
+    with connect(served.websocket, additional_headers=forwarded, proxy=None) as client:
+        client.recv(PATIENCE)
+        with pytest.raises(InvalidStatus):
+            connect(served.websocket, additional_headers=forwarded, proxy=None)
+        wait_until(lambda: len(lines(access_log.__name__)) == 2)
+    refused = lines(access_log.__name__)[1]
+    assert (refused["status"], refused["address"]) == (429, "203.0.113.7")
 
 
 def test_it_is_off_by_default(serve: Serve, model: ModelServer, lines: Lines) -> None:

@@ -25,6 +25,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from agentchat.auth.proxies import Proxies
+from agentchat.net.access_log import AccessLog
 from agentchat.net.admission import Admission, within
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.resources import Room
@@ -110,6 +111,7 @@ class Receiver:
         self.workers = workers
         self.begin: Callable[[ClientConnection], None] = lambda connection: None
         """Begins the conversation on a connection that was opened."""
+        self.access_log = AccessLog()
         self._check = check
         self._proxies = proxies
         self._listener = listener
@@ -270,6 +272,10 @@ class Receiver:
         }
         lines = [f"{name}: {value}" for name, value in {**NO_PAGE, **about}.items()]
         arrival.answer = "\r\n".join([f"HTTP/1.1 {status} {status.phrase}", *lines, "", body]).encode()
+        size, address = len(arrival.answer), arrival.address or arrival.peer
+        self.access_log.request(
+            "", "", "", status=int(status), size=size, begun=time.monotonic(), address=address, user=""
+        )
         if arrival.head or not self._linger(arrival):
             self._answer(arrival)
 
@@ -334,13 +340,24 @@ class Receiver:
         self._post(partial(self._add, inbox, arrival, rest))
 
     def _check_arrival(self, arrival: Arrival, connection: ClientConnection, request: Request) -> Response | None:
+        """Return the answer to a handshake that is refused, and log it."""
+        begun = time.monotonic()
+        answer = self._refusal(arrival, connection, request)
+        if answer is not None:
+            path, _, query = request.path.partition("?")
+            size, address = len(answer.body or b""), connection.address or arrival.peer
+            self.access_log.request(
+                "GET", path, query, status=answer.status_code, size=size, begun=begun, address=address, user=""
+            )
+        return answer
+
+    def _refusal(self, arrival: Arrival, connection: ClientConnection, request: Request) -> Response | None:
         """Return the answer to a handshake that is refused: its client has too much, or the server says so."""
         try:
-            client = self._proxies.address_of(arrival.peer, request.headers)
-            self._count_for(arrival, client)
+            connection.address = self._proxies.address_of(arrival.peer, request.headers)
+            self._count_for(arrival, connection.address)
         except ChatError as error:
             return connection.respond(error.row.status, error.message + "\n")
-        connection.address = client
         return self._check(connection, request)
 
     def _count_for(self, arrival: Arrival, client: str) -> None:

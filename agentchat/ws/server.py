@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -81,6 +80,7 @@ class Server:
         It is bound already: a port in use is an error before anything slow is loaded.
         """
         receiver = Receiver(listener, self._limits, self._workers, self._check, self._identification.proxies)
+        receiver.access_log = self._access_log
         self.adopt = receiver.adopt
         with self._deliverer, self._workers, hosting.run(receiver, self._on_connect):
             try:
@@ -91,19 +91,7 @@ class Server:
                 receiver.hang_up(GOODBYE_TIMEOUT)
 
     def _check(self, connection: ClientConnection, request: Request) -> Response | None:
-        """Return the answer to a handshake that is refused, and log it."""
-        begun = time.monotonic()
-        answer = self._refusal(connection, request)
-        if answer is not None:
-            path, _, query = request.path.partition("?")
-            self._access_log.request(
-                "GET", path, query,
-                status=answer.status_code, size=len(answer.body or b""), begun=begun,
-                address=connection.address, user="",
-            )  # fmt: skip
-        return answer
-
-    def _refusal(self, connection: ClientConnection, request: Request) -> Response | None:
+        """Return the answer to a handshake that is refused."""
         if not request.path.isprintable():
             return connection.respond(400, "The address has characters that belong in no address.\n")
         try:
