@@ -31,6 +31,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	sh tests/install_browser.sh
+	sh tests/install_monitoring.sh
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 lint: $(VENV)/dev.stamp
@@ -44,6 +45,7 @@ pytest: $(VENV)/dev.stamp
 
 coverage: $(VENV)/dev.stamp
 	sh tests/install_browser.sh
+	sh tests/install_monitoring.sh
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 installed: $(VENV)/dev.stamp

@@ -33,8 +33,11 @@ from agentchat.http.login import CALLBACK, FirstAccount, LoginRoutes
 from agentchat.http.profile import ProfileRoutes
 from agentchat.http.public_files import load_files
 from agentchat.http.sharing import SharingRoutes
+from agentchat.http.status import Look, StatusRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
+from agentchat.measures import Measures, history, metrics_port, tracing
+from agentchat.measures.exposition import Exposition
 from agentchat.models import config as models
 from agentchat.models import local_servers, openai_client
 from agentchat.models.config import Models
@@ -84,6 +87,8 @@ class Running:
     """The address at which the first account can be made; "" if there is one, or nobody has to log in."""
     is_idle: Callable[[], bool]
     """Returns True while no turn runs."""
+    metrics: str
+    """The address of the metrics' own port; "" without one."""
 
 
 @contextlib.contextmanager
@@ -119,6 +124,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         may_be_new = not folders.has_files
         store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout, may_be_new=may_be_new)
         stack.callback(store.close)
+        measures = Measures(store.measures, stack.enter_context(tracing.configured(environment, chosen.otel_content)))
 
         notes = UserNotes(store)
         knowledge = _knowledge(chosen, chosen_models)
@@ -128,6 +134,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
         services = _services(store, catalogue, chosen_models, chosen, agent_services, folders, audit_log)
         services.roles = identification.roles
+        services.measures = measures
         sessions = Sessions(services)
         access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
         try:
@@ -162,8 +169,12 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
         health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
         admin = AdminRoutes(sessions, access, accounts, store.usage, page.connections, audit_log)
+        look = Look(sessions, store, page.connections, page.limits)
+        exposition = Exposition(measures, look)
+        metrics_address = stack.enter_context(metrics_port.serving(chosen.metrics, exposition))
+        status = StatusRoutes(exposition, stack.enter_context(history.kept(measures, look)), store.usage)
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin],
+            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin, status],
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),
         )  # fmt: skip
         limits = _connection_limits(chosen)
@@ -181,7 +192,10 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
         first_account = f"{public}{LOGIN_PAGE}#first={first.secret}" if chosen.accounts and accounts.is_empty else ""
-        yield Running(page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle)
+        yield Running(
+            page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle,
+            metrics_address,
+        )  # fmt: skip
 
 
 def _turns(limit: int) -> int:

@@ -303,6 +303,15 @@ class Settings:
         "have three quarters; 0: no limit.",
         minimum=0,
     )
+    metrics: str = setting(
+        "",
+        "HOST:PORT of a further port, on which anybody may read the metrics, such as 127.0.0.1:9464. They are at "
+        "/metrics of the page's port anyway, for admins, operators and their tokens, and where nobody logs in for "
+        "this machine.",
+    )
+    otel_content: bool = setting(
+        False, "Send what people, agents and tools say along with traces; without, traces have no words."
+    )
     log_level: str = setting(
         "INFO",
         "Least severe messages to log: DEBUG, INFO, WARNING or ERROR.",

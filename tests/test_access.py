@@ -288,7 +288,7 @@ def outcome(route: Route, answer: Answer, session_id: str) -> str:
     about = answer.json if answer.headers.get_content_type() == "application/json" and answer.body else {}
     code = about.get("error", {}).get("code", "") if isinstance(about, dict) else ""
     assert answer.status < 500 or code not in {"", "internal"}, (route.path, answer.body)
-    if code == "session_unknown" or (code == "not_found" and route.need is Need.ADMIN):
+    if code == "session_unknown" or (code == "not_found" and route.need in {Need.ADMIN, Need.STATUS}):
         return "unknown"
     if f'"replaced": "{session_id}"'.encode() in answer.body:
         return "unknown"

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.identity import ADMIN, OPERATOR, SCOPES, Caller
+from agentchat.protocol.identity import ADMIN, OPERATOR, ROLES, SCOPES, Caller
 
 
 class Need(Enum):
@@ -35,6 +35,10 @@ class Need(Enum):
     """An operator."""
     ADMIN = "admin"
     """An admin who has logged in."""
+    STATUS = "status"
+    """An admin who has logged in; where nobody logs in, somebody at the machine of the server."""
+    METRICS = "metrics"
+    """An admin or operator, or a token of theirs; where nobody logs in, a program on the machine of the server."""
 
 
 OWNER, MEMBER, VIEWER = "owner", "member", "viewer"
@@ -42,6 +46,7 @@ MEMBERSHIPS = (MEMBER, VIEWER)
 """The roles in a session that an invitation gives."""
 
 _OF_SESSIONS = {Need.READ, Need.WRITE, Need.OWN, Need.OPERATE, Need.RETURN}
+_LOCAL = {Need.STATUS, Need.METRICS}
 _SUFFICE = {
     Need.READ: {OWNER, MEMBER, VIEWER, OPERATOR, ADMIN},
     Need.WRITE: {OWNER, MEMBER},
@@ -56,6 +61,7 @@ _SCOPES = {
     Need.RETURN: "write",
     Need.OPERATE: "operator",
     Need.DESK: "operator",
+    Need.METRICS: "operator",
 }
 """The scope that each need takes at least; "read" for the others."""
 
@@ -104,7 +110,11 @@ class Access:
 
         `writes` says that a route without a session changes something.
         """
-        if need is Need.NOTHING or self.is_open:
+        if need is Need.NOTHING:
+            return
+        if self.is_open:
+            if need in _LOCAL and not caller.is_local:
+                raise ChatError("not_allowed", problem="where nobody logs in, it is for this server's own machine")
             return
         if caller.person in self._gone:
             raise ChatError("access_ended")
@@ -116,12 +126,14 @@ class Access:
                 raise ChatError("session_unknown", id=session_id)
             if roles.isdisjoint(_SUFFICE[need]):
                 raise _refusal(need, roles)
-        if need is Need.ADMIN and ADMIN not in caller.roles:
+        if need in {Need.ADMIN, Need.STATUS} and ADMIN not in caller.roles:
             raise ChatError("not_found")
+        if need is Need.METRICS and caller.roles.isdisjoint(ROLES):
+            raise ChatError("not_allowed", problem="it is for admins and operators")
         if need is Need.DESK and OPERATOR not in caller.roles:
             raise ChatError("not_allowed", problem="it is for operators")
         _check_scope(caller, "write" if writes and need is not Need.DESK else _SCOPES.get(need, "read"))
-        if need in {Need.SELF, Need.ADMIN} and caller.credential.startswith("token:"):
+        if need in {Need.SELF, Need.ADMIN, Need.STATUS} and caller.credential.startswith("token:"):
             raise ChatError("not_allowed", problem="it takes a person who has logged in, not a token")
 
     def check_answer(self, caller: Caller, session_id: str, by: str) -> None:

@@ -23,7 +23,7 @@ from autogen.coding.base import CodeBlock, CommandLineCodeResult, IPythonCodeRes
 from autogen.tools.experimental.shell.shell_tool import CmdResult, ShellExecutor
 from pydantic import BaseModel
 
-from agentchat import cancellation, processes
+from agentchat import cancellation, measures, processes
 from agentchat.ag2 import iostream
 from agentchat.ag2.iostream import TurnStream
 from agentchat.ag2.tools import recorded
@@ -252,7 +252,7 @@ def _carried_out(
     """Ask about each block, then run them all. Raises Refused if one of them may not run, and Stopped."""
     place = str(Path(folder).absolute()) if folder else ""
     approved = [_approved(turn, block, place) for block in blocks] if code_needs_yes(turn.approvals) else blocks
-    kept: Kept = recorded(turn, TOOL, lambda: _executed(lambda: execute(approved), restart))
+    kept: Kept = recorded(turn, TOOL, lambda: _measured(lambda: execute(approved), restart))
     changed = [new for new, old in zip(approved, blocks, strict=True) if new != old]
     if changed:
         code = ", ".join(json.dumps(block._asdict(), ensure_ascii=False) for block in changed)
@@ -270,6 +270,15 @@ def _approved(turn: TurnStream, block: Block, folder: str) -> Block:
         )
     changed = answer.arguments or {}
     return Block(str(changed.get("language", block.language)), str(changed.get("code", block.code)))
+
+
+def _measured(execute: Callable[[], Kept], restart: Callable[[], None] | None) -> Kept:
+    """Return the result of `_executed`, counted as a tool's."""
+    with measures.current.get().tool_call(TOOL, "") as span:
+        kept = _executed(execute, restart)
+        if kept["exit_code"]:
+            span.fail(f"exit_{kept['exit_code']}")
+        return kept
 
 
 def _executed(execute: Callable[[], Kept], restart: Callable[[], None] | None) -> Kept:

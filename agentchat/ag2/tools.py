@@ -15,7 +15,7 @@ from autogen.agentchat.group import ReplyResult
 from autogen.tools import serialize_to_str
 from pydantic import BaseModel
 
-from agentchat import cancellation
+from agentchat import cancellation, measures
 from agentchat.ag2 import scope, stored_values
 from agentchat.ag2.console import Console
 from agentchat.ag2.model_output import ModelOutput
@@ -26,7 +26,7 @@ from agentchat.approval import approver, needs_yes
 from agentchat.cancellation import Stopped
 from agentchat.journal import Journal
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import pictures_in
+from agentchat.protocol.events import clean, pictures_in
 from agentchat.protocol.questions import Answer
 
 Tool = Callable[..., Any]
@@ -87,7 +87,7 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
             return run_in_loop(running, args, kwargs)
         answer = _allowed(running, name, tool, kwargs)
         with _called(running):
-            call = _in_slot(running, _bound(stoppable, answer, args, kwargs))
+            call = _in_slot(running, name, _bound(stoppable, answer, args, kwargs))
             result = recorded(running, name, lambda: _short(call, running.result_chars))
         return _told(result, answer)
 
@@ -97,8 +97,10 @@ def wrap_tool(name: str, tool: Tool, turn: Callable[[], ToolHost | None]) -> Too
         with _called(running), _recording(running, name) as record:
             if not record.is_replayed:
                 async with running.tool_slots.running_async(running):
-                    with _short_errors(running.result_chars):
-                        result = await _bound(tool, answer, args, kwargs)()
+                    call = _bound(tool, answer, args, kwargs)
+                    with _measured(name, call) as span, _short_errors(running.result_chars):
+                        result = await call()
+                        _keep_words(span, result)
                     record.result = _cut(result, running.result_chars)
         return _told(record.result, answer)
 
@@ -126,7 +128,7 @@ def _called(running: ToolHost) -> Iterator[None]:
     running.model_output.release(about={"within": caller})
 
 
-def _bound(tool: Tool, answer: Answer | None, args: Any, kwargs: Any) -> Callable[[], Any]:
+def _bound(tool: Tool, answer: Answer | None, args: Any, kwargs: Any) -> functools.partial[Any]:
     """Return the call with the model's arguments, or those that the person has changed."""
     if answer is None or answer.arguments is None:
         return functools.partial(tool, *args, **kwargs)
@@ -184,14 +186,33 @@ def _cut_texts(parts: Sequence[Any], limit: int) -> list[Any]:
     return short
 
 
-def _in_slot(running: ToolHost, call: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the call, which waits while too many tools run."""
+def _in_slot(running: ToolHost, name: str, call: functools.partial[Any]) -> Callable[[], Any]:
+    """Return the call, which waits while too many tools run, and is measured from its start."""
 
     def run() -> Any:
-        with running.tool_slots.running(running):
-            return call()
+        with running.tool_slots.running(running), _measured(name, call) as span:
+            result = call()
+            _keep_words(span, result)
+            return result
 
     return run
+
+
+@contextlib.contextmanager
+def _measured(name: str, call: functools.partial[Any]) -> Iterator[measures.Span]:
+    """Measure a call during the context."""
+    turn, id = measures.current.get(), scope.current.get().call.get("call_id")
+    with turn.tool_call(name, str(id or "")) as span:
+        if span.has_words:
+            arguments = json.dumps(call.keywords or list(call.args), ensure_ascii=False, default=str)
+            span.add({"gen_ai.tool.call.arguments": turn.redact(arguments)})
+        yield span
+
+
+def _keep_words(span: measures.Span, result: Any) -> None:
+    if span.has_words:
+        said = result.message if isinstance(result, ReplyResult) else result
+        span.add({"gen_ai.tool.call.result": measures.current.get().redact(clean(serialize_to_str(said)))})
 
 
 def _told(result: Any, answer: Answer | None) -> Any:

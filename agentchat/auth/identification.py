@@ -71,7 +71,8 @@ class Identification:
         address = network(self.proxies.address_of(asked.peer, asked.headers))
         if self.is_open:
             browser = identity.browser(asked.cookies)
-            return Caller(identity.user_id(asked.name, browser), address, asked.name)
+            is_local = self.proxies.is_local(asked.peer, asked.headers)
+            return Caller(identity.user_id(asked.name, browser), address, asked.name, is_local=is_local)
         scheme, _, secret = asked.header("Authorization").partition(" ")
         if scheme.lower() == "bearer":
             found = self.accounts.token(secret.strip())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agentchat.settings import Settings
 
 SECURE = {"https": True, "wss": True, "http": False, "ws": False}
+OF_PROXIES = (FORWARDED_FOR, FORWARDED, "X-Forwarded-Host", "X-Real-IP", "Via")
+"""The headers by which a proxy can be noticed that nobody trusts."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -143,6 +145,15 @@ class Proxies:
             if not self._has(client):
                 break
         return client, seen
+
+    def is_local(self, peer: str, headers: Headers) -> bool:
+        """Return True if a request comes from this machine, and not through a proxy on it for somebody else."""
+        addresses = [_address(peer), _address(self.address_of(peer, headers))]
+        if not all(address is not None and address.is_loopback for address in addresses):
+            return False
+        if self.is_trusted(peer):
+            return any(headers.get_all(name) for name in (FORWARDED_FOR, FORWARDED))
+        return not any(headers.get_all(name) for name in OF_PROXIES)
 
     def _has(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

@@ -44,6 +44,8 @@ def announce(chosen: Settings, running: Running) -> None:
     print(f"  page       {running.page}")
     print(f"  websocket  {running.websocket}")
     print(f"  data       {chosen.data_dir.absolute()}")
+    if running.metrics:
+        print(f"  metrics    {running.metrics}")
     hint = "  (offline; set OPENAI_API_KEY or OAI_CONFIG_LIST for a real one)" if running.models.is_demo else ""
     print(f"  model      {running.models.name}{hint}")
     if others := ", ".join(running.models.others):

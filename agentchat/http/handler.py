@@ -46,7 +46,7 @@ RETRY_AFTER = 5  # seconds
 FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client reads it
 
 LOGIN_PAGE = "/login"
-ADMIN_PAGE = "/admin"
+GUARDED_PAGES = {"/admin": Need.ADMIN, "/status": Need.STATUS}
 SOCKET = "/ws"
 """The one address on this port that accepts WebSockets."""
 
@@ -283,8 +283,8 @@ class Handler(BaseHTTPRequestHandler):
             back = self.head.path.lstrip("/") + (f"?{self.head.query}" if self.head.query else "")
             back = quote(back, safe="", errors="replace")  # browsers keep the fragment by themselves
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
-        if self.head.path == ADMIN_PAGE:
-            self.server.access.check(self._caller(), Need.ADMIN)
+        if need := GUARDED_PAGES.get(self.head.path):
+            self.server.access.check(self._caller(), need)
         headers = {"Cache-Control": "no-cache", "ETag": file.etag}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
             headers["Set-Cookie"] = self.own.cookie(identity.COOKIE, identity.new_browser(), identity.MAX_AGE)

@@ -34,6 +34,11 @@ class HealthRoutes:
         self._store_problem: ChatError | None = None
         self._websocket_problem: ChatError | None = None
 
+    @route("GET", "/livez", Need.NOTHING, answers={200: responses.Alive})
+    def read_liveness(self, call: Call) -> Reply:
+        """Check that the process answers; nothing else is looked at."""
+        return Reply(200, {"status": "alive"})
+
     @route("GET", "/healthz", Need.NOTHING, answers={200: responses.Health}, errors=("websocket_down",))
     def read_health(self, call: Call) -> Reply:
         """Check that the server is well: the store, this port and the WebSocket port."""

@@ -16,6 +16,7 @@ PAGES = {
     "/desk": "templates/desk.html",
     "/login": "templates/login.html",
     "/admin": "templates/admin.html",
+    "/status": "templates/status.html",
 }
 INCLUDE = re.compile(rb"^[ \t]*<!-- include: ([\w-]+\.html) -->\r?\n", re.MULTILINE)
 

@@ -259,6 +259,10 @@ class OverviewQuery(BaseModel):
     person: _Person = ""
 
 
+class StatusQuery(BaseModel):
+    days: Digits = Field(30, ge=1, le=365, description="Days of usage, with today")
+
+
 class NameQuery(BaseModel):
     name: Name = UNNAMED
 

@@ -110,6 +110,10 @@ class NewToken(TokenAbout):
     token: str
 
 
+class Metrics(BaseModel):
+    """Metrics in Prometheus' text format."""
+
+
 class Archive(BaseModel):
     """A zip file."""
 
@@ -211,6 +215,27 @@ class Overview(BaseModel):
     usage: list[UsedAbout]
     usage_since: str = Field(description="A day, such as 2026-11-20")
     audit: list[dict[str, Any]]
+
+
+class UsedInDay(BaseModel):
+    """The usage of an agent on a day."""
+
+    day: str = Field(description="In UTC, such as 2026-11-20")
+    agent: str
+    turns: int
+    tokens: int
+    cost: float = Field(description="In US dollars, as far as prices are known")
+
+
+class StatusFigures(BaseModel):
+    """Figures of the last hour, and usage by day."""
+
+    version: str
+    started: str
+    step: float = Field(description="Seconds between two numbers of a series")
+    series: dict[str, list[float | None]] = Field(description="By name, oldest first; null where there is none")
+    usage: list[UsedInDay] = Field(description="The oldest first")
+    usage_since: str = Field(description="A day, such as 2026-11-20")
 
 
 class AuditLog(BaseModel):
@@ -490,6 +515,10 @@ class Complete(BaseModel):
     message: ChatMessage
     code_changes: list[Change]
     replaced: str | None = Field(default=None, description="The unknown id that the session replaces")
+
+
+class Alive(BaseModel):
+    status: Literal["alive"]
 
 
 class Health(BaseModel):

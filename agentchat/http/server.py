@@ -45,7 +45,7 @@ AT_ONCE = 64  # connections that are accepted before others have their turn
 CHUNK = 2**16  # bytes
 IDLE_SECONDS = 1.0  # for which a thread waits for another request
 BUSY, IDLE = "http-request", "http-idle"  # names of threads
-HEALTH = frozenset({"/healthz", "/readyz"})
+HEALTH = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
 
 
 class PageServer(HTTPServer):

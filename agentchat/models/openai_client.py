@@ -23,7 +23,7 @@ from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
 from agentchat import cancellation, journal
-from agentchat.models import failures, normalize, responses_api, transport, window_sizes
+from agentchat.models import failures, measured, normalize, responses_api, transport, window_sizes
 from agentchat.models.context_window import MIN_ROOM, fit, trim
 from agentchat.models.failures import ModelFailure
 from agentchat.models.normalize import BYTES_PER_TOKEN, Answer, TooMuch
@@ -121,10 +121,12 @@ class ModelWrapper(OpenAIWrapper):
         calls = transport.current.get()
         if calls is not None and not isinstance(self._clients[0], DirectClient):
             calls.begin_call()
+        measured.measure_others(self._clients, self._config_list, DirectClient)
         return cancellation.call(functools.partial(super().create, **config), "model-call")
 
     def _update_usage(self, actual_usage: Any, total_usage: Any) -> None:
         super()._update_usage(actual_usage, total_usage)
+        measured.paid(actual_usage or {})
         calls = transport.current.get()
         if calls is not None and actual_usage:
             calls.on_usage(actual_usage)
@@ -150,7 +152,9 @@ class DirectClient(OpenAIClient):
         recorded = turn.replay("model", str(params.get("model"))) if turn else None
         if recorded is not None:
             return ChatCompletion.model_validate(recorded["response"])
-        response = self._call(dict(params))
+        with measured.call(str(params.get("model")), self._completions.server, params) as call:
+            response = self._call(dict(params))
+            measured.answered(call, self, response)
         if turn is not None:
             turn.record("model", str(params.get("model")), response=functools.partial(_as_sent, response))
         return response
@@ -203,7 +207,12 @@ class Completions:
 
     def origin(self, model: str) -> str:
         """Return the name under which answers of this model and server are known."""
-        return f"{model}@{transport.server_name(self._client.base_url)}"
+        return f"{model}@{self.server}"
+
+    @property
+    def server(self) -> str:
+        """The host and port of the model server."""
+        return transport.server_name(self._client.base_url)
 
     def window(self, model: str) -> window_sizes.Size:
         """Return the context window of the model, as far as its server tells."""
@@ -280,7 +289,7 @@ class Completions:
         except openai.APIError as error:
             failure = failures.failed(error)
             if isinstance(failure, ModelFailure):
-                failure.model, failure.server = str(body.get("model")), transport.server_name(self._client.base_url)
+                failure.model, failure.server = str(body.get("model")), self.server
             raise failure from error
         return answer, response
 

@@ -93,6 +93,9 @@ ERRORS: dict[str, ErrorRow] = {
         "This is the address of a WebSocket, and the request does not ask for one. A proxy in front of the server must "
         "pass the headers Upgrade and Connection on, over HTTP/1.1.",
     ),
+    "metrics_missing": ErrorRow(
+        404, "There are no metrics: prometheus-client is not installed. Run pip install 'agentchat[metrics]'."
+    ),
     "method_not_allowed": ErrorRow(405, "This address only answers {methods}."),
     "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
     "length_required": ErrorRow(411, "This request needs a body and its Content-Length."),

@@ -43,6 +43,8 @@ class Caller:
     """The login or token that shows who this is, such as "login:3"; "" for somebody who has shown nothing."""
     login: str = ""
     """The login name of a user."""
+    is_local: bool = False
+    """The request comes from the server's own machine; told only where nobody logs in."""
 
     @property
     def is_known(self) -> bool:

@@ -97,6 +97,11 @@ class PendingQuestions:
                     question.deadline = time.monotonic() + _left(asking[question.id], asked)
             return min((q.deadline for q in self._open.values() if q.deadline is not None), default=None)
 
+    @property
+    def has_open(self) -> bool:
+        """True if a question is open. Waits for nobody, and so may be a moment late."""
+        return bool(self._open)
+
     def has_changed(self, turn: int) -> bool:
         """Return True if a question that was reopened has been answered since, or its time is up."""
         with self._lock:

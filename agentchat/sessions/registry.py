@@ -27,7 +27,7 @@ from agentchat.sessions.expiry import Expiry
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import QUESTIONS, Question, unanswered
 from agentchat.sessions.presence import Desk
-from agentchat.sessions.running import ORDER, RunningTurn
+from agentchat.sessions.running import ORDER, Figures, RunningTurn
 from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # whoever opens sessions finds their class here
 from agentchat.sessions.session import summary
@@ -385,6 +385,15 @@ class Sessions:
             if slot is None:
                 return "waiting" if session_id in self._asking else "idle"
         return slot.session.status
+
+    def figures(self) -> Figures:
+        """Return how much there is at the moment. Waits for no session, also if the store keeps them waiting."""
+        services = self._services
+        with self._lock:
+            sessions, left = [slot.session for slot in self._open.values()], len(self._asking)
+        waiting = left + sum(session.questions.has_open for session in sessions)
+        slots = services.turn_slots
+        return Figures(len(sessions), slots.running, waiting, slots.queued, len(services.waiting_messages))
 
     def running(self, limit: int) -> tuple[list[RunningTurn], int]:
         """Return the turns that the sessions are at, those that run in front: so many, and how many there are."""

@@ -1,10 +1,23 @@
-"""The turns that run, wait for an answer or wait to begin, in all sessions of a server."""
+"""The turns that run, wait for an answer or wait to begin, in all sessions of a server, and how many there are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ORDER = ("running", "queued", "waiting")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many turns, waiting messages and sessions in memory there are."""
+
+    in_memory: int
+    running: int
+    waiting: int
+    """Turns that wait for an answer."""
+    queued: int
+    """Turns that wait for others to end."""
+    waiting_messages: int
 
 
 @dataclass(frozen=True)

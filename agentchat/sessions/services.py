@@ -11,6 +11,7 @@ from agentchat.ag2.conversation import Outcome
 from agentchat.audit import Audit
 from agentchat.cancellation import StopToken
 from agentchat.chat import Chat, SessionView
+from agentchat.measures import Measures
 from agentchat.protocol.identity import ROLES
 from agentchat.sessions.deadlines import Deadlines
 from agentchat.sessions.live_questions import LiveQuestions
@@ -68,6 +69,7 @@ class Services:
     """Whose the sessions are; None where that makes no difference."""
     usage: Usage | None = None
     """The usage of each person; None where it is not counted."""
+    measures: Measures = field(default_factory=Measures)
     is_closing: threading.Event = field(default_factory=threading.Event)
     """Set once the server is about to end."""
 

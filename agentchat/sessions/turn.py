@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from agentchat.ag2.history import can_go_on
 from agentchat.cancellation import Stopped, StopToken
+from agentchat.measures import UNMEASURED, TurnMeasures
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.protocol.events import Draft
@@ -77,6 +78,7 @@ class Turn:
         """The history that its agents had when they left memory, once `recall` has read it; None for a new turn."""
         self.has_answer = is_resumed  # somebody said something; one that asked before has
         self.redaction = host.log.redaction
+        self.measures = UNMEASURED
         self.progress_reports = ProgressReports(host.log)
         self._host = host
         self._log = host.log
@@ -86,6 +88,11 @@ class Turn:
         self._streaming_lock = threading.Lock()  # guards `_streaming`, and keeps what readers see of it in order
         self._streaming: dict[str, MessageStream] = {}  # by message id
         self._is_closed = False
+
+    def measure(self, measures: TurnMeasures) -> None:
+        """Report to these measures from now on."""
+        measures.redact = self.redaction.redact
+        self.measures = measures
 
     def recall(self) -> None:
         """Read what the agents of a resumed turn remembered. Waits for a store that fails; raises Stopped."""
@@ -108,6 +115,8 @@ class Turn:
         self.has_answer = self.has_answer or (type == "text" and events.is_answer(content))
         drafts, history = [self._draft(type, content)], self._redacted(history)
         self._with_store(lambda: self._log.append(drafts, history, completes, self._check), self.token.sleep)
+        if self.has_answer:
+            self.measures.first_words()
         if type == "executed_function":
             self.progress_reports.end(str(content.get("call_id")))
 
@@ -120,6 +129,8 @@ class Turn:
             with self._streaming_lock:
                 self._streaming[message_id] = message
                 self._log.set_streaming(list(self._streaming.values()))
+            if (about or {}).get("kind") != "output":  # of a program
+                self.measures.first_words()
         message.texts.append(text)
         self._log.wake()
 
@@ -224,7 +235,7 @@ class Turn:
         deadline = question.deadline
         if question.answer is None:
             self._host.give_way()
-        with self.time_limit.paused(), self.token.interruptible(question.woken.set):
+        with self.time_limit.paused(), self.measures.waiting(), self.token.interruptible(question.woken.set):
             question.woken.wait(max(deadline - time.monotonic(), 0) if deadline is not None else None)
         is_late = deadline is not None and deadline <= time.monotonic()
         if question.answer is None and question.is_let_go and not is_late:

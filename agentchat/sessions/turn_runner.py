@@ -423,10 +423,12 @@ class TurnRunner:
 
     def _run(self, turn: Turn) -> None:
         began = time.monotonic()
-        with turn.time_limit:
+        with turn.time_limit, self._services.measures.turn(self._agent, self.log.id, turn.is_resumed) as measures:
+            turn.measure(measures)
             outcome = self._outcome(turn)
-        if turn.ends_at_question and outcome.status == "failed":  # it could not be brought back
-            outcome = replace(outcome, status="stopped", error=None)
+            if turn.ends_at_question and outcome.status == "failed":  # it could not be brought back
+                outcome = replace(outcome, status="stopped", error=None)
+            measures.ended(outcome.status, outcome.usage, outcome.error)
         turn.close()
         if outcome.is_left_behind:
             with self._lock:

@@ -49,6 +49,11 @@ class TurnSlots:
             return self._running.total()
 
     @property
+    def queued(self) -> int:
+        """The number of turns that wait in the line."""
+        return len(self._line)
+
+    @property
     def has_line(self) -> bool:
         """True if somebody waits."""
         return bool(self._line)

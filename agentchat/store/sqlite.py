@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from agentchat.measures import StoreMeasures
 from agentchat.protocol import events
 from agentchat.protocol.commands import Accepted, Command
 from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage, SettingsError, StoreError
@@ -137,6 +138,7 @@ class SqliteStore:
             except (OSError, sqlite3.Error) as error:
                 raise SettingsError(f"The data folder {folder} cannot be used: {failures.advice(error)}.") from error
             self._opened = opened.pop_all()
+        self.measures = StoreMeasures()
         self.sharing = Sharing(self._write, self._remove, self._select)
         self.usage = Usage(self._select)
         self.traces = Traces(self._write, self._remove, self._select)
@@ -164,7 +166,8 @@ class SqliteStore:
         self, session_id: str, drafts: Sequence[Draft], history: str | None = None, command: Command | None = None
     ) -> list[Event]:
         searchable = [draft.searchable for draft in drafts]  # made before any lock is taken
-        return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history, command))
+        with self.measures.append():
+            return self._write(lambda db: _append(db, self._start, session_id, drafts, searchable, history, command))
 
     def accept(self, command: Command) -> None:
         self._write(lambda db: _accept_in_session(db, command))
@@ -436,6 +439,8 @@ class SqliteStore:
     def _noted(self, error: Exception) -> Exception:
         """Return the error for whoever called, and remember that the database is damaged if it says so."""
         told = failures.told(error)
+        if isinstance(told, StoreError):
+            self.measures.errors.add(told.code)
         self._is_damaged |= isinstance(told, StoreError) and told.code == "store_damaged"
         return told
 

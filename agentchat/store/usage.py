@@ -12,10 +12,12 @@ from typing import Any
 from agentchat.protocol import events
 from agentchat.protocol.events import Draft
 from agentchat.protocol.handover import HUMAN
+from agentchat.protocol.identity import YOU
 
 KEPT = timedelta(days=365)
 MAX_TOKENS = 10**12  # of one turn; what model servers say is no more than a claim
 MAX_COST = 10.0**6  # US dollars of one turn
+MAX_DAYS_OF_AGENTS = 5000  # days times agents whose usage is told at once
 MAX_USED = 1000  # people and agents whose usage is told at once
 
 Select = Callable[..., list[Any]]
@@ -57,6 +59,15 @@ class Usage:
         names = ("day", "agent", "turns", "tokens", "cost")
         return [dict(zip(names, row, strict=True)) for row in self._select(query, user)]
 
+    def by_day(self, since: str) -> list[dict[str, Any]]:
+        """Return what everybody together has used since that day, by day and agent, oldest first."""
+        query = (
+            "SELECT day, agent, sum(turns), sum(tokens), sum(cost) FROM usage WHERE day >= ?"
+            " GROUP BY day, agent ORDER BY day DESC, sum(turns) DESC, agent LIMIT ?"
+        )
+        names = ("day", "agent", "turns", "tokens", "cost")
+        return [dict(zip(names, row, strict=True)) for row in reversed(self._select(query, since, MAX_DAYS_OF_AGENTS))]
+
     def since(self, day: str) -> list[Used]:
         """Return what each person has used of each agent since that day, the most expensive first."""
         query = (
@@ -78,9 +89,9 @@ def count(db: sqlite3.Connection, session_id: str, draft: Draft, ts: str) -> Non
         " AND type IN ('user_message', 'turn_started', 'turn_completed') ORDER BY seq"
     )
     bounds = {type: json.loads(body) for type, body in db.execute(query, (session_id, draft.turn))}
-    user = str(bounds.get("user_message", {}).get("user", ""))
+    user = str(bounds.get("user_message", {}).get("user", "")) or YOU  # a program without a name
     agent = str(bounds.get("turn_started", {}).get("agent", HUMAN))
-    if not user or agent == HUMAN or "turn_completed" in bounds:
+    if agent == HUMAN or "turn_completed" in bounds:
         return
     used = _amount(json.loads(draft.body)["usage"])
     day, oldest = ts[:10], events.time(events.moment(ts) - KEPT)[:10]

@@ -16,7 +16,8 @@ const ALLOWED = {
   views: ["core", "transport"],
   desk: ["core", "transport", "app", "views"],
   admin: ["core", "views"],
-  "": ["core", "transport", "app", "views", "desk", "admin"],
+  status: ["core", "views"],
+  "": ["core", "transport", "app", "views", "desk", "admin", "status"],
 };
 
 /** Globals that modules in a folder must not use: `core` is pure, and models don't use the DOM. */

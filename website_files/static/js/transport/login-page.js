@@ -2,7 +2,7 @@
 
 import { tab } from "./storage.js";
 
-const PAGES = ["", "desk", "admin"]; // their names in addresses
+const PAGES = ["", "desk", "admin", "status"]; // their names in addresses
 const KEPT = "back"; // key of the way back while another server logs the person in
 
 let isLeaving = false;

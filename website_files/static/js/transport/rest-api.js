@@ -108,6 +108,11 @@ export function fetchOverview(query) {
   return request(`${API}/admin?${new URLSearchParams(given)}`);
 }
 
+/** Figures of the last hour, and usage by day. */
+export function fetchStatus(days) {
+  return request(`${API}/status?${new URLSearchParams({ days })}`);
+}
+
 /** Stops a turn of any session. */
 export function stopAsAdmin(session, turn) {
   return change(`${API}/admin/stop`, { method: "POST", ...json({ session, turn }) });
