@@ -36,7 +36,7 @@ from agentchat.http.sharing import SharingRoutes
 from agentchat.http.status import Look, StatusRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.mcp import servers as mcp
-from agentchat.measures import Measures, history, metrics_port, tracing
+from agentchat.measures import Measures, last_hour, metrics_port, tracing
 from agentchat.measures.exposition import Exposition
 from agentchat.models import config as models
 from agentchat.models import local_servers, openai_client
@@ -172,7 +172,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         look = Look(sessions, store, page.connections, page.limits)
         exposition = Exposition(measures, look)
         metrics_address = stack.enter_context(metrics_port.serving(chosen.metrics, exposition))
-        status = StatusRoutes(exposition, stack.enter_context(history.kept(measures, look)), store.usage)
+        status = StatusRoutes(exposition, stack.enter_context(last_hour.kept(measures, look)), store.usage)
         page.table = api.table(
             sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin, status],
             lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),

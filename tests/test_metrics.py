@@ -34,7 +34,7 @@ from tests.model_server import ModelServer, Reply
 from tests.processes import ROOT
 from tests.rest_client import Answer, EventStream, RestClient
 
-Samples = Mapping[tuple[str, ...], float]
+OWN_CLIENT = "tests/ag2_programs/own_client.py"
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")) and os.environ.get("CI") != "true",
@@ -154,6 +154,16 @@ def test_a_price_and_a_tool_that_raises(serve: Serve, model: ModelServer, tmp_pa
     found = scrape(server)
     assert found["agentchat_tool_errors_total"] == {("fall",): 1}
     assert found["agentchat_cost_dollars_total"] == {("clumsy", "scripted"): pytest.approx(1.2)}
+
+
+@pytest.mark.own_server
+def test_clients_that_are_not_ours(serve: Serve, tmp_path: Path) -> None:
+    """Calls by a client that an agent file brings are counted as well, each once."""
+    server = serve("demo", "--agents", write_agents(tmp_path, parrot=(ROOT / OWN_CLIENT).read_text()))
+    with ChatClient(server.websocket, agent="parrot") as client:
+        client.confirmed()
+        client.ask("Hello"), client.ask("Again")
+    assert scrape(server)["agentchat_model_calls_total"] == {("parrot-1",): 2}
 
 
 def test_connections(server: Running, model: ModelServer) -> None:

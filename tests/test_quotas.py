@@ -86,11 +86,19 @@ def test_what_does_not_count(store: SqliteStore, tmp_path: Path) -> None:
     with closing(store):
         turn(store, 1, agent="human")
         turn(store, 2, agent="")
-        turn(store, 3, user="")
         assert rows(tmp_path / "data") == []
         turn(store, 4)
         store.append("s", [session_events.turn_completed_draft(4, "interrupted", usage=USAGE)])
         assert rows(tmp_path / "data") == [("u-ada", "weather", 1, 12, 0.5)]
+
+
+def test_programs_without_a_name(store: SqliteStore, tmp_path: Path) -> None:
+    """Their turns count as everybody's, and so are nobody's quota."""
+    with closing(store):
+        turn(store, 1, user="")
+        turn(store, 2, user="")
+        assert rows(tmp_path / "data") == [("you", "weather", 2, 24, 1.0)]
+        Quotas(store.usage, SessionRules(turns_per_day=1)).check("")
 
 
 def test_model_servers_that_exaggerate(store: SqliteStore, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from agentchat.http.limits import Limits
 from agentchat.http.routes import Call, Reply, route
 from agentchat.measures import Now
 from agentchat.measures.exposition import CONTENT_TYPE, Exposition, is_available
-from agentchat.measures.history import History
+from agentchat.measures.last_hour import LastHour
 from agentchat.protocol import events
 from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.sessions.registry import Sessions
@@ -49,9 +49,9 @@ class Look:
 
 
 class StatusRoutes:
-    def __init__(self, exposition: Exposition, history: History, usage: Usage) -> None:
+    def __init__(self, exposition: Exposition, last_hour: LastHour, usage: Usage) -> None:
         self._exposition = exposition
-        self._history = history
+        self._last_hour = last_hour
         self._usage = usage
         self._started = events.now()
 
@@ -68,5 +68,5 @@ class StatusRoutes:
     def read_status(self, call: Call, query: requests.StatusQuery) -> Reply:
         """Return the figures of the last hour, and what agents were used for, day by day."""
         since = events.time(datetime.now(timezone.utc) - timedelta(days=query.days - 1))[:10]
-        about = {"version": __version__, "started": self._started, **self._history.told()}
+        about = {"version": __version__, "started": self._started, **self._last_hour.told()}
         return Reply(200, {**about, "usage": self._usage.by_day(since), "usage_since": since})

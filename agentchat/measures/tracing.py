@@ -100,7 +100,8 @@ class Tracing:
         if str(resource.attributes.get("service.name", "")).startswith(UNNAMED):
             resource = resource.merge(Resource({"service.name": OURS}))
         self._provider: TracerProvider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._exporter = OTLPSpanExporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer(OURS, __version__)
         self._with_words = with_words
         self._end_timeout = end_timeout
@@ -110,6 +111,8 @@ class Tracing:
         ending = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
         ending.join(self._end_timeout)
+        if ending.is_alive():
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it tries no more
 
     def turn(self, agent: str, session_id: str) -> contextlib.AbstractContextManager[TracedStep]:
         """Trace a turn during the context."""

@@ -41,16 +41,16 @@ class Sample:
 
 
 @contextlib.contextmanager
-def kept(measures: Measures, look: Look) -> Iterator[History]:
-    """Keep the history of a server during the context."""
-    history = History(measures, look)
+def kept(measures: Measures, look: Look) -> Iterator[LastHour]:
+    """Keep the last hour of a server during the context."""
+    last_hour = LastHour(measures, look)
     try:
-        yield history
+        yield last_hour
     finally:
-        history.close()
+        last_hour.close()
 
 
-class History:
+class LastHour:
     """Takes samples in a thread of its own until it is closed."""
 
     def __init__(self, measures: Measures, look: Look) -> None:
@@ -59,7 +59,7 @@ class History:
         self._lock = threading.Lock()  # guards `_samples`
         self._samples: deque[Sample] = deque(maxlen=KEPT)
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="history", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="last-hour", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
