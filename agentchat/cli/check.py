@@ -112,6 +112,7 @@ def _trial(chosen: Settings, folder: Path) -> tuple[Settings, Mapping[str, str]]
         demo=False,
         embedding_model="",
         local_servers="none",
+        metrics="",
         approve="all",
         input_timeout=0.0,
         turn_timeout=TURN_TIMEOUT,
