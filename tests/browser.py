@@ -46,6 +46,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
+def trusting_page(browser: Browser) -> Iterator[Page]:
+    """A tab of a browser that takes any certificate."""
+    with new_context(browser, ignore_https_errors=True) as context, new_page(context) as page:
+        yield page
+
+
+@pytest.fixture
 def somebody(browser: Browser) -> Iterator[Somebody]:
     """Open a tab in a separate browser for a person of that name."""
     with contextlib.ExitStack() as stack:
@@ -59,9 +66,11 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
 
 
 @contextlib.contextmanager
-def new_context(browser: Browser) -> Iterator[BrowserContext]:
+def new_context(browser: Browser, ignore_https_errors: bool = False) -> Iterator[BrowserContext]:
     expect.set_options(timeout=PATIENCE * 1000)
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, reduced_motion="reduce", ignore_https_errors=ignore_https_errors
+    )
     context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install Chromium's headless shell and Node.js for the page's tests, through apt where that is allowed.
+# Install Chromium's headless shell, Node.js and nginx for the page's tests, through apt where that is allowed.
 # A Chromium with its window does as well, at twice the time. Without either those tests are skipped, and say so; in CI
 # they fail.
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -7,6 +7,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 missing=""
 has chromium-headless-shell || missing="chromium-headless-shell"
 has node || missing="$missing nodejs"
+has nginx || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 [ -z "$missing" ] && exit 0
 
 if has apt-get && [ "$(id -u)" = 0 ]; then
