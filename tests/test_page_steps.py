@@ -273,7 +273,7 @@ def test_files_are_links(tell: Callable[..., Page]) -> None:
     )
     address = page.get_by_role("link", name="notes/my day.md").get_attribute("href")
     assert address is not None
-    assert address.startswith("/api/agent-chat/sessions/")
+    assert address.startswith("./api/agent-chat/sessions/")
     assert address.endswith("/files/notes%2Fmy%20day.md")
     expect(page.get_by_role("link", name="old.md")).to_have_count(0)
 
@@ -345,7 +345,7 @@ def test_sources_open_in_a_new_tab(tell: Callable[..., Page]) -> None:
     links = page.locator(".prose a")
     expect(links).to_have_count(1)
     expect(links).to_have_text("Rules, p. 3")
-    assert links.get_attribute("href") == "/api/agent-chat/knowledge/rules"
+    assert links.get_attribute("href") == "./api/agent-chat/knowledge/rules"
     with page.expect_popup() as popup:
         links.click()
     assert popup.value.url.endswith("/api/agent-chat/knowledge/rules")
