@@ -56,3 +56,18 @@ test("without storage, nothing breaks", () => {
   assert.equal(storage.get("a", "otherwise"), "otherwise");
   assert.deepEqual(storage.keys("a"), []);
 });
+
+test("servers below different paths of one host keep theirs apart", async () => {
+  const at = async (pathname) => {
+    globalThis.location = { pathname };
+    const { Storage } = await import(`../../website_files/static/js/transport/storage.js?at=${pathname}`);
+    return new Storage("localStorage");
+  };
+  const [root, chat, desk] = [await at("/"), await at("/chat/"), await at("/chat/desk")];
+  root.set("draft.new", "here");
+  chat.set("draft.new", "there");
+
+  assert.deepEqual([root.get("draft.new"), desk.get("draft.new")], ["here", "there"]);
+  assert.deepEqual([root.keys("draft."), chat.keys("draft.")], [["draft.new"], ["draft.new"]]);
+  assert.equal(stores.localStorage.getItem("agentchat.draft.new"), '"here"');
+});

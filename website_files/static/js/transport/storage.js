@@ -1,6 +1,9 @@
-/** JSON values in the browser's storage. If it is full, forbidden or corrupted, it acts as if it were empty. */
+/**
+ * JSON values in the browser's storage. If it is full, forbidden or corrupted, it acts as if it were empty. Servers below
+ * different paths of one host share a storage, and have different keys.
+ */
 
-const PREFIX = "agentchat.";
+const PREFIX = `agentchat.${folder(globalThis.location?.pathname ?? "/")}`;
 
 export class Storage {
   #store;
@@ -53,3 +56,8 @@ export const device = new Storage("localStorage");
 
 /** For this tab only, kept across reloads. */
 export const tab = new Storage("sessionStorage");
+
+function folder(path) {
+  const place = path.slice(0, path.lastIndexOf("/") + 1);
+  return place === "/" ? "" : place;
+}
