@@ -41,8 +41,12 @@ ERRORS: dict[str, ErrorRow] = {
         501, "There is no command '{type}'. If it is meant as text, send it in a message. There are: {types}."
     ),
     "agent_unknown": ErrorRow(404, "There is no agent '{agent}'. There are: {agents}.", close=1008),
-    "origin_refused": ErrorRow(403, "Pages from {origin} may not talk to this server. See AGENTCHAT_ORIGINS."),
-    "host_refused": ErrorRow(403, "This server is not known as {host}. See AGENTCHAT_ORIGINS."),
+    "origin_refused": ErrorRow(
+        403, "Pages from {origin} may not talk to this server. See AGENTCHAT_PUBLIC_URL and AGENTCHAT_ORIGINS."
+    ),
+    "host_refused": ErrorRow(
+        403, "This server is not known as {host}. See AGENTCHAT_PUBLIC_URL and AGENTCHAT_ORIGINS."
+    ),
     "read_only": ErrorRow(403, "You may read this conversation, but not take part in it."),
     "login_needed": ErrorRow(401, "Log in, or send a token, to use this server.", close=1008),
     "login_refused": ErrorRow(401, "This login name and password do not belong together."),
