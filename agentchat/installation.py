@@ -6,7 +6,6 @@ also after `pip install -e .`.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shlex
 import sys
@@ -75,6 +74,8 @@ def install_command(extra: str) -> str:
     """Return the shell command that installs the packages of an extra, such as `mcp`."""
     if IS_CHECKOUT:
         return f"pip install -r requirements-{extra}.txt"
+    import importlib.metadata  # takes a moment that the command line need not wait
+
     wanted = importlib.metadata.requires(NAME) or []
     of_extra = re.compile(rf"extra\s*==\s*['\"]{extra}['\"]")
     packages = [requirement.partition(";")[0].strip() for requirement in wanted if of_extra.search(requirement)]

@@ -6,7 +6,6 @@ import argparse
 import json
 import keyword
 import os
-import urllib.request
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,6 +88,8 @@ def _local_folder() -> Path:
 
 def _agents_at(address: str) -> list[dict[str, Any]] | None:
     """Return the agents of the server at an address, or None if there is none of ours."""
+    import urllib.request  # takes a moment that other commands need not wait
+
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{address}api/config", timeout=ASK_TIMEOUT) as answer:

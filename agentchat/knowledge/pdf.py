@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import re
-
-from pypdf import PdfReader
+from typing import TYPE_CHECKING
 
 from agentchat.knowledge.document import Document, Section, Unreadable
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 MAX_CHARS = 20_000_000  # of text; a small file can expand to any size
 HYPHENATED = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])")
@@ -30,6 +32,8 @@ def read(data: bytes) -> Document:
 
 
 def _read(data: bytes) -> Document:
+    from pypdf import PdfReader  # takes long to load, and many servers read no PDF
+
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise Unreadable("it is protected by a password")
