@@ -139,7 +139,7 @@ def environment_with(package: Path, folder: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def installed(tree: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     [wheel] = built.glob("*.whl")
-    environment = environment_with(tree if PYTHON else wheel, tmp_path_factory.mktemp("installed") / "venv")
+    environment = environment_with(tree if PYTHON else wheel, tmp_path_factory.mktemp("installed") / ".local" / "venv")
     return Installed(environment, tmp_path_factory.mktemp("home"))
 
 

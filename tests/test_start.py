@@ -79,7 +79,10 @@ def test_a_port_that_is_taken(option: str) -> None:
         (("--port", "70000"), "70000 is not a port"),
         (("--host", "no.such.host.invalid"), "Cannot listen on no.such.host.invalid"),
         (("--agents", "nowhere"), "The agents folder nowhere does not exist."),
-        (("--data-dir", "/dev/null/data"), "The data folder /dev/null/data cannot be used"),
+        (
+            ("--data-dir", "/dev/null/data"),
+            "The data folder /dev/null/data cannot be used: a file is in its place. Choose another with --data-dir.",
+        ),
         (("--knowledge", "nowhere"), "There are no documents at nowhere."),
     ],
 )
