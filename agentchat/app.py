@@ -62,6 +62,7 @@ from agentchat.store.sqlite import SqliteStore
 from agentchat.workspace.folders import Folders
 from agentchat.workspace.storage import MIB, StorageLimits
 from agentchat.ws.receiving import Limits as ConnectionLimits
+from agentchat.ws.sending import Silence
 from agentchat.ws.server import Server
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
             log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
 
         page = server.PageServer(ports.page, load_files(installation.PAGE), _http_rules(chosen))
+        page.waiters.heartbeat = chosen.heartbeat
         stack.callback(page.server_close)
         page.ws_port = ports.websocket.getsockname()[1]
         public_address = identification.proxies.public
@@ -180,7 +182,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         limits = _connection_limits(chosen)
         doctor.warn(Setup(chosen, environment, chosen_models))
         known = (identification, access, page.live, page.connections)
-        websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log)
+        silence = Silence(chosen.heartbeat, chosen.ping_interval, chosen.ping_timeout)
+        websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log, silence)
         stack.enter_context(websockets.run(ports.websocket))
         page.adopt = websockets.adopt
         stack.enter_context(people.watched())
@@ -292,6 +295,7 @@ def _services(
         sessions_per_person=chosen.sessions_per_person,
         sessions_in_all=chosen.sessions_in_all,
         live_questions=chosen.live_questions,
+        heartbeat=chosen.heartbeat,
         ttl_hours=chosen.session_ttl_hours,
     )
     model = {"name": chosen_models.name, "demo": chosen_models.is_demo}

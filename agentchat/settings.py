@@ -271,6 +271,16 @@ class Settings:
     )
     ws_handshakes_per_address: int = setting(500, "The same for each address.", minimum=0)
     handshake_timeout: float = setting(10.0, "Seconds that a WebSocket handshake may take.", above=0)
+    heartbeat: float = setting(
+        20.0,
+        "Seconds without anything else to send, after which clients of the WebSocket and of event streams are sent a "
+        "heartbeat; 0: never.",
+        minimum=0,
+    )
+    ping_interval: float = setting(
+        20.0, "Seconds of silence after which a WebSocket client is pinged; 0: never.", minimum=0
+    )
+    ping_timeout: float = setting(20.0, "Seconds that it has to answer before it is disconnected.", above=0)
     message_memory: int = setting(
         64,
         "MiB of memory for WebSocket messages that are larger than 64 KiB and have not arrived completely, of which "

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ProxySettings, expect, sync_playwright
 
 from tests.clients import PATIENCE
 from tests.pages import Somebody
+from tests.proxy_server import ProxyServer
 
 # The shell is the same Chromium without a window's parts: a page loads in half the time and CPU.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -53,6 +54,13 @@ def trusting_page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
+def network(browser: Browser) -> Iterator[tuple[Page, ProxyServer]]:
+    """A tab that reaches everything through a proxy."""
+    with ProxyServer() as proxy, new_context(browser, proxy.url("http")) as context, new_page(context) as page:
+        yield page, proxy
+
+
+@pytest.fixture
 def somebody(browser: Browser) -> Iterator[Somebody]:
     """Open a tab in a separate browser for a person of that name."""
     with contextlib.ExitStack() as stack:
@@ -66,10 +74,16 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
 
 
 @contextlib.contextmanager
-def new_context(browser: Browser, ignore_https_errors: bool = False) -> Iterator[BrowserContext]:
+def new_context(
+    browser: Browser, proxy: str | None = None, ignore_https_errors: bool = False
+) -> Iterator[BrowserContext]:
     expect.set_options(timeout=PATIENCE * 1000)
+    through: ProxySettings | None = {"server": proxy} if proxy is not None else None
     context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, reduced_motion="reduce", ignore_https_errors=ignore_https_errors
+        viewport={"width": 1280, "height": 800},
+        reduced_motion="reduce",
+        proxy=through,
+        ignore_https_errors=ignore_https_errors,
     )
     context.set_default_timeout(PATIENCE * 1000)
     yield context

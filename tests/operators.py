@@ -93,6 +93,8 @@ class Seat:
     def until(self, condition: Callable[[Any], bool]) -> Any:
         """Return the next state of the desk that fits."""
         for event in self._events:
+            if event.event == "heartbeat":
+                continue
             assert event.event == "desk"
             if condition(desk := json.loads(event.data)):
                 return desk

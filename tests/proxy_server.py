@@ -1,4 +1,6 @@
-"""A proxy that speaks HTTP (CONNECT and plain forwarding) and SOCKS 5, and leads every target to one server.
+"""A proxy that speaks HTTP (CONNECT, plain and reverse forwarding) and SOCKS 5, and leads every target to one server.
+
+It can also play a network that dies without a word: `swallow`.
 
 with ProxyServer(port) as proxy:            # `port` of the server on this machine
     os.environ["ALL_PROXY"] = proxy.url("socks5")
@@ -20,12 +22,13 @@ from typing import Any
 class ProxyServer:
     """The proxy and its thread. `targets` holds (protocol, "host:port") of each connection asked for."""
 
-    def __init__(self, port: int, login: str = "", tls: ssl.SSLContext | None = None) -> None:
-        """`login` is the "name:password" that clients must give, if any."""
+    def __init__(self, port: int | None = None, login: str = "", tls: ssl.SSLContext | None = None) -> None:
+        """`login` is the "name:password" that clients must give, if any. Without a port, HTTP leads to its targets."""
         self.targets: list[tuple[str, str]] = []
         self.login = login
         self.tls = tls
-        self.upstream = ("127.0.0.1", port)
+        self.upstream = ("127.0.0.1", port) if port is not None else None
+        self.network = Network()
         self._server = _Server(("127.0.0.1", 0), _Connection)
         self._server.proxy = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="proxy", daemon=True)
@@ -39,8 +42,19 @@ class ProxyServer:
         self._server.server_close()
         self._thread.join()
 
+    def swallow(self) -> None:
+        """Let nothing of the connections that there are pass any more, not even their end. New ones live."""
+        self.network.is_dead = True
+        self.network = Network()
+
     def url(self, scheme: str, login: str = "") -> str:
         return f"{scheme}://{login}{'@' if login else ''}127.0.0.1:{self._server.server_address[1]}"
+
+
+class Network:
+    """The network that some connections pass through. Once it is dead, it swallows everything."""
+
+    is_dead = False
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -89,6 +103,9 @@ class _Connection(socketserver.StreamRequestHandler):
         while not head.endswith(b"\r\n\r\n"):
             head += self._read(1)
         method, target, _ = head.split(b" ", 2)
+        if target.startswith(b"/"):  # the client takes the proxy for the server
+            self._relay(_alone(head))
+            return
         wanted = base64.b64encode(self.server.proxy.login.encode())
         if self.server.proxy.login and b"Basic " + wanted not in head:
             self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
@@ -96,11 +113,12 @@ class _Connection(socketserver.StreamRequestHandler):
         if method == b"CONNECT":
             self._note("connect", target.decode())
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self._relay(b"")
+            self._relay(b"", target.decode())
         else:
             address, _, path = target.partition(b"://")[2].partition(b"/")
             self._note("http", address.decode())
-            self._relay(head.replace(target, b"/" + path, 1))
+            head = head.replace(target, b"/" + path, 1)
+            self._relay(head if self.server.proxy.upstream else _alone(head), address.decode())
 
     def _read(self, size: int) -> bytes:
         data = self.rfile.read(size)
@@ -111,18 +129,27 @@ class _Connection(socketserver.StreamRequestHandler):
     def _note(self, protocol: str, target: str) -> None:
         self.server.proxy.targets.append((protocol, target))
 
-    def _relay(self, first: bytes) -> None:
-        with socket.create_connection(self.server.proxy.upstream) as upstream:
+    def _relay(self, first: bytes, target: str = "") -> None:
+        network = self.server.proxy.network
+        host, _, port = target.partition(":")
+        with socket.create_connection(self.server.proxy.upstream or (host, int(port))) as upstream:
             upstream.sendall(first)
-            back = threading.Thread(target=_copy, args=(upstream.recv, self.connection), daemon=True)
+            back = threading.Thread(target=_copy, args=(upstream.recv, self.connection, network), daemon=True)
             back.start()
-            _copy(self.rfile.read1, upstream)  # what has been buffered, too
+            _copy(self.rfile.read1, upstream, network)  # what has been buffered, too
             back.join()
 
 
-def _copy(receive: Any, target: socket.socket) -> None:
+def _alone(head: bytes) -> bytes:
+    """Ask for a connection of its own, because browsers take long to give up one that they keep and that is dead."""
+    return head.replace(b"Proxy-Connection: keep-alive", b"Connection: close").replace(b": keep-alive", b": close")
+
+
+def _copy(receive: Any, target: socket.socket, network: Network) -> None:
     with contextlib.suppress(OSError):
         while data := receive(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+            if not network.is_dead:
+                target.sendall(data)
+    if not network.is_dead:
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)

@@ -111,6 +111,7 @@ class Message:
     id: str = ""
     data: str = ""
     retry: str = ""
+    event: str = ""
     comment: str | None = None
 
     @property
@@ -161,8 +162,8 @@ class EventStream:
                 message.comment = value
 
     def receive(self) -> Frame:
-        """Return the next frame."""
-        message = next(message for message in self.messages() if message.data)
+        """Return the next frame that is no heartbeat."""
+        message = next(message for message in self.messages() if message.data and not message.event)
         frame: Frame = message.frame
         assert message.id.rpartition("-")[2] == str(frame.get("seq", ""))
         self.frames.append(frame)

@@ -48,7 +48,7 @@ def test_every_command_is_documented() -> None:
 
 # Our events without a class in session_events.py.
 OTHERS = {"stream", "reasoning", "input_request", "input_response", "handoff", "task_created", "task_updated"}
-OTHERS |= {"file_changed", "place", "presence", "typing", "progress", "operators", "queue", "error"}
+OTHERS |= {"file_changed", "place", "presence", "typing", "progress", "operators", "queue", "heartbeat", "error"}
 
 
 def test_every_event_of_ours_is_documented() -> None:

@@ -20,12 +20,13 @@ from agentchat.sessions.cursor import Cursor
 from agentchat.sessions.log import Log
 from agentchat.store import SessionRecord
 from agentchat.ws import sending
-from agentchat.ws.sending import Client, Deliverer
+from agentchat.ws.sending import Client, Deliverer, Silence
 from tests.clients import PATIENCE, wait_until
 from tests.memory_store import MemoryStore
 from tests.receivers import receiving
 
 Connect = Callable[[], tuple[Client, Peer]]
+SILENCE = Silence()
 
 
 @pytest.fixture
@@ -233,23 +234,49 @@ class TestSilence:
         """A silent client is pinged, then dropped after its time to answer."""
         client, peer = connect()
         heard = client.connection.last_heard
-        client.check(heard + sending.PING_INTERVAL - 1)
+        client.check(heard + SILENCE.ping_interval - 1)
         assert client._pinged is None
-        now = heard + sending.PING_INTERVAL + 1000  # its real answer would come long before
+        now = heard + SILENCE.ping_interval + 1000  # its real answer would come long before
         client.check(now)
         assert client._pinged == now
-        client.check(now + sending.PING_TIMEOUT - 1)
-        client.check(now + sending.PING_TIMEOUT + 1)
+        client.check(now + SILENCE.ping_timeout - 1)
+        client.check(now + SILENCE.ping_timeout + 1)
         assert close_code(peer) == 1011
 
     def test_a_client_that_answers_stays(self, connect: Connect) -> None:
         """Any frame counts as an answer to a ping."""
         client, _ = connect()
-        now = client.connection.last_heard + sending.PING_INTERVAL + 1
+        now = client.connection.last_heard + SILENCE.ping_interval + 1
         client.check(now)
         client.connection.last_heard = now + 1
-        client.check(now + sending.PING_TIMEOUT + 1)
+        client.check(now + SILENCE.ping_timeout + 1)
         assert client.connection.write()
+
+    def test_a_client_that_was_told_nothing_gets_a_heartbeat(self, log: Log, connect: Connect) -> None:
+        """A heartbeat is sent at the latest when its time is up, and only if nothing else was."""
+        client, peer = connect()
+        follow(client, log)
+        told = client.connection.last_told
+        client.check(told + SILENCE.heartbeat * 0.7)
+        client.check(told + SILENCE.heartbeat)
+        assert client.connection.last_told > told
+        client.check(client.connection.last_told + SILENCE.heartbeat * 0.7)
+        write(log)
+        assert [receive(peer), receive(peer)["type"]] == [{"type": "heartbeat", "content": {"interval": 20.0}}, "text"]
+
+    def test_a_client_without_its_first_frame_gets_no_heartbeat(self, log: Log, connect: Connect) -> None:
+        """The first frame is the confirmation, however long it takes."""
+        client, peer = connect()
+        client.check(client.connection.last_told + SILENCE.heartbeat + 1)
+        follow(client, log)
+        write(log)
+        assert receive(peer)["type"] == "text"
+
+    def test_heartbeats_are_spread(self, connect: Connect) -> None:
+        """Clients that were sent the same event aren't all due at the same moment."""
+        patiences = {connect()[0]._patience for _ in range(4)}
+        assert len(patiences) == 4
+        assert all(0.75 * SILENCE.heartbeat <= each <= SILENCE.heartbeat for each in patiences)
 
     def test_a_client_that_does_not_read_is_dropped(self, log: Log, connect: Connect) -> None:
         """A client that doesn't read is dropped after a while."""

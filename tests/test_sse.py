@@ -120,9 +120,23 @@ def test_presence(session: Conversation) -> None:
     wait_until(lambda: session.get().json["participants"] == [])
 
 
-def test_heartbeats(session: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Periodic comments keep proxies from closing a silent stream."""
-    monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
+def test_heartbeats(serve: Serve, model: ModelServer) -> None:
+    """A silent stream sends named events, which tell its client that it is alive, and are no place in the log."""
+    session = RestClient(serve("--heartbeat", "0.2", model=model)).new_session()
+    with session.stream() as stream:
+        messages = stream.messages()
+        first, *beats = (next(messages) for _ in range(4))
+
+    assert first.frame["content"]["heartbeat"] == 0.2
+    assert [(beat.event, beat.id, beat.frame) for beat in beats] == [
+        ("heartbeat", "", {"type": "heartbeat", "content": {"interval": 0.2}})
+    ] * 3
+
+
+def test_no_heartbeats(serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without heartbeats, periodic comments keep proxies from closing a silent stream."""
+    monkeypatch.setattr(waiting, "KEEP_ALIVE", 0.05)
+    session = RestClient(serve("--heartbeat", "0", model=model)).new_session()
     with session.stream() as stream:
         messages = stream.messages()
         comments = [message.comment for message in (next(messages) for _ in range(4))]

@@ -7,9 +7,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from agentchat.http import waiting
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Conversation, EventStream, RestClient
@@ -176,17 +173,17 @@ def test_hang_up(session: Conversation, model: ModelServer) -> None:
         assert following.until("turn_completed")["content"]["summary"] == "all the same"
 
 
-def test_heartbeats(session: Conversation, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams send periodic comments to keep the connection open."""
-    monkeypatch.setattr(waiting, "HEARTBEAT", 0.05)
+def test_heartbeats(serve: Serve, model: ModelServer) -> None:
+    """Silent streams send named events, whose data look like all others."""
     gate = threading.Event()
     model.script(Reply("at last", gate=gate))
-    with chat(session.client, session.id, message="hello") as stream:
+    with chat(RestClient(serve("--heartbeat", "0.2", model=model)), "new", message="hello") as stream:
         messages = stream.messages()
-        assert next(messages).comment is None
-        assert [next(messages).comment, next(messages).comment] == ["", ""]
+        assert next(messages).frame["type"] == "start"
+        for beat in (next(messages), next(messages)):
+            assert (beat.event, beat.frame) == ("heartbeat", {"type": "heartbeat", "data": {"interval": 0.2}})
         gate.set()
-        assert [message.frame["type"] for message in messages if message.data] == ["complete"]
+        assert [message.frame["type"] for message in messages if not message.event] == ["complete"]
 
 
 def test_invalid_requests(session: Conversation) -> None:

@@ -377,10 +377,9 @@ def stubborn_client(server: Running, session: str) -> Any:
         yield connection
 
 
-def test_a_silent_client_is_asked_and_dropped(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_client_is_asked_and_dropped(serve: Serve, model: ModelServer) -> None:
     """A silent client is pinged: it stays if it answers, and is dropped if its network is gone."""
-    monkeypatch.setattr(sending, "PING_INTERVAL", 0.1)
-    monkeypatch.setattr(sending, "PING_TIMEOUT", 1.5)
+    server = serve("--ping-interval", "0.1", "--ping-timeout", "1.5", model=model)
     with ChatClient(server.websocket) as alive:
         session = alive.confirmed()["session_id"]
         with stubborn_client(server, session) as silent:

@@ -58,8 +58,9 @@ class DeskRoutes(SessionResource):
 
         desk.join(name)
         try:
-            yield streaming.RETRY
+            first = streaming.message(look(), event="desk")
+            yield streaming.RETRY + first + streaming.silence(waiter.heartbeat)  # which says when to expect the next
             for changed in waiter.watch(desk, look, poll=POLL):
-                yield streaming.message(changed, event="desk") if changed else streaming.SILENCE
+                yield streaming.message(changed, event="desk") if changed else streaming.silence(waiter.heartbeat)
         finally:
             desk.leave(name)

@@ -59,7 +59,7 @@ def _follow(
         cursor = begin()
         yield streaming.RETRY + streaming.message(session.confirmation(cursor, name, role))
         for messages in waiter.watch(session.log, lambda: _news(cursor, session.log.epoch)):
-            yield messages or streaming.SILENCE
+            yield messages or streaming.silence(waiter.heartbeat)
     except ChatError as error:
         if not session.log.is_deleted:
             raise

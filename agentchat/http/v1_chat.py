@@ -178,7 +178,7 @@ def _stream(
     yield _message("start", start)
     try:
         for items in waiter.watch(session.log, interactions.read):
-            yield "".join(_message(*item) for item in items or ()) or streaming.SILENCE
+            yield "".join(_message(*item) for item in items or ()) or _silence(waiter.heartbeat)
             if items and items[-1][0] in {"complete", "error"}:
                 return
         error = ChatError("closing")
@@ -188,4 +188,12 @@ def _stream(
 
 
 def _message(type: str, data: dict[str, Any]) -> str:
-    return streaming.message(json.dumps({"type": type, "data": data}, ensure_ascii=False))
+    return streaming.message(_encode(type, data))
+
+
+def _silence(interval: float) -> str:
+    return streaming.silence(interval, _encode("heartbeat", {"interval": interval}))
+
+
+def _encode(type: str, data: dict[str, Any]) -> str:
+    return json.dumps({"type": type, "data": data}, ensure_ascii=False)

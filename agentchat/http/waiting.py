@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 import selectors
 import socket
 import threading
@@ -13,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from agentchat.protocol.errors import ChatError
 
-HEARTBEAT = 15.0  # seconds of silence after which a stream shows that it is alive
+KEEP_ALIVE = 15.0  # seconds of silence after which a stream shows proxies that it is alive, without heartbeats
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # poll needs no descriptor of its own
 
@@ -31,7 +32,11 @@ class Source(Protocol):
 class Waiter:
     """Waits for one request, in the thread that answers it."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, heartbeat: float) -> None:
+        """`heartbeat` is the number of seconds after which a client is shown that it isn't forgotten; 0: never."""
+        self.heartbeat = heartbeat
+        # Clients that were sent the same event don't get their heartbeats at the same moment.
+        self._patience = heartbeat * random.uniform(0.75, 1) or KEEP_ALIVE
         self._connection = connection
         self._has_hung_up = False
         self._is_ending = False
@@ -50,20 +55,20 @@ class Waiter:
     def watch(
         self, source: Source, look: Callable[[], News], seconds: float = math.inf, poll: float = math.inf
     ) -> Iterator[News | None]:
-        """Yield each truthy result of `look`, and None after `HEARTBEAT` seconds without one.
+        """Yield each truthy result of `look`, and None after some seconds without one.
 
         `look` is called whenever `source` has news, and at least every `poll` seconds. The iterator ends after
         `seconds`, when the client has hung up, or when the server is about to end.
         """
         deadline = time.monotonic() + seconds
-        heartbeat = time.monotonic() + HEARTBEAT
+        heartbeat = time.monotonic() + self._patience
         source.follow(self.wake)
         try:
             while not self._has_hung_up:
                 news = look()
                 if news or time.monotonic() >= heartbeat:
                     yield news or None
-                    heartbeat = time.monotonic() + HEARTBEAT
+                    heartbeat = time.monotonic() + self._patience
                 now = time.monotonic()
                 if self._is_ending or now >= deadline:
                     return
@@ -110,6 +115,7 @@ class Waiters:
     """The waiters of all requests."""
 
     def __init__(self) -> None:
+        self.heartbeat = 20.0  # seconds
         self._changed = threading.Condition()  # guards what follows
         self._waiters: set[Waiter] = set()
         self._is_ending = False
@@ -121,7 +127,7 @@ class Waiters:
         Raises ChatError if there are no descriptors for it.
         """
         try:
-            waiter = Waiter(connection)
+            waiter = Waiter(connection, self.heartbeat)
         except OSError as error:
             raise ChatError("server_full", what="open files") from error
         with contextlib.closing(waiter):

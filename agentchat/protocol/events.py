@@ -176,6 +176,11 @@ def live_frame(type: str, content: Content) -> str:
     return f'{{"type":"{type}","content":{encode(content)}}}'
 
 
+def heartbeat_frame(interval: float) -> str:
+    """Return the frame that is sent after `interval` seconds in which there was nothing else to send."""
+    return live_frame("heartbeat", {"interval": interval})
+
+
 def error_content(error: ChatError, **about: str) -> dict[str, Any]:
     """Return the content of an `error` event. `about` names the message or question it is about."""
     # There is no class for it: AG2 has registered one with other fields under the name `error`.

@@ -45,6 +45,7 @@ class ConnectionConfirmedEvent(BaseEvent):
     participants: list[dict[str, Any]]
     held: dict[str, Any] | None
     progress: list[dict[str, Any]]
+    heartbeat: float
     model: dict[str, Any]
     server: dict[str, Any]
 

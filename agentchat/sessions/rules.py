@@ -53,5 +53,7 @@ class SessionRules:
     """Turns that run at once."""
     turns_per_person: int = 0
     """Turns of one person that run at once."""
+    heartbeat: float = 20
+    """Seconds without anything else to send, after which a client is sent a heartbeat."""
     ttl_hours: float = 0
     """Hours for which a session is kept after its last event."""

@@ -373,6 +373,7 @@ class Session:
             epoch=self.log.epoch,
             recovered=cursor.recovered,
             replaced=replaced,
+            heartbeat=self._services.rules.heartbeat,
             model=dict(self._services.model),
             server={"name": "agentchat", "version": __version__},
             **{field: about[field] for field in same},

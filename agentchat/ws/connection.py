@@ -55,7 +55,7 @@ class ClientConnection:
         self.protocol_mutex = threading.Lock()  # guards `protocol`, `_unsent` and `_is_ending`
         self.request: Request | None = None  # until the conversation has begun
         self.caller: Caller | None = None  # who is at the other end, if that was shown
-        self.last_heard = time.monotonic()
+        self.last_heard = self.last_told = time.monotonic()  # something came from the client, or was sent to it
         self.stalled_since: float | None = None  # by time.monotonic(); None while the socket takes data
         self.closes_by: float | None = None  # by time.monotonic(), once a close frame was sent
         self.is_aborted = False
@@ -262,6 +262,7 @@ class ClientConnection:
 
     def send_texts(self, texts: Iterable[str]) -> None:
         """Send a text frame for each of `texts`, within `write`."""
+        self.last_told = time.monotonic()
         for text in texts:
             self.protocol.send_text(text.encode())
 

@@ -8,10 +8,13 @@ log, and nothing is queued for it.
 from __future__ import annotations
 
 import logging
+import math
 import queue
+import random
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 
 from websockets.protocol import State
 
@@ -22,11 +25,28 @@ from agentchat.ws.connection import ClientConnection
 
 log = logging.getLogger(__name__)
 
-PING_INTERVAL = 20.0  # seconds of silence after which a client is pinged
-PING_TIMEOUT = 20.0  # seconds that it has to answer
 STALL_TIMEOUT = 60.0  # seconds after which a client that doesn't read is dropped
 STALL_LOOK = 0.02  # seconds between looks at the sockets that were full
-CHECK_INTERVAL = 1.0  # seconds between looks for silent clients
+CHECK_INTERVAL = 1.0  # seconds between looks for silent clients, or less if they are not to be silent for long
+SHORTEST_CHECK = 0.05
+
+
+@dataclass(frozen=True)
+class Silence:
+    """The seconds of silence after which something is done about a connection."""
+
+    heartbeat: float = 20.0
+    """Until a client that was sent nothing gets a heartbeat; 0: never."""
+    ping_interval: float = 20.0
+    """Until a client that says nothing is pinged; 0: never."""
+    ping_timeout: float = 20.0
+    """Until a client that doesn't answer the ping is dropped."""
+
+    @property
+    def check_interval(self) -> float:
+        """The seconds between looks for silent clients."""
+        shortest = min(each for each in (self.heartbeat, self.ping_interval, self.ping_timeout, math.inf) if each)
+        return min(CHECK_INTERVAL, max(shortest / 4, SHORTEST_CHECK))
 
 
 class Client:
@@ -44,6 +64,8 @@ class Client:
         self._sending = threading.Lock()  # held by the thread that sends; guards the cursor
         self._is_due = False  # there may be something new that the sending thread doesn't know of
         self._pinged: float | None = None
+        # Clients that were sent the same event don't get their heartbeats at the same moment.
+        self._patience = deliverer.silence.heartbeat * random.uniform(0.75, 1) or math.inf
         self._turn = 0  # the turn behind which the connection is closed; 0 for none
 
     def wake(self) -> None:
@@ -120,25 +142,33 @@ class Client:
             self._deliverer.due(self)
 
     def check(self, now: float) -> None:
-        """Ping a silent client, and drop one that doesn't answer, read or close. `now` is by time.monotonic()."""
-        connection = self.connection
+        """Send a heartbeat if nothing else was sent, ping a silent client, and drop one that is gone or doesn't read.
+
+        `now` is by time.monotonic().
+        """
+        connection, silence = self.connection, self._deliverer.silence
         if connection.closes_by is not None:
             if now > connection.closes_by:
                 connection.abort()
         elif connection.stalled_since is not None and now - connection.stalled_since > STALL_TIMEOUT:
             connection.drop(1008, "you do not read")
         elif self._pinged is not None and self._pinged > connection.last_heard:
-            if now - self._pinged > PING_TIMEOUT:
+            if now - self._pinged > silence.ping_timeout:
                 connection.drop(1011, "no answer to our ping")
-        elif now - connection.last_heard > PING_INTERVAL:
+        elif silence.ping_interval and now - connection.last_heard > silence.ping_interval:
             self._pinged = now
             connection.write(lambda: connection.protocol.send_ping(b""))
+        is_silent = now - connection.last_told > self._patience
+        if is_silent and self.cursor is not None and not connection.is_stalled:
+            connection.write(lambda: connection.send_texts([self._deliverer.heartbeat]))
 
 
 class Deliverer:
     """The thread that writes to clients that lag or stall, and checks on silent ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: Silence = Silence()) -> None:
+        self.silence = silence
+        self.heartbeat = events.heartbeat_frame(silence.heartbeat)
         self._due: queue.SimpleQueue[Client | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards `_clients`
         self._clients: set[Client] = set()
@@ -176,14 +206,15 @@ class Deliverer:
 
     def _run(self) -> None:
         next_look = time.monotonic()
-        next_check = next_look + CHECK_INTERVAL
-        while self._deliver_next(STALL_LOOK if self._stalled else CHECK_INTERVAL):
+        check_interval = self.silence.check_interval
+        next_check = next_look + check_interval
+        while self._deliver_next(STALL_LOOK if self._stalled else check_interval):
             now = time.monotonic()
             if self._stalled and now >= next_look:
                 next_look = now + STALL_LOOK
                 self._retry_stalled()
             if now >= next_check:
-                next_check = now + CHECK_INTERVAL
+                next_check = now + check_interval
                 self._check(now)
 
     # Functions of their own, so that the thread holds no client that has gone while it waits.

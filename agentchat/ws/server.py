@@ -36,7 +36,7 @@ from agentchat.ws import hosting
 from agentchat.ws.commands import Sender, receive
 from agentchat.ws.connection import ClientConnection, Message
 from agentchat.ws.receiving import Limits, Receiver
-from agentchat.ws.sending import Client, Deliverer
+from agentchat.ws.sending import Client, Deliverer, Silence
 from agentchat.ws.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Server:
         live: Live,
         connections: Connections,
         access_log: AccessLog,
+        silence: Silence,
     ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
@@ -68,7 +69,7 @@ class Server:
         self._connections = connections
         self._access_log = access_log
         self._limits = limits
-        self._deliverer = Deliverer()
+        self._deliverer = Deliverer(silence)
         self._workers = Workers(limits.workers)
         self.adopt: Callable[[socket.socket, str, bytes], None]
         """Takes a connection over from another server, while this one runs (Receiver.adopt)."""

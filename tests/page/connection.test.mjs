@@ -41,8 +41,8 @@ class Network {
     this.now = end;
   }
 
-  confirm() {
-    this.say({ type: "connection_confirmed", content: {} });
+  confirm(content = {}) {
+    this.say({ type: "connection_confirmed", content });
   }
 
   say(frame) {
@@ -70,10 +70,10 @@ class Network {
   }
 }
 
-function online() {
+function online(content = {}) {
   const network = new Network();
   network.connection.open();
-  network.confirm();
+  network.confirm(content);
   return network;
 }
 
@@ -233,7 +233,66 @@ test("after the computer has slept, the socket is not trusted", () => {
   const network = online();
 
   network.now += 3_600_000;
-  network.pass(10_000);
+  network.pass(10_500);
+
+  assert.equal(network.sockets.length, 2);
+});
+
+test("without heartbeats, silence alone says nothing", () => {
+  const network = online({ heartbeat: 0 });
+
+  network.pass(3_600_000);
+
+  assert.equal(network.sockets.length, 1);
+});
+
+test("silence for more than two heartbeats means that the connection is lost", () => {
+  const network = online({ heartbeat: 20 });
+
+  network.pass(40_000);
+  network.say({ type: "heartbeat", content: { interval: 20 } });
+  network.pass(44_999);
+  assert.equal(network.connection.status, "online");
+  assert.equal(network.frames.length, 1); // heartbeats are nobody else's business
+
+  network.pass(1);
+  assert.equal(network.connection.status, "offline");
+  assert.equal(network.socket.isClosed, true);
+  assert.equal(network.losses, 1);
+  network.pass(500);
+  assert.equal(network.sockets.length, 2);
+});
+
+test("while nothing can be reached, it goes on dialling", () => {
+  const network = online({ heartbeat: 20 });
+  network.pass(120_000); // each attempt is left after ten seconds
+
+  assert.ok(network.sockets.length > 3);
+
+  while (network.socket.isClosed) network.pass(100);
+  network.confirm({ heartbeat: 20 });
+  network.pass(40_000);
+
+  assert.equal(network.connection.status, "online");
+});
+
+test("a tab that comes back does not trust a socket from which a heartbeat is missing", () => {
+  const network = online({ heartbeat: 20 });
+  network.now += 24_000; // without running timers, as in a tab that was suspended
+  network.connection.woken();
+  assert.equal(network.sockets.length, 1);
+
+  network.now += 2_000;
+  network.connection.woken();
+  assert.equal(network.sockets.length, 2);
+  assert.equal(network.connection.status, "connecting");
+});
+
+test("a tab that comes back does not wait for the next attempt", () => {
+  const network = online();
+  network.hangUp(1000);
+
+  network.connection.woken();
 
   assert.equal(network.sockets.length, 2);
 });

@@ -34,12 +34,16 @@ class FakeSource {
   say(desk) {
     this.listeners.desk({ data: JSON.stringify(desk) });
   }
+
+  beat(interval) {
+    this.listeners.heartbeat({ data: JSON.stringify({ type: "heartbeat", content: { interval } }) });
+  }
 }
 
 globalThis.EventSource = FakeSource;
 const { DeskFeed } = await import("../../website_files/static/js/desk/desk-feed.js");
 
-beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
 afterEach(() => {
   mock.timers.reset();
   FakeSource.all = [];
@@ -57,27 +61,57 @@ test("an operator gets the waiting conversations under their name", () => {
   assert.deepEqual(told, [{ operators: ["Ann & Bob"], conversations: [] }]);
 });
 
-test("a lost connection is left to the browser, which reconnects by itself", () => {
+function opened() {
   const feed = new DeskFeed({ changed: () => {}, told: () => {}, lost: () => {} });
   feed.open("Ann");
-  FakeSource.last.readyState = 0;
-  FakeSource.last.onerror();
-  mock.timers.tick(60_000);
+  FakeSource.last.onopen();
+  return feed;
+}
 
-  assert.deepEqual([feed.status, FakeSource.all.length], ["offline", 1]);
-});
-
-test("a response that is not a stream is requested again until the desk is closed", () => {
-  const feed = new DeskFeed({ changed: () => {}, told: () => {}, lost: () => {} });
-  feed.open("Ann");
-  FakeSource.last.readyState = FakeSource.CLOSED;
+test("a lost stream, or a response that is none, is requested again until the desk is closed", () => {
+  const feed = opened();
   FakeSource.last.onerror();
-  mock.timers.tick(60_000);
+  assert.equal(feed.status, "offline");
+  mock.timers.tick(750);
   assert.equal(FakeSource.all.length, 2);
 
-  FakeSource.last.readyState = FakeSource.CLOSED;
   FakeSource.last.onerror();
   feed.close();
   mock.timers.tick(60_000);
   assert.deepEqual([feed.status, FakeSource.all.length], ["idle", 2]);
+});
+
+test("a request that gets no answer is sent again", () => {
+  const feed = new DeskFeed({ changed: () => {}, told: () => {}, lost: () => {} });
+  feed.open("Ann");
+  mock.timers.tick(10_000);
+  mock.timers.tick(750);
+
+  assert.deepEqual([feed.status, FakeSource.all.length, FakeSource.all[0].readyState], ["offline", 2, FakeSource.CLOSED]);
+});
+
+test("silence for more than two heartbeats means that the stream is dead", () => {
+  const feed = opened();
+  FakeSource.last.beat(20);
+  mock.timers.tick(30_000);
+  FakeSource.last.say({ operators: [], conversations: [] });
+  mock.timers.tick(44_999);
+  assert.equal(feed.status, "online");
+
+  mock.timers.tick(1);
+  assert.equal(feed.status, "offline");
+  mock.timers.tick(750);
+  assert.equal(FakeSource.all.length, 2);
+});
+
+test("a tab that comes back does not wait for the second heartbeat", () => {
+  const feed = opened();
+  FakeSource.last.beat(20);
+  mock.timers.setTime(24_000); // without running timers, as in a tab that was suspended
+  feed.woken();
+  assert.equal(FakeSource.all.length, 1);
+
+  mock.timers.setTime(26_000);
+  feed.woken();
+  assert.deepEqual([feed.status, FakeSource.all.length], ["connecting", 2]);
 });

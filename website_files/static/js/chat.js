@@ -100,6 +100,8 @@ addEventListener("popstate", () => app.showPageAddress());
 addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
+addEventListener("pageshow", ({ persisted }) => persisted && app.woken());
+document.addEventListener("visibilitychange", () => document.hidden || app.woken());
 addEventListener("focus", () => (app.account.check(), app.conversations.refresh()));
 addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());

@@ -65,6 +65,9 @@ let before = "none"; // handover state at the last draw
 
 addEventListener("popstate", () => app.showPageAddress());
 addEventListener("focus", () => app.account.check());
+addEventListener("online", () => app.woken());
+addEventListener("pageshow", ({ persisted }) => persisted && app.woken());
+document.addEventListener("visibilitychange", () => document.hidden || app.woken());
 find(".desk-back").addEventListener("click", () => app.open(null));
 find(".desk-rename").addEventListener("click", () => (app.signOut(), draw(), signIn.focus()));
 setInterval(draw, 30_000); // keeps "5 min" up to date

@@ -99,6 +99,12 @@ export class ChatApp {
     else if (isThere && this.#configStatus === "offline") this.start();
   }
 
+  /** The tab is looked at again. */
+  woken() {
+    if (this.conversation) this.conversation.woken();
+    else if (this.#configStatus === "offline") this.start();
+  }
+
   pick(agent) {
     this.picked = agent;
     this.#listener.changed();

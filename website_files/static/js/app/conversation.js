@@ -75,6 +75,10 @@ export class Conversation {
     else this.#connection.networkLost();
   }
 
+  woken() {
+    this.#connection.woken();
+  }
+
   send(text) {
     const message = { id: newId(), text, ts: new Date().toISOString(), agent: this.agent };
     if (this.state.role === "member") outbox.add(this.state.sessionId, message);

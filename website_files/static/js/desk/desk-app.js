@@ -97,6 +97,12 @@ export class DeskApp {
     this.conversation?.open();
   }
 
+  /** The tab is looked at again, or the browser has found a network. */
+  woken() {
+    this.feed.woken();
+    this.conversation?.woken();
+  }
+
   /** Opens a conversation, or none, and updates the page's address. */
   open(sessionId) {
     if (readPageAddress().sessionId !== sessionId) history.pushState(null, "", deskPageAddress(sessionId));

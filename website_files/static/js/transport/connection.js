@@ -1,17 +1,16 @@
 /**
- * A WebSocket that reconnects by itself. It decides when to dial and when to wait, and looks into two frames only,
- * as they affect dialling: `connection_confirmed`, and an `error` that comes before it.
+ * A WebSocket that reconnects by itself. It decides when to dial and when to wait, and looks into three frames only,
+ * as they affect dialling: `connection_confirmed`, an `error` that comes before it, and `heartbeat`.
  *
  * Status: "idle" (never opened), "connecting", "online", "offline" (will retry), "refused" (will not).
  */
 
 import { backoff } from "../core/backoff.js";
+import { Silence } from "./silence.js";
 
 const DIAL_TIME = 10_000; // ms until an attempt counts as failed
 const ANSWER_TIME = 15_000; // ms without any reply to a command until the connection counts as lost
 const UNLIKELY = 3; // tries counted as failed when the browser reports that it is offline
-const PULSE = 10_000; // ms
-const SLEPT = 150_000; // ms between two pulses that mean the computer was asleep and the socket may be dead
 
 export class Connection {
   status = "idle";
@@ -20,7 +19,7 @@ export class Connection {
   #timers = {};
   #isConfirmed = false;
   #isRefused = false;
-  #lastPulse = 0;
+  #silence;
 
   /**
    * @param {() => string} address read before every attempt, because it contains the cursor
@@ -39,6 +38,7 @@ export class Connection {
       random: Math.random,
       ...environment,
     };
+    this.#silence = new Silence(() => this.#lost(1006), this.env);
   }
 
   // Actions
@@ -47,15 +47,12 @@ export class Connection {
   open() {
     this.#drop();
     this.#tries = 0;
-    this.#lastPulse = this.env.now();
-    this.#wait("pulse", PULSE, this.#pulse);
     this.#become("connecting");
     this.#dial();
   }
 
   close() {
     this.#drop();
-    this.#clear("pulse");
     this.#become("idle");
   }
 
@@ -78,6 +75,11 @@ export class Connection {
     if (this.status === "offline" || this.status === "connecting") this.open();
   }
 
+  /** The tab is looked at again. Its timers may have been suspended, and its socket may be dead. */
+  woken() {
+    if (this.status === "offline" || this.#silence.isDoubtful) this.open();
+  }
+
   // Internal
 
   /** Automatic retries leave the status alone, so that it doesn't flicker. */
@@ -91,17 +93,19 @@ export class Connection {
 
   #receive(data) {
     this.#clear("answer");
+    this.#silence.broken();
     const frame = parse(data);
-    if (!frame) return;
-    if (frame.type === "connection_confirmed") this.#confirmed();
+    if (!frame || frame.type === "heartbeat") return;
+    if (frame.type === "connection_confirmed") this.#confirmed(frame.content);
     else if (frame.type === "error" && !this.#isConfirmed) this.#isRefused = frame.content?.retryable === false;
     this.listener.frame(frame);
   }
 
-  #confirmed() {
+  #confirmed({ heartbeat = 0 }) {
     this.#isConfirmed = true;
     this.#tries = 0;
     this.#clear("dial");
+    this.#silence.begin(heartbeat);
     this.#become("online");
   }
 
@@ -115,16 +119,10 @@ export class Connection {
 
   #drop() {
     for (const name of ["dial", "retry", "answer"]) this.#clear(name);
+    this.#silence.end();
     const socket = this.#socket;
     this.#socket = null; // first, so that its last events are ignored
     socket?.close();
-  }
-
-  #pulse() {
-    const slept = this.env.now() - this.#lastPulse > SLEPT;
-    this.#lastPulse = this.env.now();
-    this.#wait("pulse", PULSE, this.#pulse);
-    if (slept && this.status === "online") this.open();
   }
 
   #become(status) {

@@ -16,7 +16,7 @@ const LEVEL_KEY = "show";
 const STATUS_NAMES = {
   online: "Online",
   connecting: "Connecting…",
-  offline: "Offline",
+  offline: "Connection lost",
   refused: "Not connected",
   deleted: "Deleted",
 };
