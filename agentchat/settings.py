@@ -38,13 +38,15 @@ def setting(
     above: float | None = None,
     must_exist: bool = False,
     is_secret: bool = False,
+    also: str = "",
 ) -> Any:
     """A field of `Settings`. `minimum` is the smallest value allowed; `above` is one that is itself too small.
 
     A file that `must_exist` may be missing only by default, not if it is named. One that `is_secret` is never shown.
+    `also` is an older name of its environment variable, which counts if nothing else is set.
     """
     limits = {"choices": choices, "minimum": minimum, "above": above, "must_exist": must_exist}
-    return field(default=default, metadata={"meaning": meaning, "is_secret": is_secret, **limits})
+    return field(default=default, metadata={"meaning": meaning, "is_secret": is_secret, "also": also, **limits})
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ class Settings:
         1000,
         "Maximum number of messages in a conversation, without those that were tried again or edited; 0: no limit.",
         minimum=0,
+        also="MAX_MESSAGES_PER_SESSION",
     )
     waiting_messages: int = setting(
         20, "Messages that may wait for the agents in one conversation; 0: no limit.", minimum=0
@@ -256,6 +259,7 @@ class Settings:
         "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "
         "after a start, or after the clock seems to have been set.",
         minimum=0,
+        also="SESSION_TTL_HOURS",
     )
     search_timeout: float = setting(
         3.0, "Seconds that a search of the conversations may take, and wait for other searches.", above=0
@@ -356,7 +360,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str], commands: Map
     """
     options = vars(_parser(commands).parse_intermixed_args(arguments))
     values = {each.name: _value(each, options[each.name], environment) for each in _FIELDS}
-    given = {n for n in values if options[n] not in {None, ""} or environment.get(variable(n), "").strip()}
+    given = {each.name for each in _FIELDS if options[each.name] not in {None, ""} or in_environment(each, environment)}
     served = _served([word for word in options["what"] if word != "demo"], "agents" in given)
     if served and Path(served).is_dir():
         values["agents"], served = Path(served), ""
@@ -398,6 +402,12 @@ def option(name: str) -> str:
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return "AGENTCHAT_" + name.upper()
+
+
+def in_environment(setting: Field[Any], environment: Mapping[str, str]) -> str:
+    """The environment variable that sets a setting; "" if none does."""
+    names = (variable(setting.name), setting.metadata["also"])
+    return next((name for name in names if environment.get(name, "").strip()), "")
 
 
 def table() -> str:
@@ -456,8 +466,8 @@ def _from_root(path: Path) -> str:
 
 def _value(setting: Field[Any], given: Any, environment: Mapping[str, str]) -> Any:
     """The value from the command line (`given`) or the environment, converted and checked."""
-    name = option(setting.name) if given is not None else variable(setting.name)
-    text = given if given is not None else environment.get(variable(setting.name), "").strip()
+    name = option(setting.name) if given is not None else in_environment(setting, environment)
+    text = given if given is not None else environment.get(name, "").strip()
     if text == "":
         return setting.default
     kind = _TYPES[setting.name]

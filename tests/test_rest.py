@@ -15,7 +15,7 @@ from tests.model_server import ModelServer, Reply
 from tests.rest_client import SESSIONS, Conversation, RestClient
 
 QUESTION = "What is the weather in Oslo?"
-SUMMARY = {"id", "agent", "title", "created", "updated", "last_seq", "status", "messages", "held"}
+SUMMARY = {"id", "session_id", "agent", "title", "created", "updated", "last_seq", "status", "messages", "held"}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_accepted_messages_are_in_the_log(session: Conversation) -> None:
     answer = session.post("messages", body)
 
     assert answer.status == 202
-    assert set(answer.json) == {"seq", "id", "turn", "status"}
+    assert set(answer.json) == {"seq", "id", "session_id", "turn", "status"}
     assert (answer.json["seq"], answer.json["id"], answer.json["turn"]) == (1, "m1", 1)
     content = session.log[0]["content"]
     assert {name: content[name] for name in body} == body
@@ -159,7 +159,7 @@ def test_wait_for_the_answer(session: Conversation) -> None:
     """`wait` returns the finished turn with all its events."""
     turn = session.ask(QUESTION)
 
-    about = {"seq", "id", "turn", "status", "error", "events"}
+    about = {"seq", "id", "session_id", "turn", "status", "error", "events"}
     about |= {"summary", "notice", "usage", "code_changes", "duration_ms"}
     assert set(turn) == about
     assert (turn["status"], turn["error"]) == ("completed", None)

@@ -43,10 +43,12 @@ def test_stream(session: Conversation) -> None:
     shape = ["agent_name", "message_type", "content", "tool_name", "tool_arguments", "timestamp"]
     assert [call["type"], result["type"]] == ["agent_interaction"] * 2
     assert list(call["data"].values()) == [
-        "forecaster", "tool_call", "", "weather_forecast", {"city": "Oslo"}, log["tool_call"]["ts"],
+        "forecaster", "tool_call", "Calling: weather_forecast", "weather_forecast", {"city": "Oslo"},
+        log["tool_call"]["ts"],
     ]  # fmt: skip
     assert (list(call["data"]), list(result["data"])) == (shape, shape)
     assert (result["data"]["message_type"], result["data"]["tool_name"]) == ("tool_response", "weather_forecast")
+    assert result["data"]["agent_name"] == "System"
     assert result["data"]["content"] == log["executed_function"]["content"]["content"]
     assert log["user_message"]["content"]["context"] == {"page": 7}
     assert complete == {
@@ -89,13 +91,14 @@ def test_unknown_sessions_are_replaced(rest: RestClient) -> None:
 
 
 def test_text_of_a_tool_call(session: Conversation, model: ModelServer) -> None:
-    """Text beside a tool call belongs to the call and is not a thought."""
+    """Text beside a tool call is a thought before it."""
     call = ("weather_forecast", {"city": "Oslo"})
     model.script(Reply("Let me see.", tools=[call]), Reply("It rains."))
     with chat(session.client, session.id, message="hello") as stream:
-        _, asked, _, complete = items(stream)
+        _, thought, asked, _, complete = items(stream)
 
-    assert (asked["data"]["message_type"], asked["data"]["content"]) == ("tool_call", "Let me see.")
+    assert (thought["data"]["message_type"], thought["data"]["content"]) == ("thought", "Let me see.")
+    assert (asked["data"]["message_type"], asked["data"]["content"]) == ("tool_call", "Calling: weather_forecast")
     assert complete["data"]["message"]["content"] == "It rains."
 
 

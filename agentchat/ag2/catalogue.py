@@ -9,6 +9,7 @@ import logging
 import threading
 import traceback
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,9 @@ from agentchat.protocol.errors import ChatError, SettingsError
 log = logging.getLogger(__name__)
 
 Pair = tuple[ConversableAgent, ConversableAgent]
+
+OLDER_NAMES = {"rag": "knowledge", "document": "documents", "task": "tasks"}
+"""Names by which older clients ask for our agents, where there are no agents of these names."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,23 @@ class Catalogue:
         return self._default if self._default in names else next(iter(names), None)
 
     def choose(self, name: str | None) -> str:
-        """Return the name, or the default for None. Raises ChatError if there is no such agent."""
+        """Return the name of the agent that a client asks for, or of the default for None.
+
+        Raises ChatError if there is no such agent.
+        """
         names = [info.name for info in self.agents()]
-        chosen = name or self.default
-        if chosen not in names:
-            raise ChatError("agent_unknown", agent=chosen or "", agents=", ".join(names) or "none")
-        return chosen
+        chosen = name or self.default or ""
+        ours = OLDER_NAMES.get(chosen)
+        return self._known(ours if chosen not in names and ours in names else chosen, names)
+
+    def _known(self, name: str, names: Sequence[str]) -> str:
+        if name not in names:
+            raise ChatError("agent_unknown", agent=name, agents=", ".join(names) or "none")
+        return name
 
     def build(self, name: str, chat: Chat) -> Team | Program:
         """Return the agents for one conversation. Raises ChatError if they cannot be built."""
-        self.choose(name)
+        self._known(name, [info.name for info in self.agents()])
         loaded = self._loaded[name]
         if loaded.module is None:
             assert loaded.info is not None

@@ -47,7 +47,7 @@ def table(
         health,
         *people,
         SessionRoutes(sessions, catalogue),
-        MessageRoutes(sessions, access),
+        MessageRoutes(sessions, access, catalogue),
         EventRoutes(sessions, access),
         ExportRoutes(sessions),
         FileRoutes(sessions),

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentchat.access import Access, Need
-from agentchat.http import requests, responses
+from agentchat.ag2.catalogue import Catalogue
+from agentchat.http import older_names, requests, responses
 from agentchat.http.routes import Call, Reply
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
 from agentchat.http.turn_events import TurnEvents
@@ -18,9 +19,10 @@ _NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "quota_used", "busy
 
 
 class MessageRoutes(SessionResource):
-    def __init__(self, sessions: Sessions, access: Access) -> None:
+    def __init__(self, sessions: Sessions, access: Access, catalogue: Catalogue) -> None:
         super().__init__(sessions)
         self._access = access
+        self._catalogue = catalogue
 
     @session_route("POST", "/messages", Need.WRITE, answers={200: responses.Finished, 202: responses.Accepted},
                    errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
@@ -29,13 +31,14 @@ class MessageRoutes(SessionResource):
     ) -> Reply:
         """Send a message, and wait for the answer if asked to."""
         session, caller = self._session(call), call.caller
+        older_names.check(self._catalogue, session.agent, body.agent_type)
         id = headers.idempotency_key or body.id
         message = session.post(body.text, caller.name, id, body.context, body.busy, caller.person, caller.address)
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):
                 if turn.end is not None:
-                    return Reply(200, _finished(message, turn, turn.end.content))
+                    return Reply(200, _finished(session, message, turn, turn.end.content))
                 if turn.open_questions:
                     break
         return _accepted(session, message)
@@ -86,15 +89,15 @@ class MessageRoutes(SessionResource):
 
 
 def _accepted(session: Session, message: Event) -> Reply:
-    return Reply(202, _about(message, session.turn_status(message.turn)))
+    return Reply(202, _about(session, message, session.turn_status(message.turn)))
 
 
-def _finished(message: Event, turn: TurnEvents, end: Mapping[str, Any]) -> dict[str, Any]:
+def _finished(session: Session, message: Event, turn: TurnEvents, end: Mapping[str, Any]) -> dict[str, Any]:
     errors = [event.content for event in turn.events if event.type == "error"]
     has_failed = errors and end["status"] == "failed"  # else they say what the agents cannot keep
     error = {name: errors[-1][name] for name in ("code", "message", "retryable")} if has_failed else None
     return {
-        **_about(message, end["status"]),
+        **_about(session, message, end["status"]),
         "summary": end["summary"],
         "notice": turn.notice,
         "usage": {"agents": {}, **end["usage"]},  # logs of older versions have neither `agents` nor `code_changes`
@@ -105,5 +108,6 @@ def _finished(message: Event, turn: TurnEvents, end: Mapping[str, Any]) -> dict[
     }
 
 
-def _about(message: Event, status: str) -> dict[str, Any]:
-    return {"seq": message.seq, "id": message.content["id"], "turn": message.turn, "status": status}
+def _about(session: Session, message: Event, status: str) -> dict[str, Any]:
+    about = {"seq": message.seq, "id": message.content["id"], "session_id": session.id}
+    return {**about, "turn": message.turn, "status": status}

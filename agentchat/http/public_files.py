@@ -13,6 +13,7 @@ from agentchat.protocol.errors import SettingsError
 
 PAGES = {
     "/": "templates/chat.html",
+    "/chat.html": "templates/chat.html",  # for older links
     "/desk": "templates/desk.html",
     "/login": "templates/login.html",
     "/admin": "templates/admin.html",

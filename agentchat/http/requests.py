@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs
 
 import pydantic_core
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from agentchat.http import older_names
 from agentchat.protocol import json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import UNNAMED
@@ -57,6 +59,11 @@ Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
 Digits = Annotated[int, BeforeValidator(_digits)]
 
 
+AgentType = Annotated[
+    str | None, Field(description="The same as `agent`, for older clients", json_schema_extra={"deprecated": True})
+]
+MESSAGE_NAMES = {"message": "text"}
+
 # Bodies
 
 
@@ -68,6 +75,7 @@ class Body(BaseModel):
 
 class NewSession(Body):
     agent: str | None = Field(None, description="The default agent if left out")
+    agent_type: AgentType = None
     title: str = Field("", max_length=TITLE_CHARS)
 
 
@@ -77,11 +85,16 @@ class NewTitle(Body):
 
 
 class NewMessage(Body):
+    model_config = ConfigDict(json_schema_extra=older_names.described(MESSAGE_NAMES))
+
     text: NonEmptyText
     id: MessageId | None = None
     name: Name = UNNAMED
     context: Context = None
     busy: BusyMode | None = Field(None, description="What to do while a turn is running")
+    agent_type: AgentType = None
+
+    _rename = model_validator(mode="before")(functools.partial(older_names.renamed, names=MESSAGE_NAMES))
 
 
 class Input(Body):
@@ -200,6 +213,7 @@ class Chat(Body):
     message: NonEmptyText
     context: Context = None
     agent: str | None = Field(None, description="The agent of a new session")
+    agent_type: AgentType = None
 
 
 # Queries
@@ -320,6 +334,8 @@ def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":  # the field's name is the client's own and could be anything
         known = ", ".join(model.model_fields)
         return f"it may have {known} and nothing else" if known else "it may not have any fields"
+    if error["type"] == "two_values":
+        return str(error["msg"])
     if not error["loc"]:
         return "its body is not an object"
     field = str(error["loc"][0])

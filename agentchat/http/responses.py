@@ -277,6 +277,7 @@ class Summary(BaseModel):
     """A session in a list."""
 
     id: str
+    session_id: str = Field(description="The same as `id`, for older clients")
     agent: str
     title: str
     created: str
@@ -403,6 +404,7 @@ class Accepted(BaseModel):
 
     seq: int
     id: str
+    session_id: str
     turn: int
     status: Status
 

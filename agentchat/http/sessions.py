@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from agentchat.access import OWNER, Need
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.http import requests, responses
+from agentchat.http import older_names, requests, responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.http.session_route import SESSIONS, SessionResource, session_route
 from agentchat.sessions.registry import Sessions
@@ -22,7 +22,7 @@ class SessionRoutes(SessionResource):
            sent_headers={"Location": "The path of the session"})  # fmt: skip
     def create_session(self, call: Call, body: requests.NewSession, headers: requests.CommandHeaders) -> Reply:
         """Create a session."""
-        agent, title = self._catalogue.choose(body.agent), body.title.strip()
+        agent, title = older_names.chosen(self._catalogue, body.agent, body.agent_type), body.title.strip()
         session = self._sessions.create(agent, title, headers.idempotency_key, call.creator, call.caller)
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
-from agentchat.http import requests, responses, streaming
+from agentchat.http import older_names, requests, responses, streaming
 from agentchat.http.routes import EVENT_STREAM, Call, Reply, Stream, route
 from agentchat.http.session_route import TEXT_ERRORS
 from agentchat.http.transcript import arguments_of
@@ -38,6 +38,8 @@ _TURN_ERRORS = (
     "model_failed", "model_malformed", "model_too_much", "model_calls",
 )  # fmt: skip
 _TYPES = {"text", "tool_call", "tool_response", "input_request", "input_response", "error", "turn_completed"}
+
+SYSTEM = "System"  # says what tools have returned
 
 Item = tuple[str, dict[str, Any]]  # type and data
 
@@ -87,7 +89,9 @@ class V1ChatRoutes:
             self._access.check(caller, Need.WRITE, id)
             session = self._sessions.open(id)
         replaced = {} if session else {"replaced": id}
-        session = session or self._sessions.create(self._catalogue.choose(body.agent), "", key, call.creator, caller)
+        if session is None:
+            agent = older_names.chosen(self._catalogue, body.agent, body.agent_type)
+            session = self._sessions.create(agent, "", key, call.creator, caller)
         call.stack.callback(self._sessions.release, session)
         call.hold(Need.WRITE, session.id)
         return (
@@ -132,13 +136,15 @@ class _Interactions:
         elif event.type == "text":
             yield _interaction(event, "thought", content["content"])
         elif event.type == "tool_call":
+            if not is_blank(content["content"]):
+                yield _interaction(event, "thought", content["content"])
             for call in content["tool_calls"]:
                 function = self._functions[call["id"]] = call["function"]
-                yield _interaction(event, "tool_call", content["content"], function)
+                yield _interaction(event, "tool_call", f"Calling: {function['name']}", function)
         elif event.type == "tool_response":
             for response in content["tool_responses"]:
                 function = self._functions.get(response.get("tool_call_id"), {})
-                yield _interaction(event, "tool_response", response["content"], function)
+                yield _interaction(event, "tool_response", response["content"], function, SYSTEM)
         elif event.type == "input_request":
             yield "input_request", content
         elif event.type == "turn_completed":
@@ -161,9 +167,11 @@ class _Interactions:
         return "complete", {"session_id": self._session.id, "message": message, "code_changes": changes}
 
 
-def _interaction(event: Event, type: str, content: Any, function: dict[str, Any] | None = None) -> Item:
+def _interaction(
+    event: Event, type: str, content: Any, function: dict[str, Any] | None = None, sender: str | None = None
+) -> Item:
     return "agent_interaction", {
-        "agent_name": event.content["sender"],
+        "agent_name": sender or event.content["sender"],
         "message_type": type,
         "content": text_of(content),
         "tool_name": function.get("name") if function else None,

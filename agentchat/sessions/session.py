@@ -458,6 +458,7 @@ def summary(record: SessionRecord, status: str) -> dict[str, Any]:
     """Return a session as lists show it."""
     return {
         "id": record.id,
+        "session_id": record.id,
         "agent": record.agent,
         "title": record.title,
         "created": record.created,
