@@ -127,6 +127,8 @@ class SessionView(Protocol):
 
     plan_lock: threading.Lock
     """Guards the plan, which agents and people change."""
+    folder_name: str
+    """The name of the folder of its files: its id, or the folder of its project."""
 
     def events_of(self, *types: str) -> list[Event]:
         """Return the events of these types that still count, oldest first."""
@@ -156,9 +158,10 @@ class Chat:
     """Values of `on_message` that are kept with the conversation."""
 
     def __post_init__(self) -> None:
+        self._folder_name = self.session.folder_name if self.session else self.session_id
         self.plan = Plan(self._events_of, self._add_event, self.session.plan_lock if self.session else threading.Lock())
         storage = self.services.storage
-        room = storage.room(self.session_id) if storage is not None else None
+        room = storage.room(self._folder_name) if storage is not None else None
         self.files = Workspace(self.folder, self._file_changed, room=room)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
@@ -186,7 +189,7 @@ class Chat:
     @property
     def folder(self) -> Path:
         """The folder of its files, which exists once it has any."""
-        return self.services.folder / WORKSPACES / self.session_id
+        return self.services.folder / WORKSPACES / self._folder_name
 
     @property
     def workspace(self) -> Path:
@@ -270,7 +273,8 @@ class Chat:
 
     @property
     def _originals(self) -> Path:
-        return self.services.folder / ORIGINALS / self.session_id
+        folder = self.services.folder / ORIGINALS / self._folder_name
+        return folder if self._folder_name == self.session_id else folder / self.session_id
 
     @property
     def _notes(self) -> Notes:

@@ -227,6 +227,11 @@ class MemoryStore:
         with self._lock:
             return sum(log.owner == owner != "" for log in self._logs.values())
 
+    def in_folder(self, folder: str, called: str = "") -> list[str]:
+        with self._lock:
+            records = [log.record for log in self._logs.values() if log.record.folder == folder != ""]
+            return [record.id for record in records if called in {"", record.called}]
+
     def owner(self, session_id: str) -> str:
         with self._lock:
             log = self._logs.get(session_id)

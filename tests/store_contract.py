@@ -63,6 +63,20 @@ class StoreContract:
         assert store.session("s") == SessionRecord("s", "weather", CREATED, updated=CREATED)
         assert store.read("s") == []
 
+    def test_sessions_in_one_folder(self, store: Store) -> None:
+        """Sessions of one folder are found in the order of their creation, and by the names that clients gave them."""
+        for id, called in [("b", ""), ("a", "mine"), ("c", "mine")]:
+            store.create(SessionRecord(id, "weather", CREATED, folder="project-1", called=called))
+        store.create(SessionRecord("d", "weather", CREATED, folder="project-2", called="mine"))
+        assert store.in_folder("project-1") == ["b", "a", "c"]
+        assert store.in_folder("project-1", "mine") == ["a", "c"]
+        assert [store.in_folder(folder) for folder in ("", "s", "project-3")] == [[], [], []]
+        record = store.session("a")
+        assert record is not None
+        assert (record.folder, record.called) == ("project-1", "mine")
+        store.delete("b")
+        assert store.in_folder("project-1") == ["a", "c"]
+
     def test_an_unknown_session(self, store: Store) -> None:
         """Reading an unknown session returns nothing; appending to it is a caller's error."""
         assert store.session("nobody") is None

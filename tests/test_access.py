@@ -270,13 +270,13 @@ def test_promises_are_kept_by_tests() -> None:
 
 def address(route: Route, session_id: str) -> str:
     """Return an address of the route."""
-    values = {"id": session_id, "session_id": session_id, "path": "a.txt", "task": "1", "key": "city",
+    values = {"id": session_id, "project_id": session_id, "path": "a.txt", "task": "1", "key": "city",
               "source": "trains.md"}  # fmt: skip
     return re.sub(r"\{(\w+)\}", lambda name: values.get(name[1], "x-1"), route.path)
 
 
 def is_of_session(route: Route) -> bool:
-    return "{id}" in route.path or "{session_id}" in route.path
+    return "{id}" in route.path or "{project_id}" in route.path
 
 
 def names_session(route: Route) -> bool:
@@ -290,8 +290,9 @@ def outcome(route: Route, answer: Answer, session_id: str) -> str:
     assert answer.status < 500 or code not in {"", "internal"}, (route.path, answer.body)
     if code == "session_unknown" or (code == "not_found" and route.need in {Need.ADMIN, Need.STATUS}):
         return "unknown"
-    if f'"replaced": "{session_id}"'.encode() in answer.body:
-        return "unknown"
+    is_another = f'"session_id": "{session_id}"'.encode() not in answer.body
+    if "{project_id}" in route.path and answer.status == 200 and is_another:
+        return "unknown"  # the id is a name for a project of the caller's own
     return code if code in REFUSALS - {"login_refused"} else "yes"
 
 

@@ -56,7 +56,7 @@ def test_operations(description: Any) -> None:
 def test_responses_match_their_schemas(rest: RestClient, description: Any) -> None:
     """Real responses of every kind match their schemas."""
     session = rest.new_session(title="Weather")
-    one, chat = session.path, "/api/v1/chat/{session_id}"
+    one, chat = session.path, "/api/v1/chat/{project_id}"
     turn = f"{one}/messages?wait={PATIENCE}"
     asked = {"text": "What is the weather in Oslo?"}
 

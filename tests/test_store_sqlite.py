@@ -170,6 +170,7 @@ def test_a_folder_of_the_second_version_is_brought_up_to_date(tmp_path: Path) ->
             DROP TABLE starts; DROP TABLE session_starts; ALTER TABLE sessions DROP COLUMN start;
             DROP TABLE commands;
             DROP TABLE notes; DROP INDEX held_sessions; DROP INDEX event_marks; ALTER TABLE sessions DROP COLUMN held;
+            DROP INDEX shared_folders; ALTER TABLE sessions DROP COLUMN folder; ALTER TABLE sessions DROP COLUMN called;
             DROP INDEX session_owners; ALTER TABLE sessions DROP COLUMN owner;
             DROP INDEX asking_sessions; ALTER TABLE sessions DROP COLUMN asks; ALTER TABLE sessions DROP COLUMN holder;
             DROP TABLE members; DROP TABLE invitations; DROP TABLE usage;

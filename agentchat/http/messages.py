@@ -12,6 +12,7 @@ from agentchat.http import older_names, requests, responses
 from agentchat.http.routes import Call, Reply
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
 from agentchat.http.turn_events import TurnEvents
+from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session, Sessions
 
@@ -32,6 +33,9 @@ class MessageRoutes(SessionResource):
         """Send a message, and wait for the answer if asked to."""
         session, caller = self._session(call), call.caller
         older_names.check(self._catalogue, session.agent, body.agent_type)
+        project = body.project_id
+        if project is not None and not self._sessions.is_in_project(session, caller, str(project)):
+            raise ChatError("bad_request", problem="its project_id is not the project of this conversation")
         id = headers.idempotency_key or body.id
         message = session.post(body.text, caller.name, id, body.context, body.busy, caller.person, caller.address)
         if query.wait:

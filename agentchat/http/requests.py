@@ -62,6 +62,10 @@ Digits = Annotated[int, BeforeValidator(_digits)]
 AgentType = Annotated[
     str | None, Field(description="The same as `agent`, for older clients", json_schema_extra={"deprecated": True})
 ]
+ProjectId = Annotated[
+    Annotated[str, Field(min_length=1, max_length=ID_CHARS)] | int | None,
+    Field(description="A name for a folder that the sessions of a project share"),
+]
 MESSAGE_NAMES = {"message": "text"}
 
 # Bodies
@@ -76,6 +80,7 @@ class Body(BaseModel):
 class NewSession(Body):
     agent: str | None = Field(None, description="The default agent if left out")
     agent_type: AgentType = None
+    project_id: ProjectId = None
     title: str = Field("", max_length=TITLE_CHARS)
 
 
@@ -93,6 +98,7 @@ class NewMessage(Body):
     context: Context = None
     busy: BusyMode | None = Field(None, description="What to do while a turn is running")
     agent_type: AgentType = None
+    project_id: ProjectId = None
 
     _rename = model_validator(mode="before")(functools.partial(older_names.renamed, names=MESSAGE_NAMES))
 
@@ -212,6 +218,7 @@ class AdminStop(Body):
 class Chat(Body):
     message: NonEmptyText
     context: Context = None
+    session_id: MessageId | None = Field(None, description="A session, or a name for one in the project")
     agent: str | None = Field(None, description="The agent of a new session")
     agent_type: AgentType = None
 

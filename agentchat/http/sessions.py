@@ -9,6 +9,7 @@ from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import older_names, requests, responses
 from agentchat.http.routes import Call, Reply, route
 from agentchat.http.session_route import SESSIONS, SessionResource, session_route
+from agentchat.sessions.projects import folder_of
 from agentchat.sessions.registry import Sessions
 
 
@@ -23,7 +24,8 @@ class SessionRoutes(SessionResource):
     def create_session(self, call: Call, body: requests.NewSession, headers: requests.CommandHeaders) -> Reply:
         """Create a session."""
         agent, title = older_names.chosen(self._catalogue, body.agent, body.agent_type), body.title.strip()
-        session = self._sessions.create(agent, title, headers.idempotency_key, call.creator, call.caller)
+        folder = folder_of(call.caller.user, str(body.project_id)) if body.project_id is not None else ""
+        session = self._sessions.create(agent, title, headers.idempotency_key, call.creator, call.caller, folder)
         call.stack.callback(self._sessions.release, session)
         return Reply(201, session.about(), {"Location": f"{SESSIONS}/{quote(session.id)}"})
 

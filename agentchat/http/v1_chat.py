@@ -16,9 +16,11 @@ from agentchat.http.turn_events import TurnEvents
 from agentchat.http.waiting import Waiter
 from agentchat.protocol.errors import ERRORS, ChatError
 from agentchat.protocol.events import Event, is_blank, text_of
+from agentchat.sessions.projects import folder_of
 from agentchat.sessions.registry import Session, Sessions
 
-CHAT = "/api/v1/chat/{session_id}"
+CHAT = "/api/v1/chat/{project_id}"
+NEW = "new"  # no project, but a new session each time
 
 _POST_ERRORS = (
     "agent_unknown",
@@ -83,22 +85,35 @@ class V1ChatRoutes:
 
     def _post(self, call: Call, body: requests.Chat, key: str | None) -> tuple[Session, dict[str, str], Event]:
         """Post the message. An unknown session is replaced by a new one, whose answers say so with `replaced`."""
-        id = call.path["session_id"]
-        caller, session = call.caller, None
-        if self._access.roles(caller, id):
-            self._access.check(caller, Need.WRITE, id)
-            session = self._sessions.open(id)
-        replaced = {} if session else {"replaced": id}
-        if session is None:
-            agent = older_names.chosen(self._catalogue, body.agent, body.agent_type)
-            session = self._sessions.create(agent, "", key, call.creator, caller)
+        caller = call.caller
+        session, replaced = self._session(call, body, key)
         call.stack.callback(self._sessions.release, session)
+        self._access.check(caller, Need.WRITE, session.id)
         call.hold(Need.WRITE, session.id)
         return (
             session,
             replaced,
             session.post(body.message, caller.name, key, body.context, user=caller.person, address=caller.address),
         )
+
+    def _session(self, call: Call, body: requests.Chat, key: str | None) -> tuple[Session, dict[str, str]]:
+        """Return the session that a request names, or else that of the project in its path, which may be new."""
+        project, caller = call.path["project_id"], call.caller
+        id = body.session_id or project
+        session = self._sessions.open(id) if self._access.roles(caller, id) else None
+        if session is not None:
+            return session, {}
+        folder, called = folder_of(caller.user, project), body.session_id or ""
+
+        def create() -> Session:
+            agent = older_names.chosen(self._catalogue, body.agent, body.agent_type)
+            return self._sessions.create(agent, "", key, call.creator, caller, folder, called)
+
+        if id == NEW:
+            folder = ""
+            return create(), {"replaced": id}
+        session, is_new = self._sessions.in_project(folder, called, create)
+        return session, {"replaced": id} if is_new else {}
 
 
 class _Interactions:

@@ -27,6 +27,7 @@ from agentchat.sessions.expiry import Expiry
 from agentchat.sessions.owned_lock import OwnedLock
 from agentchat.sessions.pending_questions import QUESTIONS, Question, unanswered
 from agentchat.sessions.presence import Desk
+from agentchat.sessions.projects import Projects, folder_of
 from agentchat.sessions.running import ORDER, Figures, RunningTurn
 from agentchat.sessions.services import Services
 from agentchat.sessions.session import Session as Session  # whoever opens sessions finds their class here
@@ -87,6 +88,7 @@ class Sessions:
         self._unsaid: dict[str, tuple[SessionRecord, Caller]] = {}
         self._loading: dict[str, threading.Event] = {}  # sessions that are being loaded; set when that is over
         self._asking: dict[str, int] = {}  # sessions that are not open, with the turn that waits for an answer
+        self._projects = Projects(services.store, services.folders)
         self._telling = threading.Lock()  # guards the `operators` state of all sessions, which changes in order
         services.desk.follow(self._tell_operators)
         services.folders.storage.owner_of = self._owner
@@ -105,7 +107,7 @@ class Sessions:
     def begin(self) -> int:
         """Pick up where the previous server left off. Returns the number of turns that it left unfinished."""
         self._services.deadlines.start()
-        self._services.folders.sweep(lambda session_id: self._store.session(session_id) is not None)
+        self._services.folders.sweep(lambda name: bool(self._store.session(name) or self._store.in_folder(name)))
         expiry = Expiry(self._store, self._services.rules.ttl_hours)
         self._store.discard_empty(events.time(expiry.newest() - EMPTY_KEPT))
         interrupted = 0
@@ -206,16 +208,24 @@ class Sessions:
         return session
 
     def create(
-        self, agent: str, title: str = "", id: str | None = None, creator: str = "", caller: Caller | None = None
+        self,
+        agent: str,
+        title: str = "",
+        id: str | None = None,
+        creator: str = "",
+        caller: Caller | None = None,
+        folder: str = "",
+        called: str = "",
     ) -> Session:
         """Create a session, in use until `release`. `caller` is whoever wants it. Raises ChatError.
 
-        The same `id` counts once for each `creator`, and is known for a day (COMMANDS_KEPT).
+        The same `id` counts once for each `creator`, and is known for a day (COMMANDS_KEPT). `folder` is that of the
+        project that the session belongs to, in which the client calls it `called`.
         """
         if title:
             check_title(title)
-        record = SessionRecord(secrets.token_urlsafe(12), agent, events.now())
-        asked = digest("create_session", agent=agent, title=title)
+        record = SessionRecord(secrets.token_urlsafe(12), agent, events.now(), folder=folder, called=called)
+        asked = digest("create_session", agent=agent, title=title, **({"folder": folder} if folder else {}))
         command = commands.command(f"creator:{creator}", id, asked, record.id)
         create = functools.partial(self._create, record, caller or Caller(), command)
         session = once(self._store, command, create, self._reopen)
@@ -227,16 +237,39 @@ class Sessions:
 
     def _create(self, record: SessionRecord, caller: Caller, command: Command | None) -> Session:
         self._admit(caller)
-        self._store.create(record, caller.owner, command)
+        with self._projects.lock if record.folder else contextlib.nullcontext():
+            self._store.create(record, caller.owner, command)
         session = self._enter(record.id)  # whoever repeats the command may be opening it already
         if session is None:
             raise ChatError("session_deleted")
         return session
 
-    def _owner(self, session_id: str) -> str:
-        """Return an id of whoever began the session; "" if that is not known."""
-        unsaid = self._unsaid.get(session_id)
-        return unsaid[1].owner if unsaid is not None else self._store.owner(session_id)
+    def in_project(self, folder: str, called: str, create: Callable[[], Session]) -> tuple[Session, bool]:
+        """Return the session that a client calls so in a project, or for "" the oldest one, in use until `release`.
+
+        If there is none, `create` makes it, and the second value is True.
+        """
+        session = self._find_in_project(folder, called)
+        if session is not None:
+            return session, False
+        with self._projects.lock:  # so that of two at once one makes it
+            session = self._find_in_project(folder, called)
+            return (session, False) if session is not None else (create(), True)
+
+    def _find_in_project(self, folder: str, called: str) -> Session | None:
+        found = self._projects.find(folder, called)
+        return self.open(found) if found is not None else None
+
+    def is_in_project(self, session: Session, caller: Caller, project: str) -> bool:
+        """Return True if the session belongs to the caller's project of that name, or to its owner's."""
+        return session.folder_name in {folder_of(user, project) for user in (caller.user, self._owner(session.id))}
+
+    def _owner(self, name: str) -> str:
+        """Return an id of whoever began a session, or the first one in a project's folder; "" if that is not known."""
+        unsaid = self._unsaid.get(name)
+        if unsaid is not None:
+            return unsaid[1].owner
+        return self._store.owner(next(iter(self._store.in_folder(name)), name))
 
     def standing(self, session_id: str, person: str) -> Standing | None:
         """Return the person's relation to that session, or None if there is no such session."""
@@ -353,7 +386,7 @@ class Sessions:
                 self._asking[session_id] = slot.session.turns.asking
         slot.session.close()
         if is_deleted:
-            self._services.folders.clear(session_id)  # again: a tool may have written since
+            self._clear_files(slot.session)  # again: a tool may have written since
 
     def _wake(self, session_id: str) -> None:
         """Let a session do what is due, as soon as the store can be read."""
@@ -506,10 +539,16 @@ class Sessions:
             else:
                 self._services.audit.write("session_deleted", caller.who, caller.address, session=session_id)
             session.turns.give_up()  # before its files are removed: a tool could create them again
-            self._services.folders.clear(session_id)
+            self._clear_files(session)
         finally:
             self.release(session)
         self.desk.changed()
+
+    def _clear_files(self, session: Session) -> None:
+        if session.folder_name == session.id:
+            self._services.folders.clear(session.id)
+        else:
+            self._projects.leave(session.id, session.folder_name)
 
     def has_sent(self, person: str, session_id: str, id: str) -> bool:
         """Return True if the person sent the command with that id, which may have ended their access."""

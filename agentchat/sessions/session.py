@@ -58,6 +58,7 @@ class Session:
         """`asking` is a turn that waits for an answer, and has left memory."""
         self.id = record.id
         self.agent = record.agent
+        self.folder_name = record.folder or record.id
         self.plan_lock = threading.Lock()  # guards the plan's events
         self.log = Log(record, services.store, services.keys, services.desk.changed)
         self._services = services
@@ -327,15 +328,20 @@ class Session:
             content = {"path": path, "kind": kind, "size": size, "sha256": sha256}
             written.append(self._append_beside_turns("file_changed", content, name, command))
 
-        room = self._services.folders.storage.room(self.id)
+        room = self._services.folders.storage.room(self.folder_name)
         return Workspace(self._folder, changed, lambda path, original: self._check_alive(), room)
 
     def _recover_files(self) -> None:
         """Finish the changes of files that the previous server was killed in."""
 
         def told() -> dict[str, str]:
-            events = self._services.store.read_types(self.id, {"file_changed"})
-            contents = [event.content for event in events]
+            store = self._services.store
+            changes = [
+                event
+                for session_id in store.in_folder(self.folder_name) or [self.id]
+                for event in store.read_types(session_id, {"file_changed"})
+            ]
+            contents = [event.content for event in sorted(changes, key=lambda event: event.ts)]
             return {c["path"]: DELETED if c["kind"] == DELETED else str(c.get("sha256")) for c in contents}
 
         try:

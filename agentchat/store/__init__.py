@@ -30,6 +30,10 @@ class SessionRecord:
     """The state of the handover (protocol/handover.py); "" while the agents have the session."""
     messages: int = 0
     """The number of people's messages that count: each version of one that was edited or tried again replaces it."""
+    folder: str = ""
+    """The folder of its files, if it shares one with the other sessions of a project; "" if it has its own."""
+    called: str = ""
+    """The name that a client has for it in its project."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,9 @@ class Store(Protocol):
 
     def count(self, before: str = "~") -> int:
         """Return how many sessions have had no event since that time; all of them without one."""
+
+    def in_folder(self, folder: str, called: str = "") -> list[str]:
+        """Return the sessions that share that folder, oldest first; with a name, only those that are called so."""
 
     def owned(self, owner: str) -> int:
         """Return how many sessions that owner has created that still exist."""

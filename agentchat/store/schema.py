@@ -95,4 +95,9 @@ MIGRATIONS = [
     """
     ALTER TABLE commands ADD COLUMN person TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN folder TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN called TEXT NOT NULL DEFAULT '';
+    CREATE INDEX shared_folders ON sessions (folder, number) WHERE folder <> '';
+    """,
 ]

@@ -80,7 +80,7 @@ SESSION = (
     f"   WHERE session = sessions.id AND {TURN_BOUND} AND type = 'user_message'"
     "   EXCEPT SELECT value FROM"  # the two names of `type` must not meet
     f"   (SELECT body AS rewind FROM events {MARKS} WHERE session = sessions.id AND {IS_INDEXED} AND type = 'rewind'),"
-    "   json_each(rewind, '$.turns')))"
+    "   json_each(rewind, '$.turns'))), folder, called"
 )
 IS_MEMBER = "user = ? AND (members.expires = '' OR members.expires > ?)"
 MINE = f"(owner = ? OR id IN (SELECT session FROM members WHERE {IS_MEMBER}))"
@@ -422,6 +422,10 @@ class SqliteStore:
         [(number,)] = self._select("SELECT count(*) FROM sessions WHERE owner = ? AND owner <> ''", owner)
         return int(number)
 
+    def in_folder(self, folder: str, called: str = "") -> list[str]:
+        query = "SELECT id FROM sessions WHERE folder = ? AND folder <> '' AND ? IN ('', called) ORDER BY number"
+        return [id for (id,) in self._select(query, folder, called)]
+
     def owner(self, session_id: str) -> str:
         return next((owner for (owner,) in self._select("SELECT owner FROM sessions WHERE id = ?", session_id)), "")
 
@@ -503,9 +507,9 @@ def _make(change: _Change[Any], db: sqlite3.Connection) -> None:
 def _create(db: sqlite3.Connection, session: SessionRecord, owner: str, command: Command | None) -> None:
     _refuse_accepted(db, command)
     db.execute(
-        "INSERT INTO sessions (id, agent, created, updated, owner, number)"
-        " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
-        (session.id, session.agent, session.created, session.created, owner),
+        "INSERT INTO sessions (id, agent, created, updated, owner, folder, called, number)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM sessions))",
+        (session.id, session.agent, session.created, session.created, owner, session.folder, session.called),
     )
     _accept_for_a_while(db, command)
 

@@ -26,16 +26,16 @@ class Folders:
         """True if there are files of conversations."""
         return self._parents[0].is_dir() and any(self._parents[0].iterdir())
 
-    def clear(self, session_id: str) -> None:
-        """Delete the files of a deleted conversation."""
+    def clear(self, name: str) -> None:
+        """Delete the files of a deleted conversation, or those that deleted conversations have shared."""
         for parent in self._parents:
-            try:
-                shutil.rmtree(parent / session_id)
-            except FileNotFoundError:
-                continue  # it had none
-            except OSError:
-                log.exception("Some files of the deleted conversation %s remain; delete them by hand", session_id)
-        self.storage.measure(session_id)
+            _remove(parent / name)
+        self.storage.measure(name)
+
+    def clear_originals(self, name: str, session_id: str) -> None:
+        """Delete the originals of a deleted conversation whose files others share."""
+        _remove(self._parents[1] / name / session_id)
+        self.storage.measure(name)
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
         """Delete the files of conversations that are gone (a server may have died before it did so), count the rest."""
@@ -49,3 +49,12 @@ class Folders:
                 self.clear(session_id)
         if gone:
             log.warning("Deleted the files of %d conversations that are gone", len(gone))
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return  # it had none
+    except OSError:
+        log.exception("Some files of a deleted conversation remain in %s; delete them by hand", folder)
