@@ -31,7 +31,8 @@ class EventRoutes(SessionResource):
             after, epoch = _start(headers.last_event_id, query)
             name = call.caller.name if call.caller.is_known else query.name
             role = query.role if self._access.may(call.caller, Need.WRITE, session.id) else "viewer"
-            begin = functools.partial(Cursor, session.log, after, show=query.show, epoch=epoch)
+            is_typing = query.typing == "agents"
+            begin = functools.partial(Cursor, session.log, after, None, query.show, epoch, is_typing)
             return streaming.event_stream(_follow(session, call.waiter(), begin, name, role))
         log = session.log
         recovered = log.has(query.after, query.epoch)

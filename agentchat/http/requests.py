@@ -247,6 +247,7 @@ class EventsQuery(BaseModel):
     )
     role: Literal["member", "viewer"] = Field("member", description="Streams only")
     show: Show = Field("all", description="Streams only: how much to send")
+    typing: Literal["", "agents"] = Field("", description="Streams only: send `typing` for agents, too")
 
 
 class DeskQuery(BaseModel):

@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 from agentchat.protocol import events
 from agentchat.protocol.events import Event
-from agentchat.protocol.visibility import VisibilityFilter
+from agentchat.protocol.visibility import OUTPUT, VisibilityFilter
+from agentchat.sessions.agent_typing import AgentTyping
 
 BATCH_BYTES = 256 * 1024  # size of the pieces in which a cursor that lags catches up, give or take one event
 
@@ -32,6 +33,7 @@ class MessageStream:
     def __init__(self, message_id: str, sender: str, about: Mapping[str, str]) -> None:
         """`about` holds more fields for each of the message's frames."""
         self.message_id = message_id
+        self.sender = sender
         self.kind = about.get("kind", "")
         self.texts: list[str] = []
         self._start = events.encode({"message_id": message_id, "sender": sender})[1:-1]
@@ -88,12 +90,22 @@ class ReadableLog(Protocol):
 class Cursor:
     """A reader's place in a session: the last event sent, and how much of each streaming message was sent."""
 
-    def __init__(self, log: ReadableLog, after: int, owner: object = None, show: str = "all", epoch: str = "") -> None:
+    def __init__(
+        self,
+        log: ReadableLog,
+        after: int,
+        owner: object = None,
+        show: str = "all",
+        epoch: str = "",
+        tells_agents_typing: bool = False,
+    ) -> None:
         """Start after the event `after`, or from the beginning if the log has no such event.
 
         `epoch` is the one in which the reader got it, if it knows.
-        `owner` isn't told the live states that it caused itself; `show` is one of SHOWS.
+        `owner` isn't told the live states that it caused itself; `show` is one of SHOWS. If it `tells_agents_typing`,
+        the reader gets `typing` frames for agents, too.
         """
+        self._agent_typing = AgentTyping() if tells_agents_typing else None
         self._log = log
         self._filter = VisibilityFilter(show)
         self._owner = owner
@@ -130,6 +142,8 @@ class Cursor:
             if not page:
                 break  # deleted meanwhile
             for event, ended in page:
+                if self._agent_typing is not None:
+                    self._agent_typing.feed(event)
                 for stream in ended if event.seq > self.joined else ():
                     frames += self._rest_of(stream)
                     self._sent.pop(stream, None)
@@ -141,6 +155,8 @@ class Cursor:
                 self.seq = event.seq
                 if size >= BATCH_BYTES:
                     break
+        if self._agent_typing is not None and self.seq == view.last_seq:
+            frames += _typing(self._agent_typing, view.streaming)
         if view.streaming and self.seq == view.last_seq:
             frames += [frame for message in view.streaming for frame in self._rest_of(message)]
             self._sent = {message: sent for message, sent in self._sent.items() if message in view.streaming}
@@ -168,6 +184,14 @@ class Cursor:
         text = "".join(texts)
         self._sent[message] = (count + len(texts), offset + len(text))
         return [Frame(message.frame(offset, text))]
+
+
+def _typing(agents: AgentTyping, streaming: Sequence[MessageStream]) -> list[Frame]:
+    """Return the frames that say which agent is at work, once everything else in the log was told."""
+    for message in streaming:
+        if message.kind != OUTPUT:
+            agents.writes(message.sender)
+    return [Frame(text) for text in agents.news()]
 
 
 def _uuid() -> str:

@@ -167,7 +167,7 @@ class Server:
         counted = self._connections.add(caller, "websocket", session.id)
         connection.ended = end
         session.join(name, role)
-        cursor = Cursor(session.log, query.after, owner=client, show=query.show, epoch=query.epoch)
+        cursor = Cursor(session.log, query.after, client, query.show, query.epoch, query.tells_agents_typing)
         client.tell(session.confirmation(cursor, name, role, replaced))
         client.closes_behind_turn = query.closes_behind_turn
         client.cursor = cursor  # from now on frames follow the first one
@@ -227,6 +227,7 @@ class _Query:
         self.role = _one_of("role", values, ROLES) or "member"
         self.busy = _one_of("busy", values, BUSY_MODES)
         self.show = _one_of("show", values, SHOWS) or "all"
+        self.tells_agents_typing = _one_of("typing", values, ("agents",)) is not None
         self.closes_behind_turn = _one_of("close", values, ("turn",)) is not None
         if self.closes_behind_turn and self.role != "member":
             raise ChatError("bad_query", problem="close=turn is only for members, whose messages begin turns")
