@@ -90,6 +90,8 @@ class Running:
     """Returns True while no turn runs."""
     metrics: str
     """The address of the metrics' own port; "" without one."""
+    drain: Callable[[float, Callable[[], bool]], None]
+    """Begins no further turn, and waits for those that run: so many seconds, or until the function returns True."""
 
 
 @contextlib.contextmanager
@@ -198,6 +200,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         yield Running(
             page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle,
             metrics_address,
+            sessions.drain,
         )  # fmt: skip
 
 

@@ -261,6 +261,12 @@ class Settings:
         minimum=0,
         also="SESSION_TTL_HOURS",
     )
+    drain: float = setting(
+        10.0,
+        "Seconds that running turns have to end after SIGTERM; no others begin meanwhile. Ctrl-C, or a second SIGTERM, "
+        "waits for none.",
+        minimum=0,
+    )
     search_timeout: float = setting(
         3.0, "Seconds that a search of the conversations may take, and wait for other searches.", above=0
     )

@@ -40,3 +40,25 @@ def test_ports_are_given_back() -> None:
         with pytest.raises(SettingsError, match=f"Port {port} is in use"):
             Ports("127.0.0.1", free, port)
         socket.create_server(("127.0.0.1", free)).close()
+
+
+@pytest.mark.parametrize(
+    ("page", "websocket", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "0.0.0.0", "0.0.0.0"),
+        ("::", "127.0.0.1", "::"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("0.0.0.0", "", "0.0.0.0"),
+    ],
+)
+def test_the_address_of_sockets_that_are_passed(page: str, websocket: str, host: str) -> None:
+    """Of sockets that are passed, the address that most can reach counts: people have to log in if others can."""
+    passed = {
+        name: socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        for name, address in (("page", page), ("websocket", websocket))
+        if address
+    }
+    with Ports("localhost", 0, 0, passed) as ports:
+        assert ports.host == host
+        assert ports.page is passed["page"]

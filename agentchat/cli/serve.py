@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import time
 import webbrowser
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentchat import __version__, collector, installation, logs, settings
+from agentchat.net import systemd
 from agentchat.net.listener import Ports
 from agentchat.settings import Settings
 
 if TYPE_CHECKING:
     from agentchat.app import Running
 
-SIGNAL_POLL = 0.5  # seconds
+SIGNAL_POLL = 0.2  # seconds
+ENDS_WITHIN = 15.0  # seconds at most from the end of the drain to that of the process
 SHOWN_MODELS = 5  # of a local server
 
 
@@ -26,16 +29,21 @@ def serve(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
     `commands` is what else the command line can begin with, and what that does.
     """
     chosen = settings.load(arguments, os.environ, commands)
-    stopped = _stop_signal()
+    came = _stop_signals()
+    manager = systemd.Manager()
     logs.set_up(chosen.log_level, chosen.log_format)
-    with Ports(chosen.host, chosen.port, chosen.ws_port) as ports:
+    with Ports(chosen.host, chosen.port, chosen.ws_port, systemd.passed()) as ports:
+        chosen = replace(chosen, host=ports.host)
         from agentchat import app  # imports AG2, which takes seconds: clients wait in the backlog meanwhile
 
         with app.serving(chosen, os.environ, ports) as running, collector.tuned(running.is_idle):
             announce(chosen, running)
-            while not stopped.wait(SIGNAL_POLL):  # a wait without a timeout would miss a signal just before it
-                continue
+            manager.tell("READY=1")
+            while not came:
+                time.sleep(SIGNAL_POLL)
             print("Stopping …", flush=True)
+            manager.tell("STOPPING=1", f"EXTEND_TIMEOUT_USEC={round((chosen.drain + ENDS_WITHIN) * 1e6)}")
+            running.drain(chosen.drain, lambda: signal.SIGINT in came or len(came) > 1)
     return 0
 
 
@@ -63,14 +71,17 @@ def announce(chosen: Settings, running: Running) -> None:
         webbrowser.open(running.page)
 
 
-def _stop_signal() -> threading.Event:
-    """Return an event that Ctrl-C or SIGTERM sets."""
-    stopped = threading.Event()
+def _stop_signals() -> list[int]:
+    """Return a list to which Ctrl-C and SIGTERM add themselves.
+
+    A lock, as `threading.Event` has one, could be held by the very thread in which they come.
+    """
+    came: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda number, _: came.append(number))
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_end_by_signal)
-    return stopped
+    return came
 
 
 def _end_by_signal() -> None:

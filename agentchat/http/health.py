@@ -51,7 +51,7 @@ class HealthRoutes:
     def read_readiness(self, call: Call) -> Reply:
         """Check that the server takes new work."""
         store_problem, _ = self._look()
-        if self._sessions.is_closing.is_set():
+        if self._sessions.is_draining.is_set():
             raise ChatError("closing")
         if store_problem is not None:
             raise store_problem.with_traceback(None)

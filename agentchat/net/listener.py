@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
+from collections.abc import Mapping
 
+from agentchat.net import systemd
 from agentchat.protocol.errors import SettingsError
 
 BACKLOG = 1024  # connections that may wait to be accepted; the kernel caps it
@@ -15,16 +18,18 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 class Ports:
     """Both listening sockets of the server: `page` is for the HTTP server, `websocket` for AG2's.
 
-    Raises SettingsError when one of them cannot be had.
+    Those in `passed` listen already (systemd.py). Raises SettingsError when one of them cannot be had.
     """
 
-    def __init__(self, host: str, port: int, ws_port: int) -> None:
-        self.page = listening(host, port)
+    def __init__(self, host: str, port: int, ws_port: int, passed: Mapping[str, socket.socket] = {}) -> None:
+        self.page = passed.get(systemd.PAGE) or listening(host, port)
         try:
-            self.websocket = listening(host, ws_port)
+            self.websocket = passed.get(systemd.WEBSOCKET) or listening(host, ws_port)
         except SettingsError:
             self.page.close()
             raise
+        self.host = _widest(self.page, self.websocket) if passed else host
+        """The address on which most can connect: unless that is this machine alone, people have to log in."""
 
     def __enter__(self) -> Ports:
         return self
@@ -52,3 +57,10 @@ def listening(host: str, port: int) -> socket.socket:
         sock.close()
         raise SettingsError(f"{port} is not a port: ports go from 0 to 65535.") from error
     return sock
+
+
+def _widest(*listeners: socket.socket) -> str:
+    """Return the address of the first of them that others can reach, or else of the first."""
+    addresses = [str(listener.getsockname()[0]) for listener in listeners]
+    others = (each for each in addresses if not ipaddress.ip_address(each.partition("%")[0]).is_loopback)
+    return next(others, addresses[0])

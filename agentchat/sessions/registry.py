@@ -37,6 +37,7 @@ from agentchat.store import SessionRecord
 
 log = logging.getLogger(__name__)
 
+DRAIN_LOOK = 0.05  # seconds between looks whether turns still run
 AT_ONCE = 4  # sessions in which messages that waited are answered after a start
 LAST_TURNS = 100  # newest turns in which a person's last words are looked for
 LAST_CHARS = 300  # of a person's last words that the desk shows
@@ -94,8 +95,13 @@ class Sessions:
         services.folders.storage.owner_of = self._owner
 
     @property
+    def is_draining(self) -> threading.Event:
+        """Set once the server is about to end, and begins no further turn."""
+        return self._services.is_draining
+
+    @property
     def is_closing(self) -> threading.Event:
-        """Set once the server is about to end."""
+        """Set once nothing more is accepted."""
         return self._services.is_closing
 
     def is_idle(self) -> bool:
@@ -130,8 +136,21 @@ class Sessions:
             threading.Thread(target=self._expire, args=(expiry,), name="expire", daemon=True).start()
         return interrupted
 
+    def drain(self, timeout: float, is_hurried: Callable[[], bool]) -> None:
+        """Begin no further turn, and wait for those that run to end: at most `timeout` seconds, or until `is_hurried`.
+
+        Turns that wait for an answer are not waited for. Messages are still accepted, for the next server to answer.
+        """
+        self.is_draining.set()
+        deadline = time.monotonic() + timeout
+        while any(session.turns.is_at_work for session in self._in_memory()):
+            if time.monotonic() >= deadline or is_hurried():
+                return
+            time.sleep(DRAIN_LOOK)
+
     def close(self, timeout: float) -> None:
         """Interrupt the running turns and wait for them to end, at most `timeout` seconds."""
+        self.is_draining.set()
         self.is_closing.set()
         self._services.deadlines.close()
         sessions = self._in_memory()
@@ -163,7 +182,7 @@ class Sessions:
         waiting = deque(self._store.sessions_unanswered())
 
         def answer() -> None:
-            while not self.is_closing.is_set():
+            while not self.is_draining.is_set():
                 try:
                     session_id = waiting.popleft()
                 except IndexError:

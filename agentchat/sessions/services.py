@@ -70,8 +70,10 @@ class Services:
     usage: Usage | None = None
     """The usage of each person; None where it is not counted."""
     measures: Measures = field(default_factory=Measures)
+    is_draining: threading.Event = field(default_factory=threading.Event)
+    """Set once no further turn begins, because the server is about to end; those that run may have a while."""
     is_closing: threading.Event = field(default_factory=threading.Event)
-    """Set once the server is about to end."""
+    """Set once nothing more is accepted, and the turns that still run are interrupted."""
 
     def __post_init__(self) -> None:
         self.live_questions = LiveQuestions(self.rules.live_questions)

@@ -334,6 +334,14 @@ class TurnRunner:
             self.log.clear_state("place")
             self._host.release()
 
+    @property
+    def is_at_work(self) -> bool:
+        """True if a turn runs or is about to go on, unless it waits for an answer."""
+        with self._lock:
+            if self._running is not None:
+                return not self.questions.is_waiting(self._running.number)
+            return self._asking is not None and self._can_resume(self._asking.turn)
+
     def interrupt(self) -> None:
         """End the running turn because the server ends; one that waits for an answer goes on with the next server."""
         with self._lock:
@@ -399,7 +407,9 @@ class TurnRunner:
         self._lock.assert_held()
         if self._services.is_closing.is_set():
             return False
-        return self._can_resume(self._asking.turn) if self._asking is not None else bool(self._waiting)
+        if self._asking is not None:
+            return self._can_resume(self._asking.turn)  # it has begun long ago
+        return bool(self._waiting) and not self._services.is_draining.is_set()
 
     def _next_turn(self) -> Turn | None:
         with self._lock:

@@ -468,13 +468,18 @@ class Receiver:
         self._wake()
 
     def hang_up(self, timeout: float) -> None:
-        """Accept no more connections, end those without a handshake, and wait for the others to end."""
+        """Accept no more connections, end those without a handshake, and wait for the others to end.
+
+        New ones wait in the queue of the port, from which another process takes them that has the same socket.
+        """
         self._is_leaving = True
         self._post(self._end_arrivals)
         with self._lock:
             self._lock.wait_for(lambda: not self._inboxes, timeout)
 
     def _end_arrivals(self) -> None:
+        with contextlib.suppress(KeyError):  # out of descriptors, it is not registered
+            self._selector.unregister(self._listener)
         for arrival in list(self._arrivals):
             self._close_arrival(arrival)
 

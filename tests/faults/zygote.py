@@ -115,6 +115,8 @@ def _serve(order: Order) -> None:
     with app.serving(chosen, environment) as running:
         _tell(out, number=order["number"], pid=os.getpid(), address=running.websocket, page=running.page)
         signal.sigwait([signal.SIGTERM])
+        seconds = chosen.drain if "drain" in chosen.given else 0.0  # tests don't wait for turns that never end
+        running.drain(seconds, lambda: signal.sigtimedwait([signal.SIGTERM], 0) is not None)
 
 
 def _tell(out: int, **news: object) -> None:
