@@ -19,6 +19,7 @@ from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.folders import ORIGINALS, WORKSPACES
+from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import Storage
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ class Chat:
         self.plan = Plan(self._events_of, self._add_event, self.session.plan_lock if self.session else threading.Lock())
         storage = self.services.storage
         room = storage.room(self._folder_name) if storage is not None else None
-        self.files = Workspace(self.folder, self._file_changed, room=room)
+        retention = Retention(self.services.folder, self._folder_name)
+        self.files = Workspace(self.folder, self._file_changed, room=room, retention=retention)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
         self._running: RunningTurn | None = None

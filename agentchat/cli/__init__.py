@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentchat.cli import environment
+from agentchat.cli.backup import backup
 from agentchat.cli.check import check
 from agentchat.cli.doctor import doctor
 from agentchat.cli.new import new
+from agentchat.cli.restore import restore
 from agentchat.cli.serve import serve
 from agentchat.cli.token import token
 from agentchat.cli.user import user
@@ -22,6 +24,8 @@ _COMMANDS: dict[str, tuple[Command, str]] = {
     "doctor": (doctor, "say what is wrong with a server, and how to mend it"),
     "user": (user, "change who has an account"),
     "token": (token, "give programs tokens, and take them away"),
+    "backup": (backup, "save the data folder, also while a server uses it"),
+    "restore": (restore, "check a backup, and put it into the data folder"),
 }
 
 

@@ -35,7 +35,7 @@ class Folder:
     def note(self, event: str, user: User, **fields: Field) -> None:
         """Write into the audit log that somebody at the command line has changed that user."""
         self._audit.write(
-            event, None, "", way="command line", system_user=_system_user(), user=user.id, login=user.login, **fields
+            event, None, "", way="command line", system_user=system_user(), user=user.id, login=user.login, **fields
         )
 
 
@@ -74,7 +74,8 @@ def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _system_user() -> str:
+def system_user() -> str:
+    """Return the name of whoever gave the command."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # a container may know no names

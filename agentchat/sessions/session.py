@@ -328,8 +328,9 @@ class Session:
             content = {"path": path, "kind": kind, "size": size, "sha256": sha256}
             written.append(self._append_beside_turns("file_changed", content, name, command))
 
-        room = self._services.folders.storage.room(self.folder_name)
-        return Workspace(self._folder, changed, lambda path, original: self._check_alive(), room)
+        folders = self._services.folders
+        room, retention = folders.storage.room(self.folder_name), folders.retention(self.folder_name)
+        return Workspace(self._folder, changed, lambda path, original: self._check_alive(), room, retention)
 
     def _recover_files(self) -> None:
         """Finish the changes of files that the previous server was killed in."""

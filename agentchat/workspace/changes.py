@@ -20,6 +20,7 @@ from agentchat.protocol.errors import ChatError
 from agentchat.workspace import safe_fs
 from agentchat.workspace.diffs import difference
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.folders import ORIGINALS
 from agentchat.workspace.storage import on_disk
 
 log = logging.getLogger(__name__)
@@ -148,8 +149,18 @@ class Changes:
         return (self._folder / _name(path)).exists()
 
     def _clear(self) -> None:
+        if (retention := self._files.retention) is not None and retention.keep_folder(self._folder, ORIGINALS):
+            return
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
+
+
+def original_of(folder: Path, path: str) -> bytes | None:
+    """Return the content that a file had before the turn whose originals are in that folder, if it is known."""
+    try:
+        return _original((folder / _name(path)).read_bytes()).content
+    except (OSError, ValueError):
+        return None
 
 
 def _original(data: bytes) -> _Original:

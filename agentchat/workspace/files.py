@@ -19,6 +19,7 @@ from agentchat.protocol.events import clean, time
 from agentchat.workspace import prepared, safe_fs
 from agentchat.workspace.diffs import difference, text_of
 from agentchat.workspace.paths import MAX_DEPTH, is_usable, refused, shown, split
+from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import Room, on_disk
 
 MAX_FILE = 20 * 2**20  # bytes
@@ -63,6 +64,7 @@ class Workspace:
         changed: Changed = lambda path, kind, size, sha256: None,
         changing: Changing = lambda path, original: None,
         room: Room | None = None,
+        retention: Retention | None = None,
     ) -> None:
         """Call `changed` for each change, with path, `created`, `modified` or `deleted`, size and SHA-256 digest.
 
@@ -70,11 +72,13 @@ class Workspace:
         method is made after `changed` has returned, and not made if it raises; one by a program is told afterwards.
         Before each change `changing` is called, with path and content, None if the file does not exist. Before a
         program works in a folder, it is called for all files there and then for the folder itself, with `/` at the
-        end of the path: any other files that appear in it are new. `room` is what the files may take on disk.
+        end of the path: any other files that appear in it are new. `room` is what the files may take on disk, and
+        `retention` keeps for a backup what is replaced meanwhile.
         """
         self.changed = changed
         self.changing = changing
         self.room = room
+        self.retention = retention
         self._root = folder
         self._names: tuple[str, ...] = ()  # of the folder that this workspace is limited to
         self._parent: Workspace | None = None
@@ -181,6 +185,7 @@ class Workspace:
                 kind = "created" if original is None else "modified"
                 with prepared.prepared(self._root, names, data):
                     self._tell_changed("/".join(names), kind, data)
+                    self._retain("/".join(names), original)
             except BaseException:
                 self._remove_empty(folders)
                 self.measure()
@@ -198,6 +203,7 @@ class Workspace:
             self._tell_changing("/".join(names), original)
             with prepared.prepared(self._root, names, None):
                 self._tell_changed("/".join(names), "deleted", None)
+                self._retain("/".join(names), original)
             self._take(names, None, original)
             self._remove_empty(names[:-1])
 
@@ -230,7 +236,9 @@ class Workspace:
             before = self._statuses()
             for path in before:
                 names = [*self._names, *path.split("/")]
-                self._tell_changing("/".join(names), self._content(names))
+                content = self._content(names)
+                self._tell_changing("/".join(names), content)
+                self._retain("/".join(names), content)
             self._tell_changing("/".join((*self._names, "")) or "/", None)
         try:
             yield folder
@@ -312,6 +320,11 @@ class Workspace:
     @property
     def _whole(self) -> Workspace:
         return self._parent._whole if self._parent else self
+
+    def _retain(self, path: str, content: bytes | None) -> None:
+        """Keep a version for a backup. To be called when its end is told, and before it is made."""
+        if (retention := self._whole.retention) is not None:
+            retention.keep(path, content)
 
     def _tell_changed(self, path: str, kind: str, content: bytes | None, size: int | None = None) -> None:
         size = len(content or b"") if size is None else size

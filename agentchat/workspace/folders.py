@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from agentchat.workspace import retention
+from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import DEFAULT_LIMITS, Storage, StorageLimits
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ class Folders:
     """The folders of all conversations. `storage` counts what they take on disk."""
 
     def __init__(self, data: Path, limits: StorageLimits = DEFAULT_LIMITS) -> None:
+        self._data = data
         self._parents = [data / WORKSPACES, data / ORIGINALS]
         self.storage = Storage(self._parents, limits)
 
@@ -26,19 +29,28 @@ class Folders:
         """True if there are files of conversations."""
         return self._parents[0].is_dir() and any(self._parents[0].iterdir())
 
+    def retention(self, name: str) -> Retention:
+        """Return what keeps the files of a folder for a backup."""
+        return Retention(self._data, name)
+
     def clear(self, name: str) -> None:
         """Delete the files of a deleted conversation, or those that deleted conversations have shared."""
+        retention.sweep(self._data)  # they may be there as well
         for parent in self._parents:
-            _remove(parent / name)
+            if not self.retention(name).keep_folder(parent / name, parent.name):
+                _remove(parent / name)
         self.storage.measure(name)
 
     def clear_originals(self, name: str, session_id: str) -> None:
         """Delete the originals of a deleted conversation whose files others share."""
-        _remove(self._parents[1] / name / session_id)
+        originals = self._data / ORIGINALS / name / session_id
+        if not self.retention(session_id).keep_folder(originals, ORIGINALS):
+            _remove(originals)
         self.storage.measure(name)
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
         """Delete the files of conversations that are gone (a server may have died before it did so), count the rest."""
+        retention.sweep(self._data)
         found = {entry.name for parent in self._parents if parent.is_dir() for entry in parent.iterdir()}
         gone = []
         for session_id in sorted(found):

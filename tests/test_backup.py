@@ -1,0 +1,659 @@
+"""Backups of a data folder in use, and putting them back."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from agentchat import audit
+from agentchat.auth.accounts import Accounts
+from agentchat.backup import restoring
+from agentchat.backup.archive import MANIFEST, BackupFailed, Reader
+from agentchat.backup.making import make
+from agentchat.backup.snapshot import Files, fixed
+from agentchat.cli import main
+from agentchat.protocol.errors import SettingsError
+from agentchat.store import SessionRecord
+from agentchat.store.schema import MIGRATIONS
+from agentchat.store.sqlite import SqliteStore
+from agentchat.workspace import retention
+from agentchat.workspace.changes import Changes
+from agentchat.workspace.files import Workspace
+from agentchat.workspace.folders import Folders
+from agentchat.workspace.retention import Retention
+from tests.agent_files import write_agents
+from tests.conftest import Serve
+from tests.model_server import ModelServer
+from tests.processes import ROOT
+from tests.rest_client import Conversation, RestClient
+from tests.store_contract import CREATED, draft
+from tests.test_epoch import came_back, epoch_of, grow
+
+WRITER = '''
+"""Writes files."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def build(llm_config, chat):
+    def write(path: str, text: str) -> str:
+        return chat.files.write(path, text)
+
+    agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(write, caller=agent, executor=user, description="Write a file.")
+    return user, agent
+'''
+
+Kept = dict[str, bytes]
+
+
+def told(folder: Path) -> dict[str, str]:
+    """Return the digest of each file that the log in a data folder says there is."""
+    found: dict[str, str] = {}
+    with contextlib.closing(sqlite3.connect(folder / "agentchat.db")) as db:
+        query = "SELECT session, body FROM events WHERE type = 'file_changed' ORDER BY session, seq"
+        for session, body in db.execute(query):
+            content = json.loads(body)
+            found[f"{session}/{content['path']}"] = content["sha256"]
+    return {path: digest for path, digest in found.items() if digest is not None}
+
+
+def there(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a conversation in a data folder."""
+    parent = folder / "workspaces"
+    files = [path for path in parent.rglob("*") if path.is_file()]
+    return {str(path.relative_to(parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def restored(backup: Path, folder: Path) -> Path:
+    with backup.open("rb") as file:
+        manifest, old = restoring.restore(file, folder, may_replace=False)
+    assert old is None
+    assert manifest.unlike_log == []
+    return folder
+
+
+def put(session: Conversation, path: str, content: bytes) -> None:
+    place = f"{session.path}/files/{quote(path, safe='')}"
+    assert session.client.ask("PUT", place, content, {"Content-Type": "text/plain"}).status < 300
+
+
+@pytest.mark.own_server
+def test_a_backup_under_load(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """While agents and people write, backups are whole: every file is as its log says, and the agents remember.
+
+    A conversation that is deleted is gone from the next one.
+    """
+    options = ("--agents", write_agents(tmp_path, writer=WRITER), "--messages-per-second", "0")
+    server = serve(*options, model=model)
+    rest, is_over = RestClient(server), threading.Event()
+    sessions = [rest.new_session(agent="writer") for _ in range(4)]
+    doomed = rest.new_session(agent="writer")
+    put(doomed, "secret.txt", b"secret")
+    sessions[0].ask("My name is Ada.")
+
+    def talk(session: Conversation) -> None:
+        for number in count():
+            if is_over.is_set():
+                return
+            calls = [["write", {"path": f"{name}.txt", "text": f"{number} {name} " * 500}] for name in "ab"]
+            session.ask(f"@@{json.dumps({'tools': calls})}@@")
+
+    def upload(session: Conversation) -> None:
+        for number in count():
+            if is_over.is_set():
+                return
+            put(session, f"up/{number % 3}.txt", str(number).encode() * 1000)
+            if number % 5 == 4:
+                rest.ask("DELETE", f"{session.path}/files/{quote(f'up/{number % 3}.txt', safe='')}")
+
+    backups: list[Path] = []
+    with ThreadPoolExecutor(6) as pool:
+        acting = [pool.submit(act, session) for act in (talk, upload) for session in sessions[:3]]
+        try:
+            for number in range(4):
+                if number == 2:
+                    assert rest.ask("DELETE", doomed.path).status < 300
+                backups.append(tmp_path / f"{number}.tar.gz")
+                make(tmp_path / "data", backups[-1])
+        finally:
+            is_over.set()
+        for each in acting:
+            each.result()
+    kept = [restored(backup, tmp_path / f"restored-{backup.stem}") for backup in backups]
+    for folder in kept:
+        assert there(folder) == told(folder)
+    assert [f"{doomed.id}/secret.txt" in there(folder) for folder in kept] == [True, True, False, False]
+    assert doomed.id.encode() not in (kept[-1] / "agentchat.db").read_bytes()
+    server.close()
+    assert not list((tmp_path / "data").glob("retained*"))
+    model.reset()
+    again = serve(*options, "--data-dir", str(kept[-1]), model=model)
+    conversation = Conversation(RestClient(again), sessions[0].id)
+    assert [frame["seq"] for frame in conversation.log] == list(range(1, len(conversation.log) + 1))
+    conversation.ask("What is my name?")
+    assert "My name is Ada." in json.dumps(model.requests[-1]["body"]["messages"])
+
+
+def test_files_that_change_meanwhile(tmp_path: Path) -> None:
+    """Whatever happens to files once the log is copied, the backup gets them as they were.
+
+    That is true of several changes, of deletion, of a whole conversation, of changes that were told and not yet made,
+    and of files in which programs work. What was created later is left out; what the log never names is there.
+    """
+    data, room = tmp_path / "data", tmp_path / "room"
+    room.mkdir()
+    folders = Folders(data)
+    with contextlib.closing(SqliteStore(data)) as store:
+
+        def workspace(session: str) -> Workspace:
+            def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
+                store.append(session, [draft("file_changed", 0, path=path, kind=kind, size=size, sha256=sha256)])
+
+            folder = data / "workspaces" / session
+            return Workspace(folder, changed, retention=Retention(data, session))
+
+        files = {}
+        for session in ("deleted", "kept", "programs"):
+            store.create(SessionRecord(session, "weather", CREATED))
+            files[session] = workspace(session)
+            for name in ("changed", "gone", "same"):
+                files[session].write(f"{name}.txt", f"{session} {name}")
+        (files["kept"].path / "untold.txt").write_text("untold")
+        prepared = data / "workspaces" / "kept" / ".agentchat-draft"
+        store.append("kept", [draft("turn_started", 1)])
+        changes = Changes(files["kept"], data / "originals" / "kept")
+        changes.keep("changed.txt", b"before the turn")
+
+        with retention.retaining(data) as retained:
+            files["kept"].write("changed.txt", "before")
+            assert fixed(data, room) == {"agentchat.db": len(MIGRATIONS)}
+            for text in ("after", "long after"):
+                files["kept"].write("changed.txt", text)
+            files["kept"].delete("gone.txt")
+            files["kept"].write("new.txt", "new")
+            changes.take()
+            with files["programs"].watched() as folder:
+                (folder / "changed.txt").write_text("by a program")
+            store.delete("deleted")
+            folders.clear("deleted")
+            with contextlib.closing(Files(data, retained, room)) as found:
+                kept = {name: version.content for name, version in found.all()}
+                texts: Kept = {}
+                for name, content in kept.items():
+                    content.seek(0)
+                    texts[name] = content.read()
+                    content.close()
+                assert found.unlike_log == []
+        assert not prepared.exists()
+        files["kept"].write("same.txt", "without a backup")
+    originals = [texts.pop(name) for name in list(texts) if name.startswith("originals/kept/")]
+    assert any(content.endswith(b"before the turn") for content in originals)
+    assert texts == {
+        f"workspaces/{session}/{name}.txt": f"{session} {name}".encode()
+        for session in ("deleted", "kept", "programs")
+        for name in ("changed", "gone", "same")
+    } | {"workspaces/kept/changed.txt": b"before", "workspaces/kept/untold.txt": b"untold"}
+    assert not (data / "retained").exists()
+
+
+def test_a_change_that_is_being_made(tmp_path: Path) -> None:
+    """A change that was told and not yet made when the log was copied is in the backup; so is a deletion."""
+    data, room = tmp_path / "data", tmp_path / "room"
+    room.mkdir()
+    with contextlib.closing(SqliteStore(data)) as store:
+        store.create(SessionRecord("s", "weather", CREATED))
+        found: dict[str, bytes] = {}
+
+        def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
+            store.append("s", [draft("file_changed", 0, path=path, kind=kind, size=size, sha256=sha256)])
+            if kind == "created":
+                return
+            with retention.retaining(data) as retained:
+                fixed(data, room)
+                with contextlib.closing(Files(data, retained, room)) as files:
+                    for name, version in files.all():
+                        with contextlib.closing(version.content):
+                            version.content.seek(0)
+                            found[f"{kind} {name}"] = version.content.read()
+                    assert files.unlike_log == []
+            for copy in room.iterdir():
+                copy.unlink()
+
+        files = Workspace(data / "workspaces" / "s", changed, retention=Retention(data, "s"))
+        for name in "ab":
+            files.write(name, "old")
+        files.write("a", "new")
+        files.delete("b")
+    assert found == {
+        "modified workspaces/s/a": b"new",
+        "modified workspaces/s/b": b"old",
+        "deleted workspaces/s/a": b"new",
+    }
+
+
+def test_files_that_other_programs_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not as the log says, because a program changed it, is in the backup as it is, and named."""
+    data = tmp_path / "data"
+    with contextlib.closing(SqliteStore(data)) as store:
+        store.create(SessionRecord("s", "weather", CREATED))
+        for name in ("changed", "gone"):
+            store.append("s", [draft("file_changed", 0, path=name, kind="created", size=1, sha256="0" * 64)])
+    (data / "workspaces" / "s").mkdir(parents=True)
+    (data / "workspaces" / "s" / "changed").write_text("now")
+    (data / "workspaces" / "s" / "link").symlink_to("/etc/passwd")
+    assert main(["backup", "b.tar.gz", "--data-dir", str(data)]) == 0
+    assert "workspaces/s/changed, workspaces/s/gone" in capsys.readouterr().err
+    assert main(["restore", "b.tar.gz", "--data-dir", "new"]) == 0
+    assert [path.name for path in Path("new/workspaces/s").iterdir()] == ["changed"]
+
+
+def test_what_a_killed_backup_leaves_behind(tmp_path: Path) -> None:
+    """Nothing is kept for a backup that was killed, and what it left is deleted by the next server or deletion."""
+    data = tmp_path / "data"
+    sweeps: list[Callable[[], None]] = [
+        lambda: Folders(data).sweep(lambda id: True),
+        lambda: Folders(data).clear("other"),
+    ]
+    for sweep in sweeps:
+        left = data / "retained" / "s" / "versions"
+        left.mkdir(parents=True)
+        (data / "backup.lock").touch()
+        files = Workspace(data / "workspaces" / "s", retention=Retention(data, "s"))
+        for text in ("one", "two"):
+            files.write("a", text)
+        assert list(left.iterdir()) == []
+        sweep()
+        assert not (data / "retained").exists()
+    with retention.retaining(data):
+        Folders(data).sweep(lambda id: True)
+        assert (data / "retained").exists()
+        with pytest.raises(SettingsError, match="Another backup of"), retention.retaining(data):
+            pass
+
+
+# The commands
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a data folder, in which are a conversation, a file, an account and an audit log.
+
+    It has a backup as well.
+    """
+    place = tmp_path_factory.mktemp("made")
+    folder = place / "data"
+    with contextlib.closing(SqliteStore(folder)) as store, contextlib.closing(Accounts(folder)) as accounts:
+        store.create(SessionRecord("s", "weather", CREATED))
+        sha256 = hashlib.sha256(b"hello").hexdigest()
+        store.append("s", [draft("file_changed", 0, path="notes/ü.txt", kind="created", size=5, sha256=sha256)])
+        accounts.add("ada", "correct horse", "Ada", ["admin"])
+    path = folder / "workspaces" / "s" / "notes" / "ü.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"hello")
+    path.chmod(0o755)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    audit.Audit(folder / audit.FILE).write("login")
+    make(folder, place / "backup.tar.gz")
+    return place
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made / "data", tmp_path / "data"))
+
+
+@pytest.fixture
+def backup(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made / "backup.tar.gz", tmp_path))
+
+
+def run(*arguments: str) -> int:
+    return main(arguments)
+
+
+def test_there_and_back(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A backup is for its owner alone, is what it says, and comes back as it was; what it replaces is moved aside."""
+    place = ("--data-dir", str(data))
+    assert run("backup", "b.tar.gz", *place) == 0
+    assert "b.tar.gz is complete. Conversations: 1; files: 1;" in capsys.readouterr().out
+    assert stat.S_IMODE(Path("b.tar.gz").stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar.gz", "data"]
+    assert run("backup", "--check", "b.tar.gz") == run("restore", "--check", "b.tar.gz") == 0
+    assert capsys.readouterr().out.count("The backup is whole, made at 20") == 2
+
+    assert run("restore", "b.tar.gz", *place) == 1
+    assert "There are data in" in capsys.readouterr().err
+    (data / "workspaces" / "s" / "notes" / "ü.txt").write_text("something else")
+    (data / "agentchat.db-wal").write_bytes(b"of the old one")
+    assert run("restore", "b.tar.gz", "--replace", *place) == 0
+    assert "What was there before is in" in capsys.readouterr().out
+    [old] = data.glob("replaced-*")
+    assert sorted(path.name for path in old.iterdir()) == [
+        "accounts.db", "agentchat.db", "agentchat.db-wal", "audit.jsonl", "workspaces",
+    ]  # fmt: skip
+    assert (old / "workspaces" / "s" / "notes" / "ü.txt").read_text() == "something else"
+
+    assert run("restore", "b.tar.gz", "--data-dir", "new") == 0
+    for folder in (data, Path("new")):
+        file = folder / "workspaces" / "s" / "notes" / "ü.txt"
+        about = file.stat()
+        assert (file.read_bytes(), about.st_mtime, bool(about.st_mode & 0o100)) == (b"hello", 1_000_000_000, True)
+        with contextlib.closing(Accounts(folder)) as accounts, contextlib.closing(SqliteStore(folder)) as store:
+            assert accounts.by_login("ada") is not None
+            assert store.session("s") is not None
+        assert [entry["event"] for entry in audit.Audit(folder / audit.FILE).last(9)] == ["backup_restored", "login"]
+    assert [e["event"] for e in audit.Audit(old / audit.FILE).last(9)] == ["backup_made", "login"]
+
+
+def test_names_by_time(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a folder a backup is named by its time; of those named so the newest are kept."""
+    place, folder = ("--data-dir", str(data)), Path("all")
+    folder.mkdir()
+    others = ["agentchat-20200101T000000Z.tar.gz.part", "mine.tar.gz"]
+    for name in ["agentchat-20200101T000000Z.tar.gz", "agentchat-20210101T000000Z.tar.gz", *others]:
+        (folder / name).touch()
+    assert run("backup", "--keep", "2", "all", *place) == 0
+    names = sorted(path.name for path in folder.iterdir())
+    assert names[0] == others[0]
+    assert names[1] == "agentchat-20210101T000000Z.tar.gz"
+    assert names[3:] == ["mine.tar.gz"]
+    assert run("backup", "--check", f"all/{names[2]}") == 0
+    for wrong in (("0", "all"), ("1", "b.tar.gz")):
+        assert run("backup", "--keep", *wrong, *place) == 2
+    assert "--keep needs a folder" in capsys.readouterr().err
+
+
+def test_through_pipes(data: Path) -> None:
+    """A backup goes through standard output and input, whole."""
+    command = [sys.executable, str(ROOT / "main.py")]
+    out = subprocess.run([*command, "backup", "-", "--data-dir", str(data)], capture_output=True, check=True)
+    assert b"The backup is complete." in out.stderr
+    archive = subprocess.run([*command, "restore", "-", "--data-dir", "new"], input=out.stdout, check=True)
+    assert archive.returncode == 0
+    assert there(Path("new")) == told(Path("new"))
+
+
+def test_a_folder_that_is_in_use(data: Path, backup: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A backup is not put into a folder that a server uses; nor does a second server start there."""
+    with contextlib.closing(SqliteStore(data)):
+        assert run("restore", str(backup), "--replace", "--data-dir", str(data)) == 2
+        assert "Another server uses the data folder" in capsys.readouterr().err
+        with pytest.raises(SettingsError, match="Another server uses the data folder"):
+            SqliteStore(data)
+    assert not list(data.glob("replaced-*"))
+
+
+def test_nothing_to_back_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder without a database, and a place where nothing can be written, are errors in words."""
+    assert run("backup", "b.tar.gz", "--data-dir", "nothing") == 1
+    assert "nothing has no agentchat.db" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("backup", "nowhere/b.tar.gz", "--data-dir", str(data)) == 1
+    assert "nowhere/b.tar.gz cannot be written: No such file or directory." in capsys.readouterr().err
+    assert run("restore", "nowhere.tar.gz", "--data-dir", str(data)) == 2
+
+
+def test_a_damaged_database(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a damaged database no backup is made: it would take the place of a good one."""
+    path = data / "agentchat.db"
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 8] = os.urandom(4096 * 5)
+    path.write_bytes(content)
+    assert run("backup", "b.tar.gz", "--data-dir", str(data)) == 1
+    assert "agentchat.db is damaged" in capsys.readouterr().err
+    assert not Path("b.tar.gz").exists()
+
+
+def test_earlier_versions(tmp_path: Path) -> None:
+    """A database of an earlier version is backed up as it is, and brought up to date after it was put back."""
+    data = tmp_path / "data"
+    data.mkdir()
+    with contextlib.closing(sqlite3.connect(data / "agentchat.db")) as db:
+        db.executescript((ROOT / "tests" / "old_databases" / "a686287.sql").read_text())
+        [version] = db.execute("PRAGMA user_version").fetchone()
+    assert make(data, tmp_path / "b.tar.gz").schemas == {"agentchat.db": version}
+    assert version < len(MIGRATIONS)
+    new = restored(tmp_path / "b.tar.gz", tmp_path / "new")
+    SqliteStore(new).close()
+    assert (new / f"agentchat-v{version}.db").exists()
+
+
+def test_clients_start_over(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """After a backup was put back, clients that have seen newer events are told, however long the log is by then."""
+    first = serve("--port", "0", model=model)
+    session = RestClient(first).new_session().id
+    kept, data = grow(first, session, 10), tmp_path / "data"
+    assert run("backup", "b.tar.gz", "--data-dir", str(data)) == 0
+    seen, old = grow(first, session, kept + 10), epoch_of(first, session)
+    first.close()
+    assert run("restore", "b.tar.gz", "--replace", "--data-dir", str(data)) == 0
+    second = serve(model=model)
+    assert came_back(second, session, after=seen, epoch=old) == (False, 1)
+    assert came_back(second, session, after=kept, epoch=old) == (True, None)
+    grow(second, session, seen + 3)
+    assert came_back(second, session, after=seen, epoch=old) == (False, 1)
+
+
+# Archives from an untrusted place
+
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+def unpacked(path: Path) -> list[Member]:
+    with tarfile.open(path) as tar:
+        return [(about, tar.extractfile(about).read()) for about in tar]  # type: ignore[union-attr]
+
+
+def packed(path: Path, members: list[Member], manifest: Mapping[str, Any] | None = None) -> Path:
+    """Write a backup with these members. Its manifest is about them, unless it is changed."""
+    *others, (about, data) = members
+    content = json.loads(data)
+    content["members"] = {a.name: [len(d), hashlib.sha256(d).hexdigest()] for a, d in others if a.isreg()}
+    data = json.dumps(content | dict(manifest or {})).encode()
+    about.size = len(data)
+    with tarfile.open(path, "w:gz") as tar:
+        for each, inside in [*others, (about, data)]:
+            each.size = len(inside)
+            tar.addfile(each, io.BytesIO(inside))
+    return path
+
+
+def named(name: str, type: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    about = tarfile.TarInfo(name)
+    about.type, about.linkname = type, link
+    return about
+
+
+def refused(path: Path) -> str:
+    """Return why a backup cannot be used. Nothing is left of it, here or anywhere."""
+    before = set(path.parent.rglob("*"))
+    with path.open("rb") as file, pytest.raises(BackupFailed) as error:
+        restoring.check(file)
+    target = path.parent / "target"
+    with path.open("rb") as file, pytest.raises(BackupFailed) as again:
+        restoring.restore(file, target, may_replace=False)
+    assert str(again.value) == str(error.value)
+    assert [each.name for each in target.iterdir()] == ["agentchat.lock"]
+    (target / "agentchat.lock").unlink()
+    target.rmdir()
+    assert set(path.parent.rglob("*")) == before
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/cron.d/evil", "../evil", "workspaces/../../evil", "workspaces/s/../../../evil", "evil", "agentchat.lock",
+        "agentchat.db-wal", "knowledge.db", "workspaces/s", "workspaces/s/", "workspaces/s//evil", "workspaces/s/./x",
+        "workspaces/s/.agentchat-draft/x", "workspaces/s/a\\b", "workspaces/s/C:evil", "workspaces/s/a\nb",
+        "workspaces/s/a\u202eb", "workspaces/../evil/x", "workspaces/ü/x", "originals/s/x", "originals/s/../x",
+        "audit.jsonl.10", "audit.jsonl/x", "./agentchat.db", "accounts.db/x", f"workspaces/s/{'x' * 300}",
+        f"workspaces/s/{'/'.join('x' * 40)}",
+    ],
+)  # fmt: skip
+def test_names_that_lead_elsewhere(backup: Path, tmp_path: Path, name: str) -> None:
+    """Only names that a data folder has are taken."""
+    members = unpacked(backup)
+    evil = packed(tmp_path / "evil.tar.gz", [(named(name), b"evil"), *members])
+    assert refused(evil).endswith("has no place in a data folder.")
+
+
+NO_FILES = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.CONTTYPE)
+
+
+@pytest.mark.parametrize("type", [*NO_FILES, b"?"])
+def test_links_and_devices(backup: Path, tmp_path: Path, type: bytes) -> None:
+    """Only plain files are taken."""
+    evil = packed(tmp_path / "evil.tar.gz", [(named("workspaces/s/evil", type, "/etc/passwd"), b""), *unpacked(backup)])
+    assert refused(evil) == "This is no backup: workspaces/s/evil in it is no plain file."
+
+
+def test_what_the_manifest_does_not_say(backup: Path, tmp_path: Path) -> None:
+    """Every member has to be as the manifest says, and the manifest has to be the last."""
+    evil = tmp_path / "evil.tar.gz"
+
+    def members() -> list[Member]:
+        return unpacked(backup)
+
+    def with_manifest(**manifest: Any) -> str:
+        packed(evil, members(), manifest)
+        return refused(evil)
+
+    assert "accounts.db is not in the manifest" in with_manifest(members={})
+    known = {about.name: [len(data), hashlib.sha256(data).hexdigest()] for about, data in members()[:-1]}
+    assert "evil is missing" in with_manifest(members=known | {"evil": [1, "0"]})
+    assert "accounts.db is damaged" in with_manifest(members=known | {"accounts.db": [1, known["accounts.db"][1]]})
+    assert "accounts.db is damaged" in with_manifest(
+        members=known | {"accounts.db": [known["accounts.db"][0], "0" * 64]}
+    )
+    assert with_manifest(format=2) == "This backup was made by a newer version of this server. Use that one."
+    wrongs: list[dict[str, Any]] = [
+        {"members": 7}, {"members": {"a": 7}}, {"format": "x"}, {"sessions": None}, {"schemas": []},
+    ]  # fmt: skip
+    for wrong in wrongs:
+        assert "its manifest cannot be read" in with_manifest(**wrong)
+    packed(evil, [(named("audit.jsonl"), b"evil"), *members()])
+    assert "audit.jsonl is in it twice" in refused(evil)
+    with tarfile.open(evil, "w:gz") as tar:
+        for about, data in [*members(), (named("audit.jsonl.2"), b"")]:
+            tar.addfile(about, io.BytesIO(data))
+    assert "audit.jsonl.2 comes behind its manifest" in refused(evil)
+    packed(evil, [each for each in members() if each[0].name != "agentchat.db"])
+    assert "there is no agentchat.db in it" in refused(evil)
+
+
+def test_archives_that_are_damaged(backup: Path, tmp_path: Path) -> None:
+    """A part of a backup, one with a wrong byte, and what is no backup at all are refused."""
+    evil, whole = tmp_path / "evil.tar.gz", backup.read_bytes()
+    for part in (0, 1, 9, 10, 600, len(whole) // 2, len(whole) - 9, len(whole) - 1):
+        evil.write_bytes(whole[:part])
+        assert "damaged" in refused(evil) or "incomplete" in refused(evil)
+    for place in range(20, len(whole), len(whole) // 12):
+        evil.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        assert refused(evil)
+    for content in (b"", b"hello" * 1000, gzip.compress(b"hello" * 1000), gzip.compress(bytes(10**6)), whole + b"more"):
+        evil.write_bytes(content)
+        assert refused(evil)
+    data = gzip.decompress(whole)
+    for more in (b"more", bytes(2**21)):
+        evil.write_bytes(gzip.compress(data + more))
+        assert "there is something behind its end" in refused(evil)
+
+
+def test_heads_that_are_large(backup: Path, tmp_path: Path) -> None:
+    """A head of gigabytes, which costs nothing to send, is not read into memory."""
+    for type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
+        about = named("x", type)
+        about.size = 3 * 2**30
+        evil = tmp_path / "evil.tar.gz"
+        with gzip.open(evil, "wb") as file:
+            file.write(about.tobuf(tarfile.GNU_FORMAT))
+            file.write(bytes(2**21))
+        assert "a head of 3,221,22" in refused(evil)
+
+
+def test_no_room(backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup that would fill the disk is refused before it does."""
+    monkeypatch.setattr(restoring, "LEFT_FREE", 2**62)
+    assert "There is no room for the backup: " in refused(backup)
+
+
+def test_too_many_members(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of members is limited."""
+    monkeypatch.setattr("agentchat.backup.archive.MEMBERS", 2)
+    assert "more than 2 files" in refused(backup)
+
+
+def with_database(backup: Path, change: Callable[[sqlite3.Connection], object]) -> Path:
+    """Return a backup whose database was changed."""
+    members = unpacked(backup)
+    place = next(place for place, (about, _) in enumerate(members) if about.name == "agentchat.db")
+    path = backup.with_name("changed.db")
+    path.write_bytes(members[place][1])
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        change(db)
+    members[place] = (members[place][0], path.read_bytes())
+    path.unlink()
+    return packed(backup.with_name("evil.tar.gz"), members)
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        (f"PRAGMA user_version = {len(MIGRATIONS) + 1}", "agentchat.db was written by a newer version of this server."),
+        ("PRAGMA user_version = 0", "agentchat.db is no database of this server."),
+        (
+            "CREATE TRIGGER evil AFTER INSERT ON events BEGIN DELETE FROM sessions; END",
+            "agentchat.db is no database of this server.",
+        ),
+        ("CREATE VIEW evil AS SELECT 1", "agentchat.db is no database of this server."),
+    ],
+)
+def test_databases_that_cannot_be_used(backup: Path, statement: str, sentence: str) -> None:
+    """A newer schema, a strange one, and one that does things by itself are refused."""
+    assert refused(with_database(backup, lambda db: db.execute(statement))).startswith(sentence)
+
+
+def test_a_database_that_is_damaged(backup: Path) -> None:
+    """A damaged database is refused, although its digest is right."""
+    members = unpacked(backup)
+    place = next(place for place, (about, _) in enumerate(members) if about.name == "agentchat.db")
+    about, data = members[place]
+    scrambled = data[: 4096 * 3] + os.urandom(4096 * 4) + data[4096 * 7 :]
+    for damaged in (scrambled, b"SQLite format 3\0" + bytes(5000), b""):
+        changed = list(members)
+        changed[place] = (about, damaged)
+        assert "agentchat.db" in refused(packed(backup.with_name("evil.tar.gz"), changed))
+
+
+def test_a_reader_that_stops(backup: Path) -> None:
+    """Members need not be read: what was skipped is checked as well."""
+    with backup.open("rb") as file:
+        reader = Reader(file)
+        names = [member.name for member in reader.members()]
+    assert reader.manifest is not None
+    assert sorted(names) == sorted(reader.manifest.members)
+    assert MANIFEST not in names
