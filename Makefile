@@ -24,7 +24,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage installed bench soak faults autobahn real-model clean
+.PHONY: run test lint pytest coverage installed bench soak faults updates autobahn real-model clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -59,6 +59,9 @@ soak: $(VENV)/dev.stamp
 
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
+
+updates: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.updates $(ARGS)
 
 autobahn: $(VENV)/dev.stamp .venv-autobahn/stamp
 	PYTHONUSERBASE=$(CURDIR)/.venv-autobahn $(BIN)/python -m tests.autobahn .venv-autobahn/bin/wstest $(ARGS)

@@ -186,7 +186,7 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         known = (identification, access, page.live, page.connections)
         silence = Silence(chosen.heartbeat, chosen.ping_interval, chosen.ping_timeout)
         websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log, silence)
-        stack.enter_context(websockets.run(ports.websocket))
+        stack.enter_context(websockets.run(ports.websocket, ports.is_kept))
         page.adopt = websockets.adopt
         stack.enter_context(people.watched())
         sessions.desk.follow(people.wake)

@@ -25,7 +25,13 @@ class ChatClient:
         url = address + ("?" + urlencode(query) if query else "")
         headers = {name: value for name, value in (("Origin", origin), ("Cookie", cookie)) if value is not None}
         self.socket: ClientConnection = connect(
-            url, compression=None, additional_headers=headers, max_size=None, max_queue=None, proxy=None
+            url,
+            compression=None,
+            additional_headers=headers,
+            max_size=None,
+            max_queue=None,
+            proxy=None,
+            open_timeout=PATIENCE,
         ).__enter__()
         self.frames: list[Frame] = []
         self.heartbeats = 0  # which are not in `frames`: a slow test gets some, a quick one none

@@ -6,8 +6,6 @@ import json
 import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +20,9 @@ from tests.clients import PATIENCE, ChatClient, contents, wait_until
 from tests.conftest import Fork, config_list
 from tests.faults.servers import ForkedServer
 from tests.model_server import ModelServer, Reply
-from tests.processes import ROOT
 from tests.rest_client import Conversation, RestClient
 from tests.scripted_sessions import ScriptedServer, until
+from tests.service_manager import Manager
 
 LONG = ("--port", "0", "--ws-port", "0", "--drain", str(PATIENCE))
 NOTHING = ("--port", "0", "--ws-port", "0", "--drain", "0")
@@ -166,62 +164,6 @@ def test_a_line_of_turns_stays_one() -> None:
 
 # What systemd does
 
-# The process that gets the sockets as descriptors 3 and 4 has to be named.
-BECOME_SERVER = """
-import os, sys
-*passed, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-copies = [os.dup2(each, 100 + place) for place, each in enumerate(passed)]
-for place, each in enumerate(copies):
-    os.dup2(each, 3 + place)
-os.closerange(5, 200)
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.execv(command[0], command)
-"""
-
-
-class Manager:
-    """Stands in for systemd: it has the sockets, starts servers with them, and is told how they are."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.sockets = [socket.create_server(("127.0.0.1", 0), backlog=100) for _ in range(2)]
-        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._told.bind(str(folder / "notify"))
-        self._told.settimeout(PATIENCE)
-        self.processes: list[subprocess.Popen[str]] = []
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.communicate()
-        for each in (*self.sockets, self._told):
-            each.close()
-
-    @property
-    def ports(self) -> list[int]:
-        return [each.getsockname()[1] for each in self.sockets]
-
-    def told(self) -> list[str]:
-        return self._told.recv(1000).decode().split("\n")
-
-    def start(self, names: str = "", *arguments: str) -> subprocess.Popen[str]:
-        """Start a server with both sockets, as descriptors 3 and 4."""
-        descriptors = [each.fileno() for each in self.sockets]
-        environment = {"LISTEN_FDS": "2", "NOTIFY_SOCKET": str(self._folder / "notify")}
-        environment |= {"LISTEN_FDNAMES": names} if names else {}
-        command = [sys.executable, str(ROOT / "main.py"), "demo", "--data-dir", str(self._folder / "data"), *arguments]
-        process = subprocess.Popen(
-            [sys.executable, "-c", BECOME_SERVER, *map(str, descriptors), *command],
-            cwd=self._folder,
-            env={"PATH": "/usr/bin:/bin", "AGENTCHAT_LOCAL_SERVERS": "none", **environment},
-            pass_fds=descriptors,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        return process
-
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
@@ -254,7 +196,7 @@ def test_sockets_that_are_passed(manager: Manager) -> None:
             return json.load(response)["status"]
 
     early = [in_background(confirmed), in_background(ready)]
-    process = manager.start("page:websocket")
+    process = manager.start("demo", names="page:websocket")
     assert [each.get(timeout=PATIENCE) for each in early] == ["connection_confirmed", "ready"]
     assert manager.told() == ["READY=1"]
     process.send_signal(signal.SIGTERM)
@@ -269,6 +211,5 @@ def test_sockets_that_are_passed(manager: Manager) -> None:
 
 def test_names_that_cannot_be_used(manager: Manager) -> None:
     """Sockets that are passed under names that don't tell them apart are an error, before anything slow is loaded."""
-    process = manager.start("page:page")
-    assert "Two sockets were passed under the same name" in process.communicate(timeout=PATIENCE)[1]
-    assert process.returncode == 2
+    assert manager.start("demo", names="page:page").wait(PATIENCE) == 2
+    assert "Two sockets were passed under the same name" in manager.log

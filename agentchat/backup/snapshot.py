@@ -189,8 +189,8 @@ class Files:
         prepared = [DRAFT, f"{digest_of(path.encode())}.{digest}"]
         kept = self._retained / place
         for root in roots:
-            for place in (prepared, names):
-                if (version := self._read(root, place)) is not None:
+            for parts in (prepared, names):
+                if (version := self._read(root, parts)) is not None:
                     yield version
         for file in retention.versions(self._retained, place, path):
             if (version := self._read(kept / retention.VERSIONS, [file.name])) is not None:

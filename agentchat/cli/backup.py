@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from agentchat import settings
+from agentchat import installation, settings
 from agentchat.cli.accounts import data_dir
 from agentchat.protocol.errors import SettingsError
 
@@ -96,9 +96,11 @@ def note(data: Path, event: str, file: str) -> None:
     """Write into the audit log that somebody at the command line has done something with a backup."""
     from agentchat.audit import FILE, Audit
     from agentchat.cli.accounts import system_user
+    from agentchat.workspace.retention import give_to_owner
 
     name = file if file == STREAM else str(Path(file).absolute())
     Audit(data / FILE).write(event, None, way="command line", system_user=system_user(), file=name)
+    give_to_owner(data / FILE, data)
 
 
 def opened(file: str) -> BinaryIO:
@@ -113,7 +115,7 @@ def opened(file: str) -> BinaryIO:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py backup",
+        prog=f"{installation.program()} backup",
         description="Save the conversations with their files, the accounts and the audit log in one archive, also "
         "while a server runs.",
         parents=[data_dir()],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from agentchat import installation
 from agentchat.cli.accounts import data_dir
 from agentchat.cli.backup import carried_out, check, described, folder, note, opened
 
@@ -29,7 +30,7 @@ def _restore(given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="main.py restore",
+        prog=f"{installation.program()} restore",
         description="Put a backup into the data folder, which no server may be using. It is checked before.",
         parents=[data_dir()],
     )

@@ -28,6 +28,8 @@ class Ports:
         except SettingsError:
             self.page.close()
             raise
+        self.is_kept = systemd.WEBSOCKET in passed
+        """True if another process keeps the WebSocket's port open after this one has ended."""
         self.host = _widest(self.page, self.websocket) if passed else host
         """The address on which most can connect: unless that is this machine alone, people have to log in."""
 

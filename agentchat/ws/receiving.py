@@ -467,19 +467,30 @@ class Receiver:
         self._is_closing = True
         self._wake()
 
-    def hang_up(self, timeout: float) -> None:
-        """Accept no more connections, end those without a handshake, and wait for the others to end.
+    def stop_accepting(self, timeout: float) -> None:
+        """Leave new connections in the queue of the port, from which another process with the same socket takes them.
 
-        New ones wait in the queue of the port, from which another process takes them that has the same socket.
+        Whoever is told afterwards to come back does so there.
         """
+        self._is_leaving = True
+        has_stopped = threading.Event()
+
+        def stop() -> None:
+            with contextlib.suppress(KeyError):  # out of descriptors, it is not registered
+                self._selector.unregister(self._listener)
+            has_stopped.set()
+
+        self._post(stop)
+        has_stopped.wait(timeout)
+
+    def hang_up(self, timeout: float) -> None:
+        """Accept no more connections, end those without a handshake, and wait for the others to end."""
         self._is_leaving = True
         self._post(self._end_arrivals)
         with self._lock:
             self._lock.wait_for(lambda: not self._inboxes, timeout)
 
     def _end_arrivals(self) -> None:
-        with contextlib.suppress(KeyError):  # out of descriptors, it is not registered
-            self._selector.unregister(self._listener)
         for arrival in list(self._arrivals):
             self._close_arrival(arrival)
 

@@ -75,10 +75,11 @@ class Server:
         """Takes a connection over from another server, while this one runs (Receiver.adopt)."""
 
     @contextlib.contextmanager
-    def run(self, listener: socket.socket) -> Iterator[None]:
+    def run(self, listener: socket.socket, is_kept: bool = False) -> Iterator[None]:
         """Serve on `listener` until the context ends; then tell all clients that the server is going away.
 
-        It is bound already: a port in use is an error before anything slow is loaded.
+        It is bound already: a port in use is an error before anything slow is loaded. If it `is_kept`, another process
+        has it as well, and takes whoever comes at the end; else they are told that the server is going away.
         """
         receiver = Receiver(listener, self._limits, self._workers, self._check, self._identification.proxies)
         receiver.access_log = self._access_log
@@ -87,6 +88,8 @@ class Server:
             try:
                 yield
             finally:
+                if is_kept:
+                    receiver.stop_accepting(GOODBYE_TIMEOUT)
                 for client in self._deliverer.clients():  # all at once, because rude clients take their time
                     client.connection.leave()
                 receiver.hang_up(GOODBYE_TIMEOUT)
