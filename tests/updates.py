@@ -107,7 +107,7 @@ class Person:
 class WebSocketPerson(Person):
     def _connect(self) -> None:
         query = {"session": self.session, **self._place} if self.session else {"agent": "weather"}
-        with ChatClient(self._server.websocket, **query) as client:
+        with ChatClient(self._address, **query) as client:
             try:
                 self._take(client.receive())
                 self._say(client)
@@ -117,10 +117,22 @@ class WebSocketPerson(Person):
             except ConnectionClosed as closed:
                 self.codes.append(closed.rcvd.code if closed.rcvd else None)
 
+    @property
+    def _address(self) -> str:
+        return self._server.websocket
+
     def _say(self, client: ChatClient) -> None:
         self._is_waiting = True
         if self._turn is None:  # else it was accepted; the same again counts once
             client.command("message", **self._message)
+
+
+class OnePortPerson(WebSocketPerson):
+    """Somebody who connects to the page's port."""
+
+    @property
+    def _address(self) -> str:
+        return self._server.page.replace("http", "ws", 1) + "ws"
 
 
 class StreamPerson(Person):
@@ -159,8 +171,8 @@ def talked(
 ) -> list[Person]:
     """Have people talk while servers are replaced by `update`, and return them."""
     is_over = threading.Event()
-    kinds = (WebSocketPerson, StreamPerson)
-    everybody: list[Person] = [kinds[number % 2](server, f"p{number}", is_over) for number in range(people)]
+    kinds = (WebSocketPerson, StreamPerson, OnePortPerson)
+    everybody: list[Person] = [kinds[number % len(kinds)](server, f"p{number}", is_over) for number in range(people)]
     with ThreadPoolExecutor(people) as pool:
         talks = [pool.submit(person.talk) for person in everybody]
 
