@@ -372,11 +372,11 @@ class Receiver:
 
     def _add(self, inbox: Inbox, arrival: Arrival, rest: bytes) -> None:
         """Read a connection from now on. `rest` is what came behind the handshake."""
-        self.limits.handshakes.leave(arrival.address)
-        arrival.is_counted = False
         with self._lock:
             self._inboxes.add(inbox)
             has_ended = self._has_ended
+        self.limits.handshakes.leave(arrival.address)
+        arrival.is_counted = False
         if has_ended:
             self._close(inbox)
             return
