@@ -105,13 +105,16 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
     with contextlib.ExitStack() as stack:
         openai_client.install(chosen.model_timeout)
         instrument.install()
-        ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port))
+        files = (chosen.tls_cert, chosen.tls_key)
+        ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port, tls=files))
         local_ports = local_servers.ports(chosen.local_servers)
         choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
         accounts = Accounts(chosen.data_dir, chosen.login_days)
         stack.callback(accounts.close)
         identification = setup.identification(chosen, accounts)
-        public = chosen.public_url.strip().rstrip("/") or f"http://{chosen.host}:{ports.page.getsockname()[1]}"
+        public = (
+            chosen.public_url.strip().rstrip("/") or f"{chosen.scheme}://{chosen.host}:{ports.page.getsockname()[1]}"
+        )
         openid = oidc.configured(chosen, public + CALLBACK)
         audit_log = Audit(chosen.data_dir / audit.FILE)
         first = FirstAccount()
@@ -195,7 +198,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         _warm_up(stack)
 
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-        page_address, socket_address = f"http://{host}:{page.port}/", f"ws://{host}:{page.ws_port}/"
+        page_address = f"{chosen.scheme}://{host}:{page.port}/"
+        socket_address = f"{'wss' if chosen.scheme == 'https' else 'ws'}://{host}:{page.ws_port}/"
         first_account = f"{public}{LOGIN_PAGE}#first={first.secret}" if chosen.accounts and accounts.is_empty else ""
         yield Running(
             page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle,

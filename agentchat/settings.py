@@ -107,6 +107,12 @@ class Settings:
         "Address under which others reach the page, such as https://chat.example.com or https://example.org/chat, if "
         "it is another one.",
     )
+    tls_cert: str = setting(
+        "",
+        "File (PEM) with the server's certificate and those that lead to its authority. Then both ports speak TLS "
+        "(https, wss); the file is read again when it changes. Needs --tls-key.",
+    )
+    tls_key: str = setting("", "File (PEM) with the private key of --tls-cert, without a password.")
     login_days: float = setting(30.0, "Days without use after which a login ends.", above=0)
     admins_read: bool = setting(False, "Let admins read the conversations of others.")
     trusted_proxies: str = setting(
@@ -353,6 +359,11 @@ class Settings:
     @property
     def allowed_origins(self) -> frozenset[str]:
         return frozenset(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the page's own address: https if the server speaks TLS by itself."""
+        return "https" if self.tls_cert else "http"
 
 
 _FIELDS = [each for each in fields(Settings) if each.metadata]

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certificates import trust
+
 Frame = dict[str, Any]
 
 PATIENCE = 60  # seconds until a waiting test gives up; never reached when it passes
@@ -24,8 +26,10 @@ class ChatClient:
     def __init__(self, address: str, origin: str | None = None, cookie: str | None = None, **query: object) -> None:
         url = address + ("?" + urlencode(query) if query else "")
         headers = {name: value for name, value in (("Origin", origin), ("Cookie", cookie)) if value is not None}
+        context = trust() if url.startswith("wss:") else None
         self.socket: ClientConnection = connect(
             url,
+            ssl=context,
             compression=None,
             additional_headers=headers,
             max_size=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,12 @@ from typing import Any
 from agentchat.auth.proxies import Proxies
 from agentchat.net.listener import listening
 from agentchat.net.resources import Room
+from agentchat.net.tls import TlsListener
 from agentchat.ws.connection import ClientConnection, Message
 from agentchat.ws.receiving import Limits, Receiver
 from agentchat.ws.sending import Client, Deliverer
 from agentchat.ws.workers import Workers
+from tests.certificates import certificate, trust
 from tests.clients import PATIENCE
 
 HANDSHAKE = (
@@ -30,14 +33,18 @@ class Receiving:
 
     def __init__(self, listener: socket.socket, workers: Workers, limits: Limits) -> None:
         self.limits = limits
+        self._is_secure = isinstance(listener, TlsListener)
         self.address = listener.getsockname()
         self.opened: queue.SimpleQueue[ClientConnection] = queue.SimpleQueue()
         self.receiver = Receiver(listener, limits, workers, lambda connection, request: None, Proxies())
         self.receiver.begin = self.opened.put
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """Open a connection from that address."""
-        return socket.create_connection(self.address, timeout=PATIENCE, source_address=(source, 0))
+        """Open a connection from that address, and shake hands if it is over TLS."""
+        client = socket.create_connection(self.address, timeout=PATIENCE, source_address=(source, 0))
+        if not self._is_secure:
+            return client
+        return trust().wrap_socket(client, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
 
     def open(self, source: str = "127.0.0.1") -> socket.socket:
         """Open a connection and complete its handshake."""
@@ -50,12 +57,14 @@ class Receiving:
 
 
 @contextlib.contextmanager
-def receiving(**limits: Any) -> Iterator[Receiving]:
-    """Accept and read connections while the context lasts; sockets have small buffers."""
+def receiving(over: str = "tcp", **limits: Any) -> Iterator[Receiving]:
+    """Accept and read connections over "tcp" or "tls" while the context lasts; sockets have small buffers."""
     chosen = Limits.within(Room(), (0, 0), (0, 0), handshake_timeout=PATIENCE, memory=0)
     chosen = replace(chosen, **limits)
     listener = listening("127.0.0.1", 0)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    if over == "tls":
+        listener = TlsListener(listener, certificate())
     with Workers(chosen.workers) as workers:
         server = Receiving(listener, workers, chosen)
         thread = threading.Thread(target=_run, args=(server.receiver,), name="receiver")
@@ -75,7 +84,7 @@ def _run(receiver: Receiver) -> None:
 def received(client: socket.socket) -> bytes:
     """Return all that the client is sent until its connection ends, and close it."""
     data = b""
-    with client, contextlib.suppress(ConnectionResetError):
+    with client, contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
         while piece := client.recv(1 << 16):
             data += piece
     return data

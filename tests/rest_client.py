@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from tests.certificates import trust
 from tests.clients import PATIENCE, Frame
 
 SESSIONS = "/api/agent-chat/sessions"
@@ -49,10 +50,11 @@ class RestClient:
 
     def __init__(self, server: Server) -> None:
         self.netloc = urlsplit(server.page).netloc
+        self.is_secure = server.page.startswith("https:")
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
         """Send a request and return the response. `body` is sent as JSON unless it is bytes."""
-        connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
+        connection = new_connection(self.netloc, self.is_secure)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection.request(method, path, data, {**(JSON_TYPE if body is not None else {}), **(headers or {})})
         response = connection.getresponse()
@@ -101,7 +103,8 @@ class Conversation:
         return events
 
     def stream(self, **query: object) -> EventStream:
-        return EventStream(self.client.netloc, with_query(f"{self.path}/events", query))
+        path = with_query(f"{self.path}/events", query)
+        return EventStream(self.client.netloc, path, is_secure=self.client.is_secure)
 
 
 @dataclass
@@ -129,9 +132,10 @@ class EventStream:
     body: object = None
     frames: list[Frame] = field(default_factory=list)
     receive_buffer: int = 0  # bytes; 0 for the system's default
+    is_secure: bool = False
 
     def __enter__(self) -> EventStream:
-        self.connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
+        self.connection = new_connection(self.netloc, self.is_secure)
         if self.receive_buffer:
             self.connection.sock = socket.socket()
             self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
@@ -185,6 +189,13 @@ class EventStream:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.response.close()
         self.connection.close()
+
+
+def new_connection(netloc: str, is_secure: bool) -> http.client.HTTPConnection:
+    """Return a connection to that host and port, which must show a certificate of the tests if it `is_secure`."""
+    if is_secure:
+        return http.client.HTTPSConnection(netloc, timeout=PATIENCE, context=trust())
+    return http.client.HTTPConnection(netloc, timeout=PATIENCE)
 
 
 def with_query(path: str, query: dict[str, object]) -> str:

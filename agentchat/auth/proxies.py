@@ -61,6 +61,11 @@ class Proxies:
     def __bool__(self) -> bool:
         return bool(self._networks)
 
+    @property
+    def promises_tls(self) -> bool:
+        """True if the settings say that people come over TLS, to the server itself or to its public address."""
+        return self._has_tls or self.public.is_secure
+
     def is_trusted(self, peer: str) -> bool:
         """Return True if a connection from that address comes from a proxy that a setting names."""
         address = _address(peer)
@@ -191,4 +196,5 @@ def _without_port(hop: str) -> str:
 def configured(settings: Settings) -> Proxies:
     """Return the proxies that the settings name. Raises SettingsError."""
     public = PublicAddress.of(settings.public_url)
-    return Proxies(settings.trusted_proxies.split(","), settings.auth_header, public)
+    networks, has_tls = settings.trusted_proxies.split(","), settings.scheme == "https"
+    return Proxies(networks, settings.auth_header, public, has_tls=has_tls)

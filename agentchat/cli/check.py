@@ -113,6 +113,8 @@ def _trial(chosen: Settings, folder: Path) -> tuple[Settings, Mapping[str, str]]
         embedding_model="",
         local_servers="none",
         metrics="",
+        tls_cert="",
+        tls_key="",
         approve="all",
         input_timeout=0.0,
         turn_timeout=TURN_TIMEOUT,

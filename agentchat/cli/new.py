@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agentchat import installation, settings
+from agentchat.net.certificate import client_context
 from agentchat.protocol.errors import SettingsError
 from agentchat.settings import Settings
 
@@ -36,8 +37,8 @@ def new(arguments: Sequence[str]) -> int:
     path = _write(given.name, given.kind, chosen.agents if is_named else _local_folder())
     guide = installation.shown(installation.DOCS / "agents.md")
     print(f"{path} is written. Change it as you like; {guide} says what it can do.")
-    address = f"http://{_host(chosen)}:{chosen.port}/"
-    agents = _agents_at(address)
+    address = f"{chosen.scheme}://{_host(chosen)}:{chosen.port}/"
+    agents = _agents_at(address, chosen.tls_cert)
     page = f"{address}?agent={quote(given.name)}"
     found = next((agent for agent in agents or [] if agent["name"] == given.name), None)
     if agents is None:
@@ -86,12 +87,13 @@ def _local_folder() -> Path:
     return folder
 
 
-def _agents_at(address: str) -> list[dict[str, Any]] | None:
+def _agents_at(address: str, certificate: str) -> list[dict[str, Any]] | None:
     """Return the agents of the server at an address, or None if there is none of ours."""
     import urllib.request  # takes a moment that other commands need not wait
 
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
+        handlers = [urllib.request.HTTPSHandler(context=client_context(Path(certificate)))] if certificate else []
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
         with opener.open(f"{address}api/config", timeout=ASK_TIMEOUT) as answer:
             agents = json.load(answer)["agents"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -32,7 +32,8 @@ def serve(arguments: Sequence[str], commands: Mapping[str, str]) -> int:
     came = _stop_signals()
     manager = systemd.Manager()
     logs.set_up(chosen.log_level, chosen.log_format)
-    with Ports(chosen.host, chosen.port, chosen.ws_port, systemd.passed()) as ports:
+    tls = (chosen.tls_cert, chosen.tls_key)
+    with Ports(chosen.host, chosen.port, chosen.ws_port, systemd.passed(), tls) as ports:
         chosen = replace(chosen, host=ports.host)
         from agentchat import app  # imports AG2, which takes seconds: clients wait in the backlog meanwhile
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from agentchat.net.tls import TlsSocket
+
 MIB = 2**20
 
 
@@ -63,6 +65,11 @@ class Connection:
                         raise Disconnected
                     have += received
             return body[:size]
+
+    def take_decrypted(self) -> None:
+        """Take what TLS has decrypted already, where no selector sees it."""
+        if isinstance(self.socket, TlsSocket):
+            self.unread += self.socket.take()
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises TimeoutError if the client reads too slowly."""

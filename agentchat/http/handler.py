@@ -34,7 +34,7 @@ from agentchat.http.waiting import Waiters
 from agentchat.net.access_log import AccessLog
 from agentchat.net.origins import Origins
 from agentchat.net.own_address import OwnAddress
-from agentchat.net.security_headers import NO_PAGE, SECURITY_HEADERS
+from agentchat.net.security_headers import NO_PAGE, SECURITY_HEADERS, strict_transport
 from agentchat.protocol import identity
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import Caller
@@ -356,7 +356,8 @@ class Handler(BaseHTTPRequestHandler):
         log.debug("%s %s: %d", self.head.method, self.head.path, status)
         self.status = int(status)
         closing = {} if self.keeps_alive else {"Connection": "close"}
-        headers = {**SECURITY_HEADERS, **POLICY, **self._cors_headers(), **headers, **closing}
+        secure = strict_transport(self.own.host) if self.server.identification.proxies.promises_tls else {}
+        headers = {**SECURITY_HEADERS, **POLICY, **secure, **self._cors_headers(), **headers, **closing}
         return response_head(status, headers, cookies)
 
     def _cors_headers(self) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import urlsplit
 
+from agentchat.net.tls import check_plain
 from agentchat.protocol.errors import ChatError
 
 MAX_HEAD = 64 * 2**10  # bytes; browsers send the cookies of everything that runs on localhost
@@ -57,8 +58,9 @@ def cut(received: bytearray, start: int) -> bytes | None:
     """Take the head of a request from what was received; None if it isn't complete.
 
     `start` is where to look for its end; nothing before it can be that. A first line that HTTP/1
-    doesn't have is a head by itself, because no more may come. Raises ChatError if the head is too large.
+    doesn't have is a head by itself, because no more may come. Raises ChatError if the head is too large, or is TLS.
     """
+    check_plain(received)
     while received[:2] == b"\r\n":  # some clients send one behind a body
         del received[:2]
     if end := _END.search(received, max(start - 3, 0)):

@@ -314,6 +314,7 @@ class PageServer(HTTPServer):
         while self._returned:
             connection = self._returned.popleft()
             connection.socket.setblocking(False)
+            connection.take_decrypted()
             self._count_for(connection, self.identification.proxies.holder_of(connection.peer))
             self._wait(connection)
             if connection.is_ending:

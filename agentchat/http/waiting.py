@@ -106,6 +106,8 @@ class Waiter:
         """The connection is readable: the client has hung up, or sends something before it has its answer."""
         try:
             self._has_hung_up = not self._connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:  # nothing but a part of TLS
+            return
         except OSError:
             self._has_hung_up = True
         self._selector.unregister(self._connection)

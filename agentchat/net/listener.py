@@ -8,6 +8,8 @@ import socket
 from collections.abc import Mapping
 
 from agentchat.net import systemd
+from agentchat.net.certificate import configured
+from agentchat.net.tls import TlsListener
 from agentchat.protocol.errors import SettingsError
 
 BACKLOG = 1024  # connections that may wait to be accepted; the kernel caps it
@@ -21,7 +23,16 @@ class Ports:
     Those in `passed` listen already (systemd.py). Raises SettingsError when one of them cannot be had.
     """
 
-    def __init__(self, host: str, port: int, ws_port: int, passed: Mapping[str, socket.socket] = {}) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        ws_port: int,
+        passed: Mapping[str, socket.socket] = {},
+        tls: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`tls` are the files with a certificate and its key, with which both speak TLS."""
+        certificate = configured(*tls)
         self.page = passed.get(systemd.PAGE) or listening(host, port)
         try:
             self.websocket = passed.get(systemd.WEBSOCKET) or listening(host, ws_port)
@@ -32,6 +43,8 @@ class Ports:
         """True if another process keeps the WebSocket's port open after this one has ended."""
         self.host = _widest(self.page, self.websocket) if passed else host
         """The address on which most can connect: unless that is this machine alone, people have to log in."""
+        if certificate is not None:
+            self.page, self.websocket = (TlsListener(port, certificate) for port in (self.page, self.websocket))
 
     def __enter__(self) -> Ports:
         return self

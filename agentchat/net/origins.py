@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from agentchat.net.own_address import OwnAddress, PublicAddress, without_default_port
+from agentchat.net.own_address import DEFAULT_PORTS, OwnAddress, PublicAddress, without_default_port
 from agentchat.protocol.errors import ChatError
 
 ADDRESS = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(:(?P<port>[0-9]+))?")
@@ -66,7 +66,7 @@ class Origins:
         if without_default_port(scheme, address) == without_default_port(scheme, own.host):
             return True
         names = {_host_name(address), _host_name(own.host)}
-        return (len(names) == 1 or names <= LOOPBACK) and _port(address) in ports
+        return (len(names) == 1 or names <= LOOPBACK) and _port(address, DEFAULT_PORTS[scheme]) in ports
 
 
 def _host_name(address: str) -> str:
@@ -75,6 +75,6 @@ def _host_name(address: str) -> str:
     return found["name"].strip("[]").lower() if found is not None else ""
 
 
-def _port(address: str) -> str:
+def _port(address: str, default: str = "80") -> str:
     found = ADDRESS.fullmatch(address)
-    return found["port"] or "80" if found is not None else ""
+    return found["port"] or default if found is not None else ""

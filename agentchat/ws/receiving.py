@@ -30,6 +30,7 @@ from agentchat.net.admission import Admission, within
 from agentchat.net.listener import EXHAUSTED, RETRY
 from agentchat.net.resources import Room
 from agentchat.net.security_headers import NO_PAGE
+from agentchat.net.tls import check_plain
 from agentchat.protocol.errors import ChatError
 from agentchat.ws.connection import Check, ClientConnection, Message
 from agentchat.ws.workers import Workers
@@ -255,6 +256,11 @@ class Receiver:
             self._answer(arrival)
         elif arrival not in self._refused:
             arrival.head += data
+            try:
+                check_plain(arrival.head)
+            except ChatError as error:
+                self._refuse(arrival, error)
+                return
             if arrival.is_complete:
                 self._forget_arrival(arrival)
                 self.workers.do(partial(self._shake_hands, arrival))
@@ -283,8 +289,9 @@ class Receiver:
         """Send the answer, and close our side of the connection."""
         self._give_back(arrival)
         arrival.deadline = time.monotonic() + LINGER
-        with contextlib.suppress(OSError):  # it has gone
+        with contextlib.suppress(OSError):  # it has gone, or has not shaken hands over TLS
             arrival.socket.send(arrival.answer)
+        with contextlib.suppress(OSError):
             arrival.socket.shutdown(socket.SHUT_WR)
         arrival.answer = b""
         if arrival not in self._refused and not self._linger(arrival):
