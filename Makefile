@@ -30,8 +30,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
 
 test: $(VENV)/dev.stamp
-	sh tests/install_browser.sh
-	sh tests/install_monitoring.sh
+	sh tests/install_programs.sh
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 lint: $(VENV)/dev.stamp
@@ -44,8 +43,7 @@ pytest: $(VENV)/dev.stamp
 	$(PYTEST) $(ARGS)
 
 coverage: $(VENV)/dev.stamp
-	sh tests/install_browser.sh
-	sh tests/install_monitoring.sh
+	sh tests/install_programs.sh
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 installed: $(VENV)/dev.stamp

@@ -1,21 +1,12 @@
-"""A real nginx in front of a server, with TLS and without, as a process of the tests' own."""
+"""A real nginx in front of a server, with TLS and without."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import socket
-import ssl
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-import trustme
-
-from tests.clients import PATIENCE, wait_until
+from tests.front import Front, front, program, running
 
 WHOLE = """
 daemon off;
@@ -31,54 +22,27 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{tls_port} ssl;
-        ssl_certificate {folder}/certificate.pem;
-        ssl_certificate_key {folder}/key.pem;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
         {inside}
     }}
 }}
 """
 
 
-@dataclass(frozen=True)
-class Nginx:
-    """A running nginx."""
-
-    plain: str
-    """Its address without TLS, and no slash at the end."""
-    secure: str
-    """Its address with TLS."""
-    trust: ssl.SSLContext
-    """The context of a client that trusts it."""
-
-
 @contextlib.contextmanager
-def nginx(folder: Path, inside: str) -> Iterator[Nginx]:
+def nginx(folder: Path, inside: str) -> Iterator[Front]:
     """Run nginx on free ports while the context lasts. `inside` is what its `server` does."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        assert os.environ.get("CI") != "true", "nginx is missing"
-        pytest.skip("nginx is missing (Debian: apt-get install nginx-light)")
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        port, tls_port = (each.getsockname()[1] for each in (one, other))
-    authority, trust = trustme.CA(), ssl.create_default_context()
-    authority.configure_trust(trust)
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    config = folder / "nginx.conf"
-    config.write_text(WHOLE.format(folder=folder, port=port, tls_port=tls_port, inside=inside))
-    command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: process.poll() is not None or _listens(tls_port))
-        assert process.poll() is None, (folder / "error.log").read_text()
-        yield Nginx(f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}", trust)
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    given = front(folder)
+    config = WHOLE.format(
+        folder=folder, port=given.port, tls_port=given.tls_port, certificate=given.certificate, key=given.key,
+        inside=inside,
+    )  # fmt: skip
+    with running(given, command(folder, config)):
+        yield given
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
+def command(folder: Path, config: str) -> list[str]:
+    """Write the configuration, and return the command that starts nginx with it."""
+    (folder / "nginx.conf").write_text(config)
+    return [program("nginx", "nginx-light"), "-p", str(folder), "-c", str(folder / "nginx.conf")]

@@ -16,9 +16,10 @@ from websockets.sync.client import connect
 
 from agentchat.auth.accounts import Accounts
 from agentchat.http.public_files import load_files
+from tests import front as proxies
 from tests.accounts import PASSWORD, cheap
 from tests.clients import PATIENCE
-from tests.nginx import Nginx, nginx
+from tests.nginx import nginx
 from tests.pages import say, session_of, turn
 from tests.processes import ROOT
 from tests.rest_client import SESSIONS
@@ -48,7 +49,7 @@ INSIDE = """
 class Front:
     """A proxy, and a token of somebody whom the server behind it knows."""
 
-    proxy: Nginx
+    proxy: proxies.Front
     token: str
 
 

@@ -38,7 +38,7 @@ OWN_CLIENT = "tests/ag2_programs/own_client.py"
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")) and os.environ.get("CI") != "true",
-    reason="Prometheus is not installed (tests/install_monitoring.sh)",
+    reason="Prometheus is not installed (tests/install_programs.sh)",
 )
 
 
