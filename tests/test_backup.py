@@ -27,7 +27,7 @@ import pytest
 from agentchat import audit
 from agentchat.auth.accounts import Accounts
 from agentchat.backup import restoring
-from agentchat.backup.archive import MANIFEST, BackupFailed, Reader
+from agentchat.backup.archive import MANIFEST, BackupFailed, Reader, is_name
 from agentchat.backup.making import make
 from agentchat.backup.snapshot import Files, fixed
 from agentchat.cli import main
@@ -248,6 +248,46 @@ def test_a_change_that_is_being_made(tmp_path: Path) -> None:
         "modified workspaces/s/b": b"old",
         "deleted workspaces/s/a": b"new",
     }
+
+
+def test_files_that_sessions_share(tmp_path: Path) -> None:
+    """Of the files that the sessions of a project share, the newest version counts that any of them told of."""
+    data, room, folder = tmp_path / "data", tmp_path / "room", "project-1"
+    room.mkdir()
+    with contextlib.closing(SqliteStore(data)) as store:
+
+        def workspace(session: str) -> Workspace:
+            store.create(SessionRecord(session, "weather", CREATED, folder=folder))
+
+            def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
+                store.append(session, [draft("file_changed", 0, path=path, kind=kind, size=size, sha256=sha256)])
+
+            return Workspace(data / "workspaces" / folder, changed, retention=Retention(data, folder))
+
+        first, second = workspace("b"), workspace("a")
+        first.write("both.txt", "first")
+        second.write("both.txt", "second")
+        first.write("gone.txt", "first")
+        second.delete("gone.txt")
+        store.append("a", [draft("turn_started", 1)])
+        changes = Changes(second, data / "originals" / folder / "a")
+        changes.keep("both.txt", b"before the turn")
+        with retention.retaining(data) as retained:
+            fixed(data, room)
+            first.write("both.txt", "third")
+            second.write("new.txt", "new")
+            changes.take()
+            with contextlib.closing(Files(data, retained, room)) as files:
+                found = {}
+                for name, version in files.all():
+                    with contextlib.closing(version.content):
+                        version.content.seek(0)
+                        found[name] = version.content.read()
+                assert files.unlike_log == []
+    originals = {name: found.pop(name) for name in list(found) if name.startswith(f"originals/{folder}/a/")}
+    assert found == {f"workspaces/{folder}/both.txt": b"second"}
+    assert any(content.endswith(b"before the turn") for content in originals.values())
+    assert all(is_name(name) for name in (*found, *originals))
 
 
 def test_files_that_other_programs_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,7 @@ def write(data: Path, output: BinaryIO, room: Path | None = None) -> Manifest:
             with path.open("rb") as file:
                 writer.add(path.name, file)
         with contextlib.closing(Files(data, kept, folder)) as files:
-            writer.manifest.sessions = len(files.sessions())
+            writer.manifest.sessions = files.sessions()
             for member, version in files.all():
                 with contextlib.closing(version.content):
                     writer.add(member, version.content, version.mtime, version.mode & 0o700)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import json
 import os
 import sqlite3
@@ -108,64 +107,58 @@ class Files:
     def close(self) -> None:
         self._log.close()
 
-    def sessions(self) -> list[str]:
-        """Return the ids of all conversations."""
-        return [id for (id,) in self._log.execute("SELECT id FROM sessions ORDER BY id")]
+    def sessions(self) -> int:
+        """Return the number of all conversations."""
+        return int(self._log.execute("SELECT count(*) FROM sessions").fetchone()[0])
 
     def all(self) -> Iterator[tuple[str, Version]]:
         """Yield each file, with its name in the data folder, as the log says it is."""
-        told = self._told()
-        named, paths = next(told, ("", {}))
-        for place, sessions in self._places():
-            while named and named < place:
-                named, paths = next(told, ("", {}))
-            yield from self._of(place, sessions, paths if named == place else {})
+        for name, sessions in self._folders().items():
+            yield from self._of(name, sessions)
 
-    @property
-    def _place(self) -> str:
-        """The name of a session's folder, in SQL: its own id, unless it shares one (sessions/projects.py)."""
-        columns = [row[1] for row in self._log.execute("PRAGMA table_info(sessions)")]
-        return "coalesce(nullif(sessions.folder, ''), sessions.id)" if "folder" in columns else "sessions.id"
+    def _folders(self) -> dict[str, list[str]]:
+        """Return the sessions by the name of the folder that has their files: their id, or that of their project."""
+        has_projects = any(row[1] == "folder" for row in self._log.execute("PRAGMA table_info(sessions)"))
+        column = "folder" if has_projects else "''"
+        folders: dict[str, list[str]] = {}
+        for id, folder in self._log.execute(f"SELECT id, {column} FROM sessions ORDER BY id"):
+            folders.setdefault(folder or id, []).append(id)
+        return folders
 
-    def _places(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the names of folders, in order, with the sessions in each."""
-        rows = self._log.execute(f"SELECT {self._place} AS place, id FROM sessions ORDER BY place, id").fetchall()
-        for place, group in itertools.groupby(rows, lambda row: row[0]):
-            yield place, [id for _, id in group]
-
-    def _told(self) -> Iterator[tuple[str, Told]]:
-        """Yield the folders that have files, in order, with the files that the logs name."""
-        query = (
-            f"SELECT {self._place} AS place, body FROM events JOIN sessions ON sessions.id = session"
-            " WHERE type = 'file_changed' ORDER BY place, ts, session, seq"
-        )
-        for place, rows in itertools.groupby(self._log.execute(query), lambda row: row[0]):
-            yield place, _newest(body for _, body in rows)
-
-    def _of(self, place: str, sessions: Sequence[str], told: Told) -> Iterator[tuple[str, Version]]:
-        live, moved = self._data / WORKSPACES / place, self._retained / place / WORKSPACES
+    def _of(self, folder: str, sessions: Sequence[str]) -> Iterator[tuple[str, Version]]:
+        told = _told(self._log, sessions)
+        live, moved = self._data / WORKSPACES / folder, self._retained / folder / WORKSPACES
         roots = (live, moved, moved.with_name(f"{WORKSPACES}{retention.EARLY}"))
+        originals = [each for session in sessions for each in self._originals_of(folder, session)]
         for path, digest in sorted(told.items()):
-            name = f"{WORKSPACES}/{place}/{path}"
+            name = f"{WORKSPACES}/{folder}/{path}"
             if digest == DELETED or not is_usable(path):
                 continue
-            version, is_right = self._version(place, sessions, path, digest, roots)
+            version, is_right = self._version(folder, path, digest, roots, originals)
             if not is_right:
                 self.unlike_log.append(name)
             if version is not None:
                 yield name, version
         for path in self._untold(sessions, live, told):
             if (version := self._read(live, split(path))) is not None:
-                yield f"{WORKSPACES}/{place}/{path}", version
+                yield f"{WORKSPACES}/{folder}/{path}", version
         for session in sessions:
-            yield from self._originals(place, session)
+            yield from self._originals(folder, session)
+
+    def _originals_of(self, folder: str, session: str) -> list[Path]:
+        """Return the folders in which the originals of a session's turn may be, the likeliest first."""
+        kept, live = self._retained / folder, self._data / ORIGINALS / folder
+        own = f"{ORIGINALS}-{session}"
+        if folder == session:
+            return [kept / own, live, kept / ORIGINALS, kept / f"{own}{retention.EARLY}"]
+        return [kept / own, live / session, kept / ORIGINALS / session, kept / f"{own}{retention.EARLY}"]
 
     def _version(
-        self, place: str, sessions: Sequence[str], path: str, digest: str | None, roots: Sequence[Path]
+        self, folder: str, path: str, digest: str | None, roots: Sequence[Path], originals: Sequence[Path]
     ) -> tuple[Version | None, bool]:
         """Return the version of a file with that digest and True; if there is none, what is there now and False."""
-        names, now = split(path), None
-        for version in self._versions(place, sessions, path, names, digest, roots):
+        now = None
+        for version in self._versions(folder, path, digest, roots, originals):
             if digest is None or measured(version.content)[1] == digest:
                 if now is not None:
                     now.content.close()
@@ -177,37 +170,20 @@ class Files:
         return now, False
 
     def _versions(
-        self,
-        place: str,
-        sessions: Sequence[str],
-        path: str,
-        names: Sequence[str],
-        digest: str | None,
-        roots: Sequence[Path],
+        self, folder: str, path: str, digest: str | None, roots: Sequence[Path], originals: Sequence[Path]
     ) -> Iterator[Version]:
         """Yield the versions of a file that can be found, in the order in which they come and go: none is missed."""
         prepared = [DRAFT, f"{digest_of(path.encode())}.{digest}"]
-        kept = self._retained / place
         for root in roots:
-            for parts in (prepared, names):
-                if (version := self._read(root, parts)) is not None:
+            for place in (prepared, split(path)):
+                if (version := self._read(root, place)) is not None:
                     yield version
-        for file in retention.versions(self._retained, place, path):
-            if (version := self._read(kept / retention.VERSIONS, [file.name])) is not None:
+        for file in retention.versions(self._retained, folder, path):
+            if (version := self._read(file.parent, [file.name])) is not None:
                 yield version
-        for session in sessions:
-            for folder in self._originals_of(place, session):
-                if (content := original_of(folder, path)) is not None:
-                    yield Version(io.BytesIO(content), time.time(), 0o600)
-
-    def _originals_of(self, place: str, session: str) -> list[Path]:
-        """Return the folders in which the originals of a session may be, the first that exists before the others."""
-        within = [] if place == session else [session]
-        kept = self._retained / place
-        early = f"{ORIGINALS}{retention.EARLY}"
-        folders = [kept.joinpath(ORIGINALS, *within), self._data.joinpath(ORIGINALS, place, *within)]
-        alone = [self._retained / session / name for name in (ORIGINALS, early)] if within else []
-        return [*alone[:1], *folders, kept.joinpath(early, *within), *alone[1:]]
+        for place_of_originals in originals:
+            if (content := original_of(place_of_originals, path)) is not None:
+                yield Version(io.BytesIO(content), time.time(), 0o600)
 
     def _read(self, root: Path, names: Sequence[str]) -> Version | None:
         """Return a file as it is now; None if there is none."""
@@ -219,7 +195,7 @@ class Files:
             return None
 
     def _untold(self, sessions: Sequence[str], live: Path, told: Told) -> list[str]:
-        """Return the files that exist although no log names them, nor does one that goes on."""
+        """Return the files that exist although the log doesn't name them, nor does a log that goes on."""
         try:
             with safe_fs.opened(live, ()) as folder:
                 found = [path for path, _ in folder.walk(MAX_DEPTH) if is_usable(path)]
@@ -228,15 +204,10 @@ class Files:
         unknown = [path for path in found if told.get(path, DELETED) == DELETED]
         if not unknown:
             return []
-        later: set[str] = set()
-        is_gone = True
+        last = {session: _last(self._log, session) for session in sessions}
         with contextlib.closing(connect(self._data / DATABASE)) as db:
-            for session in sessions:
-                newest = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
-                [last] = self._log.execute(newest, (session,)).fetchone()
-                query = "SELECT body FROM events WHERE session = ? AND seq > ? AND type = 'file_changed'"
-                later |= _newest(body for (body,) in db.execute(query, (session, last))).keys()
-                is_gone &= db.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is None
+            later = _told(db, sessions, last)
+            is_gone = not any(_last(db, session) for session in sessions)
         drafts = live / DRAFT
         return [
             path
@@ -249,21 +220,29 @@ class Files:
         kinds = [kind for (kind,) in self._log.execute(query, (session,))]
         return kinds.count("turn_started") > kinds.count("turn_completed")
 
-    def _originals(self, place: str, session: str) -> Iterator[tuple[str, Version]]:
+    def _originals(self, folder: str, session: str) -> Iterator[tuple[str, Version]]:
         """Yield the originals of what the running turn has changed, which it needs if it goes on."""
-        name = ORIGINALS if place == session else f"{ORIGINALS}/{place}"
-        for folder in self._originals_of(place, session):
-            if folder.is_dir():
-                for file in sorted(folder.iterdir()) if self._has_open_turn(session) else ():
-                    if not file.suffix and (version := self._read(folder, [file.name])) is not None:
-                        yield f"{name}/{session}/{file.name}", version
-                return
+        name = f"{ORIGINALS}/{folder}" if folder == session else f"{ORIGINALS}/{folder}/{session}"
+        place = next((each for each in self._originals_of(folder, session) if each.is_dir()), None)
+        if place is None or not self._has_open_turn(session):
+            return
+        for file in sorted(place.iterdir()):
+            if not file.suffix and (version := self._read(place, [file.name])) is not None:
+                yield f"{name}/{file.name}", version
 
 
-def _newest(bodies: Iterator[str]) -> Told:
-    """Return the newest version of each file that these events name."""
+def _last(log: sqlite3.Connection, session: str) -> int:
+    """Return the newest `seq` of a session; 0 if there is none."""
+    query = "SELECT coalesce(max(seq), 0) FROM events WHERE session = ?"
+    return int(log.execute(query, (session,)).fetchone()[0])
+
+
+def _told(log: sqlite3.Connection, sessions: Sequence[str], after: Mapping[str, int] = {}) -> Told:
+    """Return the newest version of each file that sessions with the same folder name, behind some events of each."""
+    query = "SELECT ts, body FROM events WHERE session = ? AND seq > ? AND type = 'file_changed' ORDER BY seq"
+    rows = [row for session in sessions for row in log.execute(query, (session, after.get(session, 0)))]
     told: dict[str, str | None] = {}
-    for body in bodies:
+    for _, body in sorted(rows, key=lambda row: row[0]) if len(sessions) > 1 else rows:
         content = json.loads(body)
         told[content["path"]] = DELETED if content["kind"] == DELETED else content.get("sha256")
     return told

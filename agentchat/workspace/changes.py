@@ -149,7 +149,8 @@ class Changes:
         return (self._folder / _name(path)).exists()
 
     def _clear(self) -> None:
-        if (retention := self._files.retention) is not None and retention.keep_folder(self._folder, ORIGINALS):
+        retention, name = self._files.retention, f"{ORIGINALS}-{self._folder.name}"
+        if retention is not None and retention.keep_folder(self._folder, name):
             return
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folder)

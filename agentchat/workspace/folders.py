@@ -30,7 +30,7 @@ class Folders:
         return self._parents[0].is_dir() and any(self._parents[0].iterdir())
 
     def retention(self, name: str) -> Retention:
-        """Return what keeps the files of a folder for a backup."""
+        """Return what keeps the files in a conversation's folder, or a shared one, for a backup."""
         return Retention(self._data, name)
 
     def clear(self, name: str) -> None:
@@ -43,9 +43,9 @@ class Folders:
 
     def clear_originals(self, name: str, session_id: str) -> None:
         """Delete the originals of a deleted conversation whose files others share."""
-        originals = self._data / ORIGINALS / name / session_id
-        if not self.retention(session_id).keep_folder(originals, ORIGINALS):
-            _remove(originals)
+        folder = self._parents[1] / name / session_id
+        if not self.retention(name).keep_folder(folder, f"{ORIGINALS}-{session_id}"):
+            _remove(folder)
         self.storage.measure(name)
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
