@@ -92,7 +92,7 @@ def files_in(folder: Path) -> set[str]:
 def expected() -> set[str]:
     """Return the files that a wheel must have, besides those about itself."""
     package = {f"agentchat/{name}" for name in files_in(ROOT / "agentchat")}
-    folders = ("agents", "docs", "website_files")
+    folders = ("agents", "deploy", "docs", "website_files")
     shipped = {f"{SHIPPED}/{folder}/{name}" for folder in folders for name in files_in(ROOT / folder)}
     return package | shipped | {f"{SHIPPED}/README.md", f"{SHIPPED}/OAI_CONFIG_LIST_sample"}
 
