@@ -195,7 +195,7 @@ def test_without_the_package(
     """Without OpenTelemetry the server works, and says at its start what is missing."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     talk(traced(collector), "weather", "Hello")
-    assert "pip install 'agentchat[otel]'" in caplog.text
+    assert "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http" in caplog.text
     assert collector.bodies == []
 
 

@@ -25,7 +25,7 @@ def serving(place: str, exposition: Exposition) -> Iterator[str]:
     if not is_available():
         raise SettingsError(
             "--metrics needs the package prometheus-client, which is not installed. "
-            "Run pip install 'agentchat[metrics]'."
+            "Run pip install prometheus-client."
         )
     from prometheus_client import start_http_server
 

@@ -76,7 +76,7 @@ def configured(environment: Mapping[str, str], with_words: bool) -> Iterator[Tra
     except ImportError:
         log.warning(
             "The environment says where OpenTelemetry's traces go, but there are none: the packages are not installed. "
-            "Run pip install 'agentchat[otel]'"
+            "Run pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
         )
         yield None
         return

@@ -98,7 +98,7 @@ ERRORS: dict[str, ErrorRow] = {
         "pass the headers Upgrade and Connection on, over HTTP/1.1.",
     ),
     "metrics_missing": ErrorRow(
-        404, "There are no metrics: prometheus-client is not installed. Run pip install 'agentchat[metrics]'."
+        404, "There are no metrics: prometheus-client is not installed. Run pip install prometheus-client."
     ),
     "method_not_allowed": ErrorRow(405, "This address only answers {methods}."),
     "bad_request": ErrorRow(400, "This request cannot be used: {problem}."),
