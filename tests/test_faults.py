@@ -114,8 +114,14 @@ def log() -> Log:
     return [{"seq": n, "ts": "", "turn": t, "type": type, "content": c} for n, (t, type, c) in enumerate(content, 1)]
 
 
+def first_frame(last: int, asked: Sequence[str] = (), queue: Sequence[int] = ()) -> dict[str, Any]:
+    questions = [{"request_id": id} for id in asked]
+    waiting = [{"turn": turn} for turn in queue]
+    return {"last_seq": last, "open_requests": questions, "queue": waiting, "status": "waiting" if asked else "idle"}
+
+
 def judged(events: Log, view: Log | None = None, **more: Any) -> list[str]:
-    first = {"last_seq": 4, "open_requests": [{"request_id": "q1"}], "queue": []}
+    first = first_frame(4, asked=["q1"])
     seen = copy.deepcopy(events if view is None else view)
     what: dict[str, Any] = {
         "views": {"Ada": seen},
@@ -207,9 +213,9 @@ def test_a_bad_log_is_found_out(damage: Callable[[Log], Log], complaint: str) ->
         ({"view": [*log(), {**log()[-1], "seq": 17}]}, "but the log ends at 16"),
         ({"accepted": ["a", "b", "c", "d"]}, "the message d was sent until it was seen, and has the turns []"),
         ({"refused": ["b"]}, "the message b was refused"),
-        ({"confirmations": [{"last_seq": 16, "open_requests": [], "queue": [{"turn": 1}]}]}, "turns {1} in the queue"),
-        ({"confirmations": [{"last_seq": 16, "open_requests": [{"request_id": "q0"}], "queue": []}]}, "open questions"),
-        ({"confirmations": [{"last_seq": 17, "open_requests": [], "queue": []}]}, "it ends at 16"),
+        ({"confirmations": [first_frame(16, queue=[1])]}, "turns {1} in the queue"),
+        ({"confirmations": [first_frame(16, asked=["q0"])]}, "open questions"),
+        ({"confirmations": [first_frame(17)]}, "it ends at 16"),
         ({"reminded": ["m2"]}, "the model was reminded of ['m2']"),
         ({"reminded": ["m1"]}, "started and counting were ['m1', 'm2']"),
         ({"reminded": ["m2", "m1"]}, "the model was reminded of ['m2', 'm1']"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -649,7 +648,7 @@ def test_the_status_of_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command ends with status 2 and one sentence."""
-    monkeypatch.setattr(serve, "_stop_signal", threading.Event)  # signals and logging are the tests' own
+    monkeypatch.setattr(serve, "_stop_signals", list)  # signals and logging are the tests' own
     monkeypatch.setattr(logs, "set_up", lambda level, format: None)
     monkeypatch.setenv("AGENTCHAT_DATA_DIR", str(tmp_path))
     assert cli.main(["demo", "--host", "0.0.0.0", "--port", "0", "--ws-port", "0"]) == 2

@@ -24,8 +24,7 @@ def serving(place: str, exposition: Exposition) -> Iterator[str]:
         raise SettingsError(f"--metrics must be HOST:PORT, such as 127.0.0.1:9464, not {place!r}.")
     if not is_available():
         raise SettingsError(
-            "--metrics needs the package prometheus-client, which is not installed. "
-            "Run pip install prometheus-client."
+            "--metrics needs the package prometheus-client, which is not installed. Run pip install prometheus-client."
         )
     from prometheus_client import start_http_server
 

@@ -59,14 +59,14 @@ class Visit:
 
     def opens(self) -> None:
         """Log that it is open."""
-        self._note("opens", {})
+        self._log("opens", {})
 
     def closes(self, code: int | None) -> None:
         """Log that it has ended, with its close code; without one it was cut."""
         code, ms = code or ABNORMAL, _since(self._begun)
-        self._note(f"closes with {code} after {ms} ms", {"code": code, "ms": ms})
+        self._log(f"closes with {code} after {ms} ms", {"code": code, "ms": ms})
 
-    def _note(self, event: str, more: dict[str, object]) -> None:
+    def _log(self, event: str, more: dict[str, object]) -> None:
         if self._is_logged:
             log.info(
                 "WebSocket %s %s, session %s, from %s, %s",
