@@ -21,6 +21,8 @@ from agentchat.audit import Audit
 from agentchat.auth import oidc, setup
 from agentchat.auth.accounts import Accounts
 from agentchat.auth.attempts import Attempts
+from agentchat.auth.identification import Identification
+from agentchat.auth.oidc import OpenId
 from agentchat.chat import AgentServices, Chat, SessionView
 from agentchat.doctor.finding import Setup
 from agentchat.erasure import Erasure
@@ -107,88 +109,32 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         instrument.install()
         files = (chosen.tls_cert, chosen.tls_key)
         ports = stack.enter_context(ports or Ports(chosen.host, chosen.port, chosen.ws_port, tls=files))
-        local_ports = local_servers.ports(chosen.local_servers)
-        choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
-        accounts = Accounts(chosen.data_dir, chosen.login_days)
-        stack.callback(accounts.close)
-        identification = setup.identification(chosen, accounts)
-        public = (
-            chosen.public_url.strip().rstrip("/") or f"{chosen.scheme}://{chosen.host}:{ports.page.getsockname()[1]}"
-        )
-        openid = oidc.configured(chosen, public + CALLBACK)
-        audit_log = Audit(chosen.data_dir / audit.FILE)
-        first = FirstAccount()
-        chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
-        ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
-        offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
-        search = local_servers.Search(offers)
-        logs.hide(chosen_models.redact)
-        stack.callback(chosen_models.close)
-        mcp_servers = mcp.load(chosen.mcp, chosen.mcp_message * MIB)
-        stack.callback(mcp_servers.close)
-        folders = Folders(chosen.data_dir, _storage_limits(chosen))
-        may_be_new = not folders.has_files
-        store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout, may_be_new=may_be_new)
-        stack.callback(store.close)
-        measures = Measures(store.measures, stack.enter_context(tracing.configured(environment, chosen.otel_content)))
+        own_address = f"{chosen.scheme}://{chosen.host}:{ports.page.getsockname()[1]}"
+        public = chosen.public_url.strip().rstrip("/") or own_address
+        known = _known(stack, chosen, public)
+        core = _core(stack, chosen, environment, ports, known)
+        sessions, measures = core.sessions, core.services.measures
+        access = Access(sessions, lambda: known.identification.is_open, chosen.admins_read)
+        _begin(sessions, chosen)
 
-        notes = UserNotes(store)
-        knowledge = _knowledge(chosen, chosen_models)
-        stack.callback(knowledge.close)
-        agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code, folders.storage)
-        place = places.place(chosen.served, chosen.agents)
-        catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
-        services = _services(store, catalogue, chosen_models, chosen, agent_services, folders, audit_log)
-        services.roles = identification.roles
-        services.measures = measures
-        sessions = Sessions(services)
-        access = Access(sessions, lambda: identification.is_open, chosen.admins_read)
-        try:
-            interrupted = sessions.begin()
-        except StoreError as error:
-            raise SettingsError(f"The data folder {chosen.data_dir} cannot be used: {advice(error)}.") from error
-        if interrupted:
-            log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
-
-        page = server.PageServer(ports.page, load_files(installation.PAGE), _http_rules(chosen))
-        page.waiters.heartbeat = chosen.heartbeat
-        stack.callback(page.server_close)
-        page.ws_port = ports.websocket.getsockname()[1]
-        public_address = identification.proxies.public
-        page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port, public_address)
-        page.check_rate, page.has_sent = sessions.check_rate, sessions.has_sent
-        page.identification, page.access = identification, access
-        page.access_log = access_log = AccessLog(chosen.access_log)
-        people = People(accounts, store.sharing, page.live, lambda: identification.is_open, sessions.hand_back)
-        erasure = Erasure(accounts, sessions, store, access, page.live, people.look)
-        notes.exists = erasure.exists
-        attempts = Attempts()
-        login_seconds = chosen.login_days * 86_400
-        login = LoginRoutes(
-            identification, attempts, audit_log, first, openid, people.look,
-            login_seconds=login_seconds,
-        )  # fmt: skip
-        profile = ProfileRoutes(
-            identification, attempts, audit_log, services.quotas, store.usage, sessions, notes,
-            erasure.erase, people.look,
-            login_seconds=login_seconds,
-        )  # fmt: skip
-        sharing = SharingRoutes(sessions, store.sharing, access, accounts, audit_log, people.members_changed)
-        health = HealthRoutes(store, sessions, ports.websocket.getsockname()[:2])
-        admin = AdminRoutes(sessions, access, accounts, store.usage, page.connections, audit_log)
-        look = Look(sessions, store, page.connections, page.limits)
+        page = _page(stack, chosen, ports, known, core, access)
+        people = People(known.accounts, core.store.sharing, page.live, lambda: access.is_open, sessions.hand_back)
+        look = Look(sessions, core.store, page.connections, page.limits)
         exposition = Exposition(measures, look)
         metrics_address = stack.enter_context(metrics_port.serving(chosen.metrics, exposition))
-        status = StatusRoutes(exposition, stack.enter_context(last_hour.kept(measures, look)), store.usage)
+        status = StatusRoutes(exposition, stack.enter_context(last_hour.kept(measures, look)), core.store.usage)
+        health = HealthRoutes(core.store, sessions, ports.websocket.getsockname()[:2])
         page.table = api.table(
-            sessions, catalogue, notes, knowledge, health, access, [login, profile, sharing, admin, status],
-            lambda: _page_config(catalogue, chosen_models, search, page.ws_port, not access.is_open),
+            sessions, core.catalogue, core.notes, core.knowledge, health, access,
+            [*_routes_about_people(chosen, known, core, access, page, people), status],
+            lambda: _page_config(core, page.ws_port, not access.is_open),
         )  # fmt: skip
-        limits = _connection_limits(chosen)
-        doctor.warn(Setup(chosen, environment, chosen_models))
-        known = (identification, access, page.live, page.connections)
+        doctor.warn(Setup(chosen, environment, core.models))
         silence = Silence(chosen.heartbeat, chosen.ping_interval, chosen.ping_timeout)
-        websockets = Server(sessions, catalogue, page.origins, limits, *known, access_log, silence)
+        websockets = Server(
+            sessions, core.catalogue, page.origins, _connection_limits(chosen),
+            known.identification, access, page.live, page.connections, page.access_log, silence,
+        )  # fmt: skip
         stack.enter_context(websockets.run(ports.websocket, ports.is_kept))
         page.adopt = websockets.adopt
         stack.enter_context(people.watched())
@@ -200,12 +146,128 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         page_address = f"{chosen.scheme}://{host}:{page.port}/"
         socket_address = f"{'wss' if chosen.scheme == 'https' else 'ws'}://{host}:{page.ws_port}/"
-        first_account = f"{public}{LOGIN_PAGE}#first={first.secret}" if chosen.accounts and accounts.is_empty else ""
+        is_first = chosen.accounts and known.accounts.is_empty
+        first_account = f"{public}{LOGIN_PAGE}#first={known.first_account.secret}" if is_first else ""
         yield Running(
-            page_address, socket_address, chosen_models, catalogue, search, first_account, sessions.is_idle,
+            page_address, socket_address, core.models, core.catalogue, core.search, first_account, sessions.is_idle,
             metrics_address,
             sessions.drain,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The parts that know who calls."""
+
+    accounts: Accounts
+    identification: Identification
+    openid: OpenId | None
+    first_account: FirstAccount
+    audit: Audit
+
+
+def _known(stack: contextlib.ExitStack, chosen: Settings, public: str) -> _Known:
+    """Return these parts; `public` is the address under which people reach the page. Raises SettingsError."""
+    accounts = Accounts(chosen.data_dir, chosen.login_days)
+    stack.callback(accounts.close)
+    identification = setup.identification(chosen, accounts)
+    openid = oidc.configured(chosen, public + CALLBACK)
+    return _Known(accounts, identification, openid, FirstAccount(), Audit(chosen.data_dir / audit.FILE))
+
+
+@dataclass(frozen=True)
+class _Core:
+    """The parts that keep conversations, and have agents work on them."""
+
+    models: Models
+    search: Search
+    store: SqliteStore
+    notes: UserNotes
+    knowledge: Knowledge
+    catalogue: Catalogue
+    services: Services
+    sessions: Sessions
+
+
+def _core(
+    stack: contextlib.ExitStack, chosen: Settings, environment: Mapping[str, str], ports: Ports, known: _Known
+) -> _Core:
+    """Return these parts. Raises SettingsError."""
+    local_ports = local_servers.ports(chosen.local_servers)
+    choice = Choice(chosen.model, chosen.base_url, chosen.api_key_env, local_ports)
+    chosen_models = models.load(environment, Path.cwd(), chosen.model_timeout, chosen.demo, choice)
+    ours = {port.getsockname()[1] for port in (ports.page, ports.websocket)}
+    offers = {name: port for name, port in local_ports.items() if chosen_models.is_demo and port not in ours}
+    search = Search(offers)
+    logs.hide(chosen_models.redact)
+    stack.callback(chosen_models.close)
+    mcp_servers = mcp.load(chosen.mcp, chosen.mcp_message * MIB)
+    stack.callback(mcp_servers.close)
+    folders = Folders(chosen.data_dir, _storage_limits(chosen))
+    may_be_new = not folders.has_files
+    store = SqliteStore(chosen.data_dir, search_timeout=chosen.search_timeout, may_be_new=may_be_new)
+    stack.callback(store.close)
+    measures = Measures(store.measures, stack.enter_context(tracing.configured(environment, chosen.otel_content)))
+
+    notes = UserNotes(store)
+    knowledge = _knowledge(chosen, chosen_models)
+    stack.callback(knowledge.close)
+    agent_services = AgentServices(chosen.data_dir, notes, knowledge, mcp_servers, chosen.run_code, folders.storage)
+    place = places.place(chosen.served, chosen.agents)
+    catalogue = Catalogue(place, chosen_models.llm_config, agent_services, chosen.default_agent)
+    services = _services(store, catalogue, chosen_models, chosen, agent_services, folders, known.audit)
+    services.roles = known.identification.roles
+    services.measures = measures
+    return _Core(chosen_models, search, store, notes, knowledge, catalogue, services, Sessions(services))
+
+
+def _begin(sessions: Sessions, chosen: Settings) -> None:
+    """Take up what the last server left. Raises SettingsError."""
+    try:
+        interrupted = sessions.begin()
+    except StoreError as error:
+        raise SettingsError(f"The data folder {chosen.data_dir} cannot be used: {advice(error)}.") from error
+    if interrupted:
+        log.warning("%d turns were running when the server last ended; they are marked interrupted", interrupted)
+
+
+def _page(
+    stack: contextlib.ExitStack, chosen: Settings, ports: Ports, known: _Known, core: _Core, access: Access
+) -> server.PageServer:
+    """Return the page's server, which has no routes yet."""
+    page = server.PageServer(ports.page, load_files(installation.PAGE), _http_rules(chosen))
+    stack.callback(page.server_close)
+    page.waiters.heartbeat = chosen.heartbeat
+    page.ws_port = ports.websocket.getsockname()[1]
+    public_address = known.identification.proxies.public
+    page.origins = Origins(page.port, chosen.host, chosen.allowed_origins, page.ws_port, public_address)
+    page.check_rate, page.has_sent = core.sessions.check_rate, core.sessions.has_sent
+    page.identification, page.access = known.identification, access
+    page.access_log = AccessLog(chosen.access_log)
+    return page
+
+
+def _routes_about_people(
+    chosen: Settings, known: _Known, core: _Core, access: Access, page: server.PageServer, people: People
+) -> list[object]:
+    """Return the resources by which people log in, share conversations, and rule over what is theirs."""
+    accounts, sharing, usage = known.accounts, core.store.sharing, core.store.usage
+    erasure = Erasure(accounts, core.sessions, core.store, access, page.live, people.look)
+    core.notes.exists = erasure.exists
+    attempts = Attempts()
+    login_seconds = chosen.login_days * 86_400
+    login = LoginRoutes(
+        known.identification, attempts, known.audit, known.first_account, known.openid, people.look,
+        login_seconds=login_seconds,
+    )  # fmt: skip
+    profile = ProfileRoutes(
+        known.identification, attempts, known.audit, core.services.quotas, usage, core.sessions, core.notes,
+        erasure.erase, people.look,
+        login_seconds=login_seconds,
+    )  # fmt: skip
+    shared = SharingRoutes(core.sessions, sharing, access, accounts, known.audit, people.members_changed)
+    admin = AdminRoutes(core.sessions, access, accounts, usage, page.connections, known.audit)
+    return [login, profile, shared, admin]
 
 
 def _turns(limit: int) -> int:
@@ -322,18 +384,16 @@ def _knowledge(chosen: Settings, chosen_models: Models) -> Knowledge:
     return Knowledge(chosen.knowledge, chosen.data_dir / "knowledge.db", embed)
 
 
-def _page_config(
-    catalogue: Catalogue, chosen_models: Models, search: Search, ws_port: int, login: bool
-) -> dict[str, Any]:
+def _page_config(core: _Core, ws_port: int, login: bool) -> dict[str, Any]:
     return {
         "version": __version__,
         "login": login,
         "ws_port": ws_port,
-        "model": {"name": chosen_models.name, "demo": chosen_models.is_demo},
+        "model": {"name": core.models.name, "demo": core.models.is_demo},
         "local_servers": [
-            {"name": server.title, "models": server.models, "command": server.command} for server in search.found()
+            {"name": server.title, "models": server.models, "command": server.command} for server in core.search.found()
         ],
-        "default_agent": catalogue.default,
-        "agents": [vars(info) for info in catalogue.agents()],
+        "default_agent": core.catalogue.default,
+        "agents": [vars(info) for info in core.catalogue.agents()],
         "limits": {"message_chars": MESSAGE_CHARS},
     }
