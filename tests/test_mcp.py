@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from autogen.tools import Tool
 
@@ -350,6 +351,20 @@ def test_a_process_that_died_while_nobody_called(connect: Callable[..., McpServe
     os.kill(starts(notes)[0], 9)
     wait_until(lambda: "the connection was lost" in caplog.text)
     assert tools["add"](a=1) == "2"
+
+
+def test_a_call_that_cannot_be_sent(connect: Callable[..., McpServers], notes: Path) -> None:
+    """A call that finds its connection closed, before that was noticed otherwise, is sent over a new one."""
+    servers = connect(stdio(notes))
+    tools = by_name(servers.tools())
+    [connection] = servers._servers["trees"]._connections
+
+    async def closed(**arguments: Any) -> str:
+        raise anyio.ClosedResourceError
+
+    connection._functions["add"] = closed  # a dead process closes it at a moment that cannot be chosen
+    assert tools["add"](a=1) == "2"
+    assert len(starts(notes)) == 2
 
 
 def test_an_http_server_that_comes_back(connect: Callable[..., McpServers], http: HttpServer, notes: Path) -> None:

@@ -115,6 +115,9 @@ class McpConnection:
                 raise ValueError(f"The MCP server {self._config.name} says: {error}") from error
             self._abort(LOST)
             raise self._unavailable(LOST, is_retryable=error.error.code == SESSION_TERMINATED) from error
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:  # nobody reads it: it was not sent
+            self._abort(LOST)
+            raise self._unavailable(LOST, is_retryable=True) from error
         finally:
             self._calls -= 1
         return str(text)
