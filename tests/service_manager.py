@@ -1,4 +1,4 @@
-"""What systemd does for a service: it has the sockets, starts servers with them, and is told how they are."""
+"""A service manager like systemd: it has the sockets, starts servers with them, and is told how they are."""
 
 from __future__ import annotations
 

@@ -447,7 +447,7 @@ def test_search(world: World) -> None:
 
 
 def test_names_in_requests(world: World) -> None:
-    """Whoever has logged in is who they are, whatever name a body or an address gives."""
+    """The login says who somebody is, whatever name a body or an address gives."""
     owner = world.caller("owner")
     id = world.session(owner, "")
     say(world, owner, id, "hello", name="Eve")

@@ -257,7 +257,7 @@ def test_a_password_that_is_changed_meanwhile_is_wrong(open_accounts: Open) -> N
 
 
 def test_outdated_hashes_are_renewed(open_accounts: Open, tmp_path: Path) -> None:
-    """Whoever logs in gets a hash with the parameters in use, and keeps their logins."""
+    """Logging in renews a hash with the parameters in use, and keeps the person's logins."""
     ada = open_accounts().add("ada", PASSWORD)
     secret, _ = open_accounts().begin_login(ada.id, "", "")
     renewed = open_accounts(Passwords(CountingHasher(time_cost=2)))
@@ -274,7 +274,7 @@ def test_outdated_hashes_are_renewed(open_accounts: Open, tmp_path: Path) -> Non
 
 
 def test_a_subject_is_the_same_user_for_ever(accounts: Accounts) -> None:
-    """What else a provider says about them may change; what they set themselves stays."""
+    """A provider may change all else that it says about people; what they set themselves stays."""
     ada = accounts.external("https://id.example", "42", "ada", "Ada")
     accounts.set_profile(ada.id, name="Countess")
 
@@ -492,7 +492,7 @@ def test_only_its_owner_reads_the_file(open_accounts: Open, tmp_path: Path) -> N
 
 
 def test_accounts_outlive_the_process(open_accounts: Open) -> None:
-    """What was added is there when the file is opened again."""
+    """Accounts, logins and tokens are there when the file is opened again."""
     first = open_accounts()
     ada = first.add("ada", PASSWORD, roles=["admin"])
     secret, _ = first.begin_login(ada.id, "", "")

@@ -41,7 +41,7 @@ def test_an_agent_at_work(server: Running, model: ModelServer, connect: Callable
 
 
 def test_off_by_default(client: ChatClient) -> None:
-    """Who doesn't ask gets nothing of it."""
+    """A client that doesn't ask gets nothing of it."""
     assert contents(client.ask(QUESTION), "typing") == []
 
 

@@ -63,7 +63,7 @@ def test_the_wait_of_an_account_doubles(guesses: Guesses) -> None:
 
 
 def test_the_wait_of_an_address_doubles(guesses: Guesses) -> None:
-    """Whoever tries one account after another has to wait as well; others don't."""
+    """Trying one account after another makes an address wait as well, and no other address."""
     for number in range(FREE_PER_ADDRESS):
         assert guesses.wait(f"user{number}") == 0
     assert guesses.wait("one more") == 1
@@ -97,7 +97,7 @@ def test_attempts_at_once_are_no_way_around_the_wait(guesses: Guesses) -> None:
 
 
 def test_success_resets_the_account_only(guesses: Guesses) -> None:
-    """Whoever has an account of their own cannot free their address with it, nor does it count against them."""
+    """An account of one's own does not free an address, nor does it count against it."""
     guesses.fail(FREE_PER_ACCOUNT - 1)
     assert guesses.wait() == 0
     guesses.attempts.succeeded("ADA", "192.0.2.1")

@@ -72,7 +72,7 @@ def test_another_process_that_keeps_the_file(path: Path, caplog: pytest.LogCaptu
 
 
 def test_no_secret_is_written(path: Path) -> None:
-    """What looks like one of ours is left out, wherever it stands."""
+    """Secrets that look like ours are left out, wherever they stand."""
     audit = Audit(path)
     token, cookie = f"act_{secrets.token_urlsafe(32)}", secrets.token_urlsafe(32)
     audit.write("x", ("u-1", token), f"?ticket={cookie}", text=f"Bearer {token}", many=[cookie], half=token[:30])
@@ -111,7 +111,7 @@ def test_the_newest_come_first(path: Path) -> None:
 
 
 def test_a_damaged_line_damages_no_other(path: Path) -> None:
-    """What was being written when the machine went down is left out, and the next entry stands on its own line."""
+    """An entry that was being written when the machine went down is left out; the next one has its own line."""
     audit = Audit(path)
     audit.write("before")
     with path.open("ab") as file:

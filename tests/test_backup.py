@@ -456,7 +456,7 @@ def test_a_place_that_cannot_be_written(data: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_damaged_database(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a damaged database no backup is made: it would take the place of a good one."""
+    """No backup is made of a damaged database: it would take the place of a good one."""
     path = data / "agentchat.db"
     content = bytearray(path.read_bytes())
     content[4096 * 3 : 4096 * 8] = os.urandom(4096 * 5)

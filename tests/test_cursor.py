@@ -132,7 +132,7 @@ def test_who_sees_what(log: Log) -> None:
 
 
 def test_output_is_no_part_of_an_answer(log: Log) -> None:
-    """Those who see tools see what programs print, from its beginning, and then the log; others never do."""
+    """Readers who see tools see what programs print, from its beginning, and then the log; others never do."""
     readers = {show: Cursor(log, 0, show=show) for show in ("final", "agents", "tools", "all")}
     output = streaming(log, "1\n", id="output-c1", kind="output", call_id="c1")
     thought = streaming(log, "hm", id="t", kind="reasoning")

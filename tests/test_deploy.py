@@ -149,7 +149,7 @@ def test_the_page(place: tuple[Front, str], trusting_page: Page) -> None:
 
 
 def test_without_tls(place: tuple[Front, str]) -> None:
-    """Who comes without TLS, or without the last slash of a path, is sent to the right address."""
+    """Clients without TLS, or without the last slash of a path, are sent to the right address."""
     given, base = place
     with httpx.Client(verify=given.trust, timeout=PATIENCE) as client:
         if base != given.secure:

@@ -37,7 +37,7 @@ PORTS = ("--port", "0", "--ws-port", "0")
 
 @dataclass(frozen=True)
 class Told:
-    """What the command has printed, and its exit status."""
+    """The output of the command, and its exit status."""
 
     status: int
     text: str
@@ -601,7 +601,7 @@ def test_one_of_two_files() -> None:
 
 
 def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is configured may need a package that is not installed; what isn't needs none."""
+    """A package is missing only if something that is configured needs it."""
     (tmp_path / "mcp.json").write_text('{"mcpServers": {}}')
     (tmp_path / "a.pdf").write_bytes(b"")
     monkeypatch.setattr(packages, "_is_there", lambda module: False)
@@ -669,7 +669,7 @@ def test_the_command(tmp_path: Path, two_agents: Path, model: ModelServer) -> No
 def test_what_the_start_says(
     doctor: Doctor, serve: Serve, configured: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is found without asking anybody is in the log of a server that starts, in the same words."""
+    """The log of a server that starts has all that is found without asking anybody, in the same words."""
     arguments = ("--trusted-proxies", "10.9.8.7", "--no-auth", "--origins", "*")
     told = doctor("--offline", *arguments)
     assert sorted(told.bad) == ["origins", "trusted-proxies"]

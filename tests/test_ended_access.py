@@ -321,7 +321,7 @@ def test_a_role_that_is_taken_away(world: World) -> None:
 
 
 def test_an_operator_who_was_known_by_name(tmp_path: Path) -> None:
-    """What was taken before people had to log in can be handed back afterwards, by any operator."""
+    """A conversation that was taken before people had to log in can be handed back afterwards, by any operator."""
     data = tmp_path / "data"
     places = ["demo", "--data-dir", str(data), "--agents", write_agents(tmp_path, helpful=HELPFUL)]
     with closing(start(places, {})) as served:

@@ -90,7 +90,7 @@ def test_a_line_for_each_request(server: Served, lines: Lines) -> None:
 
 
 def test_a_request_that_is_none(server: Served, lines: Lines) -> None:
-    """What is no request at all is a line as well."""
+    """Bytes that are no request at all are a line as well."""
     host, port = server.page.removeprefix("http://").strip("/").split(":")
     with socket.create_connection((host, int(port))) as client:
         client.sendall(b"\x16\x03\x01nonsense\n")

@@ -181,7 +181,7 @@ def test_connections(server: Running, model: ModelServer) -> None:
 
 @pytest.mark.own_server
 def test_a_store_that_fails(serve: Serve, tmp_path: Path) -> None:
-    """What the store fails to do is counted by code, and the other metrics are still told."""
+    """Failures of the store are counted by code, and the other metrics are still told."""
     server = serve("demo")
     (tmp_path / "data" / "agentchat.db").unlink()
     assert RestClient(server).get("/healthz").code == "store_removed"

@@ -571,7 +571,7 @@ def test_a_code_of_another_login(liar: LyingProvider) -> None:
 
 
 def test_a_login_that_took_too_long(liar: LyingProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a browser keeps is worth nothing after ten minutes."""
+    """The state that a browser keeps is worth nothing after ten minutes."""
     openid = client(liar.issuer)
     url, kept = openid.begin()
     query, now = liar.log_in(url), time.monotonic()
@@ -622,7 +622,7 @@ def test_paths_of_our_own(path: str) -> None:
     ],
 )  # fmt: skip
 def test_paths_elsewhere(liar: LyingProvider, path: str) -> None:
-    """What a browser could take for another server is refused, before anybody logs in."""
+    """An address that a browser could take for another server is refused, before anybody logs in."""
     with pytest.raises(ChatError) as error:
         client(liar.issuer).begin(path)
     assert error.value.code == "bad_request"

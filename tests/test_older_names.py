@@ -89,7 +89,7 @@ def test_the_description_has_them(rest: RestClient) -> None:
 
 
 def test_the_same_on_a_websocket(server: Running) -> None:
-    """What is sent has our names only."""
+    """Responses and frames have our names only."""
     with ChatClient(server.websocket, agent="weather") as client:
         assert "agent_type" not in client.confirmed()
 

@@ -63,7 +63,7 @@ def test_clients_in_forwarded(lines: list[str], client: str) -> None:
     ],
 )
 def test_no_list_of_proxies(line: str) -> None:
-    """What a client writes so that the proxy's own words behind it become a part of it, is refused."""
+    """A header that swallows the proxy's own words behind it is refused."""
     with pytest.raises(ChatError, match="no list of proxies"):
         PLAIN.address_of(PROXY, headers(("Forwarded", line)))
     assert PLAIN.address_of(CLIENT, headers(("Forwarded", line))) == CLIENT
@@ -116,7 +116,7 @@ def test_several_proxies() -> None:
 
 @pytest.mark.parametrize("prefix", ["chat", "//evil.example", "/a//b", "/..", "/a/../b", "/a;b", "/a b", "/é", "/a, b"])
 def test_prefixes_that_are_refused(prefix: str) -> None:
-    """What fits into no cookie, or is no path, is refused."""
+    """A prefix that fits into no cookie, or is no path, is refused."""
     with pytest.raises(ChatError, match="X-Forwarded-Prefix"):
         PLAIN.own_address(PROXY, headers(("X-Forwarded-Prefix", prefix)))
 
@@ -139,7 +139,7 @@ def test_the_public_address() -> None:
     ],
 )  # fmt: skip
 def test_public_addresses_that_cannot_be_used(url: str) -> None:
-    """What is no address of a page is refused at start."""
+    """A public URL that is no address of a page is refused at start."""
     with pytest.raises(SettingsError, match="--public-url must be the address of the page"):
         PublicAddress.of(url)
 

@@ -157,7 +157,7 @@ def test_no_login_leads_elsewhere(team: Running, page: Page, back: str) -> None:
 
 
 def test_too_many_attempts(team: Running, page: Page) -> None:
-    """Whoever guesses is told to wait, and can go on when the time is over."""
+    """Guessing is answered with a time to wait, after which one can go on."""
     page.clock.install()
     page.goto(f"{team.page}login")
     button = page.locator(".login-form [type=submit]")
@@ -176,7 +176,7 @@ def test_too_many_attempts(team: Running, page: Page) -> None:
 
 
 def test_errors_of_a_login_provider(team: Running, page: Page) -> None:
-    """What went wrong at the login provider is told in words, and not again after a reload."""
+    """An error at the login provider is told in words, and not again after a reload."""
     page.goto(f"{team.page}login#error=oidc_refused")
     expect(page.get_by_role("alert").first).to_have_text("The login provider did not let you in.")
     assert page.url == f"{team.page}login"
@@ -199,7 +199,7 @@ def test_nobody_has_to_log_in(serve: Serve, page: Page) -> None:
 
 
 def test_a_login_that_ends(team: Running, page: Page) -> None:
-    """Whoever is logged out elsewhere comes to the login page and back, with what they had not sent."""
+    """Being logged out elsewhere leads to the login page and back, with what was not sent."""
     talk(page, team)
     session = session_of(page)
     page.locator("#composer textarea").fill("half a thought")
@@ -271,7 +271,7 @@ def test_logging_out_everywhere(team: Running, page: Page, somebody: Somebody) -
 
 
 def test_somebody_else_logs_in(team: Running, page: Page, context: BrowserContext) -> None:
-    """What one person has not sent is not there for the next one, and a tab never mixes two people."""
+    """Unsent words of one person are not there for the next one, and a tab never mixes two people."""
     come_in(page, team)
     page.locator("#composer textarea").fill("a secret of Ada's")
     origin = {"Origin": team.page.rstrip("/")}

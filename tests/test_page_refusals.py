@@ -215,7 +215,7 @@ def test_an_id_in_use(serve: Serve, model: ModelServer, page: Page) -> None:
 
 
 def test_somebody_was_faster(serve: Serve, model: ModelServer, somebody: Somebody, tmp_path: Path) -> None:
-    """Whoever answers a question second is told who was first, and keeps the words."""
+    """The second person to answer a question is told who was first, and keeps the words."""
     model.script(Reply(tools=[("when", {})]), Reply("Fine."))
     server = serve("--agents", write_agents(tmp_path, asker=ASKER), model=model)
     ada = somebody("Ada")

@@ -78,7 +78,7 @@ def make_link(dialog: Locator, role: str, end: str = "for a week") -> str:
 
 
 def test_a_conversation_is_shared(server: Running, log_in: LogIn) -> None:
-    """Whoever follows the link is in, until they are put out; both lists show it at once."""
+    """Following the link lets a person in, until they are put out; both lists show it at once."""
     ada, bob = log_in("ada"), log_in("bob")
     id = begin(ada, server)
     ada.context.grant_permissions(["clipboard-read", "clipboard-write"])

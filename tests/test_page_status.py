@@ -22,7 +22,7 @@ def chart(page: Page, title: str) -> Locator:
 
 @pytest.mark.own_server
 def test_what_it_shows(server: Running, page: Page) -> None:
-    """What happened is in the charts and in the usage of today, of programs without a name, too; it follows."""
+    """The charts and the usage of today show what happened, by programs without a name, too, and follow it."""
     with ChatClient(server.websocket, agent="weather") as client:
         client.confirmed()
         client.ask("What is the weather in Oslo?")

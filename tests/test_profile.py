@@ -1,4 +1,4 @@
-"""What is yours: profile, password, logins and tokens."""
+"""The things that are yours: profile, password, logins and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people may use in a day: counted once, refused beyond, and told."""
+"""Quotas of a day: counted once, refused beyond, and told."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_turns_are_counted(store: SqliteStore, tmp_path: Path) -> None:
 
 
 def test_what_does_not_count(store: SqliteStore, tmp_path: Path) -> None:
-    """What a human answered, what was withdrawn, and an end that is written twice count nothing."""
+    """A human's answer, a withdrawn message, and an end that is written twice count nothing."""
     with closing(store):
         turn(store, 1, agent="human")
         turn(store, 2, agent="")
@@ -122,7 +122,7 @@ def test_old_days_are_removed(store: SqliteStore, tmp_path: Path) -> None:
 
 
 def test_a_day(store: SqliteStore, tmp_path: Path) -> None:
-    """What was used counts until midnight UTC, and the error says how long that is."""
+    """Usage counts until midnight UTC, and the error says how long that is."""
     clock = [NOON]
     with closing(store):
         quotas = Quotas(store.usage, SessionRules(turns_per_day=2, tokens_per_day=1500), lambda: clock[0])

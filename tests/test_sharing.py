@@ -195,7 +195,7 @@ def test_secrets_that_are_no_good(shared: Shared) -> None:
 
 
 def test_guessing_is_slowed_down(shared: Shared) -> None:
-    """Whoever tries one secret after another has to wait; accepting good ones is no attempt."""
+    """Trying one secret after another makes one wait; accepting good ones is no attempt."""
     good = shared.invite()
     for _ in range(8):
         assert shared.bob.accept(good).status == 200
@@ -281,7 +281,7 @@ def leave(shared: Shared, made: Answer) -> Answer:
 @pytest.mark.parametrize("role", ["member", "viewer"])
 @pytest.mark.parametrize("act", [put_out, revoke, leave])
 def test_out_at_once(shared: Shared, act: Callable[[Shared, Answer], Answer], role: str) -> None:
-    """Who is put out, has an invitation revoked, or leaves is out at once, and nobody else is."""
+    """People who are put out, whose invitation is revoked, or who leave are out at once, and nobody else is."""
     made = shared.let_in(shared.bob, role)
     shared.let_in(shared.eve)
     with (
@@ -309,7 +309,7 @@ def rest_of(stream: EventStream) -> set[str]:
 
 
 def test_old_links_are_worth_nothing_to_whoever_was_put_out(shared: Shared) -> None:
-    """Whoever was put out comes back by no link that there was, but by a later one; who left may come again."""
+    """No earlier link lets back in those who were put out, a later one does; people who left may come again."""
     first, second = shared.let_in(shared.bob, "viewer"), shared.invite()
     leave(shared, first)
     assert shared.bob.accept(first).status == 200
@@ -352,7 +352,7 @@ def test_time_ends_a_token(shared: Shared, running: tuple[Running, Accounts, Pat
 
 
 def test_nothing_is_found_any_more(shared: Shared) -> None:
-    """Who is put out finds the conversation in no list, search, file, export or chat."""
+    """People who are put out find the conversation in no list, search, file, export or chat."""
     made = shared.let_in(shared.bob)
     word = f"w{secrets.token_hex(8)}"
     shared.bob.ask("POST", f"{shared.path}/messages?wait=60", {"text": word})

@@ -203,7 +203,7 @@ def test_versions(secure: Running, tls: Connect) -> None:
 
 
 def test_http_to_a_port_with_tls(secure: Running, raw: Callable[[str], socket.socket]) -> None:
-    """Who forgets the s of https or wss is told so, and nothing that they sent is read as a request."""
+    """Clients that forget the s of https or wss are told so, and nothing that they sent is read as a request."""
     for address in both(secure):
         for request in (HEALTH, b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"hello"):
             connection = raw(address)
@@ -217,7 +217,7 @@ def test_http_to_a_port_with_tls(secure: Running, raw: Callable[[str], socket.so
 
 
 def test_tls_to_a_port_without(server: Running, tls: Connect, caplog: pytest.LogCaptureFixture) -> None:
-    """Who says https to a server without TLS is refused at once."""
+    """Clients that say https to a server without TLS are refused at once."""
     for address in both(server):
         with pytest.raises(ssl.SSLError):
             tls(address)
@@ -295,7 +295,7 @@ def test_the_end_of_a_response(secure: Running, tls: Connect) -> None:
 
 
 def test_a_connection_that_is_cut_off() -> None:
-    """Who is cut off is not told that this is the regular end."""
+    """A client that is cut off is not told that this is the regular end."""
     with receiving("tls") as server, server.open() as client:
         server.opened.get(timeout=PATIENCE).abort()
         with pytest.raises(ssl.SSLEOFError):

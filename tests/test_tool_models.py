@@ -99,7 +99,7 @@ def test_tools_that_look_alike_are_checked_on_their_own() -> None:
 
 
 def test_a_schema_can_be_changed() -> None:
-    """What AG2 adds to a schema belongs to one tool."""
+    """The descriptions that AG2 adds to a schema belong to one tool."""
     first = function_utils.get_parameter_json_schema("a", Annotated[str, Field("The place")], {"a": "Oslo"})
     second = function_utils.get_parameter_json_schema("b", Annotated[str, Field("The place")], {})
     assert first == {"type": "string", "default": "Oslo", "description": "The place"}

@@ -141,7 +141,7 @@ def build(llm_config, chat):
 
 
 def test_failures(traced: Traced, collector: Collector, model: ModelServer, tmp_path: Path) -> None:
-    """What fails says how, in a code."""
+    """The span of a failure has its code."""
     model.script(Reply(tools=[("fall", {"where": "here"})]), Reply(status=401))
     talk(traced(collector, "--agents", write_agents(tmp_path, clumsy=RAISES)), "clumsy", "Fall")
 
@@ -183,7 +183,7 @@ def build(llm_config, chat):
 
 
 def test_nothing_is_traced_twice(traced: Traced, collector: Collector, model: ModelServer, tmp_path: Path) -> None:
-    """What an agent file traces by itself has no second span."""
+    """Steps that an agent file traces by itself have no second span."""
     model.script(Reply(tools=[("look", {"what": "trains"})]), Reply("There."))
     talk(traced(collector, "--agents", write_agents(tmp_path, own=AG2S)), "own", "Look")
     assert named(collector.spans) == ["invoke_agent own", "chat scripted", "chat scripted"]

@@ -79,7 +79,7 @@ UNUSABLE += ["x" * 101]
 
 @pytest.mark.parametrize("value", UNUSABLE)
 def test_users_that_are_refused(value: str) -> None:
-    """What is no name, or could be two, is refused from a proxy; from anybody else it is nothing at all."""
+    """A value that is no name, or could be two, is refused from a proxy; from anybody else it is nothing at all."""
     with pytest.raises(ChatError, match="is not a user's name") as error:
         TRUSTED.user_of("10.0.0.5", headers(("X-Forwarded-User", value)))
     assert error.value.code == "bad_request"

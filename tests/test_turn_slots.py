@@ -127,7 +127,7 @@ def test_a_thread_that_cannot_start(server: ScriptedServer, monkeypatch: pytest.
 
 
 def test_places_are_told_where_they_matter() -> None:
-    """Those in front are told each step, those far behind each tenth."""
+    """Sessions in front are told each step, those far behind each tenth."""
     slots = TurnSlots(in_all=1, per_person=0)
     running = slots.enter("p", lambda: None, lambda ahead: None)
     told: list[tuple[int, int]] = []

@@ -191,7 +191,7 @@ def test_a_token_is_shown_once(run: Run, accounts: Accounts, data: Path) -> None
 
 
 def test_whose_token_it_is(run: Run, accounts: Accounts) -> None:
-    """That of a person who is named, else of a user for the program, who has as many tokens as are added."""
+    """A token is that of a person who is named, else of a user for the program, who has as many as are added."""
     add(run, "ada", "--role", "operator")
     tokens = [
         run("token", "add", "--name", "desk", "--scope", "operator", "--user", "ADA"),

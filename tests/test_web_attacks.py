@@ -303,7 +303,7 @@ def test_the_time_that_a_login_takes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_guessing_is_slowed_down(tmp_path: Path) -> None:
-    """Whoever guesses has to wait, for a name that exists as for one that doesn't."""
+    """Guessing makes one wait, for a name that exists as for one that doesn't."""
     with running(tmp_path) as world:
         world.user("owner")
         nobody = world.caller("nobody")

@@ -59,7 +59,7 @@ class BackupFailed(Exception):
 
 @dataclass
 class Manifest:
-    """What a backup says about itself."""
+    """The description that a backup contains of itself."""
 
     created: str = field(default_factory=now)
     version: str = __version__
@@ -129,7 +129,7 @@ class Reader:
     def __init__(self, archive: BinaryIO) -> None:
         self._unpacked = _Unpacked(archive)
         self.manifest: Manifest | None = None
-        """What the archive says about itself, once all members have been read."""
+        """The archive's description of itself, once all members have been read."""
         self._found: dict[str, tuple[int, str]] = {}
 
     def members(self) -> Iterator[Member]:

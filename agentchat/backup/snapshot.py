@@ -102,7 +102,7 @@ class Files:
         self._folder = folder
         self._log = connect(folder / DATABASE)
         self.unlike_log: list[str] = []
-        """Those that are not as the log says, or gone."""
+        """The names of files that are not as the log says, or gone."""
 
     def close(self) -> None:
         self._log.close()

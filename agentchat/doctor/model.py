@@ -220,7 +220,7 @@ def _unreachable(error: BaseException) -> tuple[str, str]:
 
 
 class _Heard:
-    """What one answer brings, as a turn would be told of it."""
+    """The parts of one answer, as a turn would be told of them."""
 
     answer_chars = 0
 

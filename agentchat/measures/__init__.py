@@ -77,7 +77,7 @@ class NoTracer:
 
 
 class StoreMeasures:
-    """How long the store takes to write, and how often it fails."""
+    """The time that the store takes to write, and the number of its failures."""
 
     def __init__(self) -> None:
         self.append_seconds = Histogram(STORE_SECONDS)
@@ -234,7 +234,7 @@ current: contextvars.ContextVar[TurnMeasures] = contextvars.ContextVar("turn_mea
 
 @dataclass(frozen=True)
 class Now:
-    """What is so at a moment."""
+    """The state of the server at one moment."""
 
     connections: Mapping[str, int] = field(default_factory=dict)
     """By kind: `websocket`, `sse`, `http`."""

@@ -57,7 +57,7 @@ class Counter:
 
 @dataclass
 class Distribution:
-    """How many values fell below each bound, above the one before; the last are above all bounds."""
+    """The number of values below each bound and above the one before; the last are above all bounds."""
 
     counts: list[int]
     sum: float = 0.0

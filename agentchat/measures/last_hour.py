@@ -22,7 +22,7 @@ Series = list[float | None]
 
 @dataclass(frozen=True)
 class Sample:
-    """What was so at a moment, and what had happened until then."""
+    """The state at one moment, and the counts of what had happened until then."""
 
     now: Now
     threads: int

@@ -1,4 +1,4 @@
-"""What this process takes of the machine, as far as its system tells: Linux does, others tell less."""
+"""The resources that this process uses, as far as its system tells: Linux does, others tell less."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class TracedStep:
 
     span: otel.Span
     has_words: bool
-    """What people, agents and tools say is kept as well."""
+    """True if traces contain the words of people, agents and tools as well."""
 
     def add(self, attributes: Mapping[str, Any]) -> None:
         """Add attributes; those that are no plain values become JSON."""

@@ -50,7 +50,7 @@ def _check(name: str, passed: socket.socket) -> None:
 
 
 class Manager:
-    """Whoever started this process and wants to know how it is; perhaps nobody."""
+    """The program that started this process and wants to know how it is; perhaps there is none."""
 
     def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
         self._address = environment.pop("NOTIFY_SOCKET", "")

@@ -9,7 +9,7 @@ ORDER = ("running", "queued", "waiting")
 
 @dataclass(frozen=True)
 class Figures:
-    """How many turns, waiting messages and sessions in memory there are."""
+    """The number of turns, waiting messages and sessions in memory."""
 
     in_memory: int
     running: int
