@@ -417,6 +417,9 @@ def test_names_by_time(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names[1] == "agentchat-20210101T000000Z.tar.gz"
     assert names[3:] == ["mine.tar.gz"]
     assert run("backup", "--check", f"all/{names[2]}") == 0
+    for _ in range(2):  # in the same second, perhaps
+        assert run("backup", "all", *place) == 0
+    assert len(list(folder.glob("agentchat-*Z.tar.gz"))) == 4
     for wrong in (("0", "all"), ("1", "b.tar.gz")):
         assert run("backup", "--keep", *wrong, *place) == 2
     assert "--keep needs a folder" in capsys.readouterr().err

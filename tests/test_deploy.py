@@ -204,7 +204,9 @@ def test_the_image() -> None:
     assert re.findall(r"^EXPOSE (.*)$", text, re.M) == [f"{Settings.port} {Settings.ws_port}"]
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["agentchat"]
     assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
-    assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+    context = DEPLOY / service["build"]["context"]
+    assert (context / service["build"]["dockerfile"]).exists()
+    assert {".git", ".env", "OAI_CONFIG_LIST", "data"} <= set((context / ".dockerignore").read_text().splitlines())
 
 
 def test_the_health_check_of_the_image(tmp_path: Path) -> None:

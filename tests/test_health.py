@@ -46,6 +46,15 @@ def told(rest: RestClient, path: str) -> str:
 
 
 @pytest.mark.own_server
+def test_any_name(serve: Serve, model: ModelServer) -> None:
+    """Monitors may call the server by any name, such as that of its service; nobody else may."""
+    rest, name = RestClient(serve(model=model)), {"Host": "chat.internal"}
+    for path in ("/livez", "/healthz", "/readyz"):
+        assert rest.ask("GET", path, headers=name).status == 200
+        assert rest.ask("GET", path, headers={**name, "Origin": "http://chat.internal"}).code == "host_refused"
+    assert rest.ask("GET", "/api/config", headers=name).code == "host_refused"
+
+
 def test_health(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
     """Monitors learn which part is not well, and that it is again."""
     rest, folder = RestClient(serve(model=model)), tmp_path / "data"

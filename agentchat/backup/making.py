@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,7 +74,10 @@ def write(data: Path, output: BinaryIO, room: Path | None = None) -> Manifest:
 
 def dated(folder: Path) -> Path:
     """Return the path of a backup that is made now, by whose name it can be found and put in order."""
-    return folder / f"agentchat-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.tar.gz"
+    moment = datetime.now(timezone.utc)
+    while (path := folder / f"agentchat-{moment:%Y%m%dT%H%M%SZ}.tar.gz").exists():
+        moment += timedelta(seconds=1)  # another one was made in the same second
+    return path
 
 
 def drop_all_but(kept: int, folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import getpass
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,11 +61,14 @@ def opened(data_dir: Path | None, may_be_new: bool = False) -> Iterator[Folder]:
             f"There are no accounts in {folder}. Add one with `{installation.command('user', 'add', 'LOGIN')}`, or "
             "name another folder with --data-dir."
         )
+    is_new = not (folder / DATABASE).exists()
     with contextlib.closing(Accounts(folder)) as accounts:
         try:
             yield Folder(accounts, Audit(folder / FILE))
         except ChatError as error:
             raise SettingsError(error.message) from error
+    if is_new:  # perhaps not the one that the server uses
+        print(f"These are the first accounts in {folder.absolute()}.", file=sys.stderr)
 
 
 def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -79,6 +79,9 @@ class Site(Protocol):
     access_log: AccessLog
 
 
+PROBES = frozenset({"/livez", "/healthz", "/readyz"})  # asked by programs that call the server by any name
+
+
 @dataclass(frozen=True)
 class Request:
     """A request whose head has arrived and been checked, and its place among those that are answered at once."""
@@ -139,7 +142,8 @@ class Handler(BaseHTTPRequestHandler):
         head, method = self.head, self.head.method
         is_public = head.path in self.server.files
         origin = None if is_public else single_header(self.headers, "Origin")
-        self.server.origins.check(self.own, origin)
+        if origin is not None or head.path not in PROBES:
+            self.server.origins.check(self.own, origin)
         self.origin = origin
         methods, variables = self.server.table.find(head.path)
         if not (is_public or methods) and head.path == self.server.identification.proxies.public.prefix:
