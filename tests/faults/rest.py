@@ -127,7 +127,8 @@ class Caller:
             else:
                 request.gives_up()
         elif code in GONE and request.talk.is_going:
-            pass
+            if code in request.expected:  # its own deletion: nothing was said in it, so the last server took it along
+                request.then(answer)
         elif code == "session_unknown" and request.talk.id != request.session:  # it was replaced in the meantime
             self.dispatch(request)
         elif code == "session_unknown" and not request.talk.log:  # nothing was said in it: it is about to be replaced
