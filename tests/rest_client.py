@@ -166,7 +166,7 @@ class EventStream:
                 message.comment = value
 
     def receive(self) -> Frame:
-        """Return the next frame that is no heartbeat."""
+        """Return the next frame, skipping heartbeats."""
         message = next(message for message in self.messages() if message.data and not message.event)
         frame: Frame = message.frame
         assert message.id.rpartition("-")[2] == str(frame.get("seq", ""))

@@ -251,7 +251,7 @@ def test_a_change_that_is_being_made(tmp_path: Path) -> None:
 
 
 def test_files_that_sessions_share(tmp_path: Path) -> None:
-    """Of the files that the sessions of a project share, the newest version counts that any of them told of."""
+    """Files that the sessions of a project share are saved in the newest version that any of their logs names."""
     data, room, folder = tmp_path / "data", tmp_path / "room", "project-1"
     room.mkdir()
     with contextlib.closing(SqliteStore(data)) as store:
@@ -570,7 +570,7 @@ NO_FILES = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE,
 def test_links_and_devices(backup: Path, tmp_path: Path, type: bytes) -> None:
     """Only plain files are taken."""
     evil = packed(tmp_path / "evil.tar.gz", [(named("workspaces/s/evil", type, "/etc/passwd"), b""), *unpacked(backup)])
-    assert refused(evil) == "This is no backup: workspaces/s/evil in it is no plain file."
+    assert refused(evil) == "This is not a backup: workspaces/s/evil in it is no plain file."
 
 
 def test_what_the_manifest_does_not_say(backup: Path, tmp_path: Path) -> None:
@@ -608,7 +608,7 @@ def test_what_the_manifest_does_not_say(backup: Path, tmp_path: Path) -> None:
 
 
 def test_archives_that_are_damaged(backup: Path, tmp_path: Path) -> None:
-    """A part of a backup, one with a wrong byte, and what is no backup at all are refused."""
+    """A part of a backup, one with a wrong byte, and what is not a backup at all are refused."""
     evil, whole = tmp_path / "evil.tar.gz", backup.read_bytes()
     for part in (0, 1, 9, 10, 600, len(whole) // 2, len(whole) - 9, len(whole) - 1):
         evil.write_bytes(whole[:part])

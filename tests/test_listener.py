@@ -53,7 +53,7 @@ def test_ports_are_given_back() -> None:
     ],
 )
 def test_the_address_of_sockets_that_are_passed(page: str, websocket: str, host: str) -> None:
-    """Of sockets that are passed, the address that most can reach counts: people have to log in if others can."""
+    """The widest address of the sockets that are passed counts: people have to log in if others can reach one."""
     passed = {
         name: socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         for name, address in (("page", page), ("websocket", websocket))

@@ -116,7 +116,7 @@ def test_several_proxies() -> None:
 
 @pytest.mark.parametrize("prefix", ["chat", "//evil.example", "/a//b", "/..", "/a/../b", "/a;b", "/a b", "/é", "/a, b"])
 def test_prefixes_that_are_refused(prefix: str) -> None:
-    """A prefix that fits into no cookie, or is no path, is refused."""
+    """A prefix that is not a path, or does not fit into a cookie, is refused."""
     with pytest.raises(ChatError, match="X-Forwarded-Prefix"):
         PLAIN.own_address(PROXY, headers(("X-Forwarded-Prefix", prefix)))
 

@@ -142,10 +142,10 @@ class Reader:
     def _members(self, tar: tarfile.TarFile) -> Iterator[Member]:
         while (about := tar.next()) is not None:
             if self.manifest is not None:
-                raise BackupFailed(f"This is no backup: {_shown(about.name)} comes behind its manifest.")
+                raise BackupFailed(f"This is not a backup: {_shown(about.name)} comes behind its manifest.")
             content = tar.extractfile(about) if about.type == tarfile.REGTYPE and not about.issparse() else None
             if content is None:
-                raise BackupFailed(f"This is no backup: {_shown(about.name)} in it is no plain file.")
+                raise BackupFailed(f"This is not a backup: {_shown(about.name)} in it is no plain file.")
             tar.members = []  # type: ignore[attr-defined]  # which would remember all of them
             digest = _Digest(content)
             if about.name == MANIFEST:
@@ -159,9 +159,9 @@ class Reader:
 
     def _check(self, name: str) -> None:
         if not is_name(name):
-            raise BackupFailed(f"This is no backup: {_shown(name)} in it has no place in a data folder.")
+            raise BackupFailed(f"This is not a backup: {_shown(name)} in it has no place in a data folder.")
         if name in self._found:
-            raise BackupFailed(f"This is no backup: {_shown(name)} is in it twice.")
+            raise BackupFailed(f"This is not a backup: {_shown(name)} is in it twice.")
         if len(self._found) >= MEMBERS:
             raise BackupFailed(f"This backup has more than {MEMBERS:,} files, more than can be restored.")
 
@@ -254,11 +254,11 @@ class _Digest:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Raise BackupFailed for what is no archive, or a damaged one."""
+    """Raise BackupFailed if the context finds something that is not an archive, or a damaged one."""
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
-        raise BackupFailed(f"This is no backup, or it is damaged ({error}). Take another one.") from error
+        raise BackupFailed(f"This is not a backup, or it is damaged ({error}). Take another one.") from error
 
 
 def _all(content: _Digest) -> bytes:
@@ -271,7 +271,7 @@ def _all(content: _Digest) -> bytes:
 def _checked(data: bytes, found: Mapping[str, tuple[int, str]]) -> Manifest:
     """Return the manifest if the members are those that it names. Raises BackupFailed."""
     if len(data) > MANIFEST_BYTES:
-        raise BackupFailed("This is no backup: its manifest is too large.")
+        raise BackupFailed("This is not a backup: its manifest is too large.")
     try:
         about: Any = json.loads(data)
         if about["format"] > FORMAT:
@@ -282,7 +282,7 @@ def _checked(data: bytes, found: Mapping[str, tuple[int, str]]) -> Manifest:
         created, version = _shown(about["created"]), _shown(about["version"])
         manifest = Manifest(created, version, schemas, int(about["sessions"]), members, unlike_log)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BackupFailed("This is no backup: its manifest cannot be read.") from error
+        raise BackupFailed("This is not a backup: its manifest cannot be read.") from error
     for name in sorted(members.keys() | found.keys()):
         if members.get(name) != found.get(name):
             problem = "missing" if name not in found else "not in the manifest" if name not in members else "damaged"

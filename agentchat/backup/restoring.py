@@ -103,7 +103,7 @@ def _unpack(archive: BinaryIO, folder: Path, is_kept: Callable[[Member], bool]) 
     manifest = reader.manifest
     assert manifest is not None  # or the reader would have complained
     if DATABASE not in manifest.members:
-        raise BackupFailed(f"This is no backup: there is no {DATABASE} in it.")
+        raise BackupFailed(f"This is not a backup: there is no {DATABASE} in it.")
     for name in DATABASES:
         if name in manifest.members:
             checked(folder / name)

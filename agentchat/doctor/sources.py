@@ -37,7 +37,7 @@ class Row:
     """One setting."""
 
     name: str
-    """Its option, or its variable if there is no option."""
+    """The setting's option, or its variable if there is no option."""
     variable: str
     value: Any
     origin: str
