@@ -7,9 +7,11 @@ import copy
 import dataclasses
 import json
 import os
+import queue
+import socket
 import sqlite3
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPMessage
 from pathlib import Path
@@ -37,8 +39,9 @@ from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
 from tests.faults.plan import OTHERS
 from tests.faults.resources import THREADS, Resources
+from tests.faults.rest import PATIENCE, Answered, Caller, Request
 from tests.faults.servers import Zygote
-from tests.faults.talk import Acknowledged
+from tests.faults.talk import Acknowledged, Talk
 from tests.rest_client import Answer
 
 SEEDS = range(1, 11)  # kinds of acting are played until they have reached everything
@@ -337,6 +340,25 @@ def test_traces_of_a_session_that_is_gone(tmp_path: Path) -> None:
     found = list(remains(Remains("s", {"": 200}, is_listed=True, found_by="m1"), tmp_path))
     for trace in ("answered {'': 200}", "still listed", "found by 'm1'", "left workspaces", "left 1 rows in memories"):
         assert any(trace in each for each in found), trace
+
+
+def test_a_refusal_that_comes_late() -> None:
+    """A request is sent again at once if the store works again before its refusal is read."""
+    notes: queue.SimpleQueue[Answered] = queue.SimpleQueue()
+    caller = Caller(notes.put, Counter(), [])
+    refusal = Answer(507, HTTPMessage(), b'{"error": {"code": "store_full", "message": "The disk is full."}}')
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        page = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    caller.up(page)
+    request = Request(Talk(people=[], to_say=deque()), "PATCH", "/api", body={"title": "A"})
+    caller.is_store_refusing = True
+    caller.take(Answered(request, refusal))
+    assert (request.tries, caller.unanswered) == (0, [str(request)])
+    caller.store_works()
+    notes.get(timeout=PATIENCE)
+    caller.take(Answered(request, refusal))
+    notes.get(timeout=PATIENCE)
+    assert request.tries == 2
 
 
 def test_threads_that_are_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ class Caller:
         self._under_way: set[Request] = set()
         self._unsent: list[Request] = []  # until a server is up
         self._refused: list[Request] = []  # until the store works again
+        self.is_store_refusing = False
 
     @property
     def is_idle(self) -> bool:
@@ -107,6 +108,7 @@ class Caller:
         self._page = ""
 
     def store_works(self) -> None:
+        self.is_store_refusing = False
         refused, self._refused = self._refused, []
         for request in refused:
             self.dispatch(request)
@@ -124,6 +126,8 @@ class Caller:
             self._figures["REST requests refused by the store"] += 1
             if request.gives_up is None or request.tries > 1:
                 self._refused.append(request)
+                if not self.is_store_refusing:  # the answer comes late
+                    self.store_works()
             else:
                 request.gives_up()
         elif code in GONE and request.talk.is_going:

@@ -64,6 +64,7 @@ class Refusals(Kind):
         else:
             self._full = self._stage.pid
             self._limit(FULL)
+        self._stage.caller.is_store_refusing = True
         self._figures[f"stores refusing ({what})"] += 1
         self._since = time.monotonic()
         for talk in [talk for talk in self._stage.live if talk.id]:  # others are not there yet
