@@ -198,6 +198,25 @@ def test_originals_are_written_atomically(
     assert seen == [(False, kept.stat().st_size)]
 
 
+def test_files_that_people_change_while_a_turn_ends(turn: Changes, files: Workspace) -> None:
+    """The end of a turn, which removes the originals, takes none away that is just being written."""
+    over = threading.Event()
+
+    def end_turns() -> None:
+        while not over.is_set():
+            turn.begin(is_resumed=False)
+
+    ending = threading.Thread(target=end_turns)
+    ending.start()
+    try:
+        for number in range(50):
+            files.write(f"{number}.txt", "new")
+    finally:
+        over.set()
+        ending.join()
+    assert {f"{number}.txt" for number in range(50)} <= {info.path for info in files.list()}
+
+
 @pytest.mark.parametrize(
     "damage", [b"", b"\0" * 50, b'{"path": "kept.txt", "di', None], ids=["empty", "0", "cut", "text"]
 )

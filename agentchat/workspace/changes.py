@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class Changes:
     def __init__(self, files: Workspace, folder: Path) -> None:
         self._files = files
         self._folder = folder
+        self._lock = threading.Lock()  # guards the folder: people change files while a turn ends, which removes it
         files.changing = self.keep
 
     def begin(self, is_resumed: bool) -> None:
@@ -66,8 +68,13 @@ class Changes:
 
         A path that ends with `/` is a folder in which a program is about to work; its files have been kept already.
         """
-        if self._is_kept(path):
-            return
+        with self._lock:
+            if not self._is_kept(path):
+                self._keep(path, content)
+
+    def _keep(self, path: str, content: bytes | None) -> None:
+        """Write an original. The lock is held."""
+        assert self._lock.locked()
         about = {"path": path, "digest": None if content is None else _digest(content)}
         has_content = content is not None and len(content) <= MAX_DIFF
         data = json.dumps(about).encode()
@@ -150,10 +157,11 @@ class Changes:
 
     def _clear(self) -> None:
         retention, name = self._files.retention, f"{ORIGINALS}-{self._folder.name}"
-        if retention is not None and retention.keep_folder(self._folder, name):
-            return
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._folder)
+        with self._lock:
+            if retention is not None and retention.keep_folder(self._folder, name):
+                return
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self._folder)
 
 
 def original_of(folder: Path, path: str) -> bytes | None:
