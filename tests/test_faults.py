@@ -44,7 +44,7 @@ from tests.faults.servers import Zygote
 from tests.faults.talk import Acknowledged, Talk
 from tests.rest_client import Answer
 
-SEEDS = range(1, 11)  # kinds of acting are played until they have reached everything
+SEEDS = range(1, 31)  # kinds of acting are played until they have reached everything
 FEW = (
     ("rest", "repeats"), ("files", "delete", "refusals"), ("tasks", "notes"), ("sse", "desk"), ("expiry", "groups"),
     ("upgrades", "building"), ("clocks", "asking"), ("mcp",), ("timeouts",),
