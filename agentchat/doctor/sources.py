@@ -37,7 +37,7 @@ class Row:
     """One setting."""
 
     name: str
-    """The setting's option, or its variable if there is no option."""
+    """Name of the setting: its option, or its variable where it has no option."""
     variable: str
     value: Any
     origin: str
