@@ -413,7 +413,7 @@ def test_single_sign_on(serve: Serve, provider: str, page: Page) -> None:
     registration = {"redirect_uris": [f"{origin}/{API}/oidc/callback"]}
     ours = httpx.post(f"{provider}/oauth2/clients", json=registration).raise_for_status().json()
     names = ["--oidc-issuer", provider, "--oidc-client-id", ours["client_id"]]
-    serve("demo", "--accounts", *names, "--oidc-client-secret", ours["client_secret"], "--port", port)
+    serve("demo", "--accounts", *names, f"--oidc-client-secret={ours['client_secret']}", "--port", port)
     page.route("https://**", lambda route: route.abort())  # the provider's style sheet
     page.goto(f"{origin}/?role=viewer#there")
     page.get_by_role("link", name="single sign-on").click()

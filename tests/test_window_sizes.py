@@ -118,8 +118,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def model() -> Any:
-    """Start a model server of its own for each test: a server is asked once."""
+def model(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Start a model server of its own for each test: a server is asked once. Its port may be that of an earlier one."""
+    monkeypatch.setattr(window_sizes, "_asked", {})
     with ModelServer() as server:
         transport.pool().open()
         yield server
@@ -168,14 +169,24 @@ def test_a_model_that_is_loaded_by_the_first_call(model: ModelServer) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/models", "/props", "/api/show"])
 def test_a_silent_server(model: ModelServer, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that doesn't answer delays one call, and is not asked again."""
+    """A server that doesn't answer delays two calls, and is not asked again."""
     monkeypatch.setattr(window_sizes, "TIMEOUT", 0.5)
     model.facts[path] = Reply(gate=threading.Event())
-    assert ask(model.base_url) == Size()
+    assert [ask(model.base_url), ask(model.base_url)] == [Size(), Size()]
     wait_until(lambda: not any(thread.name.startswith("connect-") for thread in threading.enumerate()))
     asked = len(model.asked)
     assert ask(model.base_url) == Size()
     assert len(model.asked) == asked
+
+
+def test_a_server_that_is_too_slow_once(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was busy with something else is asked at the next call."""
+    monkeypatch.setattr(window_sizes, "TIMEOUT", 0.5)
+    model.facts["/v1/models"] = Reply(gate=threading.Event())
+    assert ask(model.base_url) == Size()
+    monkeypatch.setattr(window_sizes, "TIMEOUT", float(PATIENCE))
+    model.facts.update(facts(v1_models=listing(max_model_len=8192)))
+    assert ask(model.base_url) == Size(8192)
 
 
 def test_a_slow_server(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +343,7 @@ def test_a_conversation_fits_into_the_window(serve: Serve, model: ModelServer) -
     assert messages[1]["content"].startswith("Message 1.")
     assert messages[-1]["content"].startswith("Message 11.")
     assert not any("Message 3." in str(message["content"]) for message in messages)
-    assert len(model.asked) == 1
+    assert len(model.asked) in (1, 2)  # once more if the first answer was too slow
     authorization = "Bearer sk-test-0123456789abcdef"
     assert model.requests[0]["headers"]["authorization"] == authorization
 

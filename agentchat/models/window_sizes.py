@@ -70,6 +70,8 @@ def of(client: openai.OpenAI, model: str) -> Size:
         asked.size = _Questions(client, model).ask()
     except httpx.ConnectError:
         left += 1  # it is not running yet
+    except httpx.TimeoutException as error:
+        log.debug("The server of %s was too slow to tell its context window: %r", model, error)  # asked once more
     except (httpx.TransportError, ChatError):
         left = 0
     except BaseException:  # the turn was stopped
