@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ratingWords } from "../../website_files/static/js/core/feedback.js";
-import { ShownTurns, turnActions, visibleItems } from "../../website_files/static/js/core/turn-presentation.js";
+import { ratingWords } from "../../website_files/static/js/core/session/feedback.js";
+import { ShownTurns, turnActions, visibleItems } from "../../website_files/static/js/core/session/turn-presentation.js";
 import { asked, called, confirmed, ended, fold, ran, rewound, said, started } from "./frames.mjs";
 
 const ANSWER = 3; // the seq of the answer

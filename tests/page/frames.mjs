@@ -1,6 +1,6 @@
 /** Frames as the server sends them, written as `[type, content, turn]`; without a turn they are live only. */
 
-import { EMPTY, reduce } from "../../website_files/static/js/core/session-state.js";
+import { EMPTY, reduce } from "../../website_files/static/js/core/session/session-state.js";
 
 export const STAMP = "2026-11-21T05:09:42.304Z";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { handoverWords } from "../../website_files/static/js/core/handover.js";
+import { handoverWords } from "../../website_files/static/js/core/session/handover.js";
 import { asked, confirmed, fold, started } from "./frames.mjs";
 
 const handoff = (kind, more = {}, turn = 1) => ["handoff", { kind, from: "concierge", to: "human", reason: "", ...more }, turn];

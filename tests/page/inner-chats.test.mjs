@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { visibleItems } from "../../website_files/static/js/core/turn-presentation.js";
+import { visibleItems } from "../../website_files/static/js/core/session/turn-presentation.js";
 import { asked, confirmed, ended, fold, started } from "./frames.mjs";
 
 const begun = [confirmed(), asked(), started()];

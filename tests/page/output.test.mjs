@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { lineCount, printed } from "../../website_files/static/js/core/output.js";
-import { visibleItems } from "../../website_files/static/js/core/turn-presentation.js";
+import { visibleItems } from "../../website_files/static/js/core/session/turn-presentation.js";
 import { asked, called, confirmed, ended, fold, ran, runs, said, started, stream } from "./frames.mjs";
 
 const begun = [confirmed(), asked(), started()];

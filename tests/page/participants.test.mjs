@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isMine, showsNames, typingLine } from "../../website_files/static/js/core/participants.js";
-import { ShownTurns, turnActions } from "../../website_files/static/js/core/turn-presentation.js";
+import { isMine, showsNames, typingLine } from "../../website_files/static/js/core/session/participants.js";
+import { ShownTurns, turnActions } from "../../website_files/static/js/core/session/turn-presentation.js";
 import { TypingExpiry, TypingSignal } from "../../website_files/static/js/app/typing.js";
 import { confirmed, ended, fold, rewound, started } from "./frames.mjs";
 

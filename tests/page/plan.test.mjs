@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { blockers, progress } from "../../website_files/static/js/core/plan.js";
+import { blockers, progress } from "../../website_files/static/js/core/session/plan.js";
 import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const made = (id, more = {}, turn = 1) => [

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { humanPrompt, repliesTo } from "../../website_files/static/js/core/questions.js";
-import { sendAnswer, unsentAnswers, verdict } from "../../website_files/static/js/core/questions.js";
-import { isWaiting } from "../../website_files/static/js/core/session-state.js";
+import { humanPrompt, repliesTo } from "../../website_files/static/js/core/session/questions.js";
+import { sendAnswer, unsentAnswers, verdict } from "../../website_files/static/js/core/session/questions.js";
+import { isWaiting } from "../../website_files/static/js/core/session/session-state.js";
 import {
   asked, called, confirmed, ended, fold, ran, replied, responded, rewound, runs, started, wants,
 } from "./frames.mjs";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { EMPTY, dismiss, firstText, isLive, reduce, runningTurn, write } from "../../website_files/static/js/core/session-state.js";
+import { EMPTY, dismiss, firstText, isLive, reduce, runningTurn, write } from "../../website_files/static/js/core/session/session-state.js";
 import {
   STAMP, asked, called, confirmed, ended, fold, ran, responded, rewound, runs, said, started, stream,
 } from "./frames.mjs";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { visibleItems } from "../../website_files/static/js/core/turn-presentation.js";
-import { turnActions } from "../../website_files/static/js/core/turn-presentation.js";
+import { visibleItems } from "../../website_files/static/js/core/session/turn-presentation.js";
+import { turnActions } from "../../website_files/static/js/core/session/turn-presentation.js";
 import { asked, called, confirmed, ended, fold, ran, responded, runs, said, started, stream } from "./frames.mjs";
 
 const PICTURE = "data:image/png;base64,iVBORw0KGgo=";

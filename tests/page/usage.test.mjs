@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NO_USAGE, addUsage, byAgent, tokens, totalSummary, usageSummary } from "../../website_files/static/js/core/usage.js";
+import { NO_USAGE, addUsage, byAgent, tokens, totalSummary, usageSummary } from "../../website_files/static/js/core/session/usage.js";
 import { asked, confirmed, ended, fold, rewound, started } from "./frames.mjs";
 
 const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", duration_ms: 1200, usage }, turn];

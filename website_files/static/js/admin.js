@@ -2,7 +2,7 @@
 
 import { Table } from "./admin/table.js";
 import { keyed, shownEvent, shownFields, shownName, shownWho } from "./admin/words.js";
-import { count, money } from "./core/usage.js";
+import { count, money } from "./core/session/usage.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { chatAddress } from "./transport/page-address.js";
 import { fetchOverview, stopAsAdmin, whenLoginIsNeeded } from "./transport/rest-api.js";

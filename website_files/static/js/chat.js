@@ -2,10 +2,10 @@
 
 import { ChatApp } from "./app/chat-app.js";
 import { displayName } from "./core/format.js";
-import { isViewer, typingLine } from "./core/participants.js";
-import { progress } from "./core/plan.js";
-import { isWaiting, runningTurn } from "./core/session-state.js";
-import { totalSummary } from "./core/usage.js";
+import { isViewer, typingLine } from "./core/session/participants.js";
+import { progress } from "./core/session/plan.js";
+import { isWaiting, runningTurn } from "./core/session/session-state.js";
+import { totalSummary } from "./core/session/usage.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress, takeInvitation } from "./transport/page-address.js";
 import { eraseMemory, fetchMemory, whenLoginIsNeeded, writeNote } from "./transport/rest-api.js";

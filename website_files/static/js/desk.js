@@ -1,8 +1,8 @@
 /** Entry point of the operator's desk. Connects the model to the views. */
 
 import { shorten } from "./core/format.js";
-import { personName, typingLine } from "./core/participants.js";
-import { firstText } from "./core/session-state.js";
+import { personName, typingLine } from "./core/session/participants.js";
+import { firstText } from "./core/session/session-state.js";
 import { DeskApp } from "./desk/desk-app.js";
 import { DeskList } from "./desk/desk-list.js";
 import { OperatorBar } from "./desk/operator-bar.js";

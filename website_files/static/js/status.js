@@ -2,7 +2,7 @@
 
 import { Table } from "./admin/table.js";
 import { ago } from "./core/format.js";
-import { count, money } from "./core/usage.js";
+import { count, money } from "./core/session/usage.js";
 import { DayChart, LineChart } from "./status/chart.js";
 import { byDay, shown } from "./status/series.js";
 import { goToLoginPage } from "./transport/login-page.js";

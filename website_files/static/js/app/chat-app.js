@@ -1,7 +1,7 @@
 /** Model of the chat page: the server's configuration, the selected agent and the open conversation. Knows no DOM. */
 
 import { backoff } from "../core/backoff.js";
-import { firstText } from "../core/session-state.js";
+import { firstText } from "../core/session/session-state.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {

@@ -3,10 +3,10 @@
  * Each has its own socket, so late frames from one that was left can never end up in another.
  */
 
-import { beginEdit, unconfirmedEdits } from "../core/edits.js";
-import { stopTyping } from "../core/participants.js";
-import { sendAnswer, unsentAnswers } from "../core/questions.js";
-import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "../core/session-state.js";
+import { beginEdit, unconfirmedEdits } from "../core/session/edits.js";
+import { stopTyping } from "../core/session/participants.js";
+import { sendAnswer, unsentAnswers } from "../core/session/questions.js";
+import { EMPTY, dismiss, forgive, isLive, reduce, runningTurn, write } from "../core/session/session-state.js";
 import { Connection } from "../transport/connection.js";
 import { newId } from "../transport/ids.js";
 import * as outbox from "../transport/outbox.js";
@@ -15,7 +15,7 @@ import { TypingExpiry, TypingSignal } from "./typing.js";
 const MAX_WORDS = 20; // commands whose words are remembered
 
 export class Conversation {
-  /** @type {import("../core/session-state.js").State} */
+  /** @type {import("../core/session/session-state.js").State} */
   state;
   agent;
   #who;

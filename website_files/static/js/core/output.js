@@ -7,8 +7,8 @@
  *   lines, `length` all code points, also those that are no longer kept.
  */
 
-import { callThatPrinted } from "./tool-calls.js";
-import { codePoints, putItem } from "./turns.js";
+import { callThatPrinted } from "./session/tool-calls.js";
+import { codePoints, putItem } from "./session/turns.js";
 
 const KEPT = 50_000; // characters
 

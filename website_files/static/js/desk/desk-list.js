@@ -1,7 +1,7 @@
 /** The list of people who are waiting for an operator, and of those talking to one. */
 
 import { ago, displayName, fullTime } from "../core/format.js";
-import { personName } from "../core/participants.js";
+import { personName } from "../core/session/participants.js";
 import { deskPageAddress } from "../transport/page-address.js";
 import { h, onPlainClick, setAttribute, setText } from "../views/shared/dom.js";
 import { KeyedList } from "../views/shared/keyed-list.js";

@@ -1,6 +1,6 @@
 /** Series of numbers, as charts show them: their geometry, their axes and their units. Pure. */
 
-import { UNKNOWN, count, money } from "../core/usage.js";
+import { UNKNOWN, count, money } from "../core/session/usage.js";
 
 const MIB = 2 ** 20;
 

@@ -3,7 +3,7 @@
  * with the same session never overwrite each other's; if both send one, the server recognizes it by its id.
  * Messages written before the session has an id belong to this tab alone.
  *
- * @typedef {import("../core/session-state.js").Message & {agent?: string}} Unsent
+ * @typedef {import("../core/session/session-state.js").Message & {agent?: string}} Unsent
  */
 
 import { device, tab } from "./storage.js";

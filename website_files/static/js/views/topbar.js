@@ -1,9 +1,9 @@
 /** The bar on top: title, level of detail, and connection status. */
 
 import { displayName, shorten } from "../core/format.js";
-import { isViewer } from "../core/participants.js";
-import { firstText } from "../core/session-state.js";
-import { LEVELS } from "../core/turn-presentation.js";
+import { isViewer } from "../core/session/participants.js";
+import { firstText } from "../core/session/session-state.js";
+import { LEVELS } from "../core/session/turn-presentation.js";
 import { device } from "../transport/storage.js";
 import { button, h, setText } from "./shared/dom.js";
 import { InlineForm } from "./shared/inline-form.js";
@@ -92,7 +92,7 @@ export class DetailSwitch {
     });
   }
 
-  /** @returns {import("../core/turn-presentation.js").Level} */
+  /** @returns {import("../core/session/turn-presentation.js").Level} */
   get level() {
     const kept = device.get(LEVEL_KEY, DEFAULT_LEVEL);
     return LEVELS.includes(kept) ? kept : DEFAULT_LEVEL;

@@ -1,6 +1,6 @@
 /** The message field. It always accepts text, even while an answer streams in or the connection is down. */
 
-import { codePoints } from "../../core/turns.js";
+import { codePoints } from "../../core/session/turns.js";
 import { tab } from "../../transport/storage.js";
 import { fitHeight, setText } from "../shared/dom.js";
 

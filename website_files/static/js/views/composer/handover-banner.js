@@ -1,6 +1,6 @@
 /** Banner shown while a person has the conversation, or has been asked for, with a way back to the agents. */
 
-import { handoverWords } from "../../core/handover.js";
+import { handoverWords } from "../../core/session/handover.js";
 import { button, h, icon, setText } from "../shared/dom.js";
 
 export class HandoverBanner {
@@ -15,7 +15,7 @@ export class HandoverBanner {
     element.append(icon("person"), this.#words, this.#back);
   }
 
-  /** @param {import("../../core/handover.js").Handover|null} handover */
+  /** @param {import("../../core/session/handover.js").Handover|null} handover */
   update(handover, canWrite, isOnline) {
     this.#element.hidden = !handover;
     if (!handover) return;

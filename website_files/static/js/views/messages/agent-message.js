@@ -2,7 +2,7 @@
 
 import { withoutImages } from "../../core/content-parts.js";
 import { displayName } from "../../core/format.js";
-import { personName } from "../../core/participants.js";
+import { personName } from "../../core/session/participants.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { createAvatar, h, icon, paintAvatar, setText, setTime } from "../shared/dom.js";
 import { Feedback } from "./feedback.js";
@@ -30,7 +30,7 @@ export class AgentMessage {
     );
   }
 
-  /** @param {import("../../core/session-state.js").Answer} item */
+  /** @param {import("../../core/session/session-state.js").Answer} item */
   update(item) {
     const { text, parts = null, sender, state, isOperator = false, notice = "" } = item;
     const isEmpty = !parts && !text.trim();

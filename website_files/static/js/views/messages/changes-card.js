@@ -1,7 +1,7 @@
 /** File changes made by a turn: a one-line summary that opens to diffs. */
 
 import { readDiff } from "../../core/diff.js";
-import { count } from "../../core/usage.js";
+import { count } from "../../core/session/usage.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { button, h, icon, setText } from "../shared/dom.js";

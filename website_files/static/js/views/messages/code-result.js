@@ -1,6 +1,6 @@
 /** The result of code that an agent has run: how it ended, and what it printed. */
 
-import { codeOutcome } from "../../core/code-results.js";
+import { codeOutcome } from "../../core/session/code-results.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, setText } from "../shared/dom.js";
 
@@ -11,7 +11,7 @@ export class CodeResult {
   #copy = new CopyButton(() => this.#text, "Copy output").element;
   element = h("section", { class: "card code-result" }, h("header", {}, this.#state, this.#copy), this.#output);
 
-  /** @param {import("../../core/session-state.js").CodeResult} item */
+  /** @param {import("../../core/session/session-state.js").CodeResult} item */
   update(item) {
     this.#text = item.text;
     this.element.dataset.state = item.exitCode === 0 ? "ok" : "failed";

@@ -1,7 +1,7 @@
 /** One-line views of events in a turn: handoffs, file changes and raw AG2 events. */
 
 import { bytes, compact, displayName } from "../../core/format.js";
-import { handoffWords } from "../../core/handover.js";
+import { handoffWords } from "../../core/session/handover.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -11,7 +11,7 @@ export class HandoffLine {
   #words = h("span", { class: "handoff-words" });
   element;
 
-  /** @param {import("../../core/event-items.js").Handoff} item */
+  /** @param {import("../../core/session/event-items.js").Handoff} item */
   constructor({ how }) {
     const person = how === "agents" ? null : icon("person");
     this.element = h("p", { class: "handoff-line", "data-kind": how, dir: "auto" }, h("span", {}, person, this.#words));
@@ -50,7 +50,7 @@ class FileChip {
     this.#sessionId = sessionId;
   }
 
-  /** @param {import("../../core/event-items.js").WrittenFile} file */
+  /** @param {import("../../core/session/event-items.js").WrittenFile} file */
   update({ path, how, size }) {
     const isGone = how === "deleted";
     const href = fileAddress(this.#sessionId(), path);
@@ -75,7 +75,7 @@ export class EventLine {
     this.#json,
   );
 
-  /** @param {import("../../core/event-items.js").OtherEvent} item */
+  /** @param {import("../../core/session/event-items.js").OtherEvent} item */
   update({ type, content }) {
     const { uuid, within, ...about } = content;
     this.#content = content;

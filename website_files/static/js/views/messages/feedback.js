@@ -1,6 +1,6 @@
 /** Feedback on an answer: two buttons to rate it, a form that asks what was wrong, and what others think of it. */
 
-import { ratingWords } from "../../core/feedback.js";
+import { ratingWords } from "../../core/session/feedback.js";
 import { h, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
 
@@ -24,7 +24,7 @@ export class Feedback {
     this.#rate = rate;
   }
 
-  /** @param {import("../../core/session-state.js").Answer & {canRate?: boolean, isOnline?: boolean, me?: string}} item */
+  /** @param {import("../../core/session/session-state.js").Answer & {canRate?: boolean, isOnline?: boolean, me?: string}} item */
   update(item) {
     const { ratings = [], canRate = false, isOnline = false, me } = item;
     this.#item = item;

@@ -1,8 +1,8 @@
 /** An inner chat: what agents say to each other before one of them, or a tool, answers. Open while it goes on. */
 
 import { displayName } from "../../core/format.js";
-import { withSpeakers } from "../../core/turn-presentation.js";
-import { count } from "../../core/usage.js";
+import { withSpeakers } from "../../core/session/turn-presentation.js";
+import { count } from "../../core/session/usage.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
@@ -30,7 +30,7 @@ export class NestedChat {
     this.#setLive = openWhileLive(this.element);
   }
 
-  /** @param {import("../../core/inner-chats.js").InnerChat} chat */
+  /** @param {import("../../core/session/inner-chats.js").InnerChat} chat */
   update(chat) {
     const names = others(chat);
     this.#chat = chat;

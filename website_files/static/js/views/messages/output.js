@@ -1,7 +1,7 @@
 /** What a program prints: open and at its end while the turn runs, afterwards a line with the number of lines. */
 
 import { lineCount, printed } from "../../core/output.js";
-import { count } from "../../core/usage.js";
+import { count } from "../../core/session/usage.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 
 const TOUCHING = 4; // pixels from the end that count as the end

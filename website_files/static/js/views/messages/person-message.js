@@ -1,7 +1,7 @@
 /** A person's message as a bubble, with its delivery status and the actions that are possible. */
 
 import { shorten } from "../../core/format.js";
-import { personName } from "../../core/participants.js";
+import { personName } from "../../core/session/participants.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
 import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
 
@@ -46,7 +46,7 @@ export class PersonMessage {
     );
   }
 
-  /** @param {import("../../core/session-state.js").Turn & {can: Set<string>}} turn */
+  /** @param {import("../../core/session/session-state.js").Turn & {can: Set<string>}} turn */
   update(turn) {
     const { message, status, can, versions, ahead } = turn;
     const state = NOTES[status] ? status : status === "withdrawn" ? status : "done";

@@ -1,8 +1,8 @@
 /** A question from an agent, and the answer to it. Approving a tool call is a question with different controls. */
 
 import { clock, displayName, pretty, shorten } from "../../core/format.js";
-import { personName } from "../../core/participants.js";
-import { humanPrompt, repliesTo, verdict } from "../../core/questions.js";
+import { personName } from "../../core/session/participants.js";
+import { humanPrompt, repliesTo, verdict } from "../../core/session/questions.js";
 import { button, h, icon, setText } from "../shared/dom.js";
 import { InlineForm } from "../shared/inline-form.js";
 
@@ -36,7 +36,7 @@ export class QuestionCard {
     );
   }
 
-  /** @param {import("../../core/questions.js").Question & {canAnswer: boolean, isOnline: boolean}} question */
+  /** @param {import("../../core/session/questions.js").Question & {canAnswer: boolean, isOnline: boolean}} question */
   update(question) {
     const { state, prompt, tool, error, unused, canAnswer } = question;
     const isOpen = state === "open";

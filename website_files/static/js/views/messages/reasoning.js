@@ -15,7 +15,7 @@ export class Reasoning {
   );
   #setLive = openWhileLive(this.element);
 
-  /** @param {import("../../core/session-state.js").Answer} item */
+  /** @param {import("../../core/session/session-state.js").Answer} item */
   update({ text, state }) {
     const isLive = state === "streaming";
     this.#text = text;

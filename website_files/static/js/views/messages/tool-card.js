@@ -1,7 +1,7 @@
 /** A tool call: a one-line summary that opens to arguments and result, what the tool prints, and its inner chat. */
 
 import { compact, pretty } from "../../core/format.js";
-import { count } from "../../core/usage.js";
+import { count } from "../../core/session/usage.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { imageOf, thumbnail } from "./image.js";
@@ -39,7 +39,7 @@ export class ToolCard {
     this.#view = view;
   }
 
-  /** @param {import("../../core/session-state.js").ToolCall & {inner?: import("../../core/inner-chats.js").InnerChat}} item */
+  /** @param {import("../../core/session/session-state.js").ToolCall & {inner?: import("../../core/session/inner-chats.js").InnerChat}} item */
   update(item) {
     const before = this.#item;
     this.#item = item;
@@ -110,7 +110,7 @@ class ProgressBar {
   #part = h("span", { class: "progress-part" });
   element = h("span", { class: "tool-progress", hidden: true }, this.#bar, this.#text, this.#part);
 
-  /** @param {import("../../core/tool-calls.js").Progress|null} progress */
+  /** @param {import("../../core/session/tool-calls.js").Progress|null} progress */
   update(progress) {
     this.element.hidden = !progress;
     if (!progress) return;

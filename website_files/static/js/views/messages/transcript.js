@@ -1,7 +1,7 @@
 /** The conversation: all turns, then messages waiting to be sent, then errors that belong to no turn. */
 
-import { ShownTurns, turnActions } from "../../core/turn-presentation.js";
-import { newTurn } from "../../core/turns.js";
+import { ShownTurns, turnActions } from "../../core/session/turn-presentation.js";
+import { newTurn } from "../../core/session/turns.js";
 import { KeyedList } from "../shared/keyed-list.js";
 import { ErrorCard } from "./error-card.js";
 import { TurnView } from "./turn-view.js";
@@ -26,8 +26,8 @@ export class Transcript {
   }
 
   /**
-   * @param {import("../../core/session-state.js").State} state
-   * @param {import("../../core/turn-presentation.js").Level} level how much of the agents' work to show
+   * @param {import("../../core/session/session-state.js").State} state
+   * @param {import("../../core/session/turn-presentation.js").Level} level how much of the agents' work to show
    */
   update(state, connection, level = "tools") {
     const actions = turnActions(state, connection === "online");

@@ -1,14 +1,14 @@
 /**
  * One turn: the person's message, what the agents did, and how it ended.
  *
- * @typedef {import("../../core/session-state.js").Turn} Turn
- * @typedef {import("../../core/turn-presentation.js").Level} Level
+ * @typedef {import("../../core/session/session-state.js").Turn} Turn
+ * @typedef {import("../../core/session/turn-presentation.js").Level} Level
  */
 
 import { displayName } from "../../core/format.js";
-import { isOpenQuestion } from "../../core/questions.js";
-import { isPassedOn, lastAnswer, visibleItems } from "../../core/turn-presentation.js";
-import { usageSummary } from "../../core/usage.js";
+import { isOpenQuestion } from "../../core/session/questions.js";
+import { isPassedOn, lastAnswer, visibleItems } from "../../core/session/turn-presentation.js";
+import { usageSummary } from "../../core/session/usage.js";
 import { button, createAvatar, h, icon, paintAvatar, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 import { AgentMessage, SpeakerLine } from "./agent-message.js";

@@ -1,7 +1,7 @@
 /** Usage of a turn by agent. One popover serves all turns. */
 
 import { displayName } from "../../core/format.js";
-import { UNKNOWN, byAgent, money, readUsage, tokens } from "../../core/usage.js";
+import { UNKNOWN, byAgent, money, readUsage, tokens } from "../../core/session/usage.js";
 import { h } from "../shared/dom.js";
 import { Popover } from "../shared/popover.js";
 

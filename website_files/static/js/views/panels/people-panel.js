@@ -1,6 +1,6 @@
 /** The person's own name, the participants, and invitation links. */
 
-import { isMe, isViewer, personName } from "../../core/participants.js";
+import { isMe, isViewer, personName } from "../../core/session/participants.js";
 import { invitationLink } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
@@ -43,7 +43,7 @@ export class PeoplePanel {
   }
 
   /**
-   * @param {import("../../core/session-state.js").State|undefined} state
+   * @param {import("../../core/session/session-state.js").State|undefined} state
    * @param {boolean} isShared conversations belong to people, and are shared by invitations
    */
   update(state, name, isShared) {

@@ -1,7 +1,7 @@
 /** The task list: what is done, what is in progress, and what is waiting for what. */
 
 import { displayName } from "../../core/format.js";
-import { blockers, progress } from "../../core/plan.js";
+import { blockers, progress } from "../../core/session/plan.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
@@ -20,7 +20,7 @@ export class PlanPanel {
     this.#list = new KeyedList(element.querySelector(".plan-list"), () => new TaskRow(tick));
   }
 
-  /** @param {import("../../core/plan.js").Task[]} tasks */
+  /** @param {import("../../core/session/plan.js").Task[]} tasks */
   update(tasks, canTick) {
     if (this.#shown[0] === tasks && this.#shown[1] === canTick) return;
     this.#shown = [tasks, canTick];
@@ -60,7 +60,7 @@ class TaskRow {
     this.element = h("li", { class: "task" }, h("span", { class: "task-mark" }, this.#box, lock), this.#more);
   }
 
-  /** @param {import("../../core/plan.js").Task & {canTick: boolean, blockers: object[], needs: string[]}} task */
+  /** @param {import("../../core/session/plan.js").Task & {canTick: boolean, blockers: object[], needs: string[]}} task */
   update(task) {
     this.#task = task;
     const { title, status, canTick, blockers: before } = task;

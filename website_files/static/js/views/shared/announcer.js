@@ -1,11 +1,11 @@
 /** Announces finished messages and events to screen readers, never single tokens. */
 
-import { codeOutcome, codeResult } from "../../core/code-results.js";
+import { codeOutcome, codeResult } from "../../core/session/code-results.js";
 import { partsOf, withoutImages, wordsOf } from "../../core/content-parts.js";
 import { displayName } from "../../core/format.js";
-import { handoffWords } from "../../core/handover.js";
-import { personName } from "../../core/participants.js";
-import { humanPrompt, repliesTo } from "../../core/questions.js";
+import { handoffWords } from "../../core/session/handover.js";
+import { personName } from "../../core/session/participants.js";
+import { humanPrompt, repliesTo } from "../../core/session/questions.js";
 
 const ENDS = {
   stopped: "The answer was stopped.",

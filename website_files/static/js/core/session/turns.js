@@ -1,7 +1,7 @@
 /** Updates one turn, or one item of a turn, and leaves everything else untouched. */
 
 import { codeResult } from "./code-results.js";
-import { partsOf, wordsOf } from "./content-parts.js";
+import { partsOf, wordsOf } from "../content-parts.js";
 
 export function newTurn(number, key = `turn-${number}`) {
   return {

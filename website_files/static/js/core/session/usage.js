@@ -5,7 +5,7 @@
  *   `isPartial`: some of the prices are unknown. `isEstimated`: some of the tokens are estimated.
  */
 
-import { duration } from "./format.js";
+import { duration } from "../format.js";
 
 export const UNKNOWN = "–";
 export const NO_USAGE = Object.freeze({ read: 0, written: 0, cost: 0, isPartial: false, isEstimated: false });

@@ -13,7 +13,7 @@
  *   answered after somebody else.
  */
 
-import { displayName } from "./format.js";
+import { displayName } from "../format.js";
 import { openCall } from "./tool-calls.js";
 import { putItem, insertItemAfter } from "./turns.js";
 

@@ -5,7 +5,7 @@
  * @typedef {{done: number, total: number|null, text: string}} Progress
  */
 
-import { resultParts, wordsOf } from "./content-parts.js";
+import { resultParts, wordsOf } from "../content-parts.js";
 import { changeTurn, finishMessage, putItem } from "./turns.js";
 
 export function onToolCall(turn, { message_id, sender, recipient, content, notice, tool_calls: calls }, ts) {

@@ -5,7 +5,7 @@
  *   `operators` counts those who have the desk open.
  */
 
-import { displayName } from "./format.js";
+import { displayName } from "../format.js";
 import { personName } from "./participants.js";
 
 const NOBODY = "Nobody is there right now; your conversation is kept, and whoever comes will answer here.";

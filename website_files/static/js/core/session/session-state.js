@@ -4,7 +4,7 @@
  *
  * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message A message
  *   from a person. `error` says why the server rejected it.
- * @typedef {import("./content-parts.js").Part} Part
+ * @typedef {import("../content-parts.js").Part} Part
  * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null,
  *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean, notice?: string,
  *   isCutOff?: boolean, seq?: number, ratings?: import("./feedback.js").Rating[]}} Answer An agent's message, or its
@@ -12,10 +12,10 @@
  *   sentence about the message, whose text may then be empty. `seq` is set if people can rate the answer.
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
  *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
- *   output: import("./output.js").Output|null, isBegun: boolean,
+ *   output: import("../output.js").Output|null, isBegun: boolean,
  *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
  * @typedef {{kind: "code-result", key: string, sender: string, exitCode: number, text: string, ts?: string}} CodeResult
- * @typedef {{kind: "output", key: string, tool: string, output: import("./output.js").Output}} TurnOutput
+ * @typedef {{kind: "output", key: string, tool: string, output: import("../output.js").Output}} TurnOutput
  * @typedef {{kind: "error", key: string, code: string, message: string, words?: string}} Failure `words` are what the
  *   person wrote and the server refused.
  * @typedef {import("./questions.js").Question} Question
@@ -44,7 +44,7 @@ import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-
 import { onFeedback } from "./feedback.js";
 import { onHandoff, onOperators } from "./handover.js";
 import { within } from "./inner-chats.js";
-import { onOutput } from "./output.js";
+import { onOutput } from "../output.js";
 import { onPresence, onTyping, stopTyping } from "./participants.js";
 import { onTask, withoutTurns } from "./plan.js";
 import {
