@@ -124,10 +124,11 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         metrics_address = stack.enter_context(metrics_port.serving(chosen.metrics, exposition))
         status = StatusRoutes(exposition, stack.enter_context(last_hour.kept(measures, look)), core.store.usage)
         health = HealthRoutes(core.store, sessions, ports.websocket.getsockname()[:2])
+        profile, about_people = _routes_about_people(chosen, known, core, access, page, people)
         page.table = api.table(
             sessions, core.catalogue, core.notes, core.knowledge, health, access,
-            [*_routes_about_people(chosen, known, core, access, page, people), status],
-            lambda: _page_config(core, page.ws_port, not access.is_open),
+            [*about_people, profile, status],
+            lambda call: {**_page_config(core, page.ws_port, not access.is_open), "me": profile.profile(call)},
         )  # fmt: skip
         doctor.warn(Setup(chosen, environment, core.models))
         silence = Silence(chosen.heartbeat, chosen.ping_interval, chosen.ping_timeout)
@@ -249,7 +250,7 @@ def _page(
 
 def _routes_about_people(
     chosen: Settings, known: _Known, core: _Core, access: Access, page: server.PageServer, people: People
-) -> list[object]:
+) -> tuple[ProfileRoutes, list[object]]:
     """Return the resources by which people log in, share conversations, and rule over what is theirs."""
     accounts, sharing, usage = known.accounts, core.store.sharing, core.store.usage
     erasure = Erasure(accounts, core.sessions, core.store, access, page.live, people.look)
@@ -267,7 +268,7 @@ def _routes_about_people(
     )  # fmt: skip
     shared = SharingRoutes(core.sessions, sharing, access, accounts, known.audit, people.members_changed)
     admin = AdminRoutes(core.sessions, access, accounts, usage, page.connections, known.audit)
-    return [login, profile, shared, admin]
+    return profile, [login, shared, admin]
 
 
 def _turns(limit: int) -> int:

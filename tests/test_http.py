@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -63,8 +64,10 @@ def test_page_and_assets(server: Running) -> None:
     """Pages and assets have the right types, and everything the page refers to exists."""
     page = ask(server, "/")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for path in [part.partition('"')[0] for part in page.body.decode().split('"/static/')[1:]]:
-        assert ask(server, f"/static/{path}").status == 200, path
+    files = re.findall(r'"\./(static/[^"]+)"', page.body.decode())
+    assert len(files) > 3
+    for path in files:
+        assert ask(server, f"/{path}").status == 200, path
 
 
 def test_config(serve: Serve, model: ModelServer) -> None:
@@ -80,6 +83,7 @@ def test_config(serve: Serve, model: ModelServer) -> None:
     [weather] = [agent for agent in config["agents"] if agent["name"] == "weather"]
     assert weather["available"]
     assert "What is the weather in Oslo?" in weather["suggestions"]
+    assert config["me"] == ask(server, "/api/agent-chat/me").json
     assert KEY.encode() not in answer.body
 
 
@@ -315,10 +319,11 @@ def test_missing_page(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_the_pages_share_their_head(server: Running) -> None:
     """The pages share their head, which is included when the server starts, leaving nothing of the directive."""
-    head = (ROOT / "website_files" / "templates" / "head.html").read_bytes()
+    start, style, _ = (ROOT / "website_files" / "templates" / "head.html").read_bytes().partition(b"    <link")
+    assert style
     for path in ("/", "/desk"):
         page = ask(server, path).body
-        assert page.startswith(b'<!doctype html>\n<html lang="en">\n  <head>\n' + head)
+        assert page.startswith(b'<!doctype html>\n<html lang="en">\n  <head>\n' + start)
         assert b"include:" not in page
     assert ask(server, "/templates/head.html").status == 404
 

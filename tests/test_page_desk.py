@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from agentchat.app import Running
-from agentchat.http.public_files import load_files
+from agentchat.http.public_files import template
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, session_of, turn
@@ -239,8 +239,8 @@ def test_what_an_operator_did_not_get_through_is_not_sent_as_a_person(
 
 def test_a_conversation_looks_the_same_at_the_desk() -> None:
     """The desk has all of the chat's styles, except for elements it doesn't show."""
-    pages = load_files(ROOT / "website_files")
-    chat, desk = (re.findall(r"/static/css/([\w/-]+)\.css", pages[path].body.decode()) for path in ("/", "/desk"))
+    pages = (template(ROOT / "website_files" / "templates" / name).decode() for name in ("chat.html", "desk.html"))
+    chat, desk = (re.findall(r"/static/css/([\w/-]+)\.css", page) for page in pages)
     own = {"welcome", "sharing", "composer/attachments", "composer/handover-banner"}
     shared = [name for name in chat if name not in own and not name.startswith("panels/")]
     assert shared == [name for name in desk if name != "desk"]

@@ -38,9 +38,9 @@ def table(
     health: HealthRoutes,
     access: Access,
     people: Sequence[object],
-    config: Describe,
+    config: Callable[[Call], dict[str, Any]],
 ) -> Table:
-    """Return all routes. `people` has those about people; `config` returns what clients need to start."""
+    """Return all routes. `people` has those about people; `config` returns what a client needs to start."""
     describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
     resources = [
         ServerRoutes(config, describe),
@@ -62,14 +62,14 @@ def table(
 
 
 class ServerRoutes:
-    def __init__(self, config: Describe, describe: Describe) -> None:
+    def __init__(self, config: Callable[[Call], dict[str, Any]], describe: Describe) -> None:
         self._config = config
         self._describe = describe
 
     @route("GET", "/api/config", Need.KNOWN, answers={200: responses.Config})
     def read_config(self, call: Call) -> Reply:
-        """Return what clients need to start."""
-        return Reply(200, self._config())
+        """Return what clients need to start, and who you are."""
+        return Reply(200, self._config(call))
 
     @route("GET", SOCKET, Need.NOTHING, answers={101: None}, errors=("upgrade_needed",))
     def open_socket(self, call: Call) -> Reply:

@@ -45,6 +45,9 @@ SEND_TIMEOUT = 60.0  # seconds after which a client that doesn't read its stream
 RETRY_AFTER = 5  # seconds
 FILE_PIECE = 64 * 1024  # bytes of a file that are in memory while its client reads it
 
+KEPT = "public, max-age=31536000, immutable"
+"""A year, for files whose address changes with their content."""
+
 LOGIN_PAGE = "/login"
 GUARDED_PAGES = {"/admin": Need.ADMIN, "/status": Need.STATUS}
 SOCKET = "/ws"
@@ -289,11 +292,13 @@ class Handler(BaseHTTPRequestHandler):
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
         if need := GUARDED_PAGES.get(self.head.path):
             self.server.access.check(self._caller(), need)
-        headers = {"Cache-Control": "no-cache", "ETag": file.etag}
+        headers = {"Cache-Control": KEPT if file.is_kept else "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
             headers["Set-Cookie"] = self.own.cookie(identity.COOKIE, identity.new_browser(), identity.MAX_AGE)
         if self.headers.get("If-None-Match") == file.etag:
             return Reply(HTTPStatus.NOT_MODIFIED, b"", headers, file.type)
+        if file.compressed is not None and _understands_gzip(self.headers.get("Accept-Encoding", "")):
+            return Reply(HTTPStatus.OK, file.compressed, {**headers, "Content-Encoding": "gzip"}, file.type)
         return Reply(HTTPStatus.OK, file.body, headers, file.type)
 
     # The response
@@ -406,6 +411,12 @@ def _name(parts: Mapping[str, Any]) -> str:
     """Return the name that a request gives, wherever it does."""
     names = (getattr(part, "name", identity.UNNAMED) for part in parts.values())
     return next((name for name in names if name != identity.UNNAMED), identity.UNNAMED)
+
+
+def _understands_gzip(header: str) -> bool:
+    """Return True if an Accept-Encoding header allows gzip."""
+    codings = (part.replace(" ", "").lower().partition(";") for part in header.split(","))
+    return any(name == "gzip" and not re.fullmatch(r"q=0(\.0*)?", quality) for name, _, quality in codings)
 
 
 def _not_allowed(methods: list[str]) -> Reply:

@@ -65,7 +65,7 @@ class ProfileRoutes:
     @route("GET", ME, Need.KNOWN, answers={200: responses.Profile})
     def read_profile(self, call: Call, query: requests.NameQuery) -> Reply:
         """Return who you are, and your usage of the day."""
-        return Reply(200, self._profile(call))
+        return Reply(200, self.profile(call))
 
     @route("PATCH", ME, Need.SELF, answers={200: responses.Profile}, errors=("account_unusable", "not_allowed"))
     def change_profile(self, call: Call, body: requests.ProfileChange) -> Reply:
@@ -74,7 +74,7 @@ class ProfileRoutes:
         changes = body.model_dump(exclude_none=True)
         self._accounts.set_profile(user.id, **changes)
         self._write("profile_changed", call, user, fields=list(changes))
-        return Reply(200, self._profile(call))
+        return Reply(200, self.profile(call))
 
     @route("POST", f"{ME}/password", Need.SELF, answers={204: None}, errors=("password_unusable", *_SECRETS))
     def change_password(self, call: Call, body: requests.NewPassword) -> Reply:
@@ -157,7 +157,7 @@ class ProfileRoutes:
         self._audit.write("account_deleted", (user.id, user.login), call.caller.address, sessions=sessions)
         return Reply(204, cookies=[self._cookie(call, "")])
 
-    def _profile(self, call: Call) -> dict[str, object]:
+    def profile(self, call: Call) -> dict[str, object]:
         user = self._accounts.user(call.caller.person) if call.caller.is_known else None
         you = user or User(YOU, YOU, YOU, frozenset(), "", "", "")
         has_password = user is not None and self._accounts.has_password(user.id)

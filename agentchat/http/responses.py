@@ -567,3 +567,4 @@ class Config(BaseModel):
     default_agent: str | None
     agents: list[AgentAbout]
     limits: Limits
+    me: Profile

@@ -30,7 +30,11 @@ export class Account {
   }
 
   async load() {
-    this.#show(await fetchMe());
+    this.begin(await fetchMe());
+  }
+
+  begin(me) {
+    this.#show(me);
     if (this.isKnown) keepTextsOf(this.me.id);
   }
 

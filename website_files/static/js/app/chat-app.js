@@ -80,7 +80,8 @@ export class ChatApp {
     clearTimeout(this.#configTimer);
     this.#setConfigStatus("connecting");
     try {
-      const [config] = await Promise.all([fetchConfig(), this.account.load()]);
+      const config = await fetchConfig();
+      this.account.begin(config.me);
       this.#configure(config);
     } catch (error) {
       this.problem = error.code ? error.message : "";
