@@ -56,6 +56,7 @@ BODIES: Mapping[str, object] = {
     "chat": {"message": "hello"},
     "stream_chat": {"message": "hello"},
     "write_file": b"words",
+    "render": {"texts": ["# Oslo"]},
     "write_note": {"value": "Oslo"},
     "change_profile": {"colour": "#3366cc"},
     "change_password": {"old": PASSWORD, "new": PASSWORD},

@@ -222,6 +222,7 @@ WITHOUT_KEY = {
     "changeProfile": "the second time changes nothing",
     "changePassword": "the second time the old password is wrong",
     "deleteEverything": "the second time nobody is logged in",
+    "render": "it changes nothing",
     "writeNote": "the second time changes nothing",
     "endLogin": "the second time there is none",
     "revokeToken": "the second time there is none",

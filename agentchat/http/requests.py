@@ -28,6 +28,7 @@ from agentchat.protocol.validation import (
 from agentchat.protocol.visibility import Show
 
 MAX_WAIT = 300  # seconds
+MAX_TEXTS = 100  # that are rendered at once
 MAX_DAYS = 36_500  # for which a token can be good
 INVITATION_HOURS = 7 * 24
 MAX_INVITATION_HOURS = 10 * 366 * 24
@@ -164,6 +165,10 @@ class Login(Body):
 class FirstAccount(Login):
     secret: str = Field(max_length=200, description="From the link that was printed at start")
     name: str = Field("", max_length=NAME_CHARS)
+
+
+class Texts(Body):
+    texts: list[str] = Field(max_length=MAX_TEXTS, description="In Markdown")
 
 
 class NoteText(Body):

@@ -548,6 +548,23 @@ class Limits(BaseModel):
     message_chars: int
 
 
+class BlockAbout(BaseModel):
+    """A top-level block of a text: a paragraph, a list, a table."""
+
+    html: str
+    lines: int = Field(description="Number of the text's lines up to the end of this block")
+
+
+class RenderedText(BaseModel):
+    blocks: list[BlockAbout]
+
+
+class Rendered(BaseModel):
+    """Texts as HTML, in the order of the request."""
+
+    texts: list[RenderedText]
+
+
 class LocalServerAbout(BaseModel):
     """A model server found on the same machine, and the command that starts the chat server with it."""
 

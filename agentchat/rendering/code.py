@@ -1,0 +1,55 @@
+"""Code in the colours of its language: spans with Pygments' classes, for which css/messages/code.css has colours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml, unescapeAll
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+MAX_COLOURED = 100_000  # characters; longer code is not coloured
+MAX_NAME = 50  # characters of a language's name
+_DATA = {"csv", "json"}  # the page makes a table or a tree of them
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
+
+
+def use(parser: MarkdownIt) -> None:
+    """Let a parser colour code."""
+    parser.add_render_rule("fence", _fence)
+
+
+def _fence(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    token = tokens[idx]
+    language = (unescapeAll(token.info).split(maxsplit=1) or [""])[0][:MAX_NAME]
+    html = _coloured(token.content, language)
+    if not language:
+        return f"<pre><code>{html}</code></pre>\n"
+    name = escapeHtml(language)
+    return f'<pre><code class="language-{name}" data-language="{name}">{html}</code></pre>\n'
+
+
+def _coloured(source: str, language: str) -> str:
+    lexer = None if language in _DATA or len(source) > MAX_COLOURED else _lexer(language.lower())
+    if lexer is None:
+        return escapeHtml(source)
+    return highlight(source, lexer, _FORMATTER)
+
+
+@functools.lru_cache(maxsize=200)
+def _lexer(language: str) -> Lexer | None:
+    """Return the lexer of a language, or None if Pygments does not know it."""
+    if not language:
+        return None
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None

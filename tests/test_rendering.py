@@ -1,0 +1,90 @@
+"""Markdown over REST: blocks, GitHub's additions, code, and what callers can ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agentchat.http.requests import MAX_TEXTS
+from tests import markdown_examples
+from tests.markdown_examples import structure
+from tests.rest_client import RestClient
+
+RENDER = "/api/agent-chat/render"
+NOT_LINKS = [596, 598, 599, 601]  # of schemes that lead out of the browser
+BARE_ADDRESSES = [608, 611, 612]  # which GitHub makes links of, and CommonMark does not
+
+
+def rendered(rest: RestClient, *texts: str) -> list[list[dict[str, Any]]]:
+    """Return the blocks of each text."""
+    answer = rest.post(RENDER, {"texts": texts})
+    assert answer.status == 200, answer.body
+    return [text["blocks"] for text in answer.json["texts"]]
+
+
+def html(rest: RestClient, *texts: str) -> list[str]:
+    """Return each text as HTML."""
+    return ["\n".join(block["html"] for block in blocks) for blocks in rendered(rest, *texts)]
+
+
+def test_blocks(rest: RestClient) -> None:
+    """A text comes as its top-level blocks, each with the line that it ends with."""
+    text = "# Oslo\n\nSunny,\n*very*.\n\n- one\n- two\n\n```\na\n\nb\n```\n"
+    blocks, nothing = rendered(rest, text, "")
+    assert blocks == [
+        {"html": "<h1>Oslo</h1>", "lines": 1},
+        {"html": "<p>Sunny,\n<em>very</em>.</p>", "lines": 4},
+        {"html": "<ul>\n<li>one</li>\n<li>two</li>\n</ul>", "lines": 8},
+        {"html": "<pre><code>a\n\nb\n</code></pre>", "lines": 13},
+    ]
+    assert nothing == []
+
+
+def test_examples_of_commonmark(rest: RestClient) -> None:
+    """All examples without HTML give what is published, but for what GitHub does otherwise and addresses refused."""
+    examples = [example for example in markdown_examples.commonmark() if not example.has_html]
+    ours: list[str] = []
+    for first in range(0, len(examples), MAX_TEXTS):
+        ours += html(rest, *[example.markdown for example in examples[first : first + MAX_TEXTS]])
+    wrong = [
+        example.number
+        for example, mine in zip(examples, ours, strict=True)
+        if structure(mine) != structure(example.html)
+    ]
+    assert wrong == sorted(NOT_LINKS + BARE_ADDRESSES)
+    assert len(examples) > 560
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("~~old~~ ~older~", "<p><del>old</del> <del>older</del></p>"),
+        ("a<br>b H<sub>2</sub>O", "<p>a<br>b H<sub>2</sub>O</p>"),
+        ("<b onclick=x>a</b>", "<p>&lt;b onclick=x&gt;a&lt;/b&gt;</p>"),
+        (
+            "```python\nif x:\n```",
+            '<pre><code class="language-python" data-language="python"><span class="k">if</span>',
+        ),
+        ("```klingon\nif x:\n```", '<pre><code class="language-klingon" data-language="klingon">if x:\n</code></pre>'),
+        ("```json\n[1]\n```", '<pre><code class="language-json" data-language="json">[1]\n</code></pre>'),
+        ("| a |\n|--:|\n| 1 |", '<td align="right">1</td>'),
+        ("- [x] done", 'type="checkbox" checked="">'),
+        ("x[^1]\n\n[^1]: why", '<sup class="footnote-ref"><a href="#footnote-1" data-footnote="1"'),
+        ("x[^1]\n\n[^1]: why", '<li class="footnote" data-footnote="1"><p>why'),
+        ("www.example.com", '<a href="http://www.example.com" rel="noopener noreferrer nofollow">www.example.com</a>'),
+    ],
+)
+def test_what_is_rendered(rest: RestClient, text: str, expected: str) -> None:
+    assert expected in html(rest, text)[0]
+
+
+def test_too_many_texts(rest: RestClient) -> None:
+    assert len(html(rest, *["a"] * MAX_TEXTS)) == MAX_TEXTS
+    refused = rest.post(RENDER, {"texts": ["a"] * (MAX_TEXTS + 1)})
+    assert (refused.status, refused.code) == (400, "bad_request")
+
+
+def test_broken_text(rest: RestClient) -> None:
+    assert html(rest, "a\x00b") == ["<p>a\ufffdb</p>"]
+    assert rest.post(RENDER, {"texts": ["half a pair: \ud800"]}).code == "bad_request"
