@@ -16,7 +16,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-MAX_COLOURED = 100_000  # characters; longer code is not coloured
+MAX_COLOURED = 50_000  # characters; longer code is not coloured
 MAX_NAME = 50  # characters of a language's name
 _DATA = {"csv", "json"}  # the page makes a table or a tree of them
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)

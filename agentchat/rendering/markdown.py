@@ -13,10 +13,11 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
-from agentchat.rendering import code, footnotes, sanitizing
+from agentchat.rendering import code, footnotes, formulas, images, invisible, links, sanitizing
 
 MAX_NESTING = 40  # quotes, lists and emphasis in each other; further ones are shown as they were written
 _TAG = re.compile(r"</?(?:br|kbd|mark|sub|sup)[ \t]*/?>", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:https?|mailto|xmpp)$")
 
 
 class Block(NamedTuple):
@@ -38,7 +39,7 @@ def render(text: str) -> list[Block]:
         elif block[0].map:
             lines = max(lines, block[0].map[1])
         html = sanitizing.clean(_PARSER.renderer.render(block, _PARSER.options, env))
-        blocks.append(Block(html.strip("\n"), lines))
+        blocks.append(Block(invisible.marked(html.strip("\n")), lines))
     return blocks
 
 
@@ -65,6 +66,16 @@ def _few_tags(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _plain_colon(state: StateInline, silent: bool) -> bool:
+    """Take a colon that ends no scheme as text: the rule for bare addresses reads all that stands before each one."""
+    if state.src[state.pos] != ":" or _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos):
+        return False
+    if not silent:
+        state.pending += ":"
+    state.pos += 1
+    return True
+
+
 def _cell(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
     """Open a cell of a table, with an attribute in place of the style, which the page's policy forbids."""
     token = tokens[idx]
@@ -78,14 +89,24 @@ def _struck(self: RendererHTML, tokens: Sequence[Token], idx: int, options: Opti
     return "<del>" if tokens[idx].nesting == 1 else "</del>"
 
 
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:
+        """Take everything for a link that is written like one: links.py and images.py see to its address."""
+        return True
+
+
 def _parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": MAX_NESTING, "tasklists": True, "strikethrough_single_tilde": True}
-    parser = MarkdownIt("commonmark", options)
+    parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.at("html_inline", _few_tags)
     parser.use(gfm_autolink_plugin)
+    parser.inline.ruler.before("gfm_autolink_protocol", "plain_colon", _plain_colon)
     parser.use(footnotes.use)
+    parser.use(formulas.use)
     parser.use(code.use)
+    parser.use(links.use)
+    parser.use(images.use)
     for cell in ("th_open", "td_open"):
         parser.add_render_rule(cell, _cell)
     parser.add_render_rule("s_open", _struck)
