@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agentchat.http.rendering import MAX_BODY
 from agentchat.http.requests import MAX_TEXTS
 from tests import markdown_examples
 from tests.markdown_examples import structure
@@ -83,6 +84,10 @@ def test_too_many_texts(rest: RestClient) -> None:
     assert len(html(rest, *["a"] * MAX_TEXTS)) == MAX_TEXTS
     refused = rest.post(RENDER, {"texts": ["a"] * (MAX_TEXTS + 1)})
     assert (refused.status, refused.code) == (400, "bad_request")
+
+
+def test_too_much_text(rest: RestClient) -> None:
+    assert rest.post(RENDER, {"texts": ["a" * MAX_BODY]}).code == "body_too_large"
 
 
 def test_broken_text(rest: RestClient) -> None:

@@ -18,14 +18,12 @@ from agentchat.http.handler import SOCKET
 from agentchat.http.health import HealthRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
-from agentchat.http.rendering import RenderingRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
 from agentchat.http.sessions import SessionRoutes
 from agentchat.http.tasks import TaskRoutes
 from agentchat.http.v1_chat import V1ChatRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.protocol.errors import ChatError
-from agentchat.rendering import Rendering
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.user_notes import UserNotes
 
@@ -57,7 +55,6 @@ def table(
         DeskRoutes(sessions),
         MemoryRoutes(notes),
         DocumentRoutes(knowledge),
-        RenderingRoutes(Rendering()),
         V1ChatRoutes(sessions, catalogue, access),
     ]
     routes = list(collect(*resources))

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Sequence
+
 from agentchat.access import Need
 from agentchat.http import requests, responses
+from agentchat.http.limits import held
 from agentchat.http.routes import Call, Reply, route
+from agentchat.net.admission import Admission
+from agentchat.protocol.errors import TooFast
 from agentchat.rendering import Rendering
+from agentchat.rendering.blocks import Block
+from agentchat.rendering.plain import plain
+from agentchat.sessions.rates import Rates
+
+MAX_BODY = 2**20  # bytes
+PER_SECOND = 50  # requests of a person, apart from what they write: a page asks while answers stream in
+IN_ALL = 1000
+BURST = 10.0  # seconds over which these rates count
+AT_ONCE = 64  # texts that are rendered or wait for it
+AT_ONCE_PER_ADDRESS = 16
+PATIENCE = 10.0  # seconds for one request; the texts that are left then come as they were written
+
+TEXTS = "texts that are rendered at once"
 
 
 class RenderingRoutes:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._rates = Rates(PER_SECOND, IN_ALL, BURST)
+        self._admission = Admission(AT_ONCE, AT_ONCE_PER_ADDRESS)
 
-    @route("POST", "/api/agent-chat/render", Need.KNOWN, answers={200: responses.Rendered}, changes_nothing=True)
+    @route("POST", "/api/agent-chat/render", Need.KNOWN, answers={200: responses.Rendered},
+           errors=("too_fast", "too_many_requests", "server_full"),
+           max_body=MAX_BODY, changes_nothing=True, has_own_rate=True)  # fmt: skip
     def render(self, call: Call, body: requests.Texts) -> Reply:
         """Return texts in Markdown as HTML that is safe to show."""
-        texts = [{"blocks": [block._asdict() for block in self._rendering.blocks(text)]} for text in body.texts]
-        return Reply(200, {"texts": texts})
+        if seconds := self._rates.take(call.caller):
+            raise TooFast("too_fast", seconds)
+        deadline = time.monotonic() + PATIENCE
+        texts = [self._blocks(call.caller.address, text, deadline) for text in body.texts]
+        return Reply(200, {"texts": [{"blocks": [block._asdict() for block in blocks]} for blocks in texts]})
+
+    def _blocks(self, address: str, text: str, deadline: float) -> Sequence[Block]:
+        if time.monotonic() > deadline:
+            return [plain(text)]
+
+        def hold() -> contextlib.AbstractContextManager[None]:
+            return held(self._admission, address, 1, TEXTS)
+
+        return self._rendering.blocks(text, hold)

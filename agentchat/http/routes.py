@@ -130,6 +130,8 @@ class Route:
     """The handler waits for agents, also when it doesn't answer with an event stream."""
     ends_work: bool = False
     """Nobody is too fast to do it."""
+    has_own_rate: bool = False
+    """The handler itself looks at how often it is asked."""
     is_way_back: bool = False
     """Another site sends people here, who have begun something here before."""
     changes_nothing: bool = False
@@ -138,7 +140,7 @@ class Route:
     @property
     def is_limited(self) -> bool:
         """People can be too fast doing it."""
-        return self.method != "GET" and not self.ends_work
+        return self.method != "GET" and not (self.ends_work or self.has_own_rate)
 
     @property
     def writes(self) -> bool:

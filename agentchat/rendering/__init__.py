@@ -2,24 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
+from agentchat.rendering.blocks import Block
 from agentchat.rendering.cache import Cache
-from agentchat.rendering.markdown import Block, render
+from agentchat.rendering.plain import cut, plain
+from agentchat.rendering.process import Process
 
 CACHE_BYTES = 16 * 2**20
+SECONDS = 2.0  # of processor time for a text
+MAX_PROCESSES = 2
+
+Hold = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Rendering:
-    """Renders texts, each of them once. All methods can be called from any thread."""
+    """Renders texts, each of them once. All methods can be called from any thread; they hold no lock meanwhile."""
 
     def __init__(self) -> None:
         self._cache = Cache(CACHE_BYTES)
+        self._lock = threading.Lock()  # guards what follows
+        self._begun: dict[str, Future[Sequence[Block] | None]] = {}
+        self._size = min(MAX_PROCESSES, os.cpu_count() or 1)
+        self._free: queue.LifoQueue[Process] = queue.LifoQueue()  # the second is only started when one is not enough
+        for _ in range(self._size):
+            self._free.put(Process())
 
-    def blocks(self, text: str) -> Sequence[Block]:
-        """Return the top-level blocks of a text, sanitized."""
-        blocks = self._cache.get(text)
-        if blocks is None:
-            blocks = render(text)
+    def blocks(self, text: str, hold: Hold = contextlib.nullcontext) -> Sequence[Block]:
+        """Return the top-level blocks of a text, sanitized. What is too long or takes too long comes as it is written.
+
+        `hold` is entered while the text is being rendered, unless it was before or somebody else has begun to.
+        """
+        while True:
+            found = self._cache.get(text)
+            if found is not None:
+                return found
+            with self._lock:
+                begun = self._begun.get(text)
+                if begun is None:
+                    mine = self._begun[text] = Future()
+            if begun is None:
+                return self._begin(text, hold, mine)
+            other = begun.result()
+            if other is not None:
+                return other
+
+    def _begin(self, text: str, hold: Hold, done: Future[Sequence[Block] | None]) -> Sequence[Block]:
+        """Render a text for all who ask for it meanwhile. If it fails, the next of them tries."""
+        blocks = None
+        try:
+            with hold():
+                blocks = self._rendered(text)
             self._cache.put(text, blocks)
-        return blocks
+            return blocks
+        finally:
+            with self._lock:
+                del self._begun[text]
+            done.set_result(blocks)
+
+    def _rendered(self, text: str) -> Sequence[Block]:
+        head, rest = cut(text)
+        blocks: list[Block] | None = []
+        if head:
+            process = self._free.get()
+            try:
+                blocks, _ = process.render(head, SECONDS)
+            finally:
+                self._free.put(process)
+        if blocks is None:
+            return [plain(text)]
+        return [*blocks, plain(rest, head.count("\n"))] if rest else blocks
+
+    def close(self) -> None:
+        """End the processes; nobody asks for anything any more. One that is at work ends when the server does."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._size):
+                self._free.get(timeout=SECONDS).close()

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from agentchat.rendering.markdown import Block
+from agentchat.rendering.blocks import Block
 
 _OVERHEAD = 200  # bytes of a block beside its characters, about
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -14,18 +13,11 @@ from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
 from agentchat.rendering import code, footnotes, formulas, images, invisible, links, sanitizing
+from agentchat.rendering.blocks import Block
 
 MAX_NESTING = 40  # quotes, lists and emphasis in each other; further ones are shown as they were written
 _TAG = re.compile(r"</?(?:br|kbd|mark|sub|sup)[ \t]*/?>", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?|mailto|xmpp)$")
-
-
-class Block(NamedTuple):
-    """A top-level block of a text."""
-
-    html: str
-    lines: int
-    """Number of the text's lines up to the end of this block."""
 
 
 def render(text: str) -> list[Block]:
