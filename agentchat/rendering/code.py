@@ -19,6 +19,8 @@ from pygments.util import ClassNotFound
 MAX_COLOURED = 50_000  # characters; longer code is not coloured
 MAX_NAME = 50  # characters of a language's name
 _DATA = {"csv", "json"}  # the page makes a table or a tree of them
+_DIFFS = {"diff", "patch", "udiff"}
+_LINES = {"+++": "place", "---": "place", "@@": "place", "+": "added", "-": "removed"}
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 
@@ -38,10 +40,18 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], idx: int, options: Optio
 
 
 def _coloured(source: str, language: str) -> str:
+    if language.lower() in _DIFFS:
+        return "".join(map(_diff_line, source.splitlines(keepends=True)))
     lexer = None if language in _DATA or len(source) > MAX_COLOURED else _lexer(language.lower())
     if lexer is None:
         return escapeHtml(source)
     return highlight(source, lexer, _FORMATTER)
+
+
+def _diff_line(line: str) -> str:
+    """Return a line of a diff, marked as added or removed. Its sign stays, for those who see no colours."""
+    kind = next((f" is-{kind}" for start, kind in _LINES.items() if line.startswith(start)), "")
+    return f'<span class="diff-line{kind}">{escapeHtml(line)}</span>'
 
 
 @functools.lru_cache(maxsize=200)
