@@ -14,6 +14,7 @@ from agentchat.http.documents import DocumentRoutes
 from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
 from agentchat.http.files import FileRoutes
+from agentchat.http.foreign_image import ForeignImageRoutes
 from agentchat.http.handler import SOCKET
 from agentchat.http.health import HealthRoutes
 from agentchat.http.memory import MemoryRoutes
@@ -55,6 +56,7 @@ def table(
         DeskRoutes(sessions),
         MemoryRoutes(notes),
         DocumentRoutes(knowledge),
+        ForeignImageRoutes(),
         V1ChatRoutes(sessions, catalogue, access),
     ]
     routes = list(collect(*resources))

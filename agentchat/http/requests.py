@@ -263,6 +263,11 @@ class ExportQuery(BaseModel):
     format: Literal["json", "markdown", "html"] = "json"
 
 
+class ForeignImageQuery(BaseModel):
+    src: str = Field(max_length=4000, description="The address of the image")
+    alt: str = Field("", max_length=1000, description="What it shows")
+
+
 class BackQuery(BaseModel):
     back: str = Field("/", max_length=2000, description="The path to go to afterwards")
 

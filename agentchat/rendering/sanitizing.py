@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import nh3
+
+from agentchat.rendering import addresses
 
 _MATH = {
     "annotation", "math", "menclose", "merror", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover",
@@ -40,16 +44,32 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "th": {"align"},
     "ul": {"class"},
 }
-_CLEANER = nh3.Cleaner(
-    tags=_MATH | _TEXT,
-    attributes=_ATTRIBUTES,
-    tag_attribute_values={"input": {"type": {"checkbox"}}},
-    set_tag_attribute_values={"input": {"disabled": ""}, "button": {"type": "button"}},
-    url_schemes={"http", "https", "mailto", "data"},
-    link_rel="noopener noreferrer nofollow",
-)
+
+
+def _own_images(tag: str, name: str, value: str) -> str | None:
+    """Let images pass only if they are this server's, or stand in the text."""
+    if tag != "img" or name != "src":
+        return None if value.startswith("data:") else value
+    address = addresses.understood(value)
+    return value if address.is_image or (address.is_allowed and not address.host) else None
+
+
+def _cleaner(schemes: set[str], attribute_filter: Callable[[str, str, str], str | None] | None) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_MATH | _TEXT,
+        attributes=_ATTRIBUTES,
+        attribute_filter=attribute_filter,
+        tag_attribute_values={"input": {"type": {"checkbox"}}},
+        set_tag_attribute_values={"input": {"disabled": ""}, "button": {"type": "button"}},
+        url_schemes=schemes,
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+_CLEANER = _cleaner({"http", "https", "mailto"}, None)
+_CLEANER_OF_IMAGES = _cleaner({"http", "https", "mailto", "data"}, _own_images)  # a third slower
 
 
 def clean(html: str) -> str:
     """Return HTML of which only the tags and attributes listed here are left."""
-    return _CLEANER.clean(html)
+    return (_CLEANER_OF_IMAGES if "<img" in html.lower() else _CLEANER).clean(html)
