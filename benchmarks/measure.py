@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from benchmarks import soak
+from benchmarks import rendering, soak
 from benchmarks.load import TURN_TIMEOUT, Conversation, Fleet, read_bare
 from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, logged_in, serving
 from benchmarks.table import Row, at_least, at_most
@@ -362,6 +362,11 @@ def identity(extent: Extent) -> list[Row]:
     return [replace(row, beside="without accounts") for row in rows]
 
 
+def rendering_beside_tokens(extent: Extent) -> list[Row]:
+    """Measure row 11: rendering what many pages read, beside the tokens themselves."""
+    return rendering.rendering(extent.seconds)
+
+
 def _beside_relay(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, beside=RELAY.name) for row in rows]
 
@@ -389,4 +394,5 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({8}), crowd),
     (frozenset({9}), pauses),
     (frozenset({10}), identity),
+    (frozenset({11}), rendering_beside_tokens),
 ]

@@ -57,6 +57,12 @@ class Process:
         """Return the CPU time of all its threads in seconds, to the nanosecond (/proc counts in ticks of 10 ms)."""
         return time.clock_gettime((~self._process.pid << 3) | 2)  # the kernel's clock of another process
 
+    def cpu_of_children(self) -> float:
+        """Return the CPU time of the processes that it has started and that still run."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+        return sum(time.clock_gettime((~child << 3) | 2) for child in children)
+
     def memory(self) -> int:
         """Return its resident memory in KiB."""
         return self._status("VmRSS")
