@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).with_name("markdown")
-OURS = {"data-language", "rel"}  # attributes of which no specification speaks
+OURS = {"class", "data-language", "rel"}  # attributes of which no specification speaks
 _MARKDOWN = "a|blockquote|br|code|em|h[1-6]|hr|img|li|ol|p|pre|strong|ul"
 
 
@@ -35,6 +35,10 @@ def structure(html: str) -> list[Any]:
     return [part for part in texts if part]
 
 
+def is_ours(name: str, value: str | None) -> bool:
+    return name in OURS and not (value or "").startswith("language-")
+
+
 class _Structure(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +46,7 @@ class _Structure(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag != "span":
-            self.parts.append((tag, sorted((name, value or "") for name, value in attrs if name not in OURS)))
+            self.parts.append((tag, sorted((name, value or "") for name, value in attrs if not is_ours(name, value))))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in {"span", "br", "hr", "img", "input"}:
@@ -55,7 +59,7 @@ class _Structure(HTMLParser):
             self.parts.append(data)
 
 
-def commonmark() -> list[Example]:
-    """The examples of the specification."""
-    rows = json.loads((FOLDER / "commonmark-0.31.2.json").read_text("utf-8"))
+def published(name: str) -> list[Example]:
+    """The examples of a specification."""
+    rows = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     return [Example(row["example"], row["section"], row["markdown"], row["html"]) for row in rows]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from agentchat.http.rendering import MAX_BODY
 from agentchat.http.requests import MAX_TEXTS
-from tests import markdown_examples
-from tests.markdown_examples import structure
+from tests.markdown_examples import Example, published, structure
 from tests.rest_client import RestClient
 
 RENDER = "/api/agent-chat/render"
 NOT_LINKS = [596, 598, 599, 601]  # of schemes that lead out of the browser
+FTP = 628
 BARE_ADDRESSES = [608, 611, 612]  # which GitHub makes links of, and CommonMark does not
 
 
@@ -42,19 +43,39 @@ def test_blocks(rest: RestClient) -> None:
     assert nothing == []
 
 
-def test_examples_of_commonmark(rest: RestClient) -> None:
-    """All examples without HTML give what is published, but for what GitHub does otherwise and addresses refused."""
-    examples = [example for example in markdown_examples.commonmark() if not example.has_html]
+def wrong(rest: RestClient, examples: Sequence[Example]) -> list[int]:
+    """Return the numbers of the examples that give something else than is published."""
     ours: list[str] = []
     for first in range(0, len(examples), MAX_TEXTS):
         ours += html(rest, *[example.markdown for example in examples[first : first + MAX_TEXTS]])
-    wrong = [
-        example.number
-        for example, mine in zip(examples, ours, strict=True)
-        if structure(mine) != structure(example.html)
-    ]
-    assert wrong == sorted(NOT_LINKS + BARE_ADDRESSES)
+    both = zip(examples, ours, strict=True)
+    return [example.number for example, mine in both if structure(mine) != structure(example.html)]
+
+
+def test_examples_of_commonmark(rest: RestClient) -> None:
+    """All examples without HTML give what is published, but for what GitHub does otherwise and addresses refused."""
+    examples = [example for example in published("commonmark-0.31.2") if not example.has_html]
+    assert wrong(rest, examples) == sorted(NOT_LINKS + BARE_ADDRESSES)
     assert len(examples) > 560
+
+
+def test_examples_of_github(rest: RestClient) -> None:
+    """All examples of tables, task lists, strikethrough and bare addresses do, but for links to FTP."""
+    examples = published("gfm-0.29")
+    assert wrong(rest, examples) == [FTP]
+    assert len(examples) == 23
+
+
+@pytest.mark.parametrize(
+    ("text", "mailbox"),
+    [
+        ("first_last@example.com", "first_last@example.com"),
+        ("(a_b_c@example.com)", "a_b_c@example.com"),
+        ("*a_b@example.com*", "a_b@example.com"),
+    ],
+)
+def test_mailboxes(rest: RestClient, text: str, mailbox: str) -> None:
+    assert f'<a href="mailto:{mailbox}" rel="noopener noreferrer nofollow">{mailbox}</a>' in html(rest, text)[0]
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,12 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
-from agentchat.rendering import code, footnotes, formulas, images, invisible, links, sanitizing
+from agentchat.rendering import bare_addresses, code, footnotes, formulas, images, invisible, links, sanitizing
 from agentchat.rendering.blocks import Block
 
 MAX_NESTING = 40  # quotes, lists and emphasis in each other; further ones are shown as they were written
 _TAG = re.compile(r"</?(?:br|kbd|mark|sub|sup)[ \t]*/?>", re.IGNORECASE)
-_SCHEME = re.compile(r"(?:https?|mailto|xmpp)$")
 
 
 def render(text: str) -> list[Block]:
@@ -58,16 +56,6 @@ def _few_tags(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _plain_colon(state: StateInline, silent: bool) -> bool:
-    """Take a colon that ends no scheme as text: the rule for bare addresses reads all that stands before each one."""
-    if state.src[state.pos] != ":" or _SCHEME.search(state.src, max(state.pos - 6, 0), state.pos):
-        return False
-    if not silent:
-        state.pending += ":"
-    state.pos += 1
-    return True
-
-
 def _cell(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
     """Open a cell of a table, with an attribute in place of the style, which the page's policy forbids."""
     token = tokens[idx]
@@ -92,8 +80,7 @@ def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.at("html_inline", _few_tags)
-    parser.use(gfm_autolink_plugin)
-    parser.inline.ruler.before("gfm_autolink_protocol", "plain_colon", _plain_colon)
+    parser.use(bare_addresses.use)
     parser.use(footnotes.use)
     parser.use(formulas.use)
     parser.use(code.use)
