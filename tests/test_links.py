@@ -157,6 +157,12 @@ def test_characters_that_are_not_seen(text: str, read: str) -> None:
     assert words(text) == read
 
 
+def test_many_such_characters() -> None:
+    text = "a\u202eb " * 20_000
+    assert words(text).count("U+202E") == 20_000
+    assert len(html(text)) < 4 * len(text)
+
+
 @pytest.mark.parametrize("text", ["[a](x 'b\u202ec')", "![b\u202ec](x)", "![b\u202ec](https://example.com/)"])
 def test_such_characters_in_attributes(text: str) -> None:
     assert 'b[U+202E]c"' in html(text)

@@ -68,6 +68,10 @@ def test_keys_stay_with_the_server(process: Process, monkeypatch: pytest.MonkeyP
     assert b"sk-not-for-you" not in Path(f"/proc/{process.pid}/environ").read_bytes()
 
 
+def test_a_text_that_becomes_too_much(process: Process) -> None:
+    assert process.render("[^1]" * 45_000 + "\n\n[^1]: a", 60)[0] is None
+
+
 @pytest.mark.parametrize("text", ["[" * 50_000, "a" * 2_000_000, "> " * 50_000, SLOW], ids=range(4))
 def test_nasty_texts(rendering: Rendering, text: str) -> None:
     """Each is rendered, or comes as it was written, within the time for a text."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from agentchat.access import Need
 from agentchat.http import requests, responses
@@ -13,7 +14,6 @@ from agentchat.http.routes import Call, Reply, route
 from agentchat.net.admission import Admission
 from agentchat.protocol.errors import TooFast
 from agentchat.rendering import Rendering
-from agentchat.rendering.blocks import Block
 from agentchat.rendering.plain import plain
 from agentchat.sessions.rates import Rates
 
@@ -24,6 +24,8 @@ BURST = 10.0  # seconds over which these rates count
 AT_ONCE = 64  # texts that are rendered or wait for it
 AT_ONCE_PER_ADDRESS = 16
 PATIENCE = 10.0  # seconds for one request; the texts that are left then come as they were written
+
+MAX_ANSWER = 8 * 2**20  # characters, likewise
 
 TEXTS = "texts that are rendered at once"
 
@@ -41,15 +43,17 @@ class RenderingRoutes:
         """Return texts in Markdown as HTML that is safe to show."""
         if seconds := self._rates.take(call.caller):
             raise TooFast("too_fast", seconds)
-        deadline = time.monotonic() + PATIENCE
-        texts = [self._blocks(call.caller.address, text, deadline) for text in body.texts]
-        return Reply(200, {"texts": [{"blocks": [block._asdict() for block in blocks]} for blocks in texts]})
+        return Reply(200, {"texts": list(self._answers(call.caller.address, body.texts))})
 
-    def _blocks(self, address: str, text: str, deadline: float) -> Sequence[Block]:
-        if time.monotonic() > deadline:
-            return [plain(text)]
+    def _answers(self, address: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield the blocks of each text, until that took too long or became too much."""
+        deadline, room = time.monotonic() + PATIENCE, MAX_ANSWER
 
         def hold() -> contextlib.AbstractContextManager[None]:
             return held(self._admission, address, 1, TEXTS)
 
-        return self._rendering.blocks(text, hold)
+        for text in texts:
+            is_late = time.monotonic() > deadline or room < 0
+            blocks = [plain(text)] if is_late else self._rendering.blocks(text, hold)
+            room -= sum(len(block.html) for block in blocks)
+            yield {"blocks": [block._asdict() for block in blocks]}

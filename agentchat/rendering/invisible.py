@@ -21,12 +21,14 @@ _MARKED = re.compile(
     f"|(?<=[{_SELECTORS}])[{_SELECTORS}]+"
     r"|(?<=[ -~])[\u200c\u200d]+|[\u200c\u200d]+(?=[ -~])"
 )
+MAX_MARKS = 1000  # elements; more such characters have brackets only
 _SHOWN = 4  # code points of a run; of longer ones the number of the others
 
 
 def marked(html: str) -> str:
     """Return HTML with such characters in its text replaced. Attributes must have none, see `named`."""
-    return _MARKED.sub(_mark, html)
+    few = _MARKED.sub(_mark, html, count=MAX_MARKS)
+    return few if few is html else named(few)
 
 
 def named(text: str) -> str:

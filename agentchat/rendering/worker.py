@@ -18,6 +18,7 @@ from agentchat.rendering.blocks import Block
 from agentchat.rendering.markdown import render
 
 IDLE = 600.0  # seconds without a text, after which it ends
+MAX_HTML = 4 * 2**20  # characters that become of a text
 MAX_MEMORY = 2**30  # bytes of address space
 NICENESS = 5  # conversations go first
 
@@ -37,12 +38,14 @@ def main(descriptor: int) -> None:
 
 
 def answer(text: str, seconds: float) -> tuple[list[Block] | None, float]:
-    """Return a text's blocks, or None if they take longer or cannot be made, and the time that this took."""
+    """Return a text's blocks, or None if they take longer or become too much, and the time that this took."""
     begun = time.process_time()
     try:
         with _at_most(seconds):
             blocks: list[Block] | None = render(text)
     except (TooLong, MemoryError, RecursionError):
+        blocks = None
+    if blocks is not None and sum(len(block.html) for block in blocks) > MAX_HTML:
         blocks = None
     return blocks, time.process_time() - begun
 
