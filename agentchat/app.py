@@ -34,7 +34,6 @@ from agentchat.http.limits import Rules
 from agentchat.http.login import CALLBACK, FirstAccount, LoginRoutes
 from agentchat.http.profile import ProfileRoutes
 from agentchat.http.public_files import load_files
-from agentchat.http.rendering import RenderingRoutes
 from agentchat.http.sharing import SharingRoutes
 from agentchat.http.status import Look, StatusRoutes
 from agentchat.knowledge import Knowledge
@@ -129,7 +128,8 @@ def serving(chosen: Settings, environment: Mapping[str, str], ports: Ports | Non
         profile, about_people = _routes_about_people(chosen, known, core, access, page, people)
         page.table = api.table(
             sessions, core.catalogue, core.notes, core.knowledge, health, access,
-            [*about_people, profile, status, _rendering(stack)],
+            [*about_people, profile, status],
+            stack.enter_context(contextlib.closing(Rendering())),
             lambda call: {**_page_config(core, page.ws_port, not access.is_open), "me": profile.profile(call)},
         )  # fmt: skip
         doctor.warn(Setup(chosen, environment, core.models))
@@ -313,11 +313,6 @@ def _http_rules(chosen: Settings) -> Rules:
         body_memory=chosen.body_memory,
         timeout=chosen.request_timeout,
     )
-
-
-def _rendering(stack: contextlib.ExitStack) -> RenderingRoutes:
-    """Return the routes that render texts, in processes that end with the server."""
-    return RenderingRoutes(stack.enter_context(contextlib.closing(Rendering())))
 
 
 def _warm_up(stack: contextlib.ExitStack) -> None:

@@ -176,6 +176,22 @@ def test_documents_are_listed_and_shown(server: Running) -> None:
         assert answer.headers["Content-Disposition"] == "inline"
 
 
+def test_a_document_in_a_browser(server: Running) -> None:
+    """Markdown is a page to read, which runs nothing; everything else stays as it is."""
+    rest = RestClient(server)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    sources = {source["id"]: source for source in rest.get(KNOWLEDGE).json["sources"]}
+    shown = rest.ask("GET", sources["my docs/kettle 3.md"]["link"], headers=browser)
+    assert shown.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<h1>Kettle 3</h1>" in shown.body.decode()
+    policy = shown.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert policy.endswith("frame-ancestors 'none'; sandbox")
+    for name in ("my docs/page.html", "my docs/manual.pdf"):
+        type = rest.ask("GET", sources[name]["link"], headers=browser).headers["Content-Type"]
+        assert not type.startswith("text/html")
+
+
 @pytest.mark.parametrize(
     "id", ["nothing.md", "my%20docs%2F..%2Fdata%2Fagentchat.db", "%2Fetc%2Fpasswd", "%ff", "my%20docs"]
 )

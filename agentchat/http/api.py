@@ -19,12 +19,14 @@ from agentchat.http.handler import SOCKET
 from agentchat.http.health import HealthRoutes
 from agentchat.http.memory import MemoryRoutes
 from agentchat.http.messages import MessageRoutes
+from agentchat.http.rendering import RenderingRoutes
 from agentchat.http.routes import Call, Reply, Table, collect, route
 from agentchat.http.sessions import SessionRoutes
 from agentchat.http.tasks import TaskRoutes
 from agentchat.http.v1_chat import V1ChatRoutes
 from agentchat.knowledge import Knowledge
 from agentchat.protocol.errors import ChatError
+from agentchat.rendering import Rendering
 from agentchat.sessions.registry import Sessions
 from agentchat.sessions.user_notes import UserNotes
 
@@ -39,6 +41,7 @@ def table(
     health: HealthRoutes,
     access: Access,
     people: Sequence[object],
+    rendering: Rendering,
     config: Callable[[Call], dict[str, Any]],
 ) -> Table:
     """Return all routes. `people` has those about people; `config` returns what a client needs to start."""
@@ -55,7 +58,8 @@ def table(
         TaskRoutes(sessions),
         DeskRoutes(sessions),
         MemoryRoutes(notes),
-        DocumentRoutes(knowledge),
+        DocumentRoutes(knowledge, rendering),
+        RenderingRoutes(rendering),
         ForeignImageRoutes(),
         V1ChatRoutes(sessions, catalogue, access),
     ]
