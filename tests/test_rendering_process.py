@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +129,16 @@ def test_whoever_may_not(rendering: Rendering) -> None:
     with pytest.raises(ChatError):
         rendering.blocks("# Three", refuse)
     assert rendering.blocks("# Three")[0].html == "<h1>Three</h1>"
+
+
+def test_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts come as they were written while no process can be started, and are rendered once one can."""
+    with contextlib.closing(Rendering()) as rendering:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", "/nowhere/python")
+            rendering.prepare()
+            assert rendering.blocks("*a*")[0].html == '<pre class="plain">*a*</pre>'
+        assert rendering.blocks("*a*")[0].html == "<p><em>a</em></p>"
 
 
 def test_the_cache_is_bounded() -> None:

@@ -47,7 +47,7 @@ def table(
     """Return all routes. `people` has those about people; `config` returns what a client needs to start."""
     describe = functools.cache(lambda: openapi.describe(routes))  # takes 50 ms, and few ask for it
     resources = [
-        ServerRoutes(config, describe),
+        ServerRoutes(config, describe, rendering),
         health,
         *people,
         SessionRoutes(sessions, catalogue),
@@ -68,13 +68,15 @@ def table(
 
 
 class ServerRoutes:
-    def __init__(self, config: Callable[[Call], dict[str, Any]], describe: Describe) -> None:
+    def __init__(self, config: Callable[[Call], dict[str, Any]], describe: Describe, rendering: Rendering) -> None:
         self._config = config
         self._describe = describe
+        self._rendering = rendering
 
     @route("GET", "/api/config", Need.KNOWN, answers={200: responses.Config})
     def read_config(self, call: Call) -> Reply:
         """Return what clients need to start, and who you are."""
+        self._rendering.prepare()  # a page asks next what its messages look like
         return Reply(200, self._config(call))
 
     @route("GET", SOCKET, Need.NOTHING, answers={101: None}, errors=("upgrade_needed",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -12,6 +13,7 @@ from agentchat import installation
 from agentchat.rendering.blocks import Block
 
 HTML = "text/html; charset=utf-8"
+_NOTE = re.compile(r'<li class="footnote" data-footnote="(\d+)"')
 _SHEETS = ("shared/colors.css", "messages/code.css")
 _STYLE = """
 body { margin: 0; background: var(--color-page); color: var(--color-text); font: 16px/1.65 system-ui, sans-serif }
@@ -23,14 +25,17 @@ pre { overflow-x: auto; padding: .75rem 1rem; border-radius: .5rem; background: 
 .plain { white-space: pre-wrap }
 code { font-size: .9em }
 table { display: block; overflow-x: auto; border-collapse: collapse }
-th, td { padding: .375rem 1rem .375rem 0; border-bottom: 1px solid var(--color-line); text-align: start }
+th, td { padding: .375rem 1rem .375rem 0; border-bottom: 1px solid var(--color-line) }
+th:not([align]) { text-align: start }
+.foreign-image { all: unset }
+.footnote-back { display: none }
 .link-host, .link-address, .invisible, .footnotes { color: var(--color-quiet); font-size: .9em }
 """
 
 
 def page(title: str, blocks: Sequence[Block]) -> bytes:
     """Return the page."""
-    content = "\n".join(block.html for block in blocks)
+    content = _NOTE.sub(r'\g<0> id="footnote-\1"', "\n".join(block.html for block in blocks))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
     head += f"<style>{_style()}</style>"
     return f"<!doctype html><html><head>{head}</head><body><main>{content}</main></body></html>".encode()

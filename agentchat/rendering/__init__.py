@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import threading
@@ -13,6 +14,8 @@ from agentchat.rendering.blocks import Block
 from agentchat.rendering.cache import Cache
 from agentchat.rendering.plain import cut, plain
 from agentchat.rendering.process import Process
+
+log = logging.getLogger(__name__)
 
 CACHE_BYTES = 16 * 2**20
 SECONDS = 2.0  # of processor time for a text
@@ -52,6 +55,15 @@ class Rendering:
             if other is not None:
                 return other
 
+    def prepare(self) -> None:
+        """Start a process, so that the first text need not wait for it."""
+        with contextlib.suppress(queue.Empty, OSError):
+            process = self._free.get_nowait()
+            try:
+                process.start()
+            finally:
+                self._free.put(process)
+
     def _begin(self, text: str, hold: Hold, done: Future[Sequence[Block] | None]) -> Sequence[Block]:
         """Render a text for all who ask for it meanwhile. If it fails, the next of them tries."""
         blocks = None
@@ -60,12 +72,16 @@ class Rendering:
                 blocks = self._rendered(text)
             self._cache.put(text, blocks)
             return blocks
+        except OSError as error:
+            log.warning("Texts are shown as they were written: no process to render them can be started: %s", error)
+            return [plain(text)]
         finally:
             with self._lock:
                 del self._begun[text]
             done.set_result(blocks)
 
     def _rendered(self, text: str) -> Sequence[Block]:
+        """Return the blocks of a text. Raises OSError if there is no process to render it."""
         head, rest = cut(text)
         blocks: list[Block] | None = []
         if head:

@@ -34,9 +34,12 @@ class Process:
         return None if self._process is None else self._process.pid
 
     def render(self, text: str, seconds: float) -> tuple[list[Block] | None, float]:
-        """Return a text's blocks, or None if that takes more processor time, and the time that it took."""
+        """Return a text's blocks, or None if that takes more processor time, and the time that it took.
+
+        Raises OSError if no process can be started.
+        """
         for _ in range(2):  # the process may have ended just now, because there was nothing to do
-            connection = self._connection or self._start()
+            connection = self.start()
             try:
                 connection.send_bytes(json.dumps((seconds, text)).encode())
                 if not connection.poll(seconds + PATIENCE):
@@ -49,14 +52,19 @@ class Process:
         self.close()
         return None, seconds
 
-    def _start(self) -> Connection:
+    def start(self) -> Connection:
+        """Return the connection to the process, which is started unless it was. Raises OSError."""
+        if self._connection is not None:
+            return self._connection
         self._connection, theirs = Pipe()
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(self.close)
             self._process = subprocess.Popen(  # noqa: S603  # a constant
                 # Isolated: neither the working directory nor the environment has a say in what it imports.
                 [sys.executable, "-I", "-c", _PROGRAM, str(theirs.fileno()), *filter(None, sys.path)],
                 env=_environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
+            unless_started.pop_all()
         return self._connection
 
     def close(self) -> None:
