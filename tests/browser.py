@@ -67,7 +67,8 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
 
         def open_page(name: str) -> Page:
             context = stack.enter_context(new_context(browser))
-            context.add_init_script(f"localStorage.setItem('agentchat.name', {json.dumps(json.dumps(name))})")
+            keep = f"localStorage.setItem('agentchat.name', {json.dumps(json.dumps(name))})"
+            context.add_init_script(f"if (self === top) {keep}")  # a frame in a sandbox has no storage
             return stack.enter_context(new_page(context))
 
         yield open_page

@@ -338,12 +338,14 @@ def test_the_switch(tell: Callable[..., Page]) -> None:
 
 
 def test_sources_open_in_a_new_tab(tell: Callable[..., Page]) -> None:
-    """Links to this server's documents open in a new tab; links with other schemes stay text."""
+    """Links to this server's documents open in a new tab; links of other schemes lead nowhere."""
     text = "See [Rules, p. 3](/api/agent-chat/knowledge/rules), [x](//evil.example) and [y](javascript:alert(1))."
     page = tell(*a_turn(1, "What are the rules?", said("librarian", text)))
 
-    links = page.locator(".prose a")
-    expect(links).to_have_count(1)
+    expect(page.locator(".prose a")).to_have_count(3)
+    expect(page.locator(".prose a[href='//evil.example']")).to_have_text("x")
+    expect(page.locator(".prose a:not([href])")).to_have_text("y")
+    links = page.locator(".prose a.citation")
     expect(links).to_have_text("Rules, p. 3")
     assert links.get_attribute("href") == "./api/agent-chat/knowledge/rules"
     with page.expect_popup() as popup:

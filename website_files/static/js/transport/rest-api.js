@@ -97,6 +97,11 @@ export function eraseMemory(name, key) {
   return change(`${API}/memory${path}${as(name)}`, { method: "DELETE" });
 }
 
+/** A page that shows one image of another host. */
+export function foreignImageAddress(src, alt) {
+  return `${API}/foreign-image?${new URLSearchParams({ src, alt })}`;
+}
+
 /** Event stream of the conversations that need a person. Whoever reads it counts as available. */
 export function deskStreamAddress(name) {
   return `${API}/desk${as(name)}`;

@@ -3,18 +3,21 @@
 import { withoutImages } from "../../core/content-parts.js";
 import { displayName } from "../../core/format.js";
 import { personName } from "../../core/session/participants.js";
+import { t } from "../../core/words.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { createAvatar, h, icon, paintAvatar, setText, setTime } from "../shared/dom.js";
+import { createAvatar, h, icon, iconButton, paintAvatar, setText, setTime } from "../shared/dom.js";
 import { Feedback } from "./feedback.js";
 import { imageOf } from "./image.js";
-import { Prose } from "./prose.js";
+import { Prose, renderedProse } from "./prose.js";
 
 export class AgentMessage {
   #prose = new Prose();
   #body = h("div", { class: "message-body" }, this.#prose.element);
   #notice = h("span", {});
   #noticeLine = h("p", { class: "message-notice", dir: "auto", hidden: true }, icon("alert"), this.#notice);
-  #copy = new CopyButton(() => withoutImages(this.#text), "Copy answer").element;
+  #copy = new CopyButton(() => withoutImages(this.#text), t`Copy answer`, t`Copy`, () => this.#html()).element;
+  #source = h("pre", { class: "message-source", hidden: true, tabindex: 0, role: "group", "aria-label": t`Source` });
+  #sourceButton = iconButton("source-button", t`Source`, "source", () => this.#showSource(this.#source.hidden));
   #text = "";
   #parts = null;
   #feedback;
@@ -22,11 +25,11 @@ export class AgentMessage {
   /** @param {(seq: number, score: number, comment: string) => boolean} rate */
   constructor(rate) {
     this.#feedback = new Feedback(rate);
-    const meta = h("div", { class: "message-meta" }, this.#copy, this.#feedback.buttons);
+    const meta = h("div", { class: "message-meta" }, this.#copy, this.#sourceButton, this.#feedback.buttons);
     this.element = h(
       "article",
       { class: "message", "data-role": "agent" },
-      this.#body, this.#noticeLine, this.#feedback.element, meta,
+      this.#body, this.#source, this.#noticeLine, this.#feedback.element, meta,
     );
   }
 
@@ -38,21 +41,34 @@ export class AgentMessage {
     this.element.setAttribute("aria-label", isOperator ? personName(sender) : displayName(sender));
     this.element.dataset.state = state;
     if (isOperator) this.element.dataset.role = "operator";
-    if (!parts) this.#prose.update(text);
+    if (!parts) this.#prose.update(text, state !== "streaming");
     else if (parts !== this.#parts) this.#body.replaceChildren(...parts.map((part) => partNode(part, displayName(sender))));
     this.#parts = parts;
-    this.#body.hidden = this.#copy.hidden = isEmpty;
+    this.#copy.hidden = this.#sourceButton.hidden = isEmpty;
+    this.#showSource(!this.#source.hidden && !isEmpty);
+    this.#body.hidden ||= isEmpty;
     setText(this.#notice, notice);
     this.#noticeLine.hidden = !notice;
     this.#feedback.update(item);
   }
+
+  #showSource(isShown) {
+    this.#source.hidden = !isShown;
+    this.#body.hidden = isShown;
+    this.#sourceButton.setAttribute("aria-pressed", String(isShown));
+    if (isShown) setText(this.#source, withoutImages(this.#text));
+  }
+
+  /** The answer for programs that take rich text, without what only the page can do. */
+  #html() {
+    const copied = this.#body.cloneNode(true);
+    for (const button of copied.querySelectorAll("figcaption, button, .image-save, .footnote-back")) button.remove();
+    return copied.innerHTML;
+  }
 }
 
 function partNode(part, sender) {
-  if (part.kind !== "text") return imageOf(part, sender);
-  const prose = new Prose();
-  prose.update(part.text);
-  return prose.element;
+  return part.kind === "text" ? renderedProse(part.text) : imageOf(part, sender);
 }
 
 /** Names the speaker of the messages that follow, and the time. */

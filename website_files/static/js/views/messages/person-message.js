@@ -2,8 +2,10 @@
 
 import { shorten } from "../../core/format.js";
 import { personName } from "../../core/session/participants.js";
+import { t } from "../../core/words.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
 import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
+import { Prose } from "./prose.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
@@ -14,7 +16,9 @@ const NOTES = {
 
 export class PersonMessage {
   #name = h("div", { class: "message-name", dir: "auto" });
-  #text = h("div", { class: "bubble", dir: "auto" });
+  #prose = new Prose();
+  #withdrawn = h("span", {});
+  #text = h("div", { class: "bubble", dir: "auto" }, this.#prose.element, this.#withdrawn);
   #time = h("time", { class: "message-time" });
   #note = h("span", { class: "message-note" });
   #versions = h("span", { class: "message-versions" });
@@ -57,7 +61,10 @@ export class PersonMessage {
     this.element.dataset.state = state === "unsent" ? "pending" : state;
     this.element.setAttribute("aria-label", name || "You");
     this.element.classList.toggle("queue-entry", state === "queued");
-    setText(this.#text, state === "withdrawn" ? `Withdrawn: ${shorten(message.text, 120)}` : message.text);
+    const isWithdrawn = state === "withdrawn";
+    if (!isWithdrawn) this.#prose.update(message.text);
+    this.#prose.element.hidden = isWithdrawn;
+    setText(this.#withdrawn, isWithdrawn ? t`Withdrawn: ${shorten(message.text, 120)}` : "");
     setText(this.#name, name);
     this.#name.hidden = !name || state === "withdrawn";
     setTime(this.#time, message.ts);

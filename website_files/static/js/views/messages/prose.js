@@ -1,84 +1,84 @@
-/** Renders Markdown. While a text streams in, only the blocks that changed are rebuilt, usually just the last one. */
+/** Shows Markdown. The server renders it; until it has, and while a text streams in, the latest part is shown as it is. */
 
-import { parse } from "../../core/markdown.js";
-import { pathHere } from "../../transport/page-address.js";
-import { CopyButton } from "../shared/copy-button.js";
+import { StreamedText } from "../../core/streamed-text.js";
+import { renderer } from "../../transport/rendering-api.js";
 import { h } from "../shared/dom.js";
-import { inlineImage } from "./image.js";
+import { keepSelection, patchChildren } from "../shared/patch.js";
+import { decorated } from "./prose-blocks.js";
 
-const KNOWLEDGE = "/api/agent-chat/knowledge/";
+const PAUSE = 300; // ms between two renderings of a text that grows
+const INTO = new Set(["P", "UL", "OL", "LI", "BLOCKQUOTE", "FIGURE", "PRE", "CODE"]);
+
+/** An element that shows a text which is complete. */
+export function renderedProse(text) {
+  const prose = new Prose();
+  prose.update(text);
+  return prose.element;
+}
 
 export class Prose {
   element = h("div", { class: "prose" });
-  #text = null;
-  #sources = [];
+  #streamed = new StreamedText();
+  #tail = h("span", { class: "prose-tail" }, "");
+  #isComplete = false;
+  #isAsking = false;
+  #next = 0; // the earliest time of the next rendering
 
-  update(text) {
-    if (text === this.#text) return;
-    this.#text = text;
-    const blocks = parse(text);
-    let same = 0;
-    while (same < blocks.length && blocks[same].source === this.#sources[same]) same += 1;
-    while (this.element.children.length > same) this.element.lastElementChild.remove();
-    for (const block of blocks.slice(same)) this.element.append(blockNode(block));
-    this.#sources = blocks.map((block) => block.source);
+  /** @param {boolean} isComplete false while the text still grows */
+  update(text, isComplete = true) {
+    if (text === this.#streamed.text && isComplete === this.#isComplete) return;
+    this.#isComplete = isComplete;
+    if (this.#streamed.update(text)) this.element.replaceChildren();
+    const blocks = isComplete ? renderer.kept(text) : null;
+    if (blocks) this.#take(text, true, blocks);
+    else this.#showTail();
+    this.#ask();
+  }
+
+  #ask() {
+    if (this.#isAsking) return;
+    const isComplete = this.#isComplete;
+    const source = this.#streamed.next(isComplete);
+    if (source === null) return;
+    const wait = isComplete ? 0 : this.#next - performance.now();
+    this.#isAsking = true;
+    if (wait > 0) {
+      setTimeout(() => ((this.#isAsking = false), this.#ask()), wait);
+      return;
+    }
+    const text = this.#streamed.text;
+    renderer.render(source, (blocks) => {
+      this.#isAsking = false;
+      this.#next = performance.now() + PAUSE;
+      const isOutdated = isComplete ? text !== this.#streamed.text : !this.#streamed.text.startsWith(text);
+      if (!isOutdated && !this.#streamed.isWhole) this.#take(source, isComplete, blocks);
+      this.#ask();
+    });
+  }
+
+  #take(source, isComplete, blocks) {
+    keepSelection(this.element, () => {
+      this.#tail.remove();
+      const same = this.#streamed.rendered(source, isComplete, blocks);
+      patchChildren(this.element, this.#streamed.blocks.slice(same).map(decorated), same);
+      this.#showTail();
+    });
+  }
+
+  /** Shows what is not rendered yet, in the block that it probably continues. */
+  #showTail() {
+    const { tail, blocks } = this.#streamed;
+    if (!tail) this.#tail.remove();
+    else if (this.element.contains(this.#tail) && tail.startsWith(this.#tail.firstChild.data)) {
+      this.#tail.firstChild.appendData(tail.slice(this.#tail.firstChild.length));
+    } else {
+      this.#tail.replaceChildren(tail);
+      (blocks.length ? innermost(this.element) : this.element).append(this.#tail);
+    }
   }
 }
 
-const BLOCKS = {
-  paragraph: ({ parts }) => h("p", { dir: "auto" }, inlineNodes(parts)),
-  // The page itself uses the first two levels, so an answer's headings start at the third.
-  heading: ({ level, parts }) => h(`h${Math.min(level + 2, 6)}`, { dir: "auto" }, inlineNodes(parts)),
-  quote: ({ blocks }) => h("blockquote", {}, ...blocks.map(blockNode)),
-  rule: () => h("hr"),
-  list: ({ ordered, start, items }) =>
-    h(ordered ? "ol" : "ul", { dir: "auto", start: ordered && start !== 1 ? start : null }, ...items.map(itemNode)),
-  table: ({ align, head, rows }) => {
-    const row = (cells, tag) => h("tr", {}, ...cells.map((parts, place) => cell(tag, align[place], parts)));
-    const body = h("tbody", {}, ...rows.map((cells) => row(cells, "td")));
-    return h("div", { class: "table", tabindex: 0 }, h("table", {}, h("thead", {}, row(head, "th")), body));
-  },
-  code: ({ language, text }) =>
-    h(
-      "figure",
-      { class: "card code-block" },
-      h("figcaption", {}, h("span", {}, language || "text"), new CopyButton(() => text, "Copy code").element),
-      h("pre", { tabindex: 0, "aria-label": "Code" }, h("code", {}, text)),
-    ),
-};
-
-function cell(tag, align, parts) {
-  return h(tag, { "data-align": align, dir: "auto", scope: tag === "th" ? "col" : null }, inlineNodes(parts));
-}
-
-function blockNode(block) {
-  return BLOCKS[block.kind](block);
-}
-
-/** Renders a list item, with its first paragraph inline. */
-function itemNode(blocks) {
-  const [first, ...rest] = blocks;
-  if (first?.kind !== "paragraph") return h("li", {}, ...blocks.map(blockNode));
-  return h("li", {}, inlineNodes(first.parts), rest.map(blockNode));
-}
-
-const INLINE = {
-  text: ({ text }) => document.createTextNode(text),
-  code: ({ text }) => h("code", {}, text),
-  strong: ({ parts }) => h("strong", {}, inlineNodes(parts)),
-  em: ({ parts }) => h("em", {}, inlineNodes(parts)),
-  image: ({ url, alt }) => inlineImage(url, alt || "Image"),
-  link: ({ href, parts }) => {
-    const shown = { title: href, target: "_blank", rel: "noopener noreferrer", class: linkClass(href) };
-    return h("a", { href: href.startsWith("/") ? pathHere(href) : href, ...shown }, inlineNodes(parts));
-  },
-};
-
-/** Links into the knowledge base are styled as citations. */
-function linkClass(href) {
-  return href.startsWith(KNOWLEDGE) ? "citation" : null;
-}
-
-function inlineNodes(parts) {
-  return parts.map((part) => INLINE[part.kind](part));
+function innermost(element) {
+  const last = element.lastElementChild;
+  return last && INTO.has(last.nodeName) ? innermost(last) : element;
 }

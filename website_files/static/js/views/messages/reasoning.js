@@ -7,6 +7,7 @@ export class Reasoning {
   #label = h("span", {});
   #prose = new Prose();
   #text = "";
+  #isLive = false;
   element = h(
     "details",
     { class: "disclosure disclosure-inline reasoning", ontoggle: () => this.#fill() },
@@ -18,6 +19,7 @@ export class Reasoning {
   /** @param {import("../../core/session/session-state.js").Answer} item */
   update({ text, state }) {
     const isLive = state === "streaming";
+    this.#isLive = isLive;
     this.#text = text;
     this.element.dataset.state = state;
     setText(this.#label, isLive ? "Thinking…" : "Thought");
@@ -26,6 +28,6 @@ export class Reasoning {
   }
 
   #fill() {
-    if (this.element.open) this.#prose.update(this.#text);
+    if (this.element.open) this.#prose.update(this.#text, !this.#isLive);
   }
 }

@@ -1,0 +1,100 @@
+"""An answer that streams in leaves the reader's hands alone."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from agentchat.app import Running
+from tests.model_server import ModelServer, Reply
+from tests.pages import Somebody, say, turn
+
+pytest_plugins = ["tests.browser"]
+
+CODE = "Look:\n\n```python\n" + "print(1)\n" * 20
+TEXT = "# A title\n\nThe **first** paragraph, which goes on "
+
+
+class Streaming:
+    """An answer that stops in the middle until the test lets it go on."""
+
+    def __init__(self, page: Page, model: ModelServer, before: str, after: str) -> None:
+        self.gate = threading.Event()
+        first, rest = Reply(before).pieces(), Reply(after).pieces()
+        model.script(Reply(tokens=[*first, *rest], gate_after=(len(first), self.gate)))
+        self.page = page
+        say(page, "Go")
+
+    @property
+    def prose(self) -> Locator:
+        return self.page.locator('.message[data-role="agent"] .prose')
+
+    def go_on(self) -> None:
+        """Let the rest come, and wait until it is rendered."""
+        self.gate.set()
+        expect(turn(self.page, 1)).to_have_attribute("data-state", "completed")
+        expect(self.prose.locator(".prose-tail")).to_have_count(0)
+
+
+@pytest.fixture
+def ada(server: Running, somebody: Somebody) -> Page:
+    page = somebody("Ada")
+    page.goto(server.page)
+    return page
+
+
+def test_a_selection_stays_selected(ada: Page, model: ModelServer) -> None:
+    """What is selected in the block that grows stays selected, whatever becomes of its markup."""
+    answer = Streaming(ada, model, TEXT, "and *on* until its end.\n\n- done\n")
+    expect(answer.prose.locator("strong")).to_have_text("first")
+    ada.evaluate("""() => {
+        const strong = document.querySelector(".prose strong").firstChild;
+        const rest = document.querySelector('[data-role="agent"] .prose p').lastChild;
+        getSelection().setBaseAndExtent(strong, 1, rest.firstChild ?? rest, 6);
+    }""")
+    selected = ada.evaluate("String(getSelection())")
+    assert selected.startswith("irst")
+    answer.go_on()
+    expect(answer.prose.locator("em")).to_have_text("on")
+    assert ada.evaluate("String(getSelection())") == selected
+
+
+def test_a_selection_in_the_other_direction(ada: Page, model: ModelServer) -> None:
+    answer = Streaming(ada, model, TEXT, "until its `end`.")
+    expect(answer.prose.locator("strong")).to_have_text("first")
+    ada.evaluate("""() => {
+        const { firstChild, lastChild } = document.querySelector('[data-role="agent"] .prose p');
+        getSelection().setBaseAndExtent(lastChild.firstChild ?? lastChild, 5, firstChild, 0);
+    }""")
+    selected = ada.evaluate("String(getSelection())")
+    answer.go_on()
+    expect(answer.prose.locator("code")).to_have_text("end")
+    assert ada.evaluate("String(getSelection())") == selected
+
+
+def test_the_buttons_of_code_can_be_used(ada: Page, model: ModelServer) -> None:
+    """While code streams in, it can be copied and wrapped; the focus and what was chosen stay."""
+    ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = Streaming(ada, model, CODE, "print(2)\n" * 20 + "```\n\nThat is all.")
+    block = answer.prose.locator(".code-block")
+    block.get_by_role("button", name="Wrap").click()
+    block.get_by_role("button", name="Copy code").click()
+    assert ada.evaluate("navigator.clipboard.readText()").startswith("print(1)\nprint(1)\n")
+    answer.go_on()
+    expect(answer.prose.locator("p").last).to_have_text("That is all.")
+    expect(block.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "true")
+    expect(block.get_by_role("button", name="Copy code")).to_be_focused()
+    expect(block.locator("pre")).to_contain_text("print(2)")
+    expect(block.locator("pre")).to_have_css("overflow-wrap", "anywhere")
+
+
+def test_closed_blocks_stay_the_same_elements(ada: Page, model: ModelServer) -> None:
+    """A block that is closed is not rebuilt, neither while others come nor when the whole text is rendered."""
+    answer = Streaming(ada, model, f"{TEXT}.\n\nAnother one ", "that **goes** on.\n\n1. one\n")
+    expect(answer.prose.locator("p")).to_have_count(2)
+    ada.evaluate("kept = [...document.querySelectorAll('.prose h3, .prose strong')]")
+    answer.go_on()
+    expect(answer.prose.locator("li")).to_have_text("one")
+    assert ada.evaluate("kept.map((element) => element.isConnected)") == [True, True]
