@@ -19,6 +19,7 @@ from agentchat.rendering.blocks import Block
 from agentchat.rendering.cache import Cache
 from agentchat.rendering.plain import MAX_CHARS, cut
 from agentchat.rendering.process import Process
+from agentchat.rendering.turns import Turns
 
 SLOW = "|a" * 1000 + "\n" + "|-" * 1000 + "\n" + "|\n" * 3000
 """A table of which most is not written."""
@@ -129,6 +130,35 @@ def test_whoever_may_not(rendering: Rendering) -> None:
     with pytest.raises(ChatError):
         rendering.blocks("# Three", refuse)
     assert rendering.blocks("# Three")[0].html == "<h1>Three</h1>"
+
+
+def test_one_text_at_a_time_for_each_person() -> None:
+    """Somebody's second text waits for the first, and nobody else's does."""
+    turns = Turns()
+    entered, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def first() -> None:
+        with turns.turn("ann"):
+            entered.set()
+            assert go_on.wait(60)
+            order.append("first")
+
+    def second() -> None:
+        with turns.turn("ann"):
+            order.append("second")
+
+    with ThreadPoolExecutor() as pool:
+        begun = pool.submit(first)
+        assert entered.wait(60)
+        waiting = pool.submit(second)
+        with turns.turn("ben"):
+            order.append("ben")
+        go_on.set()
+        begun.result(60)
+        waiting.result(60)
+    assert order == ["ben", "first", "second"]
+    assert len(turns) == 0
 
 
 def test_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

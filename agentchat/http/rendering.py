@@ -13,8 +13,10 @@ from agentchat.http.limits import held
 from agentchat.http.routes import Call, Reply, route
 from agentchat.net.admission import Admission
 from agentchat.protocol.errors import TooFast
+from agentchat.protocol.identity import Caller
 from agentchat.rendering import Rendering
 from agentchat.rendering.plain import plain
+from agentchat.rendering.turns import Turns
 from agentchat.sessions.rates import Rates
 
 MAX_BODY = 2**20  # bytes
@@ -34,6 +36,7 @@ class RenderingRoutes:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._rates = Rates(PER_SECOND, IN_ALL, BURST)
+        self._turns = Turns()
         self._admission = Admission(AT_ONCE, AT_ONCE_PER_ADDRESS)
 
     @route("POST", "/api/agent-chat/render", Need.KNOWN, answers={200: responses.Rendered},
@@ -43,14 +46,16 @@ class RenderingRoutes:
         """Return texts in Markdown as HTML that is safe to show."""
         if seconds := self._rates.take(call.caller):
             raise TooFast("too_fast", seconds)
-        return Reply(200, {"texts": list(self._answers(call.caller.address, body.texts))})
+        return Reply(200, {"texts": list(self._answers(call.caller, body.texts))})
 
-    def _answers(self, address: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _answers(self, caller: Caller, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield the blocks of each text, until that took too long or became too much."""
         deadline, room = time.monotonic() + PATIENCE, MAX_ANSWER
 
-        def hold() -> contextlib.AbstractContextManager[None]:
-            return held(self._admission, address, 1, TEXTS)
+        @contextlib.contextmanager
+        def hold() -> Iterator[None]:
+            with held(self._admission, caller.address, 1, TEXTS), self._turns.turn(caller.person or caller.address):
+                yield
 
         for text in texts:
             is_late = time.monotonic() > deadline or room < 0

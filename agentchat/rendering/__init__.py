@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, TimeoutError
 
 from agentchat.rendering.blocks import Block
 from agentchat.rendering.cache import Cache
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 CACHE_BYTES = 16 * 2**20
 SECONDS = 2.0  # of processor time for a text
+PATIENCE = 10.0  # seconds for which a text waits for a process, or for whoever began to render it
 MAX_PROCESSES = 2
 
 Hold = Callable[[], contextlib.AbstractContextManager[None]]
@@ -51,7 +52,10 @@ class Rendering:
                     mine = self._begun[text] = Future()
             if begun is None:
                 return self._begin(text, hold, mine)
-            other = begun.result()
+            try:
+                other = begun.result(PATIENCE)
+            except TimeoutError:
+                return [plain(text)]
             if other is not None:
                 return other
 
@@ -72,8 +76,8 @@ class Rendering:
                 blocks = self._rendered(text)
             self._cache.put(text, blocks)
             return blocks
-        except OSError as error:
-            log.warning("Texts are shown as they were written: no process to render them can be started: %s", error)
+        except (OSError, queue.Empty) as error:
+            log.warning("A text is shown as it was written: no process to render it can be had: %r", error)
             return [plain(text)]
         finally:
             with self._lock:
@@ -81,11 +85,11 @@ class Rendering:
             done.set_result(blocks)
 
     def _rendered(self, text: str) -> Sequence[Block]:
-        """Return the blocks of a text. Raises OSError if there is no process to render it."""
+        """Return the blocks of a text. Raises OSError if no process can be started, queue.Empty if none gets free."""
         head, rest = cut(text)
         blocks: list[Block] | None = []
         if head:
-            process = self._free.get()
+            process = self._free.get(timeout=PATIENCE)
             try:
                 blocks, _ = process.render(head, SECONDS)
             finally:

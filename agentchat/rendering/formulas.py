@@ -32,6 +32,7 @@ _INLINE = {
 _ENVIRONMENT = re.compile(r"\\begin\{((?:align|alignat|cases|equation|gather|multline|[bBpvV]?matrix|split)\*?)\}")
 _CLOSED_BY = {"$$": "$$", "\\[": "\\]"}
 
+_UNSEEN = re.compile(r"\\(?:label\{[^{}]*\}|nonumber\b|notag\b)")
 _PARTS = {"mfrac": 2, "mover": 2, "mroot": 2, "msub": 2, "msubsup": 3, "msup": 2, "munder": 2, "munderover": 3}
 
 _NESTING = re.compile(r"\\[\\{}]|[{}]|\\(?:begin|end|left|right)\b")
@@ -62,6 +63,7 @@ def mathml(latex: str, is_display: bool) -> str | None:
     """Return a formula as MathML, or None if it is too long, too deep or broken."""
     if len(latex) > MAX_CHARS or not _is_nested_well(latex) or invisible.FORBIDDEN.search(latex):
         return None
+    latex = _UNSEEN.sub("", latex).replace("\\arg", "\\operatorname{arg}")  # which it does not know
     try:
         formula = convert_to_element(latex, display="block" if is_display else "inline")
     except Exception:  # noqa: BLE001  # a dozen of its own, IndexError, KeyError: whatever broken LaTeX leads to
