@@ -94,8 +94,8 @@ def test_formulas_on_their_own(text: str) -> None:
 @pytest.mark.parametrize(
     "latex",
     ["\\foo{x} = 1", "x^", "\\frac{1}", "\\left( x", "{x", "\\sqrt", "\\begin{align} a", "x \u202e = 1",
-     "x + " * 1000 + "x", "{" * 30 + "x" + "}" * 30],
-    ids=range(10),
+     "\\hspace{-20em} x", "\\hspace{2000px} x", "\\rule{90em}{90em}", "x + " * 1000 + "x", "{" * 30 + "x" + "}" * 30],
+    ids=range(13),
 )  # fmt: skip
 def test_a_formula_that_cannot_be_shown(latex: str) -> None:
     """It is shown as it was written."""

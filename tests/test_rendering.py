@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentchat.http.rendering import MAX_BODY
 from agentchat.http.requests import MAX_TEXTS
+from agentchat.rendering.markdown import render
 from tests.markdown_examples import Example, published, structure
 from tests.rest_client import RestClient
 
+ROOT = Path(__file__).resolve().parent.parent
 RENDER = "/api/agent-chat/render"
 NOT_LINKS = [596, 598, 599, 601]  # of schemes that lead out of the browser
 FTP = 628
@@ -99,6 +102,17 @@ def test_mailboxes(rest: RestClient, text: str, mailbox: str) -> None:
 )
 def test_what_is_rendered(rest: RestClient, text: str, expected: str) -> None:
     assert expected in html(rest, text)[0]
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/rest.md", "docs/rendering.md"])
+def test_blocks_by_themselves(name: str) -> None:
+    """Each block can be rendered by itself, while others are still being written."""
+    text = (ROOT / name).read_text("utf-8")
+    lines, done = text.splitlines(keepends=True), 0
+    for block in render(text):
+        assert [alone.html for alone in render("".join(lines[done : block.lines]))] == [block.html]
+        done = block.lines
+    assert done == len(lines)
 
 
 def test_too_many_texts(rest: RestClient) -> None:

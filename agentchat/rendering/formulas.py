@@ -22,6 +22,7 @@ from agentchat.rendering import invisible
 MAX_CHARS = 3000  # of a formula; longer ones are shown as they were written
 MAX_DEPTH = 25  # braces and environments in each other
 MAX_LINES = 100
+MAX_LENGTH = 10  # em, of spaces and the like
 
 _INLINE = {
     "$": re.compile(r"\$(?![\s$])((?:[^$\\\n]|\\.|\n(?![ \t]*\n))+)(?<!\s)\$(?![\w$])"),
@@ -32,6 +33,8 @@ _INLINE = {
 _ENVIRONMENT = re.compile(r"\\begin\{((?:align|alignat|cases|equation|gather|multline|[bBpvV]?matrix|split)\*?)\}")
 _CLOSED_BY = {"$$": "$$", "\\[": "\\]"}
 
+_LENGTH = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(em|ex|px|pt|mu|cm|mm|in|pc|%)?")
+_TO_EM = {"ex": 2, "px": 16, "pt": 12, "mu": 18, "cm": 0.42, "mm": 4.2, "in": 0.166, "%": 100}  # of each, about
 _UNSEEN = re.compile(r"\\(?:label\{[^{}]*\}|nonumber\b|notag\b)")
 _PARTS = {"mfrac": 2, "mover": 2, "mroot": 2, "msub": 2, "msubsup": 3, "msup": 2, "munder": 2, "munderover": 3}
 
@@ -68,10 +71,13 @@ def mathml(latex: str, is_display: bool) -> str | None:
         formula = convert_to_element(latex, display="block" if is_display else "inline")
     except Exception:  # noqa: BLE001  # a dozen of its own, IndexError, KeyError: whatever broken LaTeX leads to
         return None
+    formula.attrib.pop("xmlns")  # HTML needs none
     for element in formula.iter():
         element.text = html.unescape(element.text or "")
         if re.match(r"\\[A-Za-z]", element.text) or len(element) != _PARTS.get(element.tag, len(element)):
             return None  # a command that it does not know, or one without its arguments
+        if any(_reaches_far(value) for value in element.attrib.values()):
+            return None
     return Xml.tostring(formula, encoding="unicode")
 
 
@@ -82,6 +88,12 @@ def is_surely(latex: str) -> bool:
         return _COMMAND.search(latex) is not None or not _SENTENCE.search(rest)
     words = re.findall(r"[^\W\d_]{2,}", rest) if " " in rest else _WORD.findall(rest)
     return set(words) <= _FUNCTIONS and rest.count("(") == rest.count(")") and re.search(r"\w", rest) is not None
+
+
+def _reaches_far(attribute: str) -> bool:
+    """Return True for a length with which a formula could cover what stands beside it."""
+    lengths = ((float(number), unit) for number, unit in _LENGTH.findall(attribute))
+    return any(not -1 <= length / _TO_EM.get(unit, 1) <= MAX_LENGTH for length, unit in lengths)
 
 
 def _is_nested_well(latex: str) -> bool:
