@@ -14,7 +14,7 @@ from agentchat.rendering import Rendering
 _DOCUMENT = f"{ADDRESS}/{{source}}"  # slashes of the id are sent as %2F
 _ERRORS = ("not_found", "file_failed")
 _TYPES = ("text/plain; charset=utf-8", "application/pdf", "text/html")
-_MARKDOWN = (".md", ".markdown")
+_MARKDOWN = (".md", ".markdown", ".mdown")
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'; sandbox",
     "Content-Disposition": "inline",

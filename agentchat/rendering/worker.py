@@ -66,8 +66,11 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _limit() -> None:
+    """Come after the server, and take no more memory than this needs, as far as the system lets it."""
     if sys.platform != "win32":
         import resource
 
-        os.nice(NICENESS)
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        with contextlib.suppress(OSError):
+            os.nice(NICENESS)
+        with contextlib.suppress(OSError, ValueError):  # it may have less already
+            resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
