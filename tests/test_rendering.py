@@ -125,6 +125,12 @@ def test_too_much_text(rest: RestClient) -> None:
     assert rest.post(RENDER, {"texts": ["a" * MAX_BODY]}).code == "body_too_large"
 
 
+def test_tags_that_are_never_closed(rest: RestClient) -> None:
+    shown = html(rest, "<sup>" * 1000 + "a", "<sub>a</sub><br>" * 1000)
+    assert shown[0].count("<sup>") < 50
+    assert shown[1].count("<sub>") == 1000
+
+
 def test_broken_text(rest: RestClient) -> None:
     assert html(rest, "a\x00b") == ["<p>a\ufffdb</p>"]
     assert rest.post(RENDER, {"texts": ["half a pair: \ud800"]}).code == "bad_request"

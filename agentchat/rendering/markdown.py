@@ -15,7 +15,7 @@ from agentchat.rendering import bare_addresses, code, footnotes, formulas, image
 from agentchat.rendering.blocks import Block
 
 MAX_NESTING = 40  # quotes, lists and emphasis in each other; further ones are shown as they were written
-_TAG = re.compile(r"</?(?:br|kbd|mark|sub|sup)[ \t]*/?>", re.IGNORECASE)
+_TAG = re.compile(r"</?(br|kbd|mark|sub|sup)[ \t]*/?>", re.IGNORECASE)
 
 
 def render(text: str) -> list[Block]:
@@ -48,10 +48,13 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[list[Token]]:
 def _few_tags(state: StateInline, silent: bool) -> bool:
     """Let tags pass that models use where Markdown has nothing: line breaks in tables, raised and lowered text."""
     tag = _TAG.match(state.src, state.pos)
-    if tag is None:
+    depth = state.env.get("tags", 0)
+    if tag is None or depth > MAX_NESTING:
         return False
     if not silent:
         state.push("html_inline", "", 0).content = tag[0]
+        if tag[1].lower() != "br":
+            state.env["tags"] = max(depth + (-1 if tag[0][1] == "/" else 1), 0)
     state.pos = tag.end()
     return True
 
