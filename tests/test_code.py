@@ -61,6 +61,11 @@ def test_names_of_languages(info: str) -> None:
     assert re.sub(r"<[^>]*>", "", shown) == "1 &lt; 2\n"
 
 
+@pytest.mark.parametrize("info", ["py", "PYTHON", "python {.x}", "python,ignore", "python:a.py", "tsx", "kt", "hpp"])
+def test_other_names_of_languages(info: str) -> None:
+    assert '<span class="' in html(f"```{info}\n'a'\n```")
+
+
 @pytest.mark.parametrize("language", ["json", "csv", "", "text", "mermaid"])
 def test_code_without_colours(language: str) -> None:
     assert "<span" not in html(f'```{language}\n{{"a": 1}}\n```')

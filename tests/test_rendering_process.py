@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -20,7 +22,9 @@ from agentchat.rendering.cache import Cache
 from agentchat.rendering.plain import MAX_CHARS, cut
 from agentchat.rendering.process import Process
 from agentchat.rendering.turns import Turns
+from tests.clients import wait_until
 
+ROOT = Path(__file__).resolve().parent.parent
 SLOW = "|a" * 1000 + "\n" + "|-" * 1000 + "\n" + "|\n" * 3000
 """A table of which most is not written."""
 
@@ -61,6 +65,18 @@ def test_a_process_that_ended(process: Process) -> None:
     os.kill(before, signal.SIGKILL)
     assert process.render("a", 10)[0] == [Block("<p>a</p>", 1)]
     assert process.pid != before
+
+
+def test_a_server_that_is_killed() -> None:
+    """Its processes end with it."""
+    begin = "import sys; from agentchat.rendering.process import Process; process = Process(); process.start(); "
+    begin += "print(process.pid, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", begin], cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as server:
+        assert server.stdout is not None
+        started = Path("/proc") / server.stdout.readline().strip()
+        assert started.exists()
+        server.kill()
+    wait_until(lambda: not started.exists())
 
 
 def test_keys_stay_with_the_server(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:

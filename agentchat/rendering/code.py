@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
@@ -13,11 +15,16 @@ from markdown_it.utils import EnvType, OptionsDict
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
+from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
 MAX_COLOURED = 50_000  # characters; longer code is not coloured
 MAX_NAME = 50  # characters of a language's name
+_OTHER_NAMES = {
+    "jinja2": "jinja", "jsonc": "json5", "mdx": "markdown", "sqlite": "sql", "svelte": "html", "tsx": "typescript",
+    "vue": "html",
+}  # fmt: skip
+"""Names that people use and Pygments does not."""
 _DATA = {"csv", "json"}  # the page makes a table or a tree of them
 _DIFFS = {"diff", "patch", "udiff"}
 _LINES = {"+++": "place", "---": "place", "@@": "place", "+": "added", "-": "removed"}
@@ -57,9 +64,11 @@ def _diff_line(line: str) -> str:
 @functools.lru_cache(maxsize=200)
 def _lexer(language: str) -> Lexer | None:
     """Return the lexer of a language, or None if Pygments does not know it."""
-    if not language:
+    name = re.split(r"[,:{]", language)[0]  # without what some write behind it, such as the name of a file
+    name = _OTHER_NAMES.get(name, name)
+    if not re.fullmatch(r"[\w.+#/-]+", name):
         return None
-    try:
-        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
+    for find in (get_lexer_by_name, lambda name, **options: get_lexer_for_filename(f"x.{name}", **options)):
+        with contextlib.suppress(ClassNotFound):
+            return find(name, stripnl=False, ensurenl=False)
+    return None

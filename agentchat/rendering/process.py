@@ -62,7 +62,8 @@ class Process:
             self._process = subprocess.Popen(  # noqa: S603  # a constant
                 # Isolated: neither the working directory nor the environment has a say in what it imports.
                 [sys.executable, "-I", "-c", _PROGRAM, str(theirs.fileno()), *filter(None, sys.path)],
-                env=_environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+                env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
             unless_started.pop_all()
         return self._connection
