@@ -82,6 +82,7 @@ const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent)
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const detail = new DetailSwitch(find(".detail-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
+  isAtEnd: () => follower.isFollowing,
   stop: () => (stop(), focusComposer()),
   resend: () => (app.resend(), focusComposer()),
   retry: () => (app.conversation.retry(), focusComposer()),

@@ -48,6 +48,7 @@ const list = new DeskList(find(".desk-lists"), (id) => app.open(id));
 const status = new ConnectionStatus(find(".status"), () => app.reconnect());
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const transcript = new Transcript(find(".transcript"), {
+  isAtEnd: () => follower.isFollowing,
   stop: nothing, resend: () => app.conversation.resend(), retry: nothing, continueAnswer: nothing, edit: nothing,
   withdraw: nothing, answer: (requestId, given) => app.conversation.answer(requestId, given), rate: nothing, refocus: nothing, startOver: () => app.open(null),
   dismiss: (key) => app.conversation.dismiss(key),

@@ -4,6 +4,7 @@ import { compact, pretty } from "../../core/format.js";
 import { count } from "../../core/session/usage.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
+import { LongText } from "../shared/long-text.js";
 import { imageOf, thumbnail } from "./image.js";
 import { NestedChat } from "./nested-chat.js";
 import { Output } from "./output.js";
@@ -99,7 +100,7 @@ function section(title, text) {
     "section",
     {},
     h("header", {}, h("h4", {}, title), new CopyButton(() => text, `Copy ${title.toLowerCase()}`).element),
-    h("pre", { class: "code-box", tabindex: 0, "aria-label": title }, text),
+    new LongText(text, title, `${title.toLowerCase()}.txt`).element,
   );
 }
 

@@ -1,13 +1,30 @@
-/** The conversation: all turns, then messages waiting to be sent, then errors that belong to no turn. */
+/**
+ * The conversation: its turns, then messages waiting to be sent, then errors that belong to no turn.
+ *
+ * Only the latest turns are built. Earlier ones are added when the reader gets near them, and taken away again once new
+ * ones have come while the reader is at the end, so that the page stays as fast as it was.
+ */
 
 import { ShownTurns, turnActions } from "../../core/session/turn-presentation.js";
 import { newTurn } from "../../core/session/turns.js";
+import { t } from "../../core/words.js";
+import { button, h } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 import { ErrorCard } from "./error-card.js";
 import { TurnView } from "./turn-view.js";
 import { UsagePopover } from "./usage-popover.js";
 
+const AT_ONCE = 200; // items that are built at a time, in whole turns
+const AT_ONE_TIME = 3; // turns; when more come with one update, they are history
+const MAX_HEIGHT = 30_000; // pixels
+const NEAR = "1500px"; // from the first turn, for earlier ones to be built
+
 export class Transcript {
+  #list;
+  #earlier = h("div", { class: "earlier-turns", hidden: true }, this.#earlierButton());
+  #first = 0; // the number of turns that are not built
+  #isAtEnd = () => true;
+  #last = null; // the arguments of the last update
   #turns;
   #errors;
   #notice;
@@ -19,7 +36,12 @@ export class Transcript {
     const usagePopover = new UsagePopover();
     const all = { ...intents, usagePopover, sessionId: () => this.#sessionId };
     element.append(usagePopover.element);
-    this.#turns = new KeyedList(element.querySelector(".turns"), () => new TurnView(all));
+    this.#list = element.querySelector(".turns");
+    this.#list.before(this.#earlier);
+    this.#turns = new KeyedList(this.#list, () => new TurnView(all));
+    this.#isAtEnd = intents.isAtEnd;
+    const near = (entries) => entries.at(-1).isIntersecting && this.#showEarlier();
+    new IntersectionObserver(near, { root: element.closest(".scroller"), rootMargin: NEAR }).observe(this.#earlier);
     const errors = element.querySelector(".session-errors");
     this.#errors = new KeyedList(errors, (error) => new ErrorCard(error, intents));
     this.#notice = element.querySelector(".replaced-notice");
@@ -30,19 +52,61 @@ export class Transcript {
    * @param {import("../../core/session/turn-presentation.js").Level} level how much of the agents' work to show
    */
   update(state, connection, level = "tools") {
+    if (this.#hasTooMany(state.turns)) this.#first = before(state.turns, state.turns.length);
+    this.#last = [state, connection, level];
+    this.#earlier.hidden = this.#first === 0;
     const actions = turnActions(state, connection === "online");
-    const turns = state.turns.map((turn) => this.#shown.show(turn, actions(turn), level, state.name));
+    const built = state.turns.slice(this.#first);
+    const turns = built.map((turn) => this.#shown.show(turn, actions(turn), level, state.name));
     this.#sessionId = state.sessionId;
     this.#turns.update([...turns, ...state.pending.map((message) => ({ ...pendingTurn(message, connection), level }))]);
     this.#errors.update(state.errors);
     this.#notice.hidden = !state.replaced;
   }
 
+  /** Builds the turns before the first one. What the reader sees stays where it is. */
+  #showEarlier() {
+    if (!this.#first || !this.#last) return;
+    const scroller = this.#list.closest(".scroller");
+    const toEnd = scroller.scrollHeight - scroller.scrollTop;
+    this.#first = before(this.#last[0].turns, this.#first);
+    this.update(...this.#last);
+    scroller.scrollTop = scroller.scrollHeight - toEnd;
+  }
+
+  /** Builds what is before a turn, too, if it isn't there yet. */
+  showTurn(number) {
+    const place = this.#last[0].turns.findIndex((turn) => turn.number === number);
+    while (this.#first > Math.max(place, 0)) this.#showEarlier();
+  }
+
+  #earlierButton() {
+    return button("text-button", () => this.#showEarlier(), t`Earlier messages`);
+  }
+
+  /** Whether to take earlier turns away: a history has come, or the page has become very long, and nobody reads them. */
+  #hasTooMany(turns) {
+    const grown = turns.length - (this.#last?.[0].turns.length ?? 0);
+    if (this.#first > turns.length) return true;
+    if (grown <= 0 || !this.#isAtEnd()) return false;
+    return grown > AT_ONE_TIME || this.#list.scrollHeight > MAX_HEIGHT;
+  }
+
   /** Removes everything before another conversation is shown. */
   clear() {
     this.#turns.update([]);
     this.#errors.update([]);
+    this.#last = null;
+    this.#first = 0;
+    this.#earlier.hidden = true;
   }
+}
+
+/** The place of the first turn to build, so that there are enough of them before `end`. */
+function before(turns, end) {
+  let first = end;
+  for (let items = 0; first > 0 && items < AT_ONCE; ) items += turns[(first -= 1)].items.length + 1;
+  return first;
 }
 
 function pendingTurn(message, connection) {

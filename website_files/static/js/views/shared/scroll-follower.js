@@ -41,6 +41,11 @@ export class ScrollFollower {
     this.#button.hidden = true;
   }
 
+  /** True while the end is followed. */
+  get isFollowing() {
+    return this.#isFollowing;
+  }
+
   /** Reports that something new was added, as opposed to something that only expanded. */
   contentAdded() {
     this.#hasNewContent = true;
