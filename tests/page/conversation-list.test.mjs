@@ -31,6 +31,27 @@ test("pages follow each other, and conversations that moved in between are liste
   assert.equal(list.next, null);
 });
 
+test("a refresh keeps all pages that are shown, however many, and asks for them in pages of the server", async () => {
+  const all = Array.from({ length: 545 }, (_, at) => (at % 5 ? entry(`s${at}`) : entry(`s${at}`, { messages: 0, title: "" })));
+  const limits = [];
+  const fetchPage = async ({ before, limit }) => {
+    limits.push(limit);
+    const start = before ? Number(before) : 0;
+    const end = start + Math.min(limit, 200);
+    return { sessions: all.slice(start, end), next: end < all.length ? String(end) : null };
+  };
+  const list = new ConversationList(() => {}, fetchPage);
+  await list.refresh();
+  while (list.next) await list.more();
+  const before = ids(list);
+  limits.length = 0;
+  await list.refresh();
+
+  assert.equal(before.length, 436);
+  assert.deepEqual(ids(list), before);
+  assert.deepEqual(limits, [200, 200, 145]);
+});
+
 test("the response to an outdated query is not shown", async () => {
   const { answer, list } = server();
   list.refresh();

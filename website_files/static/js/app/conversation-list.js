@@ -18,6 +18,7 @@ export class ConversationList {
   #changed;
   #fetchPage;
   #shownQuery = ""; // of the entries
+  #listed = 0; // entries that the server sent, also those that are not shown
   #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
@@ -30,20 +31,19 @@ export class ConversationList {
     this.#fetchPage = fetchPage;
   }
 
-  /** Reloads everything that is shown. */
+  /** Reloads everything that is shown, in as many requests as that takes. */
   async refresh() {
-    const limit = Math.min(Math.max(this.entries.length, PAGE), MAX_PAGE);
-    await this.#load({ limit }, []);
+    await this.#load(Math.max(this.#listed, PAGE));
   }
 
   async more() {
-    if (this.next) await this.#load({ limit: PAGE, before: this.next }, this.entries);
+    if (this.next) await this.#load(PAGE, this.next);
   }
 
   async search(query) {
     if (query.trim() === this.query) return;
     this.query = query.trim();
-    await this.#load({ limit: PAGE }, []);
+    await this.#load(PAGE);
   }
 
   /** Removes a deleted conversation without waiting for the server's list. */
@@ -55,16 +55,29 @@ export class ConversationList {
     this.#show(this.entries.map((entry) => (entry.id === id ? { ...entry, title } : entry)));
   }
 
-  async #load(query, before) {
+  /** Loads that many entries from a cursor on, or from the start. */
+  async #load(count, before = null) {
     const number = ++this.#asked;
+    let entries = before ? this.entries : [];
+    let listed = before ? this.#listed : 0;
+    let next = before;
+    const end = listed + count;
     try {
-      const { sessions, next } = await this.#fetchPage({ q: this.query, ...query });
-      if (number !== this.#asked) return;
-      this.next = next ?? null;
+      do {
+        const from = next ? { before: next } : {};
+        const limit = Math.min(Math.max(end - listed, PAGE), MAX_PAGE);
+        const page = await this.#fetchPage({ q: this.query, limit, ...from });
+        if (number !== this.#asked) return;
+        next = page.sessions.length ? (page.next ?? null) : null;
+        listed += page.sessions.length;
+        entries = [...entries, ...page.sessions.filter(isWorthShowing)];
+      } while (next && listed < end);
+      this.next = next;
+      this.#listed = listed;
       this.status = "ready";
       this.#shownQuery = this.query;
       this.problem = "";
-      this.#show([...before, ...sessions.filter(isWorthShowing)]);
+      this.#show(entries);
     } catch (error) {
       if (number !== this.#asked) return;
       this.status = "failed";
