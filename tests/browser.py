@@ -47,6 +47,16 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
+def touch_page(browser: Browser) -> Iterator[Page]:
+    """A tab of a phone."""
+    expect.set_options(timeout=PATIENCE * 1000)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE * 1000)
+    with contextlib.closing(context), new_page(context) as page:
+        yield page
+
+
+@pytest.fixture
 def trusting_page(browser: Browser) -> Iterator[Page]:
     """A tab of a browser that takes any certificate."""
     with new_context(browser, ignore_https_errors=True) as context, new_page(context) as page:

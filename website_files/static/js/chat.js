@@ -2,22 +2,30 @@
 
 import { ChatApp } from "./app/chat-app.js";
 import { displayName } from "./core/format.js";
+import { keyAction } from "./core/keys.js";
 import { isViewer, typingLine } from "./core/session/participants.js";
 import { progress } from "./core/session/plan.js";
 import { isWaiting, runningTurn } from "./core/session/session-state.js";
 import { totalSummary } from "./core/session/usage.js";
+import { t } from "./core/words.js";
+import { draftKey } from "./transport/drafts.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress, takeInvitation } from "./transport/page-address.js";
-import { eraseMemory, fetchMemory, whenLoginIsNeeded, writeNote } from "./transport/rest-api.js";
+import { eraseMemory, fetchMemory, fetchSessions, whenLoginIsNeeded, writeNote } from "./transport/rest-api.js";
 import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js";
 import { AccountMenu } from "./views/account/account-menu.js";
 import { ProfileDialog } from "./views/account/profile-dialog.js";
+import { Answering } from "./views/composer/answering.js";
 import { FileInput, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
 import { Transcript } from "./views/messages/transcript.js";
 import { FilesPanel } from "./views/panels/files-panel.js";
 import { MemoryPanel } from "./views/panels/memory-panel.js";
+import { agentChoices, commandChoices, conversationChoices } from "./views/palette/commands.js";
+import { KeysDialog } from "./views/palette/keys-dialog.js";
+import { Palette } from "./views/palette/palette.js";
+import { SlashMenu } from "./views/palette/slash-menu.js";
 import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
@@ -40,7 +48,23 @@ whenLoginIsNeeded(goToLoginPage);
 const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened });
 const announcer = new Announcer(find(".announcer"));
 const wrote = (isWriting) => app.conversation?.wrote(isWriting);
-const composer = new Composer(find("#composer"), { send, stop, wrote });
+const composer = new Composer(find("#composer"), {
+  send: (text) => answering.send(text),
+  stop,
+  wrote: (isWriting) => (wrote(isWriting), answering.wrote(isWriting)),
+  pressed: pressedInComposer,
+  changed: (text) => slashMenu.update(text, answering.target.kind === "message"),
+});
+const slashMenu = new SlashMenu(find("#composer"), find("#message"), {
+  options: () => [...commandChoices(commands()), ...agentChoices(app.config?.agents ?? [], beginWith)],
+  clear: () => composer.write(""),
+});
+const answering = new Answering(find(".answer-line"), composer, {
+  answer,
+  message: send,
+  changed: () => drawFoot(),
+  show: (requestId) => showQuestion(requestId),
+});
 const sidebar = new Sidebar(find(".app"), () => open(null));
 const conversations = new ConversationListView(find(".conversations"), {
   open,
@@ -83,20 +107,31 @@ const follower = new ScrollFollower(find(".scroller"), find(".scroller-content")
 const detail = new DetailSwitch(find(".detail-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
   isAtEnd: () => follower.isFollowing,
-  stop: () => (stop(), focusComposer()),
+  stop: () => (isWaiting(app.conversation.state) || stop(), focusComposer()),
   resend: () => (app.resend(), focusComposer()),
   retry: () => (app.conversation.retry(), focusComposer()),
   continueAnswer: () => send("Continue."),
   edit: (seq, text) => app.conversation.edit(seq, text),
   withdraw: (turn) => (app.conversation.withdraw(turn), focusComposer()),
   answer,
+  write: (requestId) => answering.choose(requestId),
   rate: (seq, score, comment) => app.conversation.rate(seq, score, comment),
   refocus: focusComposer,
   startOver: () => (app.startOver(), focusComposer()),
   dismiss: (key) => (app.conversation.dismiss(key), composer.focus()),
 });
 
-document.body.append(shareDialog.element);
+const palette = new Palette({
+  options: () => [
+    ...conversationChoices(app.conversations.entries, open),
+    ...agentChoices(app.config?.agents ?? [], beginWith),
+    ...commandChoices(commands()),
+  ],
+  search: async (query) => conversationChoices((await fetchSessions({ q: query, limit: 20 })).sessions, open),
+});
+const keysDialog = new KeysDialog();
+
+document.body.append(shareDialog.element, palette.element, keysDialog.element);
 addEventListener("popstate", () => app.showPageAddress());
 addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
@@ -110,7 +145,7 @@ find(".deleted-banner button").addEventListener("click", () => (app.startOver(),
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
 find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
 setInterval(draw, 60_000); // keeps "5 min" up to date
-composer.openDraft("draft.new");
+composer.openDraft(draftKey(readPageAddress().sessionId));
 focusComposer();
 draw();
 app.start();
@@ -137,6 +172,40 @@ function accept(secret) {
   if (secret) app.join(secret);
 }
 
+/** Begins a new conversation with an agent. */
+function beginWith(agent) {
+  if (app.conversation) open(null);
+  app.pick(agent);
+  composer.focus();
+}
+
+/** The commands that are possible now. */
+function commands() {
+  const { conversation, account } = app;
+  const state = conversation?.state;
+  const canWrite = Boolean(state?.sessionId) && !isViewer(state) && !state.isDeleted;
+  return {
+    new: () => open(null),
+    stop: canWrite && runningTurn(state) ? stop : null,
+    answer: answering.target.question ? () => answering.choose(answering.target.question.requestId) : null,
+    attach: app.takesFiles ? () => fileInput.choose() : null,
+    rename: canWrite ? () => title.rename() : null,
+    share: canWrite && account.isKnown ? () => share(state.sessionId) : null,
+    link: state?.sessionId && navigator.clipboard ? copyLink : null,
+    sidebar: () => sidebar.toggle(),
+    panel: panel.hasContent ? () => panel.toggle() : null,
+    people: () => find(".people-panel").showPopover(),
+    desk: account.isOperator ? () => location.assign("./desk") : null,
+    keys: () => keysDialog.open(),
+    detail: conversation ? (level) => detail.choose(level) : null,
+  };
+}
+
+async function copyLink() {
+  await navigator.clipboard.writeText(location.href);
+  announcer.say(t`The link is copied.`);
+}
+
 function answer(requestId, given) {
   const isSent = app.conversation.answer(requestId, given);
   if (isSent) focusComposer();
@@ -155,16 +224,50 @@ function focusComposer() {
 }
 
 function pressed(event) {
-  if (event.key !== "Escape" || event.isComposing || find(":popover-open, dialog[open]")) return;
-  if (sidebar.isDrawer) sidebar.closeDrawer();
-  else if (panel.isSheet) panel.close();
-  else stop();
+  if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+  const action = keyAction(event, isField(document.activeElement) ? ["anywhere"] : ["anywhere", "outside"]);
+  const isCovered = Boolean(find(":popover-open, dialog[open]"));
+  if (action === "palette" && palette.isOpen) palette.close();
+  else if (action === "palette" && !find("dialog[open]")) palette.open();
+  else if (action === "help" && !isCovered) keysDialog.open();
+  else if (action === "leave" && !isCovered) return leave();
+  else return;
+  event.preventDefault(); // the browser has uses of its own for some of these keys
+}
+
+/** Leaves the field, or closes what covers or narrows the conversation. Never stops a turn. */
+function leave() {
+  const field = document.activeElement;
+  if (isField(field)) {
+    find(".scroller").focus({ preventScroll: true });
+    if (field === document.activeElement) field.blur(); // the conversation is behind a drawer
+  } else if (sidebar.isDrawer) sidebar.closeDrawer();
+  else if (panel.isOpen) panel.close();
+}
+
+/** Returns whether the key was for something else than the text. */
+function pressedInComposer(event, text) {
+  if (slashMenu.pressed(event)) return true;
+  if (keyAction(event, text ? ["field"] : ["field", "empty"]) !== "edit last") return false;
+  const last = [...document.querySelectorAll(".transcript .message-edit:not([hidden], :disabled)")].at(-1);
+  last?.click();
+  return Boolean(last);
+}
+
+function isField(element) {
+  return element?.matches("input:not([type=radio], [type=checkbox], [type=button]), textarea, select") ?? false;
+}
+
+function showQuestion(requestId) {
+  const card = find(`.question-card[data-request="${CSS.escape(requestId)}"]`);
+  card?.scrollIntoView({ block: "center" });
+  card?.querySelector("input, button")?.focus({ preventScroll: true });
 }
 
 // Notifications from the app
 
 function opened(sessionId) {
-  composer.openDraft(`draft.${sessionId ?? "new"}`);
+  composer.openDraft(draftKey(sessionId));
   transcript.clear();
   draw();
   if (app.conversation) follower.toEnd();
@@ -172,7 +275,7 @@ function opened(sessionId) {
 }
 
 function named(sessionId) {
-  composer.renameDraft(`draft.${sessionId}`);
+  composer.moveDraft(draftKey(sessionId));
 }
 
 function happened(frame) {
@@ -186,7 +289,7 @@ function draw() {
   const { conversation, config, picked } = app;
   const state = conversation?.state;
   find(".starting").hidden = Boolean(config);
-  setText(find(".starting"), app.problem || "Connecting to the server…");
+  setText(find(".starting"), app.problem || startingWords(app.status));
   find(".app").dataset.role = readPageAddress().role; // somebody who follows a link for reading only has no list
   welcome.update(!conversation && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
@@ -199,7 +302,7 @@ function draw() {
   status.update(app.status);
   drawPanel(state);
   drawModel(state?.model ?? config?.model, Boolean(conversation), state?.spent);
-  drawFoot(conversation, config, picked);
+  drawFoot();
 }
 
 function drawModel(model, isTalking, spent) {
@@ -222,7 +325,8 @@ function drawPanel(state) {
   panel.update(progress(tasks), app.files.entries.length, Boolean(app.files.problem));
 }
 
-function drawFoot(conversation, config, picked) {
+function drawFoot() {
+  const { conversation, config, picked } = app;
   const state = conversation?.state;
   const isReading = Boolean(state && isViewer(state));
   const isGone = Boolean(state?.isDeleted);
@@ -235,9 +339,12 @@ function drawFoot(conversation, config, picked) {
   tray.update(app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null)));
   fileInput.isOpen = app.takesFiles;
   find(".attach-button").disabled = !app.takesFiles;
+  answering.update(state);
+  find(".transcript").dataset.questions = answering.target.questions.length > 1 ? "several" : "one";
   composer.update({
     isHidden: isReading || isGone,
     placeholder: placeholder(state),
+    ...answering.field,
     limit: config?.limits?.message_chars ?? Infinity,
     isReady: !app.isBeginning && Boolean(conversation || (config && picked)),
     isRunning: Boolean(state && runningTurn(state)),
@@ -246,9 +353,12 @@ function drawFoot(conversation, config, picked) {
 }
 
 function placeholder(state) {
-  if (state && isWaiting(state)) return "A question waits above";
-  if (state?.held) return state.held.operator ? `Message ${state.held.operator}` : "Write to whoever comes";
-  return app.agent ? `Message ${displayName(app.agent)}` : "Write a message";
+  if (state?.held) return state.held.operator ? t`Message ${state.held.operator}` : t`Write to whoever comes`;
+  return app.agent ? t`Message ${displayName(app.agent)}` : t`Write a message`;
+}
+
+function startingWords(status) {
+  return status === "offline" ? t`The server does not answer. The page tries again by itself.` : t`Connecting to the server…`;
 }
 
 function isOnThisComputer() {

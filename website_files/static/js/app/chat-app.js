@@ -2,6 +2,7 @@
 
 import { backoff } from "../core/backoff.js";
 import { firstText } from "../core/session/session-state.js";
+import { NEW_DRAFT, draftKey, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
@@ -168,10 +169,7 @@ export class ChatApp {
   /** Leaves a conversation that has ended and carries unsent text over to a new one. */
   startOver() {
     const { state, agent } = this.conversation;
-    const draft = `draft.${state.sessionId}`;
-    const unsent = [this.conversation.takeBack(), tab.get(draft, "")].filter(Boolean).join("\n\n");
-    tab.remove(draft);
-    if (unsent) tab.set("draft.new", unsent);
+    addToNewDraft(this.conversation.takeBack(), takeDraft(draftKey(state.sessionId)));
     this.picked = this.#available(agent)?.name ?? this.picked;
     this.open(null);
   }
@@ -251,9 +249,7 @@ export class ChatApp {
     this.#listener.changed();
     try {
       const { id } = await createSession(this.picked);
-      const draft = tab.get("draft.new", "");
-      if (draft) tab.set(`draft.${id}`, draft);
-      tab.remove("draft.new");
+      keepDraft(draftKey(id), takeDraft(NEW_DRAFT));
       this.open(id);
       return id;
     } finally {
@@ -312,8 +308,7 @@ export class ChatApp {
 
   #leave() {
     const { conversation } = this;
-    const unsent = conversation && !conversation.state.sessionId ? conversation.takeBack() : "";
-    if (unsent) tab.set("draft.new", unsent);
+    if (conversation && !conversation.state.sessionId) addToNewDraft(conversation.takeBack());
     tab.remove(BEGUN);
     conversation?.close();
     this.conversation = null;
@@ -360,6 +355,12 @@ export class ChatApp {
     history[change](null, "", chatAddress(sessionId, role));
     this.#listener.named(sessionId);
   }
+}
+
+/** Adds texts that were not sent to what is being written for a new conversation. */
+function addToNewDraft(...texts) {
+  const all = [...texts, readDraft(NEW_DRAFT)].filter(Boolean);
+  if (texts.some(Boolean)) keepDraft(NEW_DRAFT, all.join("\n\n"));
 }
 
 /** Whether the turn changed files. A stopped turn reports them only here. */

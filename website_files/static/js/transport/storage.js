@@ -49,6 +49,13 @@ export class Storage {
       return [];
     }
   }
+
+  /** Calls `heard` with the key of each value that another tab changes. */
+  whenChanged(heard) {
+    globalThis.addEventListener?.("storage", ({ key, storageArea }) => {
+      if (key?.startsWith(PREFIX) && storageArea === this.#store) heard(key.slice(PREFIX.length));
+    });
+  }
 }
 
 /** Shared by all tabs and kept permanently. */

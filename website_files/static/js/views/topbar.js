@@ -10,7 +10,7 @@ import { InlineForm } from "./shared/inline-form.js";
 
 const APP_NAME = document.title;
 const NEW = "New conversation";
-const LEVEL_NAMES = { final: "Final answers", agents: "Agents", tools: "Tools", all: "All events" };
+export const LEVEL_NAMES = { final: "Final answers", agents: "Agents", tools: "Tools", all: "All events" };
 const DEFAULT_LEVEL = "tools";
 const LEVEL_KEY = "show";
 const STATUS_NAMES = {
@@ -47,6 +47,11 @@ export class TitleBar {
     setText(this.#words, title);
     this.#button.disabled = !this.#id || isViewer(state);
     setText(document.querySelector("title"), conversation ? `${title} · ${APP_NAME}` : APP_NAME);
+  }
+
+  /** Lets the person write another title, where that is possible. */
+  rename() {
+    if (!this.#form && !this.#button.disabled) this.#open();
   }
 
   #open() {
@@ -90,6 +95,12 @@ export class DetailSwitch {
       device.set(LEVEL_KEY, this.#select.value);
       changed();
     });
+  }
+
+  /** Shows so much from now on. */
+  choose(level) {
+    this.#select.value = level;
+    this.#select.dispatchEvent(new Event("change"));
   }
 
   /** @returns {import("../core/session/turn-presentation.js").Level} */

@@ -9,7 +9,7 @@
 
 import { arranged } from "./inner-chats.js";
 import { isMine, isViewer, showsNames } from "./participants.js";
-import { runningTurn } from "./session-state.js";
+import { isWaiting, runningTurn } from "./session-state.js";
 
 /** @type {Level[]} in order: each shows more than the one before */
 export const LEVELS = ["final", "agents", "tools", "all"];
@@ -112,7 +112,7 @@ export function turnActions(state, isOnline) {
     const can = {
       edit: isOwn && counts && (waits || turn === running || isQuiet),
       withdraw: isOwn && waits,
-      "send-now": isOwn && running && turn === next,
+      "send-now": isOwn && running && turn === next && !isWaiting(state),
       rate: isRatable(lastAnswer(turn)),
       retry: isNewest,
       continue: isNewest && state.pending.length === 0 && isContinuable(lastAnswer(turn)),

@@ -1,59 +1,99 @@
 /** The message field. It always accepts text, even while an answer streams in or the connection is down. */
 
+import { t, tn } from "../../core/words.js";
 import { codePoints } from "../../core/session/turns.js";
-import { tab } from "../../transport/storage.js";
-import { fitHeight, setText } from "../shared/dom.js";
+import { keepDraft, keepDraftSoon, readDraft, storeDrafts, whenDraftChanges } from "../../transport/drafts.js";
+import { fitHeight, setAttribute, setText } from "../shared/dom.js";
 
 const NEARLY_FULL = 0.9;
+const TYPING = 2_000; // ms after the last key during which another tab's text stays away
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse)"); // Enter breaks the line there
 
 export class Composer {
   #form;
   #field;
+  #label;
   #send;
   #stop;
   #note;
+  #intents;
   #limit = Infinity;
   #isReady = false;
-  #length = 0; // characters written
+  #length = 0; // characters written; where there is room for all, UTF-16 units
+  #problem = ""; // why the text was not sent
   #draft = null; // storage key of this conversation's draft
+  #typedAt = -Infinity;
 
-  /** @param {{send(text: string): void, stop(): void, wrote(isWriting: boolean): void}} intents */
+  /** @param {{send(text: string): string|void, stop(): void, wrote(isWriting: boolean): void,
+   *   pressed?(event: KeyboardEvent, text: string): boolean, changed?(text: string): void}} intents
+   *   `send` returns why the text cannot be sent, if it cannot; `pressed` returns whether it has handled a key */
   constructor(form, intents) {
     this.#form = form;
     this.#field = form.querySelector("textarea");
+    this.#label = form.querySelector("label");
     this.#send = form.querySelector(".send-button");
     this.#stop = form.querySelector(".stop-button");
     this.#note = form.querySelector(".composer-note");
-    form.addEventListener("submit", (event) => (event.preventDefault(), this.#submit(intents)));
-    this.#field.addEventListener("input", () => (this.#changed(), intents.wrote(this.#length > 0)));
+    this.#intents = intents;
+    this.#field.enterKeyHint = TOUCH.matches ? "enter" : "send";
+    form.addEventListener("submit", (event) => (event.preventDefault(), this.#submit()));
+    this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     this.#stop.addEventListener("click", () => (intents.stop(), this.focus()));
+    whenDraftChanges((key, text) => key === this.#draft && this.#changedElsewhere(text));
+    addEventListener("pagehide", storeDrafts);
+    document.addEventListener("visibilitychange", () => document.hidden && storeDrafts());
   }
 
-  /** @param {{isHidden: boolean, placeholder: string, limit: number, isReady: boolean, isRunning: boolean,
-   *   isStopping: boolean}} now */
-  update({ isHidden, placeholder, limit, isReady, isRunning, isStopping }) {
+  get text() {
+    return this.#field.value;
+  }
+
+  get isFocused() {
+    return document.activeElement === this.#field;
+  }
+
+  /** @param {{isHidden: boolean, label?: string, placeholder: string, limit: number, isReady: boolean,
+   *   isRunning: boolean, isStopping: boolean, isReadOnly?: boolean}} now */
+  update({ isHidden, label = t`Message`, placeholder, limit, isReady, isRunning, isStopping, isReadOnly = false }) {
     this.#form.hidden = isHidden;
-    this.#field.placeholder = placeholder;
-    this.#limit = limit;
-    this.#isReady = isReady;
+    setText(this.#label, label);
+    setAttribute(this.#field, "placeholder", placeholder);
+    this.#field.readOnly = isReadOnly;
+    this.#isReady = isReady && !isReadOnly;
+    if (limit !== this.#limit) {
+      this.#limit = limit;
+      this.#measure();
+    }
     this.#validate();
     this.#stop.hidden = !isRunning;
     this.#stop.disabled = isStopping;
   }
 
-  /** Switches to the draft of another conversation. */
+  /** Switches to another draft. Text that was there before any draft, typed while the page was loading, stays. */
   openDraft(key) {
+    const early = this.#draft === null ? this.#field.value : "";
+    if (key !== this.#draft) storeDrafts();
     this.#draft = key;
-    this.#field.value = tab.get(key, "");
-    this.#changed();
+    this.#set([readDraft(key), early].filter(Boolean).join("\n\n"));
+    if (early) keepDraftSoon(key, this.#field.value);
   }
 
-  /** Renames the draft once its conversation has an id; the text stays in the field. */
-  renameDraft(key) {
-    tab.remove(this.#draft);
+  /** Keeps the text under another key, together with what is there already. */
+  moveDraft(key) {
+    if (key === this.#draft) return;
+    const text = [readDraft(key), this.#field.value].filter(Boolean).join("\n\n");
+    keepDraft(this.#draft, "");
+    keepDraft(key, text);
     this.#draft = key;
-    this.#changed();
+    if (text !== this.#field.value) this.#set(text);
+  }
+
+  /** Replaces the text, as if it were typed. */
+  write(text) {
+    this.#set(text);
+    keepDraft(this.#draft, text);
+    this.#intents.wrote(this.#length > 0);
   }
 
   focus() {
@@ -62,46 +102,74 @@ export class Composer {
 
   // Internal
 
-  #submit({ send, wrote }) {
+  #submit() {
     if (this.#send.disabled) return;
-    const text = this.#field.value;
-    this.#field.value = "";
-    this.#changed();
-    wrote(false);
-    send(text);
+    const problem = this.#intents.send(this.#field.value);
+    if (problem) {
+      this.#problem = problem;
+      return this.#validate();
+    }
+    this.write("");
     this.focus();
   }
 
   #pressed(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.isComposing || event.keyCode === 229) return; // keys of an input method
+    if (this.#intents.pressed?.(event, this.#field.value)) return event.preventDefault();
+    const breaksLine = event.shiftKey || event.altKey || (TOUCH.matches && !event.ctrlKey && !event.metaKey);
+    if (event.key !== "Enter" || breaksLine) return;
     event.preventDefault();
     this.#form.requestSubmit();
   }
 
-  #changed() {
-    const text = this.#field.value;
-    if (text) tab.set(this.#draft, text);
-    else tab.remove(this.#draft);
-    this.#length = text.trim() ? codePoints(text) : 0;
-    this.#validate();
-    fitHeight(this.#field);
+  #typed() {
+    this.#typedAt = performance.now();
+    this.#changed();
+    keepDraftSoon(this.#draft, this.#field.value);
+    this.#intents.wrote(this.#length > 0);
   }
 
-  /** Updates the Send button and the note on length. Text that is too long is neither sent nor cut. */
+  /** Shows what was written in another tab, unless somebody is writing here. */
+  #changedElsewhere(text) {
+    const isTyping = this.isFocused && performance.now() - this.#typedAt < TYPING;
+    if (!isTyping) this.#set(text);
+  }
+
+  #set(text) {
+    if (this.#field.value !== text) this.#field.value = text;
+    this.#changed();
+  }
+
+  #changed() {
+    this.#problem = "";
+    this.#measure();
+    this.#validate();
+    fitHeight(this.#field);
+    this.#intents.changed?.(this.#field.value);
+  }
+
+  /** Counts characters only where they may be too many: counting takes time. */
+  #measure() {
+    const text = this.#field.value;
+    if (!/\S/.test(text)) this.#length = 0;
+    else this.#length = text.length <= this.#limit * NEARLY_FULL ? text.length : codePoints(text);
+  }
+
+  /** Updates the Send button and the note. Text that is too long is neither sent nor cut. */
   #validate() {
     const excess = this.#length - this.#limit;
     const isNearlyFull = this.#length > this.#limit * NEARLY_FULL;
     this.#send.disabled = !this.#isReady || this.#length === 0 || excess > 0;
-    this.#field.setAttribute("aria-invalid", excess > 0);
-    setText(this.#note, excess > 0 ? tooLong(excess) : isNearlyFull ? remaining(this.#limit - this.#length) : "");
+    setAttribute(this.#field, "aria-invalid", String(excess > 0 || Boolean(this.#problem)));
+    const room = isNearlyFull ? t`Room for ${this.#limit - this.#length} more` : "";
+    setText(this.#note, excess > 0 ? tooLong(excess) : this.#problem || room);
   }
 }
 
 function tooLong(excess) {
-  const unit = excess === 1 ? "character" : "characters";
-  return `Too long by ${excess.toLocaleString("en")} ${unit}. Shorten it to send it.`;
-}
-
-function remaining(count) {
-  return `Room for ${count.toLocaleString("en")} more`;
+  return tn(
+    excess,
+    "Too long by {n} character. Shorten it to send it.",
+    "Too long by {n} characters. Shorten it to send it.",
+  );
 }

@@ -42,6 +42,14 @@ export class SidePanel {
     this.#set();
   }
 
+  get hasContent() {
+    return this.#hasContent;
+  }
+
+  toggle() {
+    this.#show(!this.isOpen);
+  }
+
   close() {
     this.#show(false);
   }

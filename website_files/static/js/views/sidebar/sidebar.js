@@ -15,7 +15,7 @@ export class Sidebar {
     this.#app = app;
     this.#element = app.querySelector(".sidebar");
     this.#toggle = app.querySelector(".sidebar-toggle");
-    this.#toggle.addEventListener("click", () => this.#show(!this.isOpen));
+    this.#toggle.addEventListener("click", () => this.toggle());
     app.querySelector(".sidebar-close").addEventListener("click", () => this.#show(false));
     app.querySelector(".sidebar-scrim").addEventListener("click", () => this.#show(false));
     app.querySelector(".brand").addEventListener("click", (event) => onPlainClick(event, create));
@@ -30,6 +30,10 @@ export class Sidebar {
 
   get isDrawer() {
     return this.isOpen && NARROW.matches;
+  }
+
+  toggle() {
+    this.#show(!this.isOpen);
   }
 
   /** Closes the drawer once something has been chosen in it. */
