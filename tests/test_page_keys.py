@@ -71,7 +71,7 @@ def test_a_command_from_the_message_field(server: Running, model: ModelServer, p
     field = page.locator("#message")
     menu = page.get_by_role("listbox", name="Agents and commands")
     field.press_sequentially("/")
-    expect(menu.get_by_role("option", name="New conversation", exact=True)).to_be_visible()
+    expect(menu.get_by_role("option", name="New conversation /new")).to_be_visible()
     expect(field).to_have_attribute("role", "combobox")
     field.press("Escape")
     expect(menu).to_be_hidden()

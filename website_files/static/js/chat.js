@@ -1,6 +1,8 @@
 /** Entry point of the chat page. Connects the model to the views. */
 
 import { ChatApp } from "./app/chat-app.js";
+import { SeenConversations } from "./app/seen.js";
+import { Telling } from "./app/telling.js";
 import { displayName } from "./core/format.js";
 import { keyAction } from "./core/keys.js";
 import { isViewer, typingLine } from "./core/session/participants.js";
@@ -37,6 +39,8 @@ import { ShareDialog } from "./views/sharing/share-dialog.js";
 import { ConversationListView } from "./views/sidebar/conversation-list-view.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
 import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
+import { markIcon, playSound } from "./views/told/page-mark.js";
+import { ToldOffer, ToldSettings } from "./views/told/told-settings.js";
 import { Welcome } from "./views/welcome.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -56,7 +60,10 @@ const composer = new Composer(find("#composer"), {
   changed: (text) => slashMenu.update(text, answering.target.kind === "message"),
 });
 const slashMenu = new SlashMenu(find("#composer"), find("#message"), {
-  options: () => [...commandChoices(commands()), ...agentChoices(app.config?.agents ?? [], beginWith)],
+  options: () => [
+    ...commandChoices(commands()).map((each) => ({ ...each, about: `/${each.name}` })),
+    ...agentChoices(app.config?.agents ?? [], beginWith),
+  ],
   clear: () => composer.write(""),
 });
 const answering = new Answering(find(".answer-line"), composer, {
@@ -123,13 +130,25 @@ const transcript = new Transcript(find(".transcript"), {
 
 const palette = new Palette({
   options: () => [
-    ...conversationChoices(app.conversations.entries, open),
+    ...conversationChoices(otherConversations(), open),
     ...agentChoices(app.config?.agents ?? [], beginWith),
     ...commandChoices(commands()),
   ],
   search: async (query) => conversationChoices((await fetchSessions({ q: query, limit: 20 })).sessions, open),
 });
 const keysDialog = new KeysDialog();
+const telling = new Telling({
+  isHidden: () => document.hidden,
+  shown: () => app.conversation?.state.sessionId ?? null,
+  go: goToNews,
+  changed: () => draw(),
+  play: playSound,
+});
+const seen = new SeenConversations();
+const toldSettings = new ToldSettings(telling);
+const toldOffer = new ToldOffer(telling, focusComposer);
+find(".desk-link").before(toldSettings.element);
+find(".typing-line").before(toldOffer.element);
 
 document.body.append(shareDialog.element, palette.element, keysDialog.element);
 addEventListener("popstate", () => app.showPageAddress());
@@ -137,7 +156,7 @@ addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
 addEventListener("pageshow", ({ persisted }) => persisted && app.woken());
-document.addEventListener("visibilitychange", () => document.hidden || app.woken());
+document.addEventListener("visibilitychange", () => document.hidden || (app.woken(), telling.looked(), draw()));
 addEventListener("focus", () => (app.account.check(), app.conversations.refresh()));
 addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
@@ -145,6 +164,7 @@ find(".deleted-banner button").addEventListener("click", () => (app.startOver(),
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
 find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
 setInterval(draw, 60_000); // keeps "5 min" up to date
+setInterval(refreshWhereSomethingRuns, 15_000);
 composer.openDraft(draftKey(readPageAddress().sessionId));
 focusComposer();
 draw();
@@ -172,6 +192,10 @@ function accept(secret) {
   if (secret) app.join(secret);
 }
 
+function otherConversations() {
+  return app.conversations.entries.filter(({ id }) => id !== app.conversation?.state.sessionId);
+}
+
 /** Begins a new conversation with an agent. */
 function beginWith(agent) {
   if (app.conversation) open(null);
@@ -195,6 +219,7 @@ function commands() {
     sidebar: () => sidebar.toggle(),
     panel: panel.hasContent ? () => panel.toggle() : null,
     people: () => find(".people-panel").showPopover(),
+    notifications: telling.canNotify && !telling.notifies ? () => telling.setNotifies(true) : null,
     desk: account.isOperator ? () => location.assign("./desk") : null,
     keys: () => keysDialog.open(),
     detail: conversation ? (level) => detail.choose(level) : null,
@@ -216,6 +241,21 @@ function open(sessionId) {
   app.open(sessionId);
   sidebar.closeDrawer();
   focusComposer();
+}
+
+/** Goes to an answer or a question that somebody was told of. */
+function goToNews({ sessionId, turn, requestId }) {
+  focus();
+  if (app.conversation?.state.sessionId !== sessionId) return open(sessionId);
+  if (requestId) showQuestion(requestId);
+  else find(`.turn[data-turn="${turn}"] .turn-items`)?.lastElementChild?.scrollIntoView({ block: "end" });
+}
+
+/** Only the server knows what becomes of conversations that are not open. */
+function refreshWhereSomethingRuns() {
+  const current = app.conversation?.state.sessionId;
+  const isRunning = app.conversations.entries.some(({ id, status }) => id !== current && status === "running");
+  if (isRunning && !document.hidden) app.conversations.refresh();
 }
 
 /** Focuses the message field, except on phones, where the keyboard would cover what was just opened. */
@@ -268,6 +308,7 @@ function showQuestion(requestId) {
 
 function opened(sessionId) {
   composer.openDraft(draftKey(sessionId));
+  telling.opened();
   transcript.clear();
   draw();
   if (app.conversation) follower.toEnd();
@@ -280,6 +321,7 @@ function named(sessionId) {
 
 function happened(frame) {
   announcer.happened(frame);
+  telling.happened(frame, app.conversation.state);
   follower.contentAdded();
   if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
   if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
@@ -295,8 +337,12 @@ function draw() {
   find(".transcript").hidden = !conversation;
   find(".detail-switch").hidden = !conversation;
   if (conversation) transcript.update(state, conversation.status, detail.level);
+  seen.mark(app.conversations, document.hidden ? null : state?.sessionId ?? null);
   conversations.update(app.conversations, state?.sessionId ?? null);
-  title.update(conversation);
+  title.update(conversation, telling.news ? "● " : "");
+  markIcon(telling.news !== null);
+  toldSettings.update();
+  toldOffer.update(telling.isOffered);
   people.update(state, app.name, Boolean(config?.login));
   drawAccount(app.account);
   status.update(app.status);

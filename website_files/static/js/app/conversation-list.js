@@ -2,7 +2,7 @@
  * The server's list of conversations, newest first, with search and paging. Knows no DOM.
  *
  * @typedef {{id: string, title: string, agent: string, updated: string, status: string,
- *   found?: {seq: number, text: string}[]}} Entry
+ *   isUnread?: boolean, found?: {seq: number, text: string}[]}} Entry
  */
 
 const PAGE = 50;
@@ -53,6 +53,12 @@ export class ConversationList {
 
   rename(id, title) {
     this.#show(this.entries.map((entry) => (entry.id === id ? { ...entry, title } : entry)));
+  }
+
+  /** Notes on each entry whether it is unread. @param {(entry: Entry) => boolean} isUnread */
+  mark(isUnread) {
+    if (this.entries.every((entry) => Boolean(entry.isUnread) === isUnread(entry))) return;
+    this.entries = this.entries.map((entry) => ({ ...entry, isUnread: isUnread(entry) }));
   }
 
   /** Loads that many entries from a cursor on, or from the start. */

@@ -38,15 +38,15 @@ export class TitleBar {
     element.replaceChildren(this.#button);
   }
 
-  /** @param {import("../app/conversation.js").Conversation|null} conversation */
-  update(conversation) {
+  /** @param {import("../app/conversation.js").Conversation|null} conversation @param {string} mark before the window's title */
+  update(conversation, mark = "") {
     const state = conversation?.state;
     const title = (state && (state.title || shorten(firstText(state)) || displayName(conversation.agent))) || NEW;
     if (this.#form && this.#id !== state?.sessionId) this.#close();
     this.#id = state?.sessionId ?? null;
     setText(this.#words, title);
     this.#button.disabled = !this.#id || isViewer(state);
-    setText(document.querySelector("title"), conversation ? `${title} · ${APP_NAME}` : APP_NAME);
+    setText(document.querySelector("title"), mark + (conversation ? `${title} · ${APP_NAME}` : APP_NAME));
   }
 
   /** Lets the person write another title, where that is possible. */

@@ -17,9 +17,10 @@ export class Answering {
   #composer;
   #intents;
   #sessionId = null;
-  #words = h("span", { class: "answer-line-words one-line", id: "answer-line-words", dir: "auto" });
+  #text = h("span", { class: "one-line", id: "answer-line-words", dir: "auto" });
+  #words = button("answer-line-words", () => this.#show(), icon("question"), this.#text);
   #choice = h("select", { class: "field answer-line-choice", onchange: () => this.choose(this.#choice.value) });
-  #show = button("text-button", () => this.#intents.show(this.target.question.requestId), "");
+  #field = button("text-button", () => this.#show(), "");
   #switch = button("text-button answer-line-switch", () => this.#switched(), "");
 
   /** @param {import("./composer.js").Composer} composer
@@ -29,7 +30,7 @@ export class Answering {
     this.element = element;
     this.#composer = composer;
     this.#intents = intents;
-    element.append(icon("question"), this.#words, this.#choice, this.#show, this.#switch);
+    element.append(this.#words, this.#choice, this.#field, this.#switch);
   }
 
   /** Sends the composer's text to where it belongs. Returns why it cannot be sent, if it cannot. */
@@ -97,6 +98,10 @@ export class Answering {
 
   // Internal
 
+  #show() {
+    this.#intents.show(this.target.question.requestId);
+  }
+
   #switched() {
     const { kind, question } = this.target;
     this.choose(kind === "message" ? question.requestId : MESSAGE);
@@ -125,19 +130,21 @@ export class Answering {
     this.element.hidden = !question;
     if (!question) return;
     this.element.dataset.kind = kind;
-    setText(this.#words, words(kind, question));
+    setText(this.#text, words(kind, question));
+    this.#words.title = t`Show the question`;
     const isSeveral = questions.length > 1 && kind !== "message";
     this.#choice.hidden = !isSeveral;
     this.#words.classList.toggle("visually-hidden", isSeveral);
     if (isSeveral) this.#drawChoice(questions, question);
-    setText(this.#show, kind === "password" ? t`Go to its field` : t`Show`);
+    this.#field.hidden = kind !== "password";
+    setText(this.#field, t`Go to its field`);
     setText(this.#switch, kind === "message" ? t`Answer instead` : t`Send as a new message`);
   }
 
   #drawChoice(questions, { requestId }) {
     const key = questions.map((each) => each.requestId).join();
     if (this.#choice.dataset.key !== key) {
-      const option = (each) => h("option", { value: each.requestId }, t`Answers ${displayName(each.agent)}: ${shorten(asked(each), ANSWER_CHARS)}`);
+      const option = (each) => h("option", { value: each.requestId }, words("answer", each));
       this.#choice.replaceChildren(...questions.map(option));
       this.#choice.dataset.key = key;
       this.#choice.setAttribute("aria-label", t`Question to answer`);

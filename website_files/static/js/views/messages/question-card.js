@@ -95,7 +95,7 @@ class AnswerControls {
   constructor({ requestId, choices, labels }, answer, write) {
     this.#buttons = choices.map((text) => button("outline-button", () => answer({ text }), choiceLabel(text, labels)));
     const row = choices.length ? h("div", { class: "question-choices" }, ...this.#buttons) : null;
-    const empty = choices.length ? null : button("quiet-button", () => answer({ text: "" }), t`Answer with nothing`);
+    const empty = choices.length ? null : button("text-button", () => answer({ text: "" }), t`Answer with nothing`);
     if (empty) this.#buttons.push(empty);
     const below = write ? button("outline-button question-write", () => write(requestId), t`Write an answer`) : null;
     this.element = h("div", { class: "question-answer" }, row, h("div", { class: "question-ways" }, below, empty));

@@ -1,6 +1,7 @@
 /** The list of conversations: search field, entries and "More" button. */
 
 import { ago, displayName, highlight } from "../../core/format.js";
+import { t } from "../../core/words.js";
 import { chatAddress } from "../../transport/page-address.js";
 import { h, iconButton, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { InlineConfirm, InlineForm } from "../shared/inline-form.js";
@@ -95,7 +96,7 @@ class ConversationRow {
     return this.role === undefined || this.role === "owner";
   }
 
-  update({ id, title, agent, updated, status, role, found = [], query, isCurrent }) {
+  update({ id, title, agent, updated, status, role, found = [], query, isCurrent, isUnread = false }) {
     this.id = id;
     this.role = role;
     this.#shownTitle = title || "Untitled";
@@ -107,6 +108,8 @@ class ConversationRow {
     const snippet = ({ text }) => h("span", { class: "conversation-match clamp", dir: "auto" }, ...withMarks(text, query));
     this.#matches.replaceChildren(...found.filter(({ seq }) => seq > 0).map(snippet));
     setAttribute(this.#link, "href", chatAddress(id));
+    setAttribute(this.#link, "data-unread", isUnread && !isCurrent);
+    setAttribute(this.#link, "aria-description", isUnread && !isCurrent ? t`Something new` : null);
     setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
     setAttribute(this.#more, "aria-label", `More for “${this.#shownTitle}”`);
   }
