@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -18,12 +19,18 @@ pytest_plugins = ["tests.browser"]
 
 ASKER = '''
 """Asks a lot."""
+from concurrent.futures import ThreadPoolExecutor
+
 from autogen import ConversableAgent, UserProxyAgent, register_function
 from agentchat.chat import needs_approval
 
 def build(llm_config, chat):
     def ask(question: str) -> str:
         return "The person said: " + chat.ask(question)
+
+    def ask_all() -> str:
+        with ThreadPoolExecutor(3) as threads:
+            return ", ".join(threads.map(chat.ask, ["Which city?", "Which day?", "Which train?"]))
 
     def choose(question: str) -> str:
         return "The person chose: " + chat.ask(question, choices=["Red", "Blue"])
@@ -37,7 +44,7 @@ def build(llm_config, chat):
 
     agent = ConversableAgent("clerk", llm_config=llm_config, human_input_mode="NEVER")
     user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    for tool in (ask, choose, log_in, book):
+    for tool in (ask, ask_all, choose, log_in, book):
         register_function(tool, caller=agent, executor=user, description=tool.__name__)
     return user, agent
 '''
@@ -45,10 +52,15 @@ def build(llm_config, chat):
 
 @pytest.fixture
 def clerk(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
+    return serve(*clerks(tmp_path), model=model)
+
+
+def clerks(tmp_path: Path) -> list[str]:
+    """Return the options of a server with such an agent."""
     folder = tmp_path / "agents"
     folder.mkdir()
     (folder / "clerk.py").write_text(ASKER)
-    return serve("--agents", str(folder), model=model)
+    return ["--agents", str(folder)]
 
 
 def ask(page: Page, clerk: Running, model: ModelServer, tool: str, *replies: Reply, **arguments: object) -> Locator:
@@ -120,20 +132,37 @@ def test_an_answer_and_a_message_are_two_drafts(clerk: Running, model: ModelServ
 
 
 def test_one_of_several_questions_is_chosen(clerk: Running, model: ModelServer, page: Page) -> None:
-    """With several questions the composer says which one it answers, and each card can be chosen."""
-    model.script(
-        Reply(tools=[("ask", {"question": "Which city?"}), ("ask", {"question": "Which day?"})]), Reply("Noted.")
-    )
+    """With several open the composer says which one it answers; another is chosen from the list or its card."""
+    model.script(Reply(tools=[("ask_all", {})]), Reply("Noted."))
     page.goto(clerk.page)
     say(page, "Begin")
-    expect(page.locator(".question-card").first).to_have_attribute("data-state", "open")
-    expect(page.locator(".answer-line")).to_contain_text("Which city?")
-    say(page, "Bergen")
-    expect(page.locator(".answer-line")).to_contain_text("Which day?")
+    choice = page.get_by_label("Question to answer")
+    expect(choice.locator("option")).to_have_count(3)
+    field = page.locator("#message")
+    choice.select_option("Answers Clerk: Which day?")
+    expect(field).to_have_accessible_name("Answer to Clerk: Which day?")
     say(page, "Monday")
+    expect(choice.locator("option")).to_have_count(2)
+    card = page.locator(".question-card", has_text="Which train?")
+    card.get_by_role("button", name="Write an answer").click()
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_name("Answer to Clerk: Which train?")
+    say(page, "The first")
+    expect(choice).to_be_hidden()
+    expect(page.locator(".answer-line")).to_contain_text("Answers Clerk: Which city?")
+    say(page, "Bergen")
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
-    assert "Bergen" in last_request(model)
-    assert "Monday" in last_request(model)
+    assert "Bergen, Monday, The first" in last_request(model)
+
+
+def test_the_time_left_is_shown(serve: Serve, model: ModelServer, page: Page, tmp_path: Path) -> None:
+    """A question that is given up after a while says how long that is."""
+    page.clock.install()
+    server = serve("--input-timeout", "9000", *clerks(tmp_path), model=model)
+    card = ask(page, server, model, "ask", question="Which city?")
+    expect(card.locator(".question-left")).to_have_text("3 hours left")
+    page.clock.fast_forward(1000 * (9000 - 1200))
+    expect(card.locator(".question-left")).to_have_text(re.compile(r"^\d+ minutes left$"))
 
 
 def test_a_password_is_never_written_in_clear(clerk: Running, model: ModelServer, page: Page) -> None:
@@ -164,6 +193,8 @@ def test_a_no_with_a_reason(clerk: Running, model: ModelServer, page: Page) -> N
     reason = card.get_by_label("Why not?")
     reason.fill("too exp")
     reason.press("Escape")
+    expect(card.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
     card.get_by_role("button", name="Say why not").click()
     expect(reason).to_have_value("too exp")
     reason.fill("too expensive")

@@ -9,8 +9,10 @@ import threading
 from playwright.sync_api import BrowserContext, Page, expect
 
 from agentchat.app import Running
+from tests.clients import wait_until
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, session_of, turn
+from tests.rest_client import RestClient
 
 pytest_plugins = ["tests.browser"]
 
@@ -166,3 +168,30 @@ def test_unread_marks(server: Running, model: ModelServer, page: Page) -> None:
     page.reload()
     expect(entry).to_be_visible()
     expect(entry).not_to_have_attribute("data-unread", "")
+
+
+CUTTABLE = """
+    window.sockets = [];
+    window.isCut = false;
+    window.WebSocket = class extends WebSocket {
+        constructor(address) { super(window.isCut ? "ws://127.0.0.1:1/" : address); window.sockets.push(this); }
+    };
+    window.cut = () => { isCut = true; sockets.at(-1).close(); };
+"""
+
+
+def test_what_was_missed_is_told(server: Running, model: ModelServer, page: Page) -> None:
+    """An answer that came while a hidden tab had no connection is told when it is back."""
+    page.add_init_script(HIDEABLE)
+    page.add_init_script(CUTTABLE)
+    gate = begin(page, server, model)
+    allow(page)
+    hide(page)
+    page.evaluate("cut()")
+    gate.set()
+    address = f"/api/agent-chat/sessions/{session_of(page)}"
+    wait_until(lambda: RestClient(server).get(address).json["status"] == "idle")
+    assert notified(page) == []
+    page.evaluate("isCut = false")
+    page.wait_for_function("() => notified.length === 1")
+    assert notified(page) == [["Oslo?", "It is sunny."]]

@@ -49,7 +49,7 @@ const invitation = takeInvitation(); // first of all, so that nobody sees its se
 showPageErrors(find(".page-errors"));
 whenLoginIsNeeded(goToLoginPage);
 
-const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened });
+const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened, missed });
 const announcer = new Announcer(find(".announcer"));
 const wrote = (isWriting) => app.conversation?.wrote(isWriting);
 const composer = new Composer(find("#composer"), {
@@ -325,6 +325,10 @@ function happened(frame) {
   follower.contentAdded();
   if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
   if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
+}
+
+function missed(frame) {
+  telling.happened(frame, app.conversation.state);
 }
 
 function draw() {

@@ -2,7 +2,7 @@
 
 import { backoff } from "../core/backoff.js";
 import { firstText } from "../core/session/session-state.js";
-import { NEW_DRAFT, draftKey, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
+import { NEW_DRAFT, draftKey, forgetDrafts, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
@@ -41,7 +41,8 @@ export class ChatApp {
   #invitation = ""; // the secret of one that waits for the configuration
 
   /** @param {{changed(): void, opened(sessionId: string|null): void, named(sessionId: string): void,
-   *   happened(frame: object): void}} listener */
+   *   happened(frame: object): void, missed(frame: object): void}} listener `missed` is called with what happened
+   *   while there was no connection */
   constructor(listener) {
     this.#listener = listener;
     this.account = new Account(() => listener.changed());
@@ -198,6 +199,7 @@ export class ChatApp {
     if (this.conversation?.state.sessionId === id) this.open(null);
     try {
       await deleteSession(id);
+      forgetDrafts(id);
       this.conversations.remove(id);
     } catch (error) {
       this.#unlessGone(id, error);
@@ -299,7 +301,7 @@ export class ChatApp {
     const conversation = new Conversation(socketAddress(), which, () => this.name, {
       changed: () => this.#listener.changed(),
       confirmed: (content) => conversation === this.conversation && this.#named(content),
-      happened: (frame, isLive) => conversation === this.conversation && this.#happened(frame, isLive),
+      happened: (frame, ...when) => conversation === this.conversation && this.#happened(frame, ...when),
       lost: () => this.account.check(),
     });
     this.conversation = conversation;
@@ -315,7 +317,8 @@ export class ChatApp {
     this.files.open(null);
   }
 
-  #happened(frame, isLive) {
+  #happened(frame, isLive, isMissed) {
+    if (isMissed) this.#listener.missed(frame);
     if (!isLive) return;
     if (frame.type === "error" && frame.content.code === "access_ended") return void this.#lookAgain(this.conversation);
     if (LIST_CHANGES.has(frame.type)) this.conversations.refresh();

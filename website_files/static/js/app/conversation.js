@@ -22,6 +22,7 @@ export class Conversation {
   #role; // that was asked for; the server may give less
   #connection;
   #listener;
+  #hadAll = false; // whether everything was here before the connection was lost: what is replayed now was missed
   #stopWanted = null; // number of the turn to stop, until it has ended
   #words = new Map(); // by id: what the person wrote with commands that the server may refuse
   #unanswered = []; // commands that may not have arrived; each has an id, so it can safely be sent again
@@ -32,8 +33,9 @@ export class Conversation {
    * @param {string} server the WebSocket's address
    * @param {{sessionId: string|null, agent: string|null, role: string}} which
    * @param {() => string} who returns the person's current name, or ""
-   * @param {{changed(): void, confirmed(content: object): void, happened(frame: object, isLive: boolean): void,
-   *   lost(): void}} listener `confirmed` is called before anything is sent
+   * @param {{changed(): void, confirmed(content: object): void,
+   *   happened(frame: object, isLive: boolean, isMissed: boolean): void, lost(): void}} listener `confirmed` is called
+   *   before anything is sent; `isMissed` if it happened while there was no connection
    */
   constructor(server, { sessionId, agent, role }, who, listener) {
     this.#listener = listener;
@@ -182,11 +184,17 @@ export class Conversation {
     const before = this.state;
     if (frame.type !== "connection_confirmed") this.#unanswered = [];
     this.#change(reduce(before, frame.type === "error" ? this.#withWords(frame) : frame));
+    if (frame.type === "connection_confirmed") this.#hadAll = hadAll(before, this.state);
     if (frame.type === "connection_confirmed") this.#confirmed(before.sessionId, frame.content);
     if (frame.type === "user_message") outbox.remove(this.state.sessionId, frame.content?.id);
     if (frame.type === "typing") this.#typists.heard(frame.content);
     if (frame.type === "turn_completed" && frame.turn === this.#stopWanted) this.#stopWanted = null;
-    if (this.state !== before) this.#listener.happened(frame, isLive(this.state, frame));
+    if (this.state !== before) this.#tell(frame);
+  }
+
+  #tell(frame) {
+    const isNow = isLive(this.state, frame);
+    this.#listener.happened(frame, isNow, !isNow && this.#hadAll);
   }
 
   #confirmed(wanted, content) {
@@ -245,4 +253,9 @@ export class Conversation {
     this.state = state;
     this.#listener.changed();
   }
+}
+
+/** Whether a connection that was lost goes on in the same log, of which everything had been replayed. */
+function hadAll(before, after) {
+  return before.lastSeq > 0 && before.lastSeq >= before.replayUntil && after.lastSeq === before.lastSeq;
 }

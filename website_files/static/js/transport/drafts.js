@@ -49,6 +49,12 @@ export function takeDraft(key) {
   return text;
 }
 
+/** Forgets all that was written in a conversation. */
+export function forgetDrafts(sessionId) {
+  const own = draftKey(sessionId);
+  for (const key of device.keys(own)) if (key === own || key.startsWith(`${own}.`)) keepDraft(key, "");
+}
+
 /** Calls `heard` with the key and the text of a draft that changes in another tab. */
 export function whenDraftChanges(heard) {
   device.whenChanged((key) => key.startsWith(START) && heard(key, readDraft(key)));

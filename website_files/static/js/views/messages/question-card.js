@@ -13,7 +13,7 @@ import { ArgumentsForm, drawArguments } from "./arguments-form.js";
 const CODE = "execute_code"; // the name under which AG2's execution of code is asked about
 
 export class QuestionCard {
-  #title = h("h3", { class: "question-title" });
+  #title = h("h2", { class: "question-title" });
   #prompt = h("p", { class: "question-prompt", dir: "auto" });
   #controls = null; // only while the question can be answered
   #place = h("div", { class: "question-controls" });

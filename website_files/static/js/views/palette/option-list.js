@@ -35,7 +35,7 @@ export class OptionList {
     this.element.replaceChildren(...groups);
     this.#activate(options.length ? 0 : -1);
     setAttribute(this.#field, "aria-controls", this.#id);
-    setAttribute(this.#field, "aria-expanded", options.length > 0);
+    if (this.#field.getAttribute("role") === "combobox") setAttribute(this.#field, "aria-expanded", String(options.length > 0));
   }
 
   /** Returns whether the key was for the list. */

@@ -45,14 +45,14 @@ export class SlashMenu {
     return true;
   }
 
-  /** The field is a combobox only while there is a menu. */
+  /** The field says that it has a menu only while there is one; a textarea cannot be a combobox. */
   #show(options) {
     const isOpen = options.length > 0;
     if (!isOpen && !this.isOpen) return;
     this.#list.update(options);
     this.#list.element.hidden = !isOpen;
-    setAttribute(this.#field, "role", isOpen ? "combobox" : null);
-    if (!isOpen) for (const name of ["aria-controls", "aria-expanded", "aria-activedescendant"]) this.#field.removeAttribute(name);
+    setAttribute(this.#field, "aria-autocomplete", isOpen ? "list" : null);
+    if (!isOpen) for (const name of ["aria-controls", "aria-activedescendant"]) this.#field.removeAttribute(name);
   }
 
   #run(option) {

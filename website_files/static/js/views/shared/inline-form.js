@@ -14,10 +14,14 @@ export const NO_CONNECTION = "There is no connection. Try again when it is back.
 
 let count = 0;
 
-/** A form with a single field. Enter saves, Escape cancels, and problems are shown below the field. */
+/**
+ * A form with a single field. Enter saves, and problems are shown below the field. Escape cancels, unless something
+ * has been written in a field for longer texts: it leaves the field then, and the text stays.
+ */
 export class InlineForm {
   #kind;
   #field;
+  #before; // the text to begin with
   #save;
   #actions;
   #problem = h("p", { class: "field-problem", role: "alert", id: `problem-${++count}` });
@@ -32,7 +36,7 @@ export class InlineForm {
   }) {
     this.#kind = kind;
     this.#field = KINDS[kind]();
-    this.#field.value = value;
+    this.#field.value = this.#before = value;
     const attributes = { "aria-label": label, "aria-describedby": this.#problem.id, maxlength: limit, placeholder };
     for (const [name, each] of Object.entries(attributes)) setAttribute(this.#field, name, each);
     this.#field.classList.add("field");
@@ -66,7 +70,7 @@ export class InlineForm {
   }
 
   set value(value) {
-    this.#field.value = value;
+    this.#field.value = this.#before = value;
   }
 
   set isDisabled(isDisabled) {
@@ -88,13 +92,16 @@ export class InlineForm {
 
   #pressed(event, cancel) {
     if (event.isComposing || event.keyCode === 229) return;
-    if (event.key === "Escape" && cancel) {
-      event.stopPropagation(); // or it would also stop the running turn
-      event.preventDefault(); // or close the popover or dialog around it
-      cancel();
+    const isField = event.target === this.#field;
+    const isWritten = this.#field.localName === "textarea" && this.#field.value !== this.#before;
+    if (event.key === "Escape" && cancel && (isField || !isWritten)) {
+      event.stopPropagation(); // or it would also close a panel
+      event.preventDefault(); // or the popover or dialog around it
+      if (isWritten) this.#actions.firstElementChild.focus();
+      else cancel();
     }
     const isSaving = this.#kind === "code" ? event.ctrlKey || event.metaKey : !event.shiftKey;
-    if (event.key !== "Enter" || event.target !== this.#field || !isSaving) return;
+    if (event.key !== "Enter" || !isField || !isSaving) return;
     event.preventDefault();
     if (!this.#save.disabled) this.element.requestSubmit();
   }
