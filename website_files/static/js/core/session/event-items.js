@@ -10,6 +10,7 @@
  */
 
 import { within } from "./inner-chats.js";
+import { itemOf } from "./items.js";
 import { changeTurn, newTurn, putItem, settled } from "./turns.js";
 
 export function withHandoff(state, { from, to, reason, kind: how, within: holder }, { turn, seq, ts }) {
@@ -44,7 +45,7 @@ function withItem(state, item, number, holder) {
 
 /** A file created and then modified within the turn still counts as created. */
 function putMerged(turn, item) {
-  const known = turn.items.find((each) => each.key === item.key);
+  const known = itemOf(turn.items, item.key);
   const isNew = known?.how === "created" && item.how === "modified";
   return putItem(turn, isNew ? { ...item, how: "created" } : item);
 }

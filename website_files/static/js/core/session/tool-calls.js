@@ -6,6 +6,7 @@
  */
 
 import { resultParts, wordsOf } from "../content-parts.js";
+import { unfinishedOf } from "./items.js";
 import { changeTurn, finishMessage, putItem } from "./turns.js";
 
 export function onToolCall(turn, { message_id, sender, recipient, content, notice, tool_calls: calls }, ts) {
@@ -58,7 +59,7 @@ function ended(call, content, isGood) {
  * chat that the agent `within` holds, or of any, preferably one that has begun. Inner agents may get the ids of outer ones.
  */
 export function openCall(turn, { callId, name, within }) {
-  const calls = turn.items.filter((item) => isCall(item, callId, name) && isOpen(item));
+  const calls = unfinishedOf(turn.items).filter((item) => isCall(item, callId, name));
   if (within === undefined) return calls.findLast((item) => item.isBegun) ?? calls[0];
   return calls.find((item) => (item.within ?? null) === within);
 }
@@ -73,9 +74,6 @@ function isCall(item, callId, name) {
   return item.kind === "tool" && (!callId || item.callId === callId) && (!name || item.name === name);
 }
 
-function isOpen({ state, result }) {
-  return state === "denied" ? result === null : state === "running" || state === "waiting";
-}
 
 /**
  * Updates the progress of a running tool. After a reconnect the server sends progress before it replays the log,

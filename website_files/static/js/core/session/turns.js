@@ -1,6 +1,7 @@
 /** Updates one turn, or one item of a turn, and leaves everything else untouched. */
 
 import { codeResult } from "./code-results.js";
+import { itemOf, placeOf, unfinishedOf, withItem } from "./items.js";
 import { partsOf, wordsOf } from "../content-parts.js";
 
 export function newTurn(number, key = `turn-${number}`) {
@@ -25,14 +26,17 @@ export function changeTurn(state, number, change) {
 
 /** Replaces the item with the same key, or appends it. */
 export function putItem(turn, item) {
-  const at = turn.items.findIndex((each) => each.key === item.key);
-  return { ...turn, items: at < 0 ? [...turn.items, item] : turn.items.with(at, item) };
+  return { ...turn, items: withItem(turn.items, item) };
 }
 
 /** Inserts an item right after the one with that key. */
 export function insertItemAfter(turn, key, item) {
-  const at = turn.items.findIndex((each) => each.key === key) + 1;
-  return { ...turn, items: turn.items.toSpliced(at, 0, item) };
+  return { ...turn, items: turn.items.toSpliced(placeOf(turn.items, key) + 1, 0, item) };
+}
+
+function withoutItem(turn, key) {
+  const place = placeOf(turn.items, key);
+  return place < 0 ? turn : { ...turn, items: turn.items.toSpliced(place, 1) };
 }
 
 /** Replaces a streamed message with the complete one; removes it if it is empty and there is nothing to tell about it. */
@@ -41,7 +45,7 @@ export function finishMessage(turn, event, ts, seq) {
   const parts = partsOf(content);
   const text = wordsOf(parts);
   const isPlain = parts.every((part) => part.kind === "text");
-  if (isPlain && !text.trim() && !notice) return { ...turn, items: turn.items.filter((item) => item.key !== key) };
+  if (isPlain && !text.trim() && !notice) return withoutItem(turn, key);
   const result = isPlain && !operator ? codeResult(text) : null;
   if (result) return putItem(turn, { kind: "code-result", key, sender, recipient, ...result, ts });
   const message = { kind: "message", key, sender, recipient, text, parts: isPlain ? null : parts, length: 0, ts };
@@ -64,7 +68,7 @@ function cutAt(text, length, offset) {
 
 /** Appends a streamed piece of a message or of the reasoning before it. A message ends the reasoning. */
 export function streamInto(turn, { message_id: key, sender, offset = 0, content = "", kind, within }) {
-  const known = turn.items.find((item) => item.key === key);
+  const known = itemOf(turn.items, key);
   if (known && known.state !== "streaming") return turn;
   const before = cutAt(known?.text ?? "", known?.length ?? 0, offset);
   const length = Math.min(offset, known?.length ?? 0) + codePoints(content);
@@ -78,16 +82,16 @@ export function onReasoning(turn, { message_id: key, sender, content, within }, 
   if (typeof content !== "string" || !content.trim()) return turn;
   const item = { kind: "reasoning", key, sender, text: content, length: 0, state: "done", ts };
   const isSaid = (each) => each.kind === "message" && each.state === "streaming" && isBy(each, sender, within);
-  const at = turn.items.findIndex(isSaid);
-  const isKnown = turn.items.some((each) => each.key === key);
-  return isKnown || at < 0 ? putItem(turn, item) : { ...turn, items: turn.items.toSpliced(at, 0, item) };
+  const said = unfinishedOf(turn.items).find(isSaid);
+  if (!said || itemOf(turn.items, key)) return putItem(turn, item);
+  return { ...turn, items: turn.items.toSpliced(placeOf(turn.items, said.key), 0, item) };
 }
 
 /** Ends an agent's reasoning that is still streaming. Other agents may go on with theirs. */
 export function endReasoning(turn, { sender, within }) {
   const isOpen = (item) => item.kind === "reasoning" && item.state === "streaming" && isBy(item, sender, within);
-  if (!turn.items.some(isOpen)) return turn;
-  return { ...turn, items: turn.items.map((item) => (isOpen(item) ? { ...item, state: "done" } : item)) };
+  const open = unfinishedOf(turn.items).filter(isOpen);
+  return open.reduce((each, item) => putItem(each, { ...item, state: "done" }), turn);
 }
 
 function isBy(item, sender, within) {
