@@ -32,12 +32,15 @@ export function storeDrafts() {
   if (pending) keepDraft(pending.key, pending.text);
 }
 
+/** Forgets what is still to be stored. */
+export function dropPending() {
+  clearTimeout(pending?.timer);
+  pending = null;
+}
+
 /** Keeps a text; an empty one is forgotten. */
 export function keepDraft(key, text) {
-  if (pending?.key === key) {
-    clearTimeout(pending.timer);
-    pending = null;
-  }
+  if (pending?.key === key) dropPending();
   if (text) storeOf(key).set(key, text);
   else storeOf(key).remove(key);
 }

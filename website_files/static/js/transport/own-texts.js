@@ -1,5 +1,6 @@
 /** Unsent texts stay with whoever wrote them: the next person who logs in with this browser doesn't get them. */
 
+import { dropPending } from "./drafts.js";
 import { device, tab } from "./storage.js";
 
 const OWNER = "account"; // key of the id of whoever wrote them
@@ -18,5 +19,6 @@ export function forgetTexts() {
 }
 
 function forget(store) {
+  dropPending();
   for (const key of TEXTS.flatMap((start) => store.keys(start))) store.remove(key);
 }

@@ -163,7 +163,7 @@ function asked({ prompt, tool }) {
 
 function words(kind, question) {
   const name = repliesTo(question.prompt) ?? displayName(question.agent);
-  if (kind === "message") return t`A new message. ${name} still waits for an answer.`;
+  if (kind === "message") return t`New message; ${name} waits`;
   if (kind === "password") return t`${name} asks for a password`;
   return t`Answers ${name}: ${shorten(asked(question), ANSWER_CHARS)}`;
 }

@@ -6,6 +6,7 @@ import { keepDraft, keepDraftSoon, readDraft, storeDrafts, whenDraftChanges } fr
 import { fitHeight, setAttribute, setText } from "../shared/dom.js";
 
 const NEARLY_FULL = 0.9;
+const LONG = 5_000; // characters that fill the field at any width; they are not measured at each key
 const TYPING = 2_000; // ms after the last key during which another tab's text stays away
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)"); // Enter breaks the line there
 
@@ -144,7 +145,8 @@ export class Composer {
     this.#problem = "";
     this.#measure();
     this.#validate();
-    fitHeight(this.#field);
+    if (this.#field.value.length > LONG) this.#field.style.setProperty("height", "100vh"); // its style limits it
+    else fitHeight(this.#field);
     this.#intents.changed?.(this.#field.value);
   }
 

@@ -18,8 +18,10 @@ export class SlashMenu {
     this.#list = new OptionList(field, t`Agents and commands`, (option) => this.#run(option));
     this.#list.element.classList.add("slash-menu");
     this.#list.element.hidden = true;
+    this.#list.element.tabIndex = 0; // it scrolls
+    this.#list.element.addEventListener("keydown", (event) => this.#pressedInList(event));
     place.prepend(this.#list.element);
-    field.addEventListener("blur", () => this.#show([]));
+    for (const each of [field, this.#list.element]) each.addEventListener("blur", (event) => this.#left(event));
   }
 
   get isOpen() {
@@ -53,6 +55,16 @@ export class SlashMenu {
     this.#list.element.hidden = !isOpen;
     setAttribute(this.#field, "aria-autocomplete", isOpen ? "list" : null);
     if (!isOpen) for (const name of ["aria-controls", "aria-activedescendant"]) this.#field.removeAttribute(name);
+  }
+
+  #left({ relatedTarget }) {
+    if (relatedTarget !== this.#field && relatedTarget !== this.#list.element) this.#show([]);
+  }
+
+  #pressedInList(event) {
+    if (!this.pressed(event)) return;
+    event.preventDefault();
+    this.#field.focus();
   }
 
   #run(option) {
