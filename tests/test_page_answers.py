@@ -107,7 +107,7 @@ def test_an_answer_is_copied_as_rich_text_and_as_markdown(ada: Page) -> None:
     assert "<strong>Rain</strong>" in html
     assert "<button" not in html
     answer.get_by_role("button", name="Source").click()
-    expect(answer.locator(".message-source")).to_contain_text("**Rain** until *Friday*")
+    expect(answer.get_by_role("group", name="Source")).to_contain_text("**Rain** until *Friday*")
     expect(answer.locator(".prose")).to_be_hidden()
     answer.get_by_role("button", name="Source").click()
     expect(answer.locator(".prose")).to_be_visible()
@@ -128,7 +128,7 @@ def test_an_image_of_another_host_is_loaded_when_asked_for(ada: Page) -> None:
     expect(image).to_contain_text("maps.example")
     assert not any("maps.example" in url and "foreign-image" not in url for url in asked)
     with ada.context.expect_event("request", lambda request: request.url == "https://maps.example/oslo.png") as seen:
-        image.get_by_role("button").click()
+        image.get_by_role("button", name="Show the image").click()
     headers = seen.value.all_headers()
     assert "referer" not in headers
     assert "cookie" not in headers

@@ -29,11 +29,12 @@ WATCH = """() => {
     document.addEventListener("securitypolicyviolation", (event) => violations.push(event.blockedURI));
 }"""
 SHOW = """async (texts) => {
+    const policy = trustedTypes.createPolicy("prose", { createHTML: (html) => html });
     const shown = document.createElement("div");
     document.body.append(shown);
     const odd = new Set();
     for (const text of texts) {
-        shown.innerHTML = text;
+        shown.innerHTML = policy.createHTML(text);
         for (const element of shown.querySelectorAll("*")) {
             if (element.matches("form, iframe, object, embed, style, script, link, base, meta, svg, textarea, select"))
                 odd.add(element.localName);
@@ -142,9 +143,15 @@ def test_a_foreign_image(
 ) -> None:
     """Its host is asked once a frame shows it, and learns nothing of who reads what."""
     address, asked = image_host
-    page.goto(server.page)
+    page.goto(server.page + "nothing")
     (shown,) = html(rest, f"![a <b>]({address})")
-    page.evaluate("(html) => document.body.insertAdjacentHTML('beforeend', html)", shown)
+    page.evaluate(
+        """(html) => {
+        const policy = trustedTypes.createPolicy("prose", { createHTML: (html) => html });
+        document.body.insertAdjacentHTML("beforeend", policy.createHTML(html));
+    }""",
+        shown,
+    )
     button = page.locator("button.foreign-image")
     expect(button).to_have_text("a <b> (localhost)")
     assert button.get_attribute("data-src") == address

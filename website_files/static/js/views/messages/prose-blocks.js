@@ -1,11 +1,12 @@
 /** Turns a block that the server rendered into elements of the page, with what one can do with code, images and tables. */
 
 import { t } from "../../core/words.js";
-import { pathHere } from "../../transport/page-address.js";
+import { pathHere, readPageAddress } from "../../transport/page-address.js";
 import { foreignImageAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon } from "../shared/dom.js";
 import { inlineImage } from "./image.js";
+import { divide } from "./pieces.js";
 
 const KNOWLEDGE = "/api/agent-chat/knowledge/";
 const FIRST_LEVEL = 2; // of headings: the page itself uses those up to it
@@ -27,10 +28,13 @@ export function decorated(html) {
   const { content } = template;
   for (const heading of content.querySelectorAll("h1, h2, h3, h4, h5, h6")) lower(heading);
   for (const element of content.querySelectorAll("p, li, ul, ol, blockquote, td, th, h3, h4, h5, h6")) element.dir = "auto";
+  for (const paragraph of content.querySelectorAll("p")) divide(paragraph, "words");
   for (const table of content.querySelectorAll("table")) table.replaceWith(scrolled(table.cloneNode(true)));
   for (const code of content.querySelectorAll("pre")) code.replaceWith(codeBlock(code.cloneNode(true)));
   for (const link of content.querySelectorAll("a[href]")) improveLink(link);
-  for (const image of content.querySelectorAll("img")) image.replaceWith(inlineImage(image.src, image.alt || t`Image`));
+  for (const image of content.querySelectorAll("img")) {
+    if (!image.closest("a")) image.replaceWith(inlineImage(image.src, image.alt || t`Image`));
+  }
   for (const image of content.querySelectorAll(".foreign-image")) image.replaceWith(foreignImage(image.dataset));
   return content.children.length === 1 ? content.firstElementChild : h("div", {}, ...content.childNodes);
 }
@@ -85,6 +89,7 @@ function codeBlock(pre) {
   Object.assign(pre, { tabIndex: 0 });
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", t`Code`);
+  divide(code, "code");
   const head = h("figcaption", {}, h("span", { class: "code-language" }, language || t`text`), wrap, save, copy);
   head.dataset.kept = language;
   figure.append(head, pre);
@@ -97,16 +102,33 @@ function download(text, name) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
+/** The hosts whose images are shown unasked, in this conversation and until the page is left: "SESSION HOST". */
+const trusted = new Set();
+
 /** Names an image's host, and loads the image only once somebody wants it, in a frame with a policy of its own. */
 function foreignImage({ src, alt }) {
   const { host } = new URL(src, location.href);
   const frame = h("span", { class: "foreign-image" });
-  const show = h("button", { type: "button", class: "text-button" }, icon("eye"), t`Show the image from ${host}`);
-  show.addEventListener("click", () => {
-    const shown = h("iframe", { src: foreignImageAddress(src, alt), title: alt || t`Image`, sandbox: "", loading: "lazy" });
-    frame.replaceChildren(shown);
-  });
-  frame.append(show, alt ? ` ${alt}` : "");
-  frame.dataset.kept = src;
+  const show = (event) => {
+    event?.preventDefault(); // the image may be in a link
+    const shown = { src: foreignImageAddress(src, alt), title: alt || t`Image`, sandbox: "", loading: "lazy" };
+    frame.replaceChildren(h("iframe", shown));
+  };
+  const showAll = (event) => {
+    trusted.add(inThisConversation(host));
+    show(event);
+    for (const other of document.querySelectorAll(".foreign-image")) {
+      if (other.dataset.host === host) other.querySelector("button")?.click();
+    }
+  };
+  const one = h("button", { type: "button", class: "text-button", onclick: show }, icon("eye"), t`Show the image from ${host}`);
+  const all = h("button", { type: "button", class: "text-button", onclick: showAll }, t`Show all from there`);
+  frame.append(one, all, alt ? h("span", { dir: "auto" }, alt) : "");
+  Object.assign(frame.dataset, { kept: src, host });
+  if (trusted.has(inThisConversation(host))) show();
   return frame;
+}
+
+function inThisConversation(host) {
+  return `${readPageAddress().sessionId} ${host}`;
 }

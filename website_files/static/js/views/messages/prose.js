@@ -4,6 +4,7 @@ import { StreamedText } from "../../core/streamed-text.js";
 import { renderer } from "../../transport/rendering-api.js";
 import { h } from "../shared/dom.js";
 import { keepSelection, patchChildren } from "../shared/patch.js";
+import { GrowingText } from "./pieces.js";
 import { decorated } from "./prose-blocks.js";
 
 const PAUSE = 300; // ms between two renderings of a text that grows
@@ -19,7 +20,7 @@ export function renderedProse(text) {
 export class Prose {
   element = h("div", { class: "prose" });
   #streamed = new StreamedText();
-  #tail = h("span", { class: "prose-tail" }, "");
+  #tail = new GrowingText();
   #isComplete = false;
   #isAsking = false;
   #next = 0; // the earliest time of the next rendering
@@ -58,7 +59,7 @@ export class Prose {
 
   #take(source, isComplete, blocks) {
     keepSelection(this.element, () => {
-      this.#tail.remove();
+      this.#tail.element.remove();
       const same = this.#streamed.rendered(source, isComplete, blocks);
       patchChildren(this.element, this.#streamed.blocks.slice(same).map(decorated), same);
       this.#showTail();
@@ -68,17 +69,21 @@ export class Prose {
   /** Shows what is not rendered yet, in the block that it probably continues. */
   #showTail() {
     const { tail, blocks } = this.#streamed;
-    if (!tail) this.#tail.remove();
-    else if (this.element.contains(this.#tail) && tail.startsWith(this.#tail.firstChild.data)) {
-      this.#tail.firstChild.appendData(tail.slice(this.#tail.firstChild.length));
-    } else {
-      this.#tail.replaceChildren(tail);
-      (blocks.length ? innermost(this.element) : this.element).append(this.#tail);
+    if (tail) this.#tail.show(tail, blocks.length ? innermost(this.element, this.#tail.element) : this.element);
+    else {
+      this.#tail.element.remove();
+      this.#tail.clear();
     }
   }
 }
 
-function innermost(element) {
-  const last = element.lastElementChild;
-  return last && INTO.has(last.nodeName) ? innermost(last) : element;
+function innermost(element, tail) {
+  const last = element.lastElementChild === tail ? tail.previousElementSibling : element.lastElementChild;
+  const isInto = last && (INTO.has(last.nodeName) || last.className === "piece");
+  return isInto && !isBefore(last, tail) ? innermost(last, tail) : element;
+}
+
+/** True for an element after which there is more text, such as code within a line. */
+function isBefore(element, tail) {
+  return element.nextSibling !== null && element.nextSibling !== tail && Boolean(element.nextSibling.textContent.trim());
 }
