@@ -98,3 +98,29 @@ def test_closed_blocks_stay_the_same_elements(ada: Page, model: ModelServer) -> 
     answer.go_on()
     expect(answer.prose.locator("li")).to_have_text("one")
     assert ada.evaluate("kept.map((element) => element.isConnected)") == [True, True]
+
+
+@pytest.mark.parametrize(("before", "part"), [("", "word " * 100), ("```text\n", "a line of code\n" * 40)])
+def test_only_the_end_of_a_long_block_grows(ada: Page, model: ModelServer, before: str, part: str) -> None:
+    """A browser lays out what it must when a long paragraph or long code grows: its last few thousand characters."""
+    gate = threading.Event()
+    model.script(Reply(tokens=[before + part, *[part] * 59, "its end"], gate_after=(60, gate)))
+    say(ada, "Go")
+    shown = ada.locator('.message[data-role="agent"] .prose')
+    ada.wait_for_function(
+        "(length) => document.querySelector('.prose .piece + .piece') && "
+        "document.querySelector('[data-role=agent] .prose').textContent.length >= length",
+        arg=60 * len(part),
+    )
+    ada.evaluate("""() => {
+        grown = [];
+        new MutationObserver((all) => grown.push(...all.map(({ target }) => target.textContent.length)))
+            .observe(document.querySelector('[data-role="agent"] .prose'), { characterData: true, subtree: true });
+    }""")
+    gate.set()
+    expect(turn(ada, 1)).to_have_attribute("data-state", "completed")
+    expect(shown.locator(".prose-tail")).to_have_count(0)
+    expect(shown).to_contain_text("its end")
+    assert all(length < 10_000 for length in ada.evaluate("grown"))
+    longest = "Math.max(...[...document.querySelectorAll('.prose .piece')].map((piece) => piece.textContent.length))"
+    assert ada.evaluate(longest) < 5000
