@@ -132,3 +132,20 @@ def test_an_image_of_another_host_is_loaded_when_asked_for(ada: Page) -> None:
     headers = seen.value.all_headers()
     assert "referer" not in headers
     assert "cookie" not in headers
+
+
+def test_data_are_shown_as_such(server: Running, model: ModelServer, somebody: Somebody) -> None:
+    """JSON is a tree and CSV a table, with their source one click away."""
+    data = '```json\n{"city": {"name": "Oslo"}}\n```\n\n```csv\ncity,rain\nOslo,3\nBergen,9\n```\n\n'
+    model.script(Reply(data + "```json\n{no\n```", delay=0.05))  # so that it is also rendered before it is complete
+    page = somebody("Ada")
+    page.goto(server.page)
+    say(page, "Go")
+    tree, table, broken = (page.locator(".code-block").nth(place) for place in range(3))
+    expect(tree.get_by_role("tree")).to_contain_text("city")
+    expect(table.get_by_role("table")).to_contain_text("Bergen")
+    expect(table.locator("pre")).to_be_hidden()
+    table.get_by_role("button", name="Source").click()
+    expect(table.locator("pre")).to_contain_text("Bergen,9")
+    expect(table.get_by_role("table")).to_be_hidden()
+    expect(broken.locator("pre")).to_have_text("{no")

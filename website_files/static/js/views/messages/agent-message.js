@@ -62,7 +62,8 @@ export class AgentMessage {
   /** The answer for programs that take rich text, without what only the page can do. */
   #html() {
     const copied = this.#body.cloneNode(true);
-    for (const button of copied.querySelectorAll("figcaption, button, .image-save, .footnote-back")) button.remove();
+    for (const button of copied.querySelectorAll("figcaption, button, .code-data, .image-save, .footnote-back")) button.remove();
+    for (const source of copied.querySelectorAll("pre[hidden]")) source.hidden = false;
     return copied.innerHTML;
   }
 }

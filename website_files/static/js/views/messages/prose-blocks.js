@@ -5,6 +5,7 @@ import { pathHere, readPageAddress } from "../../transport/page-address.js";
 import { foreignImageAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon } from "../shared/dom.js";
+import { dataView } from "./code-data.js";
 import { inlineImage } from "./image.js";
 import { divide } from "./pieces.js";
 
@@ -21,8 +22,8 @@ const EXTENSIONS = {
 /** The one place where HTML is inserted: the server has sanitized it. */
 const policy = globalThis.trustedTypes?.createPolicy("prose", { createHTML: (html) => html });
 
-/** The element for the HTML of a block. */
-export function decorated(html) {
+/** The element for the HTML of a block. Data are shown as such once they are complete. */
+export function decorated(html, isComplete = true) {
   const template = document.createElement("template");
   template.innerHTML = policy ? policy.createHTML(html) : html;
   const { content } = template;
@@ -30,7 +31,7 @@ export function decorated(html) {
   for (const element of content.querySelectorAll("p, li, ul, ol, blockquote, td, th, h3, h4, h5, h6")) element.dir = "auto";
   for (const paragraph of content.querySelectorAll("p")) divide(paragraph, "words");
   for (const table of content.querySelectorAll("table")) table.replaceWith(scrolled(table.cloneNode(true)));
-  for (const code of content.querySelectorAll("pre")) code.replaceWith(codeBlock(code.cloneNode(true)));
+  for (const code of content.querySelectorAll("pre")) code.replaceWith(codeBlock(code.cloneNode(true), isComplete));
   for (const link of content.querySelectorAll("a[href]")) improveLink(link);
   for (const image of content.querySelectorAll("img")) {
     if (!image.closest("a")) image.replaceWith(inlineImage(image.src, image.alt || t`Image`));
@@ -74,11 +75,12 @@ function goToNote(event) {
   place.scrollIntoView({ block: "nearest" });
 }
 
-function codeBlock(pre) {
+function codeBlock(pre, isComplete) {
   const code = pre.querySelector("code") ?? pre;
   const language = code.dataset.language ?? "";
   const figure = h("figure", { class: "card code-block" });
-  const read = () => (figure.querySelector("code") ?? figure.querySelector("pre")).textContent;
+  const head = h("figcaption", {}); // may come into the block that was shown before
+  const read = () => head.parentElement.querySelector("pre").textContent;
   const wrap = h("button", { type: "button", class: "text-button", "aria-pressed": "false" }, t`Wrap`);
   wrap.addEventListener("click", () => {
     wrap.setAttribute("aria-pressed", String(wrap.getAttribute("aria-pressed") === "false"));
@@ -89,11 +91,29 @@ function codeBlock(pre) {
   Object.assign(pre, { tabIndex: 0 });
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", t`Code`);
+  const data = isComplete ? dataView(code.textContent, language.toLowerCase()) : null;
   divide(code, "code");
-  const head = h("figcaption", {}, h("span", { class: "code-language" }, language || t`text`), wrap, save, copy);
+  head.append(h("span", { class: "code-language" }, language || t`text`), wrap, save, copy);
   head.dataset.kept = language;
   figure.append(head, pre);
+  if (data) showData(figure, head, data);
   return figure;
+}
+
+/** Shows data instead of their source, with a button that switches between both. */
+function showData(figure, head, data) {
+  const toggle = h("button", { type: "button", class: "text-button", "aria-pressed": "false" }, t`Source`);
+  const view = h("div", { class: "code-data" }, data);
+  const show = (isSource) => {
+    toggle.setAttribute("aria-pressed", String(isSource));
+    head.parentElement.querySelector("pre").hidden = !isSource; // the head may have come into another block
+    view.hidden = isSource;
+  };
+  toggle.addEventListener("click", () => show(view.hidden === false));
+  head.dataset.kept += " data"; // replaces the head from before the data were complete
+  head.firstChild.after(toggle);
+  figure.append(view);
+  show(false);
 }
 
 function download(text, name) {

@@ -61,7 +61,8 @@ export class Prose {
     keepSelection(this.element, () => {
       this.#tail.element.remove();
       const same = this.#streamed.rendered(source, isComplete, blocks);
-      patchChildren(this.element, this.#streamed.blocks.slice(same).map(decorated), same);
+      const wanted = this.#streamed.blocks.slice(same).map((html) => decorated(html, isComplete));
+      patchChildren(this.element, wanted, same);
       this.#showTail();
     });
   }

@@ -16,7 +16,9 @@ export function patchChildren(element, wanted, same = 0) {
 function patch(old, wanted) {
   if (old.nodeType === Node.TEXT_NODE && wanted.nodeType === Node.TEXT_NODE) return patchText(old, wanted.data);
   if (old.nodeName !== wanted.nodeName || old.nodeType !== Node.ELEMENT_NODE) return old.replaceWith(wanted);
-  if (old.dataset?.kept !== undefined && wanted.dataset?.kept === old.dataset.kept) return undefined;
+  if (old.dataset.kept !== undefined || wanted.dataset.kept !== undefined) {
+    return old.dataset.kept === wanted.dataset.kept ? undefined : old.replaceWith(wanted);
+  }
   if (old.isEqualNode(wanted)) return undefined;
   for (const { name } of [...old.attributes]) if (!wanted.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of wanted.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
