@@ -1,7 +1,8 @@
-"""Long things on the page: conversations of many turns, and results of many bytes."""
+"""Long things on the page: what is shown of them at first, and how the rest is reached."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Serve
-from tests.stories import Happening, a_turn, called, ran, said, write_story
+from tests.stories import Happening, a_turn, began, called, ran, said, write_story
 
 pytest_plugins = ["tests.browser"]
 
@@ -24,10 +25,84 @@ def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
     def open_story(*happenings: Happening) -> Page:
         session = write_story(tmp_path / "data", happenings)
         page.goto(f"{serve('demo').page}?session={session}")
-        expect(page.locator(".turn").first).to_be_visible()
+        expect(page.locator(".turn").last).to_be_visible()
         return page
 
     return open_story
+
+
+def a_result(result: str, arguments: dict[str, object] | None = None) -> list[Happening]:
+    given = arguments or {}
+    return list(
+        a_turn(
+            1,
+            "Look",
+            called("weather", ("c1", "look_up", given)),
+            began("c1", "look_up", given),
+            ran("c1", "look_up", result),
+        )
+    )
+
+
+def test_a_long_result_is_shown_in_part_and_searched_as_a_whole(tell: Callable[..., Page]) -> None:
+    """Of 2 MB the first part is shown with its size; a search reaches the end, and the file has all of it."""
+    text = "\n".join(f"line {number} of the log" for number in range(80_000)) + "\nthe Needle"
+    page = tell(*a_result(text))
+    page.locator(".tool-call > summary").click()
+    result = page.locator(".tool-details section").last
+    expect(result.locator(".long-text-note")).to_contain_text("Showing 6")
+    expect(result.locator(".long-text-note")).to_contain_text("of 1.7 MB")
+    assert len(result.locator(".long-text .code-box").last.inner_text()) < 70_000
+    result.get_by_role("button", name="Show more").click()
+    expect(result.locator(".long-text-piece")).to_have_count(2)
+
+    result.get_by_role("searchbox").fill("needle")
+    expect(result.locator(".long-text-count")).to_have_text("1 of 1")
+    expect(result.locator(".long-text-piece").last).to_contain_text("the Needle")
+    result.get_by_role("searchbox").fill("line 7999")
+    expect(result.locator(".long-text-count")).to_have_text("1 of 11")
+    result.get_by_role("button", name="Previous place").click()
+    expect(result.locator(".long-text-count")).to_have_text("11 of 11")
+
+    with page.expect_download() as download:
+        result.get_by_role("button", name="Download").click()
+    assert Path(download.value.path()).read_text() == text
+
+
+def test_records_are_a_table_and_a_tree(tell: Callable[..., Page]) -> None:
+    """Of many records only rows near those in sight are built; a tree opens by keys."""
+    records = [{"city": f"City {number}", "warm": number % 7, "at": {"lat": 1}} for number in range(5_000)]
+    page = tell(*a_result(json.dumps(records), {"country": "Norway", "where": {"lat": 60}}))
+    page.locator(".tool-call > summary").click()
+    arguments = page.get_by_role("row").filter(has_text="country")
+    expect(arguments.get_by_role("cell")).to_have_text("Norway")
+
+    table = page.locator(".data-table")
+    expect(table.get_by_role("table")).to_have_attribute("aria-rowcount", "5001")
+    assert table.locator("tbody tr").count() < 100
+    table.evaluate("table => table.scrollTo(0, table.scrollHeight)")
+    expect(table.get_by_text("City 4999", exact=True)).to_be_visible()
+    assert table.locator("tbody tr").count() < 100
+    table.get_by_role("button", name="warm").click()
+    table.get_by_role("button", name="warm").click()
+    expect(table.locator("th[aria-sort=descending]")).to_have_text("warm")
+    table.evaluate("table => table.scrollTo(0, 0)")
+    expect(table.get_by_text("City 6", exact=True)).to_be_visible()
+
+    page.locator(".tool-forms").get_by_role("button", name="Tree").click()
+    tree = page.get_by_role("tree", name="Result")
+    expect(tree.get_by_role("treeitem")).to_have_count(102)  # the root, a hundred entries, and one for more
+    expect(tree.locator("[tabindex='0']")).to_have_count(1)
+    tree.locator("[tabindex='0']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(tree.locator(":focus")).to_contain_text("City 0")
+    expect(tree.get_by_role("treeitem")).to_have_count(105)
+    page.keyboard.press("ArrowLeft")
+    expect(tree.get_by_role("treeitem")).to_have_count(102)
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(tree.get_by_role("treeitem")).to_have_count(202)
 
 
 def test_a_long_conversation_opens_at_its_end(tell: Callable[..., Page]) -> None:
@@ -64,36 +139,3 @@ def test_one_can_scroll_to_the_start(tell: Callable[..., Page]) -> None:
     expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
     numbers = page.locator(".turn").evaluate_all("turns => turns.map((turn) => Number(turn.dataset.turn))")
     assert numbers == list(range(1, 301))
-
-
-def test_a_large_result_is_shown_in_parts(tell: Callable[..., Page]) -> None:
-    """A result of 2 MB opens with its first part; all of it can be searched and saved."""
-    result = "".join(f"line {number}\n" for number in range(150_000)) + "the needle\n"
-    page = tell(
-        *a_turn(
-            1,
-            "Read it",
-            called("clerk", ("c1", "read", {"path": "x"})),
-            ran("c1", "read", result),
-            said("clerk", "Done."),
-        )
-    )
-    card = page.locator(".tool-card")
-    card.locator("summary").click()
-    shown = card.get_by_role("group", name="Result")
-    expect(shown).to_contain_text("line 10\n")
-    assert len(shown.inner_text()) < 60_000
-    expect(card.get_by_role("status")).to_have_text("50 KB of 1.7 MB are shown")
-    card.get_by_role("button", name="Show more").click()
-    expect(card.get_by_role("status")).to_have_text("100 KB of 1.7 MB are shown")
-    card.get_by_role("searchbox").fill("NEEDLE")
-    expect(shown.locator("mark")).to_have_text("needle")
-    expect(shown.locator("mark")).to_be_in_viewport()
-    expect(card.get_by_role("status")).to_have_text("1 of 1")
-    card.get_by_role("searchbox").fill("line 149")
-    card.get_by_role("button", name="Next").click()
-    expect(card.get_by_role("status")).to_have_text("2 of 1,111")
-    with page.expect_download() as saved:
-        card.get_by_role("button", name="Download").click()
-    assert saved.value.path().read_text() == result
-    assert saved.value.suggested_filename == "result.txt"

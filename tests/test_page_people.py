@@ -70,7 +70,7 @@ def ask_to_book(page: Page, server: Running, model: ModelServer) -> Locator:
     card = page.locator(".approval")
     expect(card).to_have_attribute("data-state", "open")
     expect(page.locator(".tool-card")).to_have_attribute("data-state", "waiting")
-    expect(page.locator(".tool-card")).to_contain_text("Waiting for your yes")
+    expect(page.locator(".tool-card")).to_contain_text("Waiting for approval")
     expect(card.locator(".argument-list")).to_contain_text("hotelSandviken")
     return card
 

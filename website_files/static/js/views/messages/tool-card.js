@@ -1,15 +1,17 @@
 /** A tool call: a one-line summary that opens to arguments and result, what the tool prints, and its inner chat. */
 
-import { compact, pretty } from "../../core/format.js";
+import { compact } from "../../core/format.js";
 import { count } from "../../core/session/usage.js";
-import { CopyButton } from "../shared/copy-button.js";
-import { h, icon, setAttribute, setText } from "../shared/dom.js";
-import { LongText } from "../shared/long-text.js";
+import { t } from "../../core/words.js";
+import { h, icon, setAttribute, setText, setTime } from "../shared/dom.js";
 import { imageOf, thumbnail } from "./image.js";
 import { NestedChat } from "./nested-chat.js";
 import { Output } from "./output.js";
+import { section, toolArguments, toolResult } from "./tool-value.js";
 
-const STATES = { running: "Running", waiting: "Waiting for your yes", denied: "Denied", ok: "Done", failed: "Failed" };
+const states = () => ({
+  running: t`Running`, waiting: t`Waiting for approval`, denied: t`Refused`, ok: t`Done`, failed: t`Failed`,
+});
 const THUMBNAILS = 3;
 
 export class ToolCard {
@@ -18,6 +20,7 @@ export class ToolCard {
   #thumbnails = h("span", { class: "tool-thumbnails" });
   #state = h("span", { class: "tool-state" });
   #progress = new ProgressBar();
+  #time = h("time", { class: "tool-time" });
   #details = h("div", { class: "tool-details" });
   #call = h(
     "details",
@@ -47,7 +50,7 @@ export class ToolCard {
     this.element.dataset.state = item.state;
     setText(this.#name, item.name);
     setText(this.#arguments, compact(item.arguments));
-    setText(this.#state, STATES[item.state]);
+    setText(this.#state, states()[item.state]);
     this.#progress.update(item.progress);
     if (before?.parts !== item.parts) this.#thumbnails.replaceChildren(...thumbnails(item));
     if (!before || before.result !== item.result || before.state !== item.state) this.#fill();
@@ -74,13 +77,16 @@ export class ToolCard {
   /** Fills in the details only once they are open, as results can be long. */
   #fill() {
     if (!this.#call.open) return;
-    const { name, arguments: given, result, parts, state } = this.#item;
+    const { name, arguments: given, result, parts, state, ts } = this.#item;
     const images = (parts ?? []).filter((part) => part.kind !== "text").map((part) => imageOf(part, name));
-    const words = pretty(result) || (images.length ? "" : outcome(this.#item));
+    const title = state === "failed" ? t`Error` : t`Result`;
+    const nothing = images.length ? "" : section(title, outcome(this.#item));
+    setTime(this.#time, ts);
     this.#details.replaceChildren(
-      section("Arguments", pretty(given) || "None"),
-      words ? section(state === "failed" ? "Error" : "Result", words) : "",
+      toolArguments(given),
+      result ? toolResult(result, title, name) : nothing,
       ...images,
+      ts ? this.#time : "",
     );
   }
 }
@@ -91,22 +97,13 @@ function thumbnails({ parts, name }) {
 }
 
 function outcome({ state, result }) {
-  if (state === "running" || state === "waiting") return "Not there yet";
-  return result === null ? "The turn ended before the tool was done" : "Nothing";
-}
-
-function section(title, text) {
-  return h(
-    "section",
-    {},
-    h("header", {}, h("h4", {}, title), new CopyButton(() => text, `Copy ${title.toLowerCase()}`).element),
-    new LongText(text, title, `${title.toLowerCase()}.txt`).element,
-  );
+  if (state === "running" || state === "waiting") return t`Not there yet`;
+  return result === null ? t`The turn ended before the tool was done` : t`Nothing`;
 }
 
 /** Progress of a running tool: a bar and a text. */
 class ProgressBar {
-  #bar = h("progress", { class: "progress-bar", "aria-label": "Progress" });
+  #bar = h("progress", { class: "progress-bar", "aria-label": t`Progress` });
   #text = h("span", { class: "progress-text" });
   #part = h("span", { class: "progress-part" });
   element = h("span", { class: "tool-progress", hidden: true }, this.#bar, this.#text, this.#part);

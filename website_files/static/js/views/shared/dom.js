@@ -2,6 +2,7 @@
 
 import { clock, fullTime, hue, initial } from "../../core/format.js";
 
+const FITS_ITSELF = globalThis.CSS?.supports("field-sizing", "content") ?? false;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Creates an element: `h("button", { type: "button", onclick }, "Send")`. Functions become event listeners. */
@@ -26,6 +27,7 @@ export function iconButton(className, name, iconName, onclick) {
 
 /** Grows or shrinks a text field to fit its content, within the limits of its style. */
 export function fitHeight(field) {
+  if (FITS_ITSELF) return field.style.setProperty("field-sizing", "content"); // measuring a long text takes long
   field.style.setProperty("height", "auto");
   field.style.setProperty("height", `${field.scrollHeight}px`);
 }
