@@ -42,7 +42,7 @@ def test_commonmark(server: Running, page: Page) -> None:
     """At least 99 of 100 examples without HTML have the structure that is published."""
     examples = [example for example in published("commonmark-0.31.2") if not example.has_html]
     page.goto(server.page + "nothing")  # has the policy of all pages, and no modules that have begun already
-    given = {"module": server.page + "static/js/views/messages/prose.js", "texts": [each.markdown for each in examples]}
+    given = {"module": server.page + "static/js/views/prose/prose.js", "texts": [each.markdown for each in examples]}
     shown = [structure(html) for html in page.evaluate(SHOW, given)]
     pairs = zip(examples, shown, strict=True)
     wrong = [example.number for example, ours in pairs if ours != compared(example.html)]

@@ -8,7 +8,7 @@ import { CopyButton } from "../shared/copy-button.js";
 import { createAvatar, h, icon, iconButton, paintAvatar, setText, setTime } from "../shared/dom.js";
 import { Feedback } from "./feedback.js";
 import { imageOf } from "./image.js";
-import { Prose, renderedProse } from "./prose.js";
+import { Prose, renderedProse } from "../prose/prose.js";
 
 export class AgentMessage {
   #prose = new Prose();

@@ -5,7 +5,7 @@ import { personName } from "../../core/session/participants.js";
 import { t } from "../../core/words.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
 import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
-import { Prose } from "./prose.js";
+import { Prose } from "../prose/prose.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),

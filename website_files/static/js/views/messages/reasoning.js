@@ -1,7 +1,7 @@
 /** A model's reasoning before its answer: open while it streams, then collapsed to one line. */
 
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
-import { Prose } from "./prose.js";
+import { Prose } from "../prose/prose.js";
 
 export class Reasoning {
   #label = h("span", {});

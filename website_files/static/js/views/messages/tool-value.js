@@ -9,7 +9,7 @@ import { DataTable } from "../shared/data-table.js";
 import { DataTree } from "../shared/data-tree.js";
 import { button, h, icon, setAttribute } from "../shared/dom.js";
 import { LongText } from "../shared/long-text.js";
-import { renderedProse } from "./prose.js";
+import { renderedProse } from "../prose/prose.js";
 
 const SHORT = 2_000; // characters; JSON that is shorter is shown as text
 const RENDERED = 100_000; // characters; longer Markdown is shown as text

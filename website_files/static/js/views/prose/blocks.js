@@ -6,7 +6,7 @@ import { foreignImageAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon } from "../shared/dom.js";
 import { dataView } from "./code-data.js";
-import { inlineImage } from "./image.js";
+import { inlineImage } from "../messages/image.js";
 import { divide } from "./pieces.js";
 
 const KNOWLEDGE = "/api/agent-chat/knowledge/";

@@ -5,7 +5,7 @@ import { renderer } from "../../transport/rendering-api.js";
 import { h } from "../shared/dom.js";
 import { keepSelection, patchChildren } from "../shared/patch.js";
 import { GrowingText } from "./pieces.js";
-import { decorated } from "./prose-blocks.js";
+import { decorated } from "./blocks.js";
 
 const PAUSE = 300; // ms between two renderings of a text that grows
 const INTO = new Set(["P", "UL", "OL", "LI", "BLOCKQUOTE", "FIGURE", "PRE", "CODE"]);
