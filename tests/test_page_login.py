@@ -338,7 +338,7 @@ def test_tokens(team: Running, page: Page) -> None:
     dialog.get_by_role("button", name="Close").click()
     assert token not in page.content()
     dialog = open_profile(page)
-    expect(dialog.get_by_role("list", name="Your tokens")).to_contain_text("write · last used just now")
+    expect(dialog.get_by_role("list", name="Your tokens")).to_contain_text("write · last used now")
     dialog.get_by_role("button", name="Revoke nightly").click()
     dialog.get_by_role("button", name="Revoke", exact=True).click()
     expect(dialog.get_by_role("list", name="Your tokens").get_by_role("listitem")).to_have_count(0)

@@ -26,6 +26,7 @@ from agentchat.auth.live import Live
 from agentchat.http import requests
 from agentchat.http.connection import Connection, Disconnected
 from agentchat.http.limits import Limits, Slot
+from agentchat.http.page_languages import choose
 from agentchat.http.public_files import File
 from agentchat.http.request_body import RequestBody, single_header
 from agentchat.http.request_head import Head
@@ -56,8 +57,8 @@ SOCKET = "/ws"
 POLICY = {
     # 'self' includes the page's own WebSocket, wherever it was loaded from, in every browser that runs the page.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types prose"  # HTML enters in views/messages/prose-blocks.js
+    "connect-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types prose"  # HTML: views/prose/blocks.js
 }
 PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
@@ -293,7 +294,13 @@ class Handler(BaseHTTPRequestHandler):
             return Reply(HTTPStatus.SEE_OTHER, None, {"Location": f"{LOGIN_PAGE.lstrip('/')}?back={back}"})
         if need := GUARDED_PAGES.get(self.head.path):
             self.server.access.check(self._caller(), need)
-        headers = {"Cache-Control": KEPT if file.is_kept else "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}
+        vary = "Accept-Encoding"
+        if file.translations:
+            liked = self.headers.get("Accept-Language", "")
+            language = choose(self.headers.get("Cookie", ""), liked, file.translations)
+            file = file.translations.get(language, file)
+            vary += ", Accept-Language, Cookie"
+        headers = {"Cache-Control": KEPT if file.is_kept else "no-cache", "ETag": file.etag, "Vary": vary}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):
             headers["Set-Cookie"] = self.own.cookie(identity.COOKIE, identity.new_browser(), identity.MAX_AGE)
         if self.headers.get("If-None-Match") == file.etag:

@@ -13,10 +13,11 @@ import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentchat.http.joined_modules import join
+from agentchat.http.page_languages import ENGLISH, in_language, languages
 from agentchat.protocol.errors import SettingsError
 
 PAGES = {
@@ -37,11 +38,12 @@ MIN_COMPRESSED = 500  # bytes; below, the headers are most of a response
 
 @dataclass(frozen=True)
 class File:
-    """A page or one of its assets. `is_kept` if browsers may keep it without asking."""
+    """A page or one of its assets. `is_kept` if browsers may keep it without asking. A page has others by language."""
 
     type: str
     body: bytes
     is_kept: bool = False
+    translations: Mapping[str, File] = field(default_factory=dict)
 
     @functools.cached_property
     def etag(self) -> str:
@@ -106,9 +108,15 @@ def _load(folder: Path, versions: tuple[tuple[Path, int], ...]) -> PublicFiles:
         pages[path] = before + link + STYLE.sub(b"", after)
     digest = _digest(kept)
     files |= {f"/static/{digest}/{name}": File(_type(name), body, is_kept=True) for name, body in kept.items()}
+    words = languages(assets)
     for path, page in pages.items():
-        files[path] = File(_type("page.html"), page.replace(b'"./static/', b'"./static/%s/' % digest.encode()))
+        of = {name: _page(in_language(page.decode(), name, words), digest) for name in (ENGLISH, *words)}
+        files[path] = File(of[ENGLISH].type, of.pop(ENGLISH).body, translations=of)
     return PublicFiles(files, digest)
+
+
+def _page(page: str, digest: str) -> File:
+    return File(_type("page.html"), page.replace('"./static/', f'"./static/{digest}/').encode())
 
 
 def template(path: Path) -> bytes:

@@ -37,8 +37,8 @@ test("results are laid out when they are JSON, and left alone when not", () => {
 test("times are readable", () => {
   const now = 1_000_000_000_000;
 
-  assert.deepEqual([10, 90, 7_200, 200_000].map((seconds) => ago(now - seconds * 1000, now)), ["now", "1 min", "2 h", "2 d"]);
-  assert.deepEqual([20, 1_230, 61_000].map(duration), ["0.1 s", "1.2 s", "1 min 1 s"]);
+  assert.deepEqual([10, 90, 7_200, 200_000].map((seconds) => ago(now - seconds * 1000, now)), ["now", "1 min", "2 hr", "2 days"]);
+  assert.deepEqual([20, 1_230, 61_000].map(duration), ["0.1s", "1.2s", "1m 1s"]);
 });
 
 test("a title is one line and ends at a word", () => {

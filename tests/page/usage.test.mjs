@@ -11,8 +11,8 @@ const spent = (usage, turn = 1) => ["turn_completed", { status: "completed", dur
 test("a turn's usage is shown as far as it is known", () => {
   const usage = { prompt_tokens: 1000, completion_tokens: 200, cost: 0.0042 };
 
-  assert.deepEqual(usageSummary({ durationMs: 1200, usage }), ["1.2 s", "1,000 tokens in, 200 out", "$0.0042"]);
-  assert.deepEqual(usageSummary({ durationMs: 1200, usage: { cost: null } }), ["1.2 s"]);
+  assert.deepEqual(usageSummary({ durationMs: 1200, usage }), ["1.2s", "1,000 tokens in, 200 out", "$0.0042"]);
+  assert.deepEqual(usageSummary({ durationMs: 1200, usage: { cost: null } }), ["1.2s"]);
   assert.deepEqual(usageSummary({ durationMs: null, usage: null }), []);
 });
 

@@ -3,11 +3,15 @@
 import { Table } from "./admin/table.js";
 import { keyed, shownEvent, shownFields, shownName, shownWho } from "./admin/words.js";
 import { count, money } from "./core/session/usage.js";
+import { t } from "./core/words.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { chatAddress } from "./transport/page-address.js";
 import { fetchOverview, stopAsAdmin, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { button, h, setText } from "./views/shared/dom.js";
+import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+
+await loadLanguage();
 
 const REFRESH = 4_000; // ms
 const TYPING = 300; // ms without a key after which a filter counts
@@ -20,39 +24,39 @@ whenLoginIsNeeded(goToLoginPage);
 
 const session = ({ session: id, title }) => title || id || "–";
 const readable = ({ session: id, title }) => (title === null ? null : chatAddress(id));
-const person = { title: "Person", kind: "text", of: ({ user }) => shownName(user) };
-const since = { title: "Since", kind: "time", of: (item) => item.since };
+const person = { title: t`Person`, kind: "text", of: ({ user }) => shownName(user) };
+const since = { title: t`Since`, kind: "time", of: (item) => item.since };
 
 const running = new Table(find(".admin-running"), [
-  { title: "Conversation", kind: "text", of: session, link: readable },
-  { title: "Agent", kind: "text", of: ({ agent }) => agent },
+  { title: t`Conversation`, kind: "text", of: session, link: readable },
+  { title: t`Agent`, kind: "text", of: ({ agent }) => agent },
   person,
-  { title: "Turn", kind: "number", of: ({ turn }) => String(turn) },
-  { title: "Status", kind: "text", of: ({ status }) => status },
+  { title: t`Turn`, kind: "number", of: ({ turn }) => String(turn) },
+  { title: t`Status`, kind: "text", of: ({ status }) => status },
   since,
   { title: "", kind: "action", element: stopButton },
-], "No agent is working.");
+], t`No agent is working.`);
 const connected = new Table(find(".admin-connected"), [
   person,
-  { title: "Kind", kind: "text", of: ({ kind }) => kind },
-  { title: "Conversation", kind: "text", of: ({ session: id }) => id ?? "–" },
-  { title: "Address", kind: "text", of: ({ address }) => address },
+  { title: t`Kind`, kind: "text", of: ({ kind }) => kind },
+  { title: t`Conversation`, kind: "text", of: ({ session: id }) => id ?? "–" },
+  { title: t`Address`, kind: "text", of: ({ address }) => address },
   since,
-], "Nobody is connected.");
+], t`Nobody is connected.`);
 const usage = new Table(find(".admin-usage"), [
   person,
-  { title: "Agent", kind: "text", of: ({ agent }) => agent },
-  { title: "Turns", kind: "number", of: ({ turns }) => count(turns) },
-  { title: "Tokens", kind: "number", of: ({ tokens }) => count(tokens) },
-  { title: "Cost", kind: "number", of: ({ cost }) => money(cost) || "–" },
-], "Nothing was used in these days.");
+  { title: t`Agent`, kind: "text", of: ({ agent }) => agent },
+  { title: t`Turns`, kind: "number", of: ({ turns }) => count(turns) },
+  { title: t`Tokens`, kind: "number", of: ({ tokens }) => count(tokens) },
+  { title: t`Cost`, kind: "number", of: ({ cost }) => money(cost) || "–" },
+], t`Nothing was used in these days.`);
 const audit = new Table(find(".admin-audit"), [
-  { title: "When", kind: "time", of: ({ ts }) => ts },
-  { title: "Event", kind: "text", of: shownEvent },
-  { title: "Person", kind: "text", of: shownWho },
-  { title: "Address", kind: "text", of: ({ address }) => address || "–" },
-  { title: "Details", kind: "text", of: shownFields },
-], "There are no entries.");
+  { title: t`When`, kind: "time", of: ({ ts }) => ts },
+  { title: t`Event`, kind: "text", of: shownEvent },
+  { title: t`Person`, kind: "text", of: shownWho },
+  { title: t`Address`, kind: "text", of: ({ address }) => address || "–" },
+  { title: t`Details`, kind: "text", of: shownFields },
+], t`There are no entries.`);
 
 const events = new Set(); // that were seen, for the filter to offer
 let timer = 0;
@@ -113,16 +117,16 @@ function offer(seen) {
 function stopButton({ session: id, turn }) {
   const stop = button("outline-button", async () => {
     stop.disabled = true;
-    setText(stop, "Stopping…");
+    setText(stop, t`Stopping…`);
     setText(find(".admin-problem"), "");
     try {
       await stopAsAdmin(id, turn);
     } catch (error) {
       setText(find(".admin-problem"), error.message);
       stop.disabled = false;
-      setText(stop, "Stop");
+      setText(stop, t`Stop`);
     }
     refresh();
-  }, "Stop");
+  }, t`Stop`);
   return stop;
 }

@@ -33,6 +33,7 @@ import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
 import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setAttribute, setText } from "./views/shared/dom.js";
+import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { ShareDialog } from "./views/sharing/share-dialog.js";
@@ -42,6 +43,8 @@ import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
 import { markIcon, playSound } from "./views/told/page-mark.js";
 import { ToldOffer, ToldSettings } from "./views/told/told-settings.js";
 import { Welcome } from "./views/welcome.js";
+
+await loadLanguage();
 
 const find = (selector) => document.querySelector(selector);
 const invitation = takeInvitation(); // first of all, so that nobody sees its secret

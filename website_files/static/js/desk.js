@@ -3,6 +3,7 @@
 import { shorten } from "./core/format.js";
 import { personName, typingLine } from "./core/session/participants.js";
 import { firstText } from "./core/session/session-state.js";
+import { t } from "./core/words.js";
 import { DeskApp } from "./desk/desk-app.js";
 import { DeskList } from "./desk/desk-list.js";
 import { OperatorBar } from "./desk/operator-bar.js";
@@ -16,9 +17,12 @@ import { Transcript } from "./views/messages/transcript.js";
 import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setText } from "./views/shared/dom.js";
 import { InlineForm } from "./views/shared/inline-form.js";
+import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { ConnectionStatus } from "./views/topbar.js";
+
+await loadLanguage();
 
 const NAME_CHARS = 100;
 const nothing = () => false; // operators write messages and answer questions to them; they don't act on other people's
@@ -31,10 +35,10 @@ whenLoginIsNeeded(goToLoginPage);
 const app = new DeskApp({ changed: onceAFrame(draw), opened, happened });
 const announcer = new Announcer(find(".announcer"));
 const signIn = new InlineForm({
-  label: "Your name",
-  placeholder: "Your name",
+  label: t`Your name`,
+  placeholder: t`Your name`,
   value: device.get("name", ""),
-  save: "Begin",
+  save: t`Begin`,
   limit: NAME_CHARS,
   done: begin,
 });
@@ -77,7 +81,7 @@ draw();
 app.start().then(() => (draw(), app.name || signIn.focus()));
 
 function begin(name) {
-  if (!name.trim()) return "People want to know who answers them.";
+  if (!name.trim()) return t`People want to know who answers them.`;
   app.signIn(name.trim());
   return "";
 }
@@ -102,7 +106,7 @@ function draw() {
   const { conversation, handoverState, wanted } = app;
   const state = conversation?.state;
   const waiting = (wanted ?? []).filter((each) => each.state !== "taken").length;
-  setText(find("title"), waiting ? `(${waiting}) Desk` : "Desk");
+  setText(find("title"), waiting ? `(${waiting}) ${t`Desk`}` : t`Desk`);
   const { me, isKnown, isOperator } = app.account;
   find(".sign-in").hidden = !me || Boolean(app.name);
   find(".not-operator").hidden = !me || isOperator;
@@ -112,7 +116,7 @@ function draw() {
   find(".desk").dataset.view = conversation ? "conversation" : "list";
   setText(find(".desk-name"), app.name);
   const others = app.operators.filter((name) => name !== app.name);
-  setText(find(".desk-others"), others.length ? `Also here: ${others.join(", ")}` : "");
+  setText(find(".desk-others"), others.length ? t`Also here: ${others.join(", ")}` : "");
   list.update(wanted, state?.sessionId ?? null, app.name, app.feed.status === "offline");
   status.update(statusNow());
   drawConversation(conversation, state, handoverState);
@@ -137,7 +141,7 @@ function drawConversation(conversation, state, handoverState) {
   });
   composer.update({
     isHidden: handoverState !== "mine",
-    placeholder: `Write to ${person}`,
+    placeholder: t`Write to ${person}`,
     limit: app.config?.limits?.message_chars ?? Infinity,
     isReady: handoverState === "mine",
     isRunning: false,

@@ -1,23 +1,27 @@
 /** Entry point of the login page: logs a person in, or makes the first account, and goes to where they wanted to be. */
 
 import { backoff } from "./core/backoff.js";
+import { t } from "./core/words.js";
 import { fetchLoginWays, fetchMe, logIn, makeFirstAccount } from "./transport/account-api.js";
 import { forgetWayBack, keepWayBack, readLoginAddress, wayBack } from "./transport/login-page.js";
 import { setText } from "./views/shared/dom.js";
 import { Field, Form, LoginField, PasswordField } from "./views/shared/labelled-form.js";
+import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+
+await loadLanguage();
 
 const NAME_CHARS = 100;
 const ERRORS = { // of a login with OpenID Connect; the server's log and its audit log have the details
-  oidc_state: "This login was not begun in this browser, or too long ago. Log in again.",
-  oidc_refused: "The login provider did not let you in.",
-  oidc_unreachable: "The login provider cannot be used now. Try again; if it stays like this, tell whoever runs the server.",
-  oidc_untrusted: "The login provider’s answer is not accepted. Tell whoever runs the server.",
+  oidc_state: t`This login was not begun in this browser, or too long ago. Log in again.`,
+  oidc_refused: t`The login provider did not let you in.`,
+  oidc_unreachable: t`The login provider cannot be used now. Try again; if it stays like this, tell whoever runs the server.`,
+  oidc_untrusted: t`The login provider’s answer is not accepted. Tell whoever runs the server.`,
 };
-const FIRST = "The first account is an admin’s: it can see who is connected, and stop what runs.";
-const NO_LINK = "There is no account yet. Open the link that the server printed when it started.";
-const USED_LINK = "This link has been used already. Log in with the account that was made.";
-const NO_WAY = "Nobody can log in here: this server is reached through another one, which knows who you are.";
+const FIRST = t`The first account is an admin’s: it can see who is connected, and stop what runs.`;
+const NO_LINK = t`There is no account yet. Open the link that the server printed when it started.`;
+const USED_LINK = t`This link has been used already. Log in with the account that was made.`;
+const NO_WAY = t`Nobody can log in here: this server is reached through another one, which knows who you are.`;
 
 const find = (selector) => document.querySelector(selector);
 
@@ -58,7 +62,7 @@ function leave() {
 }
 
 function show({ password, openid, first }) {
-  if (asked.error) explain(ERRORS[asked.error] ?? `Logging in did not work (${asked.error}).`);
+  if (asked.error) explain(ERRORS[asked.error] ?? t`Logging in did not work (${asked.error}).`);
   const form = first && asked.first ? firstAccountForm() : password ? passwordForm() : null;
   find(".login-form").replaceChildren(...(form ? [form.element] : []));
   find(".login-openid").hidden = !openid;
@@ -80,26 +84,26 @@ function explain(problem) {
 
 function passwordForm() {
   const login = new LoginField();
-  const password = new PasswordField({ label: "Password", autocomplete: "current-password" });
+  const password = new PasswordField({ label: t`Password`, autocomplete: "current-password" });
   const done = async () => {
     explain("");
     await logIn(login.value.trim(), password.value);
     return leave();
   };
-  return new Form({ fields: [login, password], save: "Log in", done });
+  return new Form({ fields: [login, password], save: t`Log in`, done });
 }
 
 function firstAccountForm() {
-  setText(find(".login-title"), "Make the first account");
-  const name = new Field({ label: "Your name", autocomplete: "name", maxlength: NAME_CHARS, required: true });
+  setText(find(".login-title"), t`Make the first account`);
+  const name = new Field({ label: t`Your name`, autocomplete: "name", maxlength: NAME_CHARS, required: true });
   const login = new LoginField();
-  const password = new PasswordField({ label: "Password", autocomplete: "new-password" });
-  const again = new PasswordField({ label: "Password again", autocomplete: "new-password" });
+  const password = new PasswordField({ label: t`Password`, autocomplete: "new-password" });
+  const again = new PasswordField({ label: t`Password again`, autocomplete: "new-password" });
   const done = async () => {
-    if (password.value !== again.value) throw new Error("The two passwords are not the same.");
+    if (password.value !== again.value) throw new Error(t`The two passwords are not the same.`);
     const about = { name: name.value.trim(), login: login.value.trim(), password: password.value };
     await makeFirstAccount(asked.first, about);
     return leave();
   };
-  return new Form({ fields: [name, login, password, again], save: "Make the account", done });
+  return new Form({ fields: [name, login, password, again], save: t`Make the account`, done });
 }

@@ -1,32 +1,36 @@
 /** Entry point of the status page: asks the server every few seconds, and draws what it did in the last hour. */
 
 import { Table } from "./admin/table.js";
-import { ago } from "./core/format.js";
+import { since } from "./core/format.js";
 import { count, money } from "./core/session/usage.js";
+import { t } from "./core/words.js";
 import { DayChart, LineChart } from "./status/chart.js";
 import { byDay, shown } from "./status/series.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { fetchStatus, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { setText } from "./views/shared/dom.js";
+import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+
+await loadLanguage();
 
 const REFRESH = 10_000; // ms
 const OTHERS = 6; // colour of what has none of its own
 
 /** The charts: title, kind of numbers, and for each line its name, the server's name of the series, and its colour. */
 const CHARTS = [
-  ["Turns now", "number", [["running", "turns_running", 0], ["waiting for people", "turns_waiting", 1], ["queued", "turns_queued", 2]]],
-  ["Turns that ended, in a minute", "number", [["all", "ended_per_minute", 0], ["failed", "failed_per_minute", "bad"]]],
-  ["Time to the first words", "seconds", [["half of the turns", "first_token_p50", 0], ["95 of 100", "first_token_p95", 1]]],
-  ["Time of a turn", "seconds", [["half of them", "turn_p50", 0], ["95 of 100", "turn_p95", 1]]],
-  ["Tokens in a minute", "number", [["prompts", "prompt_tokens_per_minute", 2], ["completions", "completion_tokens_per_minute", 0]]],
-  ["Calls of models in a minute", "number", [["all", "model_calls_per_minute", 0], ["failed", "model_errors_per_minute", "bad"]]],
-  ["Connections", "number", [["WebSocket", "websockets", 0], ["event streams", "streams", 1], ["HTTP", "http", 2]]],
-  ["Messages that wait", "number", [["messages", "waiting_messages", 0]]],
-  ["Conversations in memory", "number", [["conversations", "sessions_in_memory", 0]]],
-  ["Writes to the disk", "seconds", [["half of them", "append_p50", 0], ["95 of 100", "append_p95", 1]]],
-  ["Memory", "bytes", [["in use", "memory", 0]]],
-  ["Threads and descriptors", "number", [["threads", "threads", 0], ["descriptors", "descriptors", 2]]],
+  [t`Turns now`, "number", [[t`running`, "turns_running", 0], [t`waiting for people`, "turns_waiting", 1], [t`queued`, "turns_queued", 2]]],
+  [t`Turns that ended, in a minute`, "number", [[t`all`, "ended_per_minute", 0], [t`failed`, "failed_per_minute", "bad"]]],
+  [t`Time to the first words`, "seconds", [[t`half of the turns`, "first_token_p50", 0], [t`95 of 100`, "first_token_p95", 1]]],
+  [t`Time of a turn`, "seconds", [[t`half of them`, "turn_p50", 0], [t`95 of 100`, "turn_p95", 1]]],
+  [t`Tokens in a minute`, "number", [[t`prompts`, "prompt_tokens_per_minute", 2], [t`completions`, "completion_tokens_per_minute", 0]]],
+  [t`Calls of models in a minute`, "number", [[t`all`, "model_calls_per_minute", 0], [t`failed`, "model_errors_per_minute", "bad"]]],
+  [t`Connections`, "number", [["WebSocket", "websockets", 0], [t`event streams`, "streams", 1], ["HTTP", "http", 2]]],
+  [t`Messages that wait`, "number", [[t`messages`, "waiting_messages", 0]]],
+  [t`Conversations in memory`, "number", [[t`conversations`, "sessions_in_memory", 0]]],
+  [t`Writes to the disk`, "seconds", [[t`half of them`, "append_p50", 0], [t`95 of 100`, "append_p95", 1]]],
+  [t`Memory`, "bytes", [[t`in use`, "memory", 0]]],
+  [t`Threads and descriptors`, "number", [[t`threads`, "threads", 0], [t`descriptors`, "descriptors", 2]]],
 ];
 const KINDS = { turns: "number", tokens: "number", cost: "dollars" };
 
@@ -42,11 +46,11 @@ let timer = 0;
 let number = 0; // of the newest request; answers to older ones came too late
 
 const table = new Table(find(".status-usage"), [
-  { title: "Agent", kind: "text", of: ({ agent }) => agent },
-  { title: "Turns", kind: "number", of: ({ turns }) => count(turns) },
-  { title: "Tokens", kind: "number", of: ({ tokens }) => count(tokens) },
-  { title: "Cost", kind: "number", of: ({ cost }) => money(cost) || "–" },
-], "Nothing was used in these days.");
+  { title: t`Agent`, kind: "text", of: ({ agent }) => agent },
+  { title: t`Turns`, kind: "number", of: ({ turns }) => count(turns) },
+  { title: t`Tokens`, kind: "number", of: ({ tokens }) => count(tokens) },
+  { title: t`Cost`, kind: "number", of: ({ cost }) => money(cost) || "–" },
+], t`Nothing was used in these days.`);
 
 find(".status-days").addEventListener("change", refresh);
 find(".status-what").addEventListener("change", () => newest && showUsage(newest));
@@ -69,8 +73,7 @@ async function refresh() {
 function show(status) {
   newest = status;
   find(".admin-main").hidden = false;
-  const since = ago(Date.parse(status.started));
-  setText(find(".admin-note"), `Version ${status.version}, started ${since === "now" ? "just now" : `${since} ago`}`);
+  setText(find(".admin-note"), t`Version ${status.version}, started ${since(status.started)}`);
   showLines(status);
   showUsage(status);
 }
@@ -87,12 +90,12 @@ function showLines({ step, series }) {
   });
 }
 
-function showUsage({ usage, usage_since: since }) {
+function showUsage({ usage, usage_since: first }) {
   const what = find(".status-what").value;
   const today = new Date().toISOString().slice(0, 10);
-  const { days, agents } = byDay(usage, what, since, today > since ? today : since, OTHERS);
+  const { days, agents } = byDay(usage, what, first, today > first ? today : first, OTHERS);
   const drawn = agents.map(({ name, total, values }, color) => ({ name, color, values, total: shown(total, KINDS[what]) }));
-  const chart = new DayChart("In a day", KINDS[what], days);
+  const chart = new DayChart(t`In a day`, KINDS[what], days);
   if (dayChart === null) find(".status-usage header").after(chart.element);
   else dayChart.element.replaceWith(chart.element);
   dayChart = chart;

@@ -1,5 +1,7 @@
 /** What admins are shown about people, and the audit log in words. */
 
+import { t } from "../core/words.js";
+
 const SHOWN_APART = new Set(["ts", "event", "who", "address"]);
 
 /** Name of a person in a table: the login name if there is one, else what they called themselves. */
@@ -11,7 +13,7 @@ export function shownName({ id, login, name }) {
 /** Whoever an entry of the audit log is about; a dash for nobody. */
 export function shownWho({ who, system_user: systemUser }) {
   if (who) return who.login || who.id;
-  return systemUser ? `${systemUser} (command line)` : "–";
+  return systemUser ? t`${systemUser} (command line)` : "–";
 }
 
 /** An entry's event as words: `session_deleted` → `session deleted`. */
@@ -26,8 +28,8 @@ export function shownFields(entry) {
 }
 
 function shown(value) {
-  if (Array.isArray(value)) return value.length ? value.join(" ") : "none";
-  return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
+  if (Array.isArray(value)) return value.length ? value.join(" ") : t`none`;
+  return typeof value === "boolean" ? (value ? t`yes` : t`no`) : String(value);
 }
 
 /**

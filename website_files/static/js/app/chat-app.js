@@ -2,6 +2,7 @@
 
 import { backoff } from "../core/backoff.js";
 import { firstText } from "../core/session/session-state.js";
+import { t } from "../core/words.js";
 import { NEW_DRAFT, draftKey, forgetDrafts, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
@@ -337,7 +338,7 @@ export class ChatApp {
       const isOut = error.code === "session_unknown" && sessionId !== this.#leaving;
       if (!isOut || conversation !== this.conversation) return;
       this.#drop(sessionId);
-      this.tell(`You can no longer see “${title || firstText(conversation.state)}”.`);
+      this.tell(t`You can no longer see “${title || firstText(conversation.state)}”.`);
     }
   }
 

@@ -1,4 +1,6 @@
-/** Formats values and texts for display. The current time is passed in. */
+/** Formats values and texts for display, in the language of the page. The current time is passed in. */
+
+import { currentLanguage, t } from "./words.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -33,42 +35,78 @@ export function shorten(text, limit = 60) {
 }
 
 /** Time of day; empty for an invalid date. */
-export function clock(ts, locale) {
-  const date = new Date(ts);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
+export function clock(ts, locale = currentLanguage()) {
+  return written(ts, { hour: "numeric", minute: "2-digit" }, locale);
 }
 
 /** Full date and time, for tooltips; empty for an invalid date. */
-export function fullTime(ts, locale) {
-  const date = new Date(ts);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale, { dateStyle: "full", timeStyle: "medium" });
+export function fullTime(ts, locale = currentLanguage()) {
+  return written(ts, { dateStyle: "full", timeStyle: "medium" }, locale);
 }
 
-/** Time since `at`: `now`, `5 min`, `3 h`, `2 d`, then a date. */
+/** Date: `3 Dec 2026`. */
+export function day(ts) {
+  return written(ts, { day: "numeric", month: "short", year: "numeric" }, currentLanguage());
+}
+
+/** Date without its year, and time: `3 Dec, 14:05`. */
+export function dayAndTime(ts) {
+  return written(ts, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }, currentLanguage());
+}
+
+function written(ts, options, locale) {
+  const date = new Date(ts);
+  return Number.isNaN(date.getTime()) ? "" : new Intl.DateTimeFormat(locale, options).format(date);
+}
+
+/** Time since `at`: `now`, `5 min`, `3 hr`, `2 days`, then a date. */
 export function ago(at, now = Date.now()) {
   const passed = now - at;
-  if (passed < MINUTE) return "now";
-  if (passed < HOUR) return `${Math.floor(passed / MINUTE)} min`;
-  if (passed < DAY) return `${Math.floor(passed / HOUR)} h`;
-  if (passed < 7 * DAY) return `${Math.floor(passed / DAY)} d`;
-  return new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+  if (passed < MINUTE) return relative(0, "second");
+  const [count, unit] = counted(passed);
+  return unit ? measured(count, unit, "short") : written(at, { day: "numeric", month: "short" }, currentLanguage());
 }
 
-/** Formats a duration: `1.2 s`, `3 min 20 s`. */
+/** Time since then, within a sentence: `now`, `5 min ago`, then `on 3 Dec`. */
+export function since(ts, now = Date.now()) {
+  const at = Date.parse(ts);
+  const [count, unit] = counted(now - at);
+  if (now - at < MINUTE) return relative(0, "second");
+  return unit ? relative(-count, unit) : t`on ${written(at, { day: "numeric", month: "short" }, currentLanguage())}`;
+}
+
+function counted(passed) {
+  if (passed < HOUR) return [Math.floor(passed / MINUTE), "minute"];
+  if (passed < DAY) return [Math.floor(passed / HOUR), "hour"];
+  return passed < 7 * DAY ? [Math.floor(passed / DAY), "day"] : [0, ""];
+}
+
+/** A count of units from now: `now`, `5 min ago`. */
+function relative(count, unit) {
+  return new Intl.RelativeTimeFormat(currentLanguage(), { numeric: count ? "always" : "auto", style: "long" }).format(count, unit);
+}
+
+/** A number with its unit in a language's own way. */
+function measured(count, unit, unitDisplay, digits = 0) {
+  const options = { style: "unit", unit, unitDisplay, minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(currentLanguage(), options).format(count);
+}
+
+/** Formats a duration: `1.2s`, `3m 20s`. */
 export function duration(ms) {
-  if (ms < 1000) return `${Math.max(ms / 1000, 0.1).toFixed(1)} s`;
-  if (ms < MINUTE) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / MINUTE)} min ${Math.round((ms % MINUTE) / 1000)} s`;
+  if (ms < MINUTE) return measured(Math.max(ms / 1000, 0.1), "second", "narrow", 1);
+  const seconds = Math.round(ms / 1000);
+  return `${measured(Math.floor(seconds / 60), "minute", "narrow")} ${measured(seconds % 60, "second", "narrow")}`;
 }
 
-const UNITS = ["KB", "MB", "GB"];
+const UNITS = ["kilobyte", "megabyte", "gigabyte"];
 
-/** Formats a file size: `870 bytes`, `12 KB`, `3.4 MB`. */
+/** Formats a file size: `870 bytes`, `12 kB`, `3.4 MB`. */
 export function bytes(count) {
-  if (count < 1000) return `${count} ${count === 1 ? "byte" : "bytes"}`;
+  if (count < 1000) return measured(count, "byte", "long");
   const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length);
   const value = count / 1000 ** power;
-  return `${value < 10 && power > 1 ? value.toFixed(1) : Math.round(value)} ${UNITS[power - 1]}`;
+  return measured(value, UNITS[power - 1], "short", value < 10 && power > 1 ? 1 : 0);
 }
 
 /** Summarizes tool arguments on one line: `city: Oslo, days: 3`. */

@@ -2,12 +2,10 @@
 
 import { ago, displayName, fullTime } from "../core/format.js";
 import { personName } from "../core/session/participants.js";
+import { t } from "../core/words.js";
 import { deskPageAddress } from "../transport/page-address.js";
 import { h, onPlainClick, setAttribute, setText } from "../views/shared/dom.js";
 import { KeyedList } from "../views/shared/keyed-list.js";
-
-const NOBODY = "Nobody waits. Whoever asks for a person appears here at once.";
-const AWAY = "The server does not answer. This list goes on as soon as it does.";
 
 export class DeskList {
   #groups;
@@ -30,7 +28,7 @@ export class DeskList {
       setText(group.querySelector(".desk-count"), String(entries.length));
       list.update(entries.map((each) => ({ ...each, key: each.id, isCurrent: each.id === current, name })));
     }
-    setText(this.#note, isOffline ? AWAY : wanted?.length === 0 ? NOBODY : "");
+    setText(this.#note, note(wanted, isOffline));
   }
 }
 
@@ -57,10 +55,15 @@ class DeskEntry {
     setText(this.#since, ago(Date.parse(since) || Date.now()));
     this.#since.dateTime = since;
     this.#since.title = fullTime(since);
-    const whose = operator === name ? "You are talking" : `With ${operator}`;
+    const whose = operator === name ? t`You are talking` : t`With ${operator}`;
     setText(this.#reason, state === "taken" ? whose : reason || title || displayName(agent));
     setText(this.#last, last ? `“${last}”` : "");
     setAttribute(this.#link, "href", deskPageAddress(id));
     setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
   }
+}
+
+function note(wanted, isOffline) {
+  if (isOffline) return t`The server does not answer. This list goes on as soon as it does.`;
+  return wanted?.length === 0 ? t`Nobody waits. Whoever asks for a person appears here at once.` : "";
 }

@@ -1,7 +1,8 @@
 /** Bar to take over the open conversation, or hand it back to the agents. */
 
+import { t } from "../core/words.js";
 import { button, h, setText } from "../views/shared/dom.js";
-import { InlineForm, NO_CONNECTION } from "../views/shared/inline-form.js";
+import { InlineForm, noConnection } from "../views/shared/inline-form.js";
 
 const NOTE_CHARS = 2000;
 
@@ -10,7 +11,7 @@ export class OperatorBar {
   #title = h("p", { class: "operator-title", dir: "auto" });
   #reason = h("p", { class: "operator-reason", dir: "auto" });
   #take;
-  #back = button("outline-button", () => this.#open(), "Hand back");
+  #back = button("outline-button", () => this.#open(), t`Hand back`);
   #form = null; // while the note is being written
   #handBack;
   #person = "";
@@ -19,7 +20,7 @@ export class OperatorBar {
   constructor(element, { take, handBack }) {
     this.#element = element;
     this.#handBack = handBack;
-    this.#take = button("solid-button", take, "Take over");
+    this.#take = button("solid-button", take, t`Take over`);
     element.append(h("div", { class: "operator-words" }, this.#title, this.#reason), this.#take, this.#back);
   }
 
@@ -27,11 +28,11 @@ export class OperatorBar {
   update({ state, person, operator, reason, isOnline }) {
     this.#person = person;
     const words = {
-      waiting: `${person} waits for a person.`,
-      mine: `You are talking with ${person}.`,
-      other: `${operator} is talking with ${person}.`,
-      agents: "The agents have this conversation.",
-      deleted: "This conversation was deleted.",
+      waiting: t`${person} waits for a person.`,
+      mine: t`You are talking with ${person}.`,
+      other: t`${operator} is talking with ${person}.`,
+      agents: t`The agents have this conversation.`,
+      deleted: t`This conversation was deleted.`,
     };
     this.#element.hidden = !(state in words);
     this.#element.dataset.state = state;
@@ -51,11 +52,11 @@ export class OperatorBar {
   #open() {
     this.#form = new InlineForm({
       kind: "words",
-      label: "A note for the agents",
-      placeholder: `A note for the agents; ${this.#person} sees it, too`,
-      save: "Hand back",
+      label: t`A note for the agents`,
+      placeholder: t`A note for the agents; ${this.#person} sees it, too`,
+      save: t`Hand back`,
       limit: NOTE_CHARS,
-      done: (note) => (this.#handBack(note.trim()) ? "" : NO_CONNECTION),
+      done: (note) => (this.#handBack(note.trim()) ? "" : noConnection()),
       cancel: () => (this.#close(), this.#back.focus()),
     });
     this.#element.append(this.#form.element);

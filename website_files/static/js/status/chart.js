@@ -1,5 +1,6 @@
 /** A chart in a card: a title, a legend with numbers, and a drawing. The numbers follow the pointer. */
 
+import { t } from "../core/words.js";
 import { linePath, placeAt, roundUp, shown } from "./series.js";
 import { h, setAttribute, setText } from "../views/shared/dom.js";
 
@@ -106,7 +107,7 @@ export class LineChart extends Chart {
     const least = Math.round(LEAST / this.#step) + 1;
     this.#length = series[0].values.length;
     this.#room = Math.max(this.#length, least);
-    super.show(series, [`${this.#minutes(this.#room - 1)} min ago`, "now"]);
+    super.show(series, [t`${this.#minutes(this.#room - 1)} min ago`, t`now`]);
   }
 
   highest(series) {
@@ -133,7 +134,7 @@ export class LineChart extends Chart {
 
   nameOf(place) {
     const minutes = this.#minutes(this.#length - 1 - place);
-    return minutes ? `${minutes} min ago` : "now";
+    return minutes ? t`${minutes} min ago` : t`now`;
   }
 
   #minutes(steps) {

@@ -1,13 +1,13 @@
 /** Client for the server's REST API, and the addresses of its files, event stream and WebSocket. */
 
 import { backoff } from "../core/backoff.js";
+import { t } from "../core/words.js";
 import { newId } from "./ids.js";
 
 const API = "./api/agent-chat"; // beside the page
 const SESSIONS = `${API}/sessions`;
 const TIMEOUT = 10_000; // ms
 const TRIES = 2; // of a change that gets no answer
-const NO_ANSWER = "The server does not answer. Try again when the connection is back.";
 const WAIT = { pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }; // replaced in tests
 
 let loginNeeded = () => {};
@@ -70,8 +70,8 @@ export function uploadFile(id, path, file, name, key, progressed) {
   const done = new Promise((resolve, reject) => {
     sending.upload.onprogress = ({ loaded }) => progressed(loaded);
     sending.onload = () => (sending.status < 300 ? resolve(sending.response) : reject(refusal(sending)));
-    sending.onerror = () => reject(new Error(NO_ANSWER));
-    sending.onabort = () => reject(new Error("Cancelled."));
+    sending.onerror = () => reject(new Error(t`The server does not answer. Try again when the connection is back.`));
+    sending.onabort = () => reject(new Error(t`Cancelled.`));
   });
   sending.open("PUT", fileAddress(id, path) + as(name));
   sending.responseType = "json";
@@ -158,7 +158,7 @@ export async function change(path, options, { pause } = WAIT) {
 /** @throws {Error} with the server's message, if there is one, its `code`, and the seconds to wait: `retryAfter` */
 export async function request(path, options = {}) {
   const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options }).catch(() => {
-    throw new Error(NO_ANSWER);
+    throw new Error(t`The server does not answer. Try again when the connection is back.`);
   });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
@@ -167,7 +167,7 @@ export async function request(path, options = {}) {
 }
 
 function refusal({ status, response: body }, wait) {
-  const error = new Error(body?.error?.message ?? `The server answered with ${status}`);
+  const error = new Error(body?.error?.message ?? t`The server answered with ${status}`);
   Object.assign(error, { code: body?.error?.code, isAnswer: true, retryAfter: Number(wait) || 0 });
   if (error.code === "login_needed") loginNeeded();
   return error;

@@ -64,7 +64,7 @@ export const device = new Storage("localStorage");
 /** For this tab only, kept across reloads. */
 export const tab = new Storage("sessionStorage");
 
-function folder(path) {
+export function folder(path) {
   const place = path.slice(0, path.lastIndexOf("/") + 1);
   return place === "/" ? "" : place;
 }

@@ -4,22 +4,14 @@ import { displayName, shorten } from "../core/format.js";
 import { isViewer } from "../core/session/participants.js";
 import { firstText } from "../core/session/session-state.js";
 import { LEVELS } from "../core/session/turn-presentation.js";
+import { t } from "../core/words.js";
 import { device } from "../transport/storage.js";
 import { button, h, setText } from "./shared/dom.js";
 import { InlineForm } from "./shared/inline-form.js";
 
 const APP_NAME = document.title;
-const NEW = "New conversation";
-export const LEVEL_NAMES = { final: "Final answers", agents: "Agents", tools: "Tools", all: "All events" };
 const DEFAULT_LEVEL = "tools";
 const LEVEL_KEY = "show";
-const STATUS_NAMES = {
-  online: "Online",
-  connecting: "Connecting…",
-  offline: "Connection lost",
-  refused: "Not connected",
-  deleted: "Deleted",
-};
 
 /** The conversation's title in the bar and in the window; clicking it renames the conversation. */
 export class TitleBar {
@@ -34,14 +26,14 @@ export class TitleBar {
   constructor(element, rename) {
     this.#element = element;
     this.#rename = rename;
-    this.#button.title = "Rename";
+    this.#button.title = t`Rename`;
     element.replaceChildren(this.#button);
   }
 
   /** @param {import("../app/conversation.js").Conversation|null} conversation @param {string} mark before the window's title */
   update(conversation, mark = "") {
     const state = conversation?.state;
-    const title = (state && (state.title || shorten(firstText(state)) || displayName(conversation.agent))) || NEW;
+    const title = (state && (state.title || shorten(firstText(state)) || displayName(conversation.agent))) || t`New conversation`;
     if (this.#form && this.#id !== state?.sessionId) this.#close();
     this.#id = state?.sessionId ?? null;
     setText(this.#words, title);
@@ -56,7 +48,7 @@ export class TitleBar {
 
   #open() {
     this.#form = new InlineForm({
-      label: "Title",
+      label: t`Title`,
       value: this.#words.textContent,
       limit: 200,
       done: (title) => this.#save(title.trim()),
@@ -68,7 +60,7 @@ export class TitleBar {
 
   #save(title) {
     const form = this.#form;
-    if (!title) return "A title has at least one letter.";
+    if (!title) return t`A title has at least one letter.`;
     const saved = () => form === this.#form && this.#close();
     this.#rename(this.#id, title).then(saved, (error) => form.explain(error.message));
     return "";
@@ -89,7 +81,7 @@ export class DetailSwitch {
   /** @param {() => void} changed */
   constructor(element, changed) {
     this.#select = element.querySelector("select");
-    this.#select.append(...LEVELS.map((level) => h("option", { value: level }, LEVEL_NAMES[level])));
+    this.#select.append(...LEVELS.map((level) => h("option", { value: level }, levelName(level))));
     this.#select.value = this.level;
     this.#select.addEventListener("change", () => {
       device.set(LEVEL_KEY, this.#select.value);
@@ -126,7 +118,22 @@ export class ConnectionStatus {
   /** @param {"online"|"connecting"|"offline"|"refused"|"deleted"} status */
   update(status) {
     this.#element.dataset.status = status;
-    setText(this.#label, STATUS_NAMES[status]);
+    setText(this.#label, statusName(status));
     this.#button.hidden = status !== "offline" && status !== "refused";
   }
+}
+
+/** A level of detail in words. */
+export function levelName(level) {
+  return { final: t`Final answers`, agents: t`Agents`, tools: t`Tools`, all: t`All events` }[level];
+}
+
+function statusName(status) {
+  return {
+    online: t`Online`,
+    connecting: t`Connecting…`,
+    offline: t`Connection lost`,
+    refused: t`Not connected`,
+    deleted: t`Deleted`,
+  }[status];
 }

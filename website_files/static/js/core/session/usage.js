@@ -6,6 +6,7 @@
  */
 
 import { duration } from "../format.js";
+import { currentLanguage, t } from "../words.js";
 
 export const UNKNOWN = "–";
 export const NO_USAGE = Object.freeze({ read: 0, written: 0, cost: 0, isPartial: false, isEstimated: false });
@@ -39,17 +40,19 @@ export function readUsage({ prompt_tokens, completion_tokens, cost = null, estim
 
 /** Formats a cost: `$0.0012`, `$1.50`, or an empty string for no cost. */
 export function money(cost, digits = cost < 0.01 ? 4 : 2) {
-  return cost ? `$${cost.toFixed(digits)}` : "";
+  if (!cost) return "";
+  const options = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", minimumFractionDigits: digits };
+  return new Intl.NumberFormat(currentLanguage(), { ...options, maximumFractionDigits: digits }).format(cost);
 }
 
 export function count(number) {
-  return number.toLocaleString("en");
+  return number.toLocaleString(currentLanguage());
 }
 
 /** Formats tokens: `1,200`, `about 1,200`, or a dash if they are unknown. */
 export function tokens(number, isEstimated = false) {
   if (number === null) return UNKNOWN;
-  return `${isEstimated ? "about " : ""}${count(number)}`;
+  return isEstimated ? t`about ${number}` : count(number);
 }
 
 /** Duration, tokens and cost of a turn. @returns {string[]} */
@@ -57,7 +60,7 @@ export function usageSummary({ durationMs, usage }) {
   const { read, written, cost, estimated } = readUsage(usage ?? {});
   return [
     durationMs === null ? "" : duration(durationMs),
-    read + written ? `${tokens(read, estimated)} tokens in, ${tokens(written)} out` : "",
+    read + written ? t`${tokens(read, estimated)} tokens in, ${tokens(written)} out` : "",
     money(cost),
   ].filter(Boolean);
 }
@@ -66,5 +69,5 @@ export function usageSummary({ durationMs, usage }) {
 export function totalSummary({ read, written, cost, isPartial, isEstimated }) {
   const price = money(cost);
   const total = read + written;
-  return [total ? `${tokens(total, isEstimated)} tokens` : "", price && (isPartial ? `at least ${price}` : price)].filter(Boolean);
+  return [total ? t`${tokens(total, isEstimated)} tokens` : "", price && (isPartial ? t`at least ${price}` : price)].filter(Boolean);
 }

@@ -1,6 +1,7 @@
 /** Menu of the person's own account, where people log in. */
 
 import { leftToday, roleWords } from "./words.js";
+import { t } from "../../core/words.js";
 import { logOut } from "../../transport/account-api.js";
 import { forgetTexts } from "../../transport/own-texts.js";
 import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
@@ -14,12 +15,12 @@ export class AccountMenu {
   #login = h("p", { class: "account-about one-line", dir: "auto" });
   #left = h("p", { class: "account-about" });
   #leaving = [
-    button("menu-item", () => this.#leave(false), "Log out"),
-    button("menu-item", () => this.#leave(true), "Log out everywhere"),
+    button("menu-item", () => this.#leave(false), t`Log out`),
+    button("menu-item", () => this.#leave(true), t`Log out everywhere`),
   ];
   #problem = h("p", { class: "field-problem", role: "alert" });
   #profile;
-  #admin = h("a", { class: "menu-item", href: "./admin" }, "Administration");
+  #admin = h("a", { class: "menu-item", href: "./admin" }, t`Administration`);
   #popover;
 
   /**
@@ -28,9 +29,9 @@ export class AccountMenu {
    */
   constructor(element, { profile, opened }) {
     this.#element = element;
-    this.#profile = button("menu-item", () => (this.#popover.hide(), profile()), "Your profile");
+    this.#profile = button("menu-item", () => (this.#popover.hide(), profile()), t`Your profile`);
     this.#popover = new Popover(
-      { class: "popover account-menu", role: "group", "aria-label": "Your account" },
+      { class: "popover account-menu", role: "group", "aria-label": t`Your account` },
       { gap: 4, align: "start", opened: () => this.#profile.focus() },
       h("div", { class: "account-head" }, this.#login, this.#left),
       this.#profile,
@@ -40,7 +41,7 @@ export class AccountMenu {
     );
     const words = h("span", { class: "account-words" }, this.#name, this.#roles);
     const opener = button("account-button", null, this.#avatar, words);
-    opener.title = "Your account";
+    opener.title = t`Your account`;
     this.#popover.attach(opener, () => (setText(this.#problem, ""), opened()));
     element.replaceChildren(opener, this.#popover.element);
   }
@@ -57,7 +58,7 @@ export class AccountMenu {
     this.#admin.hidden = !me.roles.includes("admin");
     for (const item of this.#leaving) item.hidden = !me.can_log_out;
     const left = leftToday(me.usage);
-    setText(this.#left, left && `Left today: ${left}`);
+    setText(this.#left, left && t`Left today: ${left}`);
   }
 
   async #leave(everywhere) {

@@ -1,12 +1,13 @@
 /** The person's logins in browsers, each of which can be ended. */
 
 import { browserName } from "./words.js";
-import { ago, fullTime } from "../../core/format.js";
+import { fullTime, since } from "../../core/format.js";
+import { t } from "../../core/words.js";
 import { endLogin, fetchLogins } from "../../transport/account-api.js";
 import { button, h, setText } from "../shared/dom.js";
 
 export class LoginList {
-  #list = h("ul", { class: "own-list", "aria-label": "Your logins" });
+  #list = h("ul", { class: "own-list", "aria-label": t`Your logins` });
   #note = h("p", { class: "field-problem", role: "status" });
   element = h("div", {}, this.#list, this.#note);
 
@@ -21,10 +22,10 @@ export class LoginList {
   }
 
   #row({ id, browser, address, last_seen: seen, current }) {
-    const about = [address, current ? "this browser" : `last used ${since(seen)}`].filter(Boolean).join(" · ");
+    const about = [address, current ? t`this browser` : t`last used ${since(seen)}`].filter(Boolean).join(" · ");
     const name = browserName(browser);
-    const end = button("text-button", () => this.#end(id), "End");
-    end.setAttribute("aria-label", `End the login of ${name}`);
+    const end = button("text-button", () => this.#end(id), t`End`);
+    end.setAttribute("aria-label", t`End the login of ${name}`);
     const words = h("span", { class: "own-words" }, name, h("span", { class: "own-about", title: fullTime(seen) }, about));
     return h("li", {}, words, current ? null : end);
   }
@@ -38,11 +39,4 @@ export class LoginList {
     await this.refresh();
     this.#list.querySelector("button")?.focus();
   }
-}
-
-/** Time since then, in words: `just now`, `5 min ago`. */
-export function since(ts) {
-  const words = ago(Date.parse(ts));
-  if (words === "now") return "just now";
-  return /^\d+ (min|h|d)$/.test(words) ? `${words} ago` : words;
 }

@@ -1,5 +1,6 @@
 /** Dialog with all that belongs to the person's account. */
 
+import { t } from "../../core/words.js";
 import { EXPORT_ADDRESS, changePassword, deleteMe } from "../../transport/account-api.js";
 import { forgetTexts } from "../../transport/own-texts.js";
 import { eraseMemory, fetchMemory, writeNote } from "../../transport/rest-api.js";
@@ -9,10 +10,6 @@ import { Form, LoginField, PasswordField } from "../shared/labelled-form.js";
 import { LoginList } from "./login-list.js";
 import { ProfileForm } from "./profile-form.js";
 import { TokenList } from "./token-list.js";
-
-const LOSS =
-  "Your conversations with their files, what is remembered about you, your tokens and the account itself are deleted. " +
-  "Nobody can bring them back.";
 
 export class ProfileDialog {
   #save;
@@ -28,12 +25,12 @@ export class ProfileDialog {
 
   /** @param {import("../../transport/account-api.js").Me} me */
   open(me) {
-    const memory = h("section", { class: "memory" }, h("h3", {}, "What agents remember about you"));
+    const memory = h("section", { class: "memory" }, h("h3", {}, t`What agents remember about you`));
     const notes = new MemoryPanel(memory, {
       fetch: () => fetchMemory(""),
       erase: (key) => eraseMemory("", key),
       write: (key, value) => writeNote("", key, value),
-      whose: "for your account",
+      isForAccount: true,
     });
     const logins = new LoginList();
     const tokens = new TokenList(me.roles.includes("operator"));
@@ -42,14 +39,14 @@ export class ProfileDialog {
       h(
         "header",
         { class: "profile-head" },
-        h("h2", { id: "profile-title" }, "Your profile"),
-        iconButton("profile-close", "Close", "cross", () => this.#element.close()),
+        h("h2", { id: "profile-title" }, t`Your profile`),
+        iconButton("profile-close", t`Close`, "cross", () => this.#element.close()),
       ),
       this.#note,
       new ProfileForm(me, (changes) => this.#saved(changes)).element,
       memory,
-      section("Where you are logged in", logins.element),
-      section("Tokens for programs", tokens.element),
+      section(t`Where you are logged in`, logins.element),
+      section(t`Tokens for programs`, tokens.element),
       me.has_password ? this.#password(me) : null,
       this.#data(me),
     );
@@ -66,34 +63,34 @@ export class ProfileDialog {
 
   async #saved(changes) {
     await this.#save(changes);
-    this.#tell("Saved.");
+    this.#tell(t`Saved.`);
   }
 
   #password({ login }) {
     const name = new LoginField({ value: login, readonly: true });
-    const old = new PasswordField({ label: "Password now", autocomplete: "current-password" });
-    const next = new PasswordField({ label: "New password", autocomplete: "new-password" });
-    const again = new PasswordField({ label: "New password again", autocomplete: "new-password" });
-    return this.#folded("Password", "Change password", (close) => ({
+    const old = new PasswordField({ label: t`Password now`, autocomplete: "current-password" });
+    const next = new PasswordField({ label: t`New password`, autocomplete: "new-password" });
+    const again = new PasswordField({ label: t`New password again`, autocomplete: "new-password" });
+    return this.#folded(t`Password`, t`Change password`, (close) => ({
       fields: [name, old, next, again],
-      save: "Change it",
+      save: t`Change it`,
       done: async () => {
-        if (next.value !== again.value) throw new Error("The two new passwords are not the same.");
+        if (next.value !== again.value) throw new Error(t`The two new passwords are not the same.`);
         await changePassword(old.value, next.value);
         close();
-        this.#tell("Your password is changed. You are logged out everywhere else.");
+        this.#tell(t`Your password is changed. You are logged out everywhere else.`);
       },
     }));
   }
 
   #data({ has_password: hasPassword }) {
     const confirm = hasPassword
-      ? new PasswordField({ label: "Your password", autocomplete: "current-password" })
-      : new LoginField({ label: "Your login name, to be sure", autocomplete: "off" });
-    const element = this.#folded("All that is yours", "Delete all that is yours", () => ({
-      note: LOSS,
+      ? new PasswordField({ label: t`Your password`, autocomplete: "current-password" })
+      : new LoginField({ label: t`Your login name, to be sure`, autocomplete: "off" });
+    const element = this.#folded(t`All that is yours`, t`Delete all that is yours`, () => ({
+      note: t`Your conversations with their files, what is remembered about you, your tokens and the account itself are deleted. Nobody can bring them back.`,
       fields: [confirm],
-      save: "Delete all",
+      save: t`Delete all`,
       isDanger: true,
       done: async () => {
         await deleteMe(confirm.value);
@@ -101,7 +98,7 @@ export class ProfileDialog {
         location.replace("./login");
       },
     }));
-    element.querySelector("h3").after(h("a", { class: "text-button", href: EXPORT_ADDRESS, download: true }, "Download all that is yours"));
+    element.querySelector("h3").after(h("a", { class: "text-button", href: EXPORT_ADDRESS, download: true }, t`Download all that is yours`));
     return element;
   }
 

@@ -1,22 +1,20 @@
 /** The person's tokens for programs: made, shown once, and revoked. */
 
-import { fullTime } from "../../core/format.js";
+import { day, fullTime, since } from "../../core/format.js";
+import { t } from "../../core/words.js";
 import { fetchTokens, makeToken, revokeToken } from "../../transport/account-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { button, h, setText } from "../shared/dom.js";
 import { InlineConfirm } from "../shared/inline-form.js";
 import { Field, Form, SelectField } from "../shared/labelled-form.js";
-import { since } from "./login-list.js";
 
 const NAME_CHARS = 100;
-const SCOPES = [["read", "Read"], ["write", "Read and write"], ["operator", "Also work at the desk"]];
-const ENDS = [["30", "After 30 days"], ["90", "After 90 days"], ["365", "After a year"], ["", "When it is revoked"]];
 
 export class TokenList {
   #isOperator;
-  #list = h("ul", { class: "own-list", "aria-label": "Your tokens" });
+  #list = h("ul", { class: "own-list", "aria-label": t`Your tokens` });
   #note = h("p", { class: "field-problem", role: "status" });
-  #add = button("text-button", () => this.#open(), "New token");
+  #add = button("text-button", () => this.#open(), t`New token`);
   #foot = h("div", {}, this.#add);
   element = h("div", {}, this.#list, this.#note, this.#foot);
 
@@ -35,20 +33,20 @@ export class TokenList {
   }
 
   #row({ id, name, scope, expires, last_used: used }) {
-    const about = [scope, used ? `last used ${since(used)}` : "never used", expires && `ends ${day(expires)}`];
+    const about = [scopeName(scope), used ? t`last used ${since(used)}` : t`never used`, expires && t`ends ${day(expires)}`];
     const words = h(
       "span",
       { class: "own-words" },
       h("span", { dir: "auto" }, name),
       h("span", { class: "own-about", title: fullTime(used) }, about.filter(Boolean).join(" · ")),
     );
-    const revoke = button("text-button", () => ask(), "Revoke");
-    revoke.setAttribute("aria-label", `Revoke ${name}`);
+    const revoke = button("text-button", () => ask(), t`Revoke`);
+    revoke.setAttribute("aria-label", t`Revoke ${name}`);
     const row = h("li", {}, words, revoke);
     const ask = () => {
       const question = new InlineConfirm({
-        words: `Revoke ${name}? Its program is cut off at once.`,
-        yes: "Revoke",
+        words: t`Revoke ${name}? Its program is cut off at once.`,
+        yes: t`Revoke`,
         act: () => this.#revoke(id),
         cancel: () => (row.replaceChildren(words, revoke), revoke.focus()),
       });
@@ -69,12 +67,12 @@ export class TokenList {
   }
 
   #open() {
-    const name = new Field({ label: "Name of the program", maxlength: NAME_CHARS, required: true });
-    const scope = new SelectField({ label: "It may", options: this.#isOperator ? SCOPES : SCOPES.slice(0, 2) });
-    const days = new SelectField({ label: "It ends", options: ENDS });
+    const name = new Field({ label: t`Name of the program`, maxlength: NAME_CHARS, required: true });
+    const scope = new SelectField({ label: t`It may`, options: scopes(this.#isOperator) });
+    const days = new SelectField({ label: t`It ends`, options: ends() });
     const form = new Form({
       fields: [name, scope, days],
-      save: "Make the token",
+      save: t`Make the token`,
       cancel: () => this.#close(),
       done: async () => {
         const { token } = await makeToken(name.value.trim(), scope.value, Number(days.value));
@@ -87,10 +85,10 @@ export class TokenList {
   }
 
   #show(token) {
-    const copy = new CopyButton(() => token, "Copy the token");
+    const copy = new CopyButton(() => token, t`Copy the token`);
     const code = h("code", { class: "own-token", tabindex: 0 }, token);
-    const note = h("p", { role: "status" }, "Copy it now: it is never shown again.");
-    const done = button("quiet-button", () => this.#close(), "Done");
+    const note = h("p", { role: "status" }, t`Copy it now: it is never shown again.`);
+    const done = button("quiet-button", () => this.#close(), t`Done`);
     this.#foot.replaceChildren(h("div", { class: "form-box" }, note, code, h("div", { class: "field-actions" }, copy.element, done)));
     copy.element.focus();
   }
@@ -101,6 +99,15 @@ export class TokenList {
   }
 }
 
-function day(ts) {
-  return new Date(ts).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+function scopes(isOperator) {
+  const all = [["read", t`Read`], ["write", t`Read and write`], ["operator", t`Also work at the desk`]];
+  return isOperator ? all : all.slice(0, 2);
+}
+
+function scopeName(scope) {
+  return { read: t`read`, write: t`write`, operator: t`operator` }[scope] ?? scope;
+}
+
+function ends() {
+  return [["30", t`After 30 days`], ["90", t`After 90 days`], ["365", t`After a year`], ["", t`When it is revoked`]];
 }

@@ -2,7 +2,7 @@
 
 import { ratingWords } from "../../core/session/feedback.js";
 import { h, iconButton, setAttribute, setText } from "../shared/dom.js";
-import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
+import { InlineForm, noConnection } from "../shared/inline-form.js";
 
 const COMMENT_CHARS = 2000;
 const ASK = "What was wrong? (optional)";
@@ -70,7 +70,7 @@ export class Feedback {
   }
 
   #comment(comment) {
-    if (comment && !this.#rate(this.#item.seq, -1, comment)) return NO_CONNECTION;
+    if (comment && !this.#rate(this.#item.seq, -1, comment)) return noConnection();
     this.#done();
     return "";
   }

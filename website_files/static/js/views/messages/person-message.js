@@ -3,9 +3,9 @@
 import { shorten } from "../../core/format.js";
 import { personName } from "../../core/session/participants.js";
 import { t } from "../../core/words.js";
-import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
-import { InlineForm, NO_CONNECTION } from "../shared/inline-form.js";
 import { Prose } from "../prose/prose.js";
+import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
+import { InlineForm, noConnection } from "../shared/inline-form.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
@@ -105,7 +105,7 @@ export class PersonMessage {
       this.#isSent = this.#form.isDisabled = true;
       if (!this.#intents.edit(seq, text)) {
         this.#isSent = this.#form.isDisabled = false;
-        return NO_CONNECTION;
+        return noConnection();
       }
     }
     this.#intents.refocus();

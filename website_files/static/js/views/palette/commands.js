@@ -8,7 +8,7 @@
 import { ago, displayName } from "../../core/format.js";
 import { LEVELS } from "../../core/session/turn-presentation.js";
 import { t } from "../../core/words.js";
-import { LEVEL_NAMES } from "../topbar.js";
+import { levelName } from "../topbar.js";
 
 /**
  * The commands that are possible now.
@@ -43,7 +43,7 @@ export function commandChoices(act) {
 
 function levels(show) {
   return LEVELS.map((level) => ({
-    key: `level-${level}`, group: t`Commands`, name: `show-${level}`, title: t`Show: ${LEVEL_NAMES[level]}`,
+    key: `level-${level}`, group: t`Commands`, name: `show-${level}`, title: t`Show: ${levelName(level)}`,
     words: "show detail level", icon: "eye", run: () => show(level),
   }));
 }

@@ -1,6 +1,7 @@
 /** Notes that agents keep about the person across all conversations, to view, correct and erase. */
 
 import { fullTime } from "../../core/format.js";
+import { t } from "../../core/words.js";
 import { button, h, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { InlineConfirm, InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -9,24 +10,24 @@ export class MemoryPanel {
   #fetch;
   #erase;
   #write;
-  #whose;
+  #isForAccount;
   #list;
   #note = h("p", { class: "memory-note", role: "status" });
-  #all = button("text-button memory-all", () => this.#ask(), "Erase all");
+  #all = button("text-button memory-all", () => this.#ask(), t`Erase all`);
   #foot = h("div", { class: "memory-foot" }, this.#all);
   #asked = 0; // number of the latest request; earlier answers are ignored
 
   /**
    * @param {{fetch(): Promise<{notes: {key: string, value: string, updated: string}[]}>, erase(key?: string): Promise,
-   *   write(key: string, value: string): Promise, whose?: string}} options `erase` erases everything when called without a
-   *   key; `whose` says for whom the notes are kept
+   *   write(key: string, value: string): Promise, isForAccount?: boolean}} options `erase` erases everything when called without a
+   *   key; the notes are kept for an account, or for a name in this browser
    */
-  constructor(element, { fetch, erase, write, whose = "for your name in this browser" }) {
+  constructor(element, { fetch, erase, write, isForAccount = false }) {
     this.#fetch = fetch;
     this.#erase = erase;
     this.#write = write;
-    this.#whose = whose;
-    const list = h("ul", { class: "memory-list", "aria-label": "What is remembered about you" });
+    this.#isForAccount = isForAccount;
+    const list = h("ul", { class: "memory-list", "aria-label": t`What is remembered about you` });
     this.#list = new KeyedList(list, () => new Note((key) => this.#remove(key), (key, value) => this.#correct(key, value)));
     element.append(list, this.#note, this.#foot);
     this.#show([]);
@@ -38,14 +39,19 @@ export class MemoryPanel {
       const { notes } = await this.#fetch();
       if (number === this.#asked) this.#show(notes);
     } catch (error) {
-      if (number === this.#asked) setText(this.#note, `It cannot be shown at the moment: ${error.message}`);
+      if (number === this.#asked) setText(this.#note, t`It cannot be shown at the moment: ${error.message}`);
     }
   }
 
   #show(notes) {
     this.#list.update(notes);
-    setText(this.#note, notes.length ? `Kept ${this.#whose}.` : `Nothing yet. It is kept ${this.#whose}.`);
+    setText(this.#note, this.#about(notes.length > 0));
     this.#foot.hidden = notes.length < 2;
+  }
+
+  #about(hasNotes) {
+    if (this.#isForAccount) return hasNotes ? t`Kept for your account.` : t`Nothing yet. It is kept for your account.`;
+    return hasNotes ? t`Kept for your name in this browser.` : t`Nothing yet. It is kept for your name in this browser.`;
   }
 
   async #remove(key) {
@@ -64,8 +70,8 @@ export class MemoryPanel {
 
   #ask() {
     const question = new InlineConfirm({
-      words: "Erase all that is remembered about you?",
-      yes: "Erase",
+      words: t`Erase all that is remembered about you?`,
+      yes: t`Erase`,
       act: async () => {
         await this.#erase();
         this.#foot.replaceChildren(this.#all);
@@ -91,8 +97,8 @@ class Note {
   /** @param {(key: string) => Promise} erase @param {(key: string, value: string) => Promise} correct */
   constructor(erase, correct) {
     this.#correct = correct;
-    this.#edit = iconButton("memory-button", "Edit", "edit", () => this.#open());
-    this.#erase = iconButton("memory-button", "Erase", "cross", () => erase(this.#name));
+    this.#edit = iconButton("memory-button", t`Edit`, "edit", () => this.#open());
+    this.#erase = iconButton("memory-button", t`Erase`, "cross", () => erase(this.#name));
     this.#words = h("span", { class: "memory-words" }, this.#key, " ", this.#value);
     this.element = h("li", {}, this.#words, this.#edit, this.#erase);
   }
@@ -128,7 +134,7 @@ class Note {
     setText(this.#key, `${key}:`);
     setText(this.#value, value);
     this.element.title = fullTime(updated);
-    setAttribute(this.#edit, "aria-label", `Edit ${key}`);
-    setAttribute(this.#erase, "aria-label", `Erase ${key}`);
+    setAttribute(this.#edit, "aria-label", t`Edit ${key}`);
+    setAttribute(this.#erase, "aria-label", t`Erase ${key}`);
   }
 }

@@ -1,6 +1,7 @@
 /** The person's own name, the participants, and invitation links. */
 
 import { isMe, isViewer, personName } from "../../core/session/participants.js";
+import { t, tn } from "../../core/words.js";
 import { invitationLink } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
@@ -8,7 +9,6 @@ import { InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
 const NAME_CHARS = 100;
-const ROLES = { viewer: "reads only", operator: "operator" };
 
 export class PeoplePanel {
   #count;
@@ -26,18 +26,18 @@ export class PeoplePanel {
     this.#panel = panel;
     this.#count = opener.querySelector(".people-count");
     this.#form = new InlineForm({
-      label: "Your name",
-      placeholder: "Your name",
+      label: t`Your name`,
+      placeholder: t`Your name`,
       limit: NAME_CHARS,
       done: (name) => callMe(name.trim()),
     });
     panel.querySelector(".own-name").append(this.#form.element);
     this.#list = new KeyedList(panel.querySelector(".participants"), () => new Participant());
     this.#links = panel.querySelector(".invitations");
-    for (const [role, words] of [["member", "Copy invitation link"], ["viewer", "Copy link for reading only"]]) {
+    for (const [role, words] of [["member", t`Copy invitation link`], ["viewer", t`Copy link for reading only`]]) {
       this.#links.append(new CopyButton(() => invitationLink(this.#id, role), words, words).element);
     }
-    this.#share = button("outline-button share-button", () => (panel.hidePopover(), share(this.#id)), "Share…");
+    this.#share = button("outline-button share-button", () => (panel.hidePopover(), share(this.#id)), t`Share…`);
     this.#links.after(this.#share);
     panel.addEventListener("beforetoggle", () => (this.#form.value = this.#name));
   }
@@ -70,7 +70,7 @@ class Participant {
   update({ name, role, connections, isMe }) {
     paintAvatar(this.#avatar, name);
     setText(this.#name, personName(name));
-    const about = [isMe && "you", ROLES[role], connections > 1 && `${connections} windows`];
+    const about = [isMe && t`you`, { viewer: t`reads only`, operator: t`operator` }[role], connections > 1 && tn(connections, "{n} window", "{n} windows")];
     setText(this.#about, about.filter(Boolean).join(" · "));
     this.element.dataset.role = role;
   }

@@ -1,5 +1,6 @@
 /** Small forms that replace the element they act on: one to edit a text, and one to confirm a deletion. */
 
+import { t } from "../../core/words.js";
 import { button, fitHeight, h, setAttribute, setText } from "./dom.js";
 
 /** Enter saves, except in code, where it takes Ctrl or Cmd; in words, Shift+Enter breaks the line. */
@@ -10,7 +11,10 @@ const KINDS = {
   code: () => h("textarea", { rows: 1, autocomplete: "off", spellcheck: "false" }),
 };
 
-export const NO_CONNECTION = "There is no connection. Try again when it is back.";
+/** Says that something was not sent. */
+export function noConnection() {
+  return t`There is no connection. Try again when it is back.`;
+}
 
 let count = 0;
 
@@ -32,7 +36,7 @@ export class InlineForm {
    *   `done` returns a problem to show, or nothing
    */
   constructor({
-    kind = "line", label, className = "", value = "", save = "Save", limit, placeholder, cancelWords = "Cancel", done, cancel,
+    kind = "line", label, className = "", value = "", save = t`Save`, limit, placeholder, cancelWords = t`Cancel`, done, cancel,
   }) {
     this.#kind = kind;
     this.#field = KINDS[kind]();
@@ -121,7 +125,7 @@ export class InlineConfirm {
    * @param {{words: string, yes: string, no?: string, act(): Promise, cancel(): void}} options `act` rejects with the reason it failed;
    *   once it succeeds, the caller removes the question
    */
-  constructor({ words, yes, no = "Keep", act, cancel }) {
+  constructor({ words, yes, no = t`Keep`, act, cancel }) {
     this.#act = button("solid-button danger-button", () => this.#do(act), yes);
     this.#keep = button("quiet-button", cancel, no);
     const pressed = (event) => event.key === "Escape" && (event.stopPropagation(), cancel());

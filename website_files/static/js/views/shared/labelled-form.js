@@ -1,5 +1,6 @@
 /** Forms with labels above their fields. What the server refuses is shown in place. */
 
+import { t } from "../../core/words.js";
 import { button, h, icon, setAttribute, setText } from "./dom.js";
 
 let count = 0;
@@ -36,7 +37,7 @@ export class Field {
 export class LoginField extends Field {
   constructor(options = {}) {
     const attributes = { autocomplete: "username", autocapitalize: "none", spellcheck: "false", maxlength: 200 };
-    super({ label: "Login name", required: true, ...attributes, ...options });
+    super({ label: t`Login name`, required: true, ...attributes, ...options });
   }
 }
 
@@ -53,7 +54,7 @@ export class PasswordField extends Field {
   }
 
   show(isShown) {
-    const name = isShown ? "Hide password" : "Show password";
+    const name = isShown ? t`Hide password` : t`Show password`;
     this.input.type = isShown ? "text" : "password";
     for (const attribute of ["aria-label", "title"]) setAttribute(this.eye, attribute, name);
     setAttribute(this.eye, "aria-pressed", isShown);
@@ -82,7 +83,7 @@ export class Form {
     this.#fields = fields;
     this.#words = save;
     this.#save = h("button", { type: "submit", class: `solid-button ${isDanger ? "danger-button" : ""}` }, save);
-    const keep = cancel ? button("quiet-button", cancel, "Cancel") : null;
+    const keep = cancel ? button("quiet-button", cancel, t`Cancel`) : null;
     this.element = h(
       "form",
       { class: "labelled-form", onsubmit: (event) => (event.preventDefault(), this.#submit(done)) },

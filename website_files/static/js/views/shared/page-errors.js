@@ -1,5 +1,6 @@
 /** Shows uncaught errors of the page itself to the person, not just in the console. */
 
+import { t } from "../../core/words.js";
 import { h, icon, iconButton } from "./dom.js";
 
 const HARMLESS = /ResizeObserver loop/;
@@ -11,13 +12,13 @@ export function showPageErrors(container) {
 
 function show(container, message) {
   if (!message || HARMLESS.test(message) || container.children.length >= 3) return;
-  const words = `${message}. Reloading it is safe: nothing is lost.`;
+  const words = ` ${t`${message}. Reloading it is safe: nothing is lost.`}`;
   const box = h(
     "div",
     { class: "card page-error", role: "alert" },
     icon("alert"),
-    h("p", {}, h("strong", {}, "Something went wrong on this page. "), words),
-    iconButton("", "Dismiss", "cross", () => box.remove()),
+    h("p", {}, h("strong", {}, t`Something went wrong on this page.`), words),
+    iconButton("", t`Dismiss`, "cross", () => box.remove()),
   );
   container.append(box);
 }

@@ -1,26 +1,25 @@
 /** The form that makes a link into a conversation, and shows it once. */
 
+import { t } from "../../core/words.js";
 import { pathHere } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, setText } from "../shared/dom.js";
-import { ROLES } from "./rights.js";
+import { roles } from "./rights.js";
 
-const ENDS = [[24, "for a day"], [168, "for a week"], [720, "for 30 days"], [0, "without an end"]]; // in hours
 const USUAL_END = 168;
-const NOTE = "Whoever opens this link and logs in is in. It is shown only now, so copy it.";
 
 export class InvitationForm {
-  #role = select("What they may do", Object.entries(ROLES));
-  #hours = select("For how long", ENDS);
-  #save = h("button", { type: "submit", class: "solid-button" }, "Make a link");
+  #role = select(t`What they may do`, Object.entries(roles()));
+  #hours = select(t`For how long`, ends());
+  #save = h("button", { type: "submit", class: "solid-button" }, t`Make a link`);
   #problem = h("p", { class: "field-problem", role: "alert" });
-  #link = h("input", { class: "field", readonly: true, "aria-label": "Link", onfocus: ({ target }) => target.select() });
-  #copy = new CopyButton(() => this.#link.value, "Copy link", "Copy link");
+  #link = h("input", { class: "field", readonly: true, "aria-label": t`Link`, onfocus: ({ target }) => target.select() });
+  #copy = new CopyButton(() => this.#link.value, t`Copy link`, t`Copy link`);
   #made = h(
     "div",
     { class: "made-link", hidden: true },
     h("div", { class: "made-link-row" }, this.#link, this.#copy.element),
-    h("p", {}, NOTE),
+    h("p", {}, t`Whoever opens this link and logs in is in. It is shown only now, so copy it.`),
   );
 
   /** @param {(role: string, hours: number) => Promise<string>} invite resolves to the path of the link */
@@ -53,6 +52,11 @@ export class InvitationForm {
     }
     this.#save.disabled = false;
   }
+}
+
+/** How long a link may hold, in hours. */
+function ends() {
+  return [[24, t`for a day`], [168, t`for a week`], [720, t`for 30 days`], [0, t`without an end`]];
 }
 
 function select(name, options) {

@@ -4,27 +4,33 @@
  * @typedef {import("../../transport/sharing-api.js").Sharing} Sharing
  */
 
+import { dayAndTime } from "../../core/format.js";
+import { t } from "../../core/words.js";
+
 /** Words for what a role allows. */
-export const ROLES = { member: "Can take part", viewer: "Can only read" };
+export function roles() {
+  return { member: t`Can take part`, viewer: t`Can only read` };
+}
 
 /** `Can only read · until 3 Dec, 14:05` */
 export function rights({ role, expires }) {
-  return ROLES[role] + (expires && ` · until ${day(expires)}`);
+  return roles()[role] + (expires && ` · ${t`until ${dayAndTime(expires)}`}`);
 }
 
 /** `Ada lets you read this conversation, until 3 Dec, 14:05.` */
 export function sharedBy(owner, { role, expires }) {
-  const what = role === "viewer" ? "lets you read this conversation" : "lets you take part in this conversation";
-  return `${userName(owner)} ${what}${expires && `, until ${day(expires)}`}.`;
-}
-
-function day(ts) {
-  return new Date(ts).toLocaleString(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+  const [name, end] = [userName(owner), expires && dayAndTime(expires)];
+  if (role === "viewer") {
+    return end ? t`${name} lets you read this conversation, until ${end}.` : t`${name} lets you read this conversation.`;
+  }
+  return end
+    ? t`${name} lets you take part in this conversation, until ${end}.`
+    : t`${name} lets you take part in this conversation.`;
 }
 
 /** A user's name; the account may have been removed. */
 export function userName({ name }) {
-  return name || "Somebody who has left";
+  return name || t`Somebody who has left`;
 }
 
 /** @param {Sharing} sharing */

@@ -1,5 +1,6 @@
 /** The rows of the dialog about who may see a conversation: people, and links. */
 
+import { t } from "../../core/words.js";
 import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
 import { InlineConfirm } from "../shared/inline-form.js";
 import { userName } from "./rights.js";
@@ -36,8 +37,8 @@ export class PersonRow extends Row {
     const avatar = createAvatar();
     const name = h("span", { class: "share-name one-line", dir: "auto" });
     const about = h("span", { class: "share-rights" });
-    const ask = () => this.ask(`Put ${userName(this.#person)} out? None of the links so far lets them in again.`, "Put out", () => putOut(this.#person.id));
-    const removal = button("text-button", ask, "Put out");
+    const ask = () => this.ask(t`Put ${userName(this.#person)} out? None of the links so far lets them in again.`, t`Put out`, () => putOut(this.#person.id));
+    const removal = button("text-button", ask, t`Put out`);
     super([avatar, h("span", { class: "share-words" }, name, about)], removal);
     [this.#avatar, this.#name, this.#rights, this.#button] = [avatar, name, about, removal];
   }
@@ -45,10 +46,10 @@ export class PersonRow extends Row {
   update(person) {
     this.#person = person;
     paintAvatar(this.#avatar, userName(person), person.colour);
-    setText(this.#name, person.isMe ? `${userName(person)} (you)` : userName(person));
+    setText(this.#name, person.isMe ? t`${userName(person)} (you)` : userName(person));
     setText(this.#rights, person.rights);
     this.#button.hidden = !person.canPutOut;
-    this.#button.setAttribute("aria-label", `Put ${userName(person)} out`);
+    this.#button.setAttribute("aria-label", t`Put ${userName(person)} out`);
   }
 }
 
@@ -59,9 +60,9 @@ export class LinkRow extends Row {
   /** @param {(invitation: string) => Promise} revoke */
   constructor(revoke) {
     const about = h("span", { class: "share-words" });
-    const words = "Revoke this link? Whoever came in by it is put out.";
-    const ask = () => this.ask(words, "Revoke", () => revoke(this.#id));
-    super([about], button("text-button", ask, "Revoke"));
+    const words = t`Revoke this link? Whoever came in by it is put out.`;
+    const ask = () => this.ask(words, t`Revoke`, () => revoke(this.#id));
+    super([about], button("text-button", ask, t`Revoke`));
     this.#rights = about;
   }
 

@@ -1,5 +1,6 @@
 /** The dialog about who may see a conversation: its owner invites people and puts them out, and members leave it. */
 
+import { t } from "../../core/words.js";
 import { button, h, iconButton, setText } from "../shared/dom.js";
 import { InlineConfirm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -16,13 +17,13 @@ export class ShareDialog {
   #title = h("h2", { id: "share-title" });
   #about = h("p", { class: "share-about" });
   #form;
-  #people = h("ul", { class: "share-list", "aria-label": "People" });
+  #people = h("ul", { class: "share-list", "aria-label": t`People` });
   #peopleList;
-  #linksTitle = h("h3", {}, "Links");
-  #links = h("ul", { class: "share-list", "aria-label": "Links" });
+  #linksTitle = h("h3", {}, t`Links`);
+  #links = h("ul", { class: "share-list", "aria-label": t`Links` });
   #linkList;
   #foot = h("div", { class: "share-foot" });
-  #leave = button("outline-button", () => this.#askToLeave(), "Leave this conversation");
+  #leave = button("outline-button", () => this.#askToLeave(), t`Leave this conversation`);
   #problem = h("p", { class: "field-problem", role: "alert" });
 
   /**
@@ -35,7 +36,7 @@ export class ShareDialog {
     this.#form = new InvitationForm((role, hours) => this.#invite(role, hours));
     this.#peopleList = new KeyedList(this.#people, () => new PersonRow((member) => this.#putOut(member)));
     this.#linkList = new KeyedList(this.#links, () => new LinkRow((invitation) => this.#revoke(invitation)));
-    const close = iconButton("", "Close", "cross", () => this.element.close());
+    const close = iconButton("", t`Close`, "cross", () => this.element.close());
     this.element = h(
       "dialog",
       { class: "share-dialog", "aria-labelledby": "share-title", onclick: (event) => this.#clicked(event) },
@@ -44,7 +45,7 @@ export class ShareDialog {
         { class: "share-content thin-scrollbar" },
         h("header", {}, this.#title, close),
         this.#problem, this.#about, this.#form.element,
-        h("h3", {}, "People"), this.#people,
+        h("h3", {}, t`People`), this.#people,
         this.#linksTitle, this.#links, this.#foot,
       ),
     );
@@ -55,7 +56,7 @@ export class ShareDialog {
     this.#id = id;
     this.#form.reset();
     this.element.dataset.state = "loading";
-    setText(this.#title, "Share");
+    setText(this.#title, t`Share`);
     this.element.showModal();
     await this.#refresh();
   }
@@ -87,9 +88,9 @@ export class ShareDialog {
     const isOwn = isOwner(sharing);
     const own = ownMembership(sharing);
     setText(this.#problem, "");
-    setText(this.#title, isOwn ? "Share this conversation" : "Who sees this conversation");
-    setText(this.#about, isOwn ? "Others see it only if you give them a link." : own ? sharedBy(sharing.owner, own) : "");
-    const owner = { ...sharing.owner, key: sharing.owner.id, rights: "Owner" };
+    setText(this.#title, isOwn ? t`Share this conversation` : t`Who sees this conversation`);
+    setText(this.#about, isOwn ? t`Others see it only if you give them a link.` : own ? sharedBy(sharing.owner, own) : "");
+    const owner = { ...sharing.owner, key: sharing.owner.id, rights: t`Owner` };
     const members = sharing.members.map((each) => ({ ...each, key: each.id, rights: rights(each), canPutOut: isOwn }));
     this.#peopleList.update([owner, ...members].map((each) => ({ ...each, isMe: each.id === sharing.you })));
     this.#linkList.update(sharing.invitations.map((each) => ({ ...each, key: each.id, rights: rights(each) })));
@@ -117,9 +118,9 @@ export class ShareDialog {
 
   #askToLeave() {
     const question = new InlineConfirm({
-      words: "Leave this conversation? You come back only by a new invitation.",
-      yes: "Leave",
-      no: "Stay",
+      words: t`Leave this conversation? You come back only by a new invitation.`,
+      yes: t`Leave`,
+      no: t`Stay`,
       act: async () => {
         await this.#intents.leave(this.#id, this.#sharing.you);
         this.close();
