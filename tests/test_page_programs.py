@@ -199,7 +199,7 @@ def test_agents_in_threads(server: Running, model: ModelServer, page: Page) -> N
     gate.set()
     expect_completed(page)
     said = ["one two three", "one two three", "ONE TWO THREE ONE TWO THREE"]
-    expect(page.locator(".message:visible .prose")).to_have_text(said)
+    expect(page.locator('.message[data-role="agent"]:visible .prose')).to_have_text(said)
 
 
 def test_hundreds_of_inner_steps(serve: Serve, page: Page, tmp_path: Path) -> None:

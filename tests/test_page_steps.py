@@ -367,7 +367,7 @@ def test_costs_of_each_agent(tell: Callable[..., Page]) -> None:
     page = tell(*a_turn(1, "Plan", said("coder", "Done."), usage=usage), *a_turn(2, "Again", said("coder", "Yes.")))
 
     line = turn(page, 1).locator(".ending-costs")
-    expect(line).to_have_text("1.2 s · 2,000 tokens in, 400 out · $0.01")
+    expect(line).to_have_text("1.2s · 2,000 tokens in, 400 out · $0.01")
     line.focus()
     page.keyboard.press("Enter")
     panel = page.get_by_role("dialog", name="What this answer took")
