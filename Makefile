@@ -12,6 +12,8 @@ PYTHON2 ?= python2.7
 VENV := .venv$(if $(filter-out ag2,$(CLASSIC)),-$(CLASSIC))
 BIN := $(VENV)/bin
 ARGS ?=
+# Their sources have the examples of the specifications of Markdown, for the tests.
+SPECIFICATIONS := markdown-it-py==4.3.0 marko==2.2.4
 # Each worker imports everything, so more of them cost more than the waits that they fill.
 WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -76,6 +78,8 @@ $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: $(REQUIREMENTS) | $(BIN)/python
 	$(call install,requirements-dev.txt)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary markdown-it-py,marko \
+		--dest $(VENV)/sources $(SPECIFICATIONS)
 	touch $@
 
 # Autobahn's test suite is a program for Python 2.7. Its `site` knows of no virtual environments, but of a user's folder.

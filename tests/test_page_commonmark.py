@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page
 
 from agentchat.app import Running
-from tests.markdown_examples import published, structure
+from tests.markdown_examples import commonmark, structure
 
 pytest_plugins = ["tests.browser"]
 
@@ -40,7 +40,7 @@ def compared(html: str) -> list[object]:
 
 def test_commonmark(server: Running, page: Page) -> None:
     """At least 99 of 100 examples without HTML have the structure that is published."""
-    examples = [example for example in published("commonmark-0.31.2") if not example.has_html]
+    examples = [example for example in commonmark() if not example.has_html]
     page.goto(server.page + "nothing")  # has the policy of all pages, and no modules that have begun already
     given = {"module": server.page + "static/js/views/prose/prose.js", "texts": [each.markdown for each in examples]}
     shown = [structure(html) for html in page.evaluate(SHOW, given)]

@@ -11,7 +11,7 @@ import pytest
 from agentchat.http.rendering import MAX_BODY
 from agentchat.http.requests import MAX_TEXTS
 from agentchat.rendering.markdown import render
-from tests.markdown_examples import Example, published, structure
+from tests.markdown_examples import Example, commonmark, gfm, structure
 from tests.rest_client import RestClient
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,14 +57,14 @@ def wrong(rest: RestClient, examples: Sequence[Example]) -> list[int]:
 
 def test_examples_of_commonmark(rest: RestClient) -> None:
     """All examples without HTML give what is published, but for what GitHub does otherwise and addresses refused."""
-    examples = [example for example in published("commonmark-0.31.2") if not example.has_html]
+    examples = [example for example in commonmark() if not example.has_html]
     assert wrong(rest, examples) == sorted(NOT_LINKS + BARE_ADDRESSES)
     assert len(examples) > 560
 
 
 def test_examples_of_github(rest: RestClient) -> None:
     """All examples of tables, task lists, strikethrough and bare addresses do, but for links to FTP."""
-    examples = published("gfm-0.29")
+    examples = gfm()
     assert wrong(rest, examples) == [FTP]
     assert len(examples) == 23
 
