@@ -57,7 +57,7 @@ def ada(server: Running, model: ModelServer, somebody: Somebody) -> Page:
 def test_an_answer(ada: Page) -> None:
     """Markdown has the structure that its author meant."""
     prose = ada.locator('.message[data-role="agent"] .prose')
-    expect(prose.locator("h3")).to_have_text("The week in Oslo")
+    expect(prose.locator("h2")).to_have_text("The week in Oslo")
     expect(prose.locator("strong")).to_have_text("Rain")
     expect(prose.locator("del")).to_have_text("snow")
     assert [box.is_checked() for box in prose.get_by_role("checkbox").all()] == [True, False]

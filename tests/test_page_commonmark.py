@@ -29,7 +29,7 @@ SHOW = """async ({ module, texts }) => {
         return prose.innerHTML;
     });
 }"""
-LEVELS = {f"h{level}": f"h{min(level + 2, 6)}" for level in range(1, 7)}
+LEVELS = {f"h{level}": f"h{min(level + 1, 6)}" for level in range(1, 7)}
 
 
 def compared(html: str) -> list[object]:

@@ -94,7 +94,7 @@ def test_closed_blocks_stay_the_same_elements(ada: Page, model: ModelServer) -> 
     """A block that is closed is not rebuilt, neither while others come nor when the whole text is rendered."""
     answer = Streaming(ada, model, f"{TEXT}.\n\nAnother one ", "that **goes** on.\n\n1. one\n")
     expect(answer.prose.locator("p")).to_have_count(2)
-    ada.evaluate("kept = [...document.querySelectorAll('.prose h3, .prose strong')]")
+    ada.evaluate("kept = [...document.querySelectorAll('.prose h2, .prose strong')]")
     answer.go_on()
     expect(answer.prose.locator("li")).to_have_text("one")
     assert ada.evaluate("kept.map((element) => element.isConnected)") == [True, True]

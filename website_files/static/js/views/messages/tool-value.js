@@ -50,7 +50,7 @@ export function section(title, text) {
 function framed(title, text, content, forms = null, download = null) {
   const read = typeof text === "function" ? text : () => text;
   const copy = new CopyButton(read, t`Copy ${title.toLowerCase()}`).element;
-  return h("section", {}, h("header", {}, h("h4", {}, title), forms, download, copy), content);
+  return h("section", {}, h("header", {}, h("h2", {}, title), forms, download, copy), content);
 }
 
 function formsOf(result, title) {

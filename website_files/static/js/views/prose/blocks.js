@@ -10,7 +10,7 @@ import { inlineImage } from "../messages/image.js";
 import { divide } from "./pieces.js";
 
 const KNOWLEDGE = "/api/agent-chat/knowledge/";
-const FIRST_LEVEL = 2; // of headings: the page itself uses those up to it
+const FIRST_LEVEL = 1; // of headings: the page itself uses those up to it
 const ALIGN = { right: "end", center: "center" };
 const EXTENSIONS = {
   bash: "sh", c: "c", cpp: "cpp", css: "css", csv: "csv", diff: "diff", go: "go", html: "html", java: "java",
@@ -28,8 +28,9 @@ export function decorated(html, isComplete = true) {
   template.innerHTML = policy ? policy.createHTML(html) : html;
   const { content } = template;
   for (const heading of content.querySelectorAll("h1, h2, h3, h4, h5, h6")) lower(heading);
-  for (const element of content.querySelectorAll("p, li, ul, ol, blockquote, td, th, h3, h4, h5, h6")) element.dir = "auto";
+  for (const element of content.querySelectorAll("p, li, ul, ol, blockquote, td, th, h2, h3, h4, h5, h6")) element.dir = "auto";
   for (const paragraph of content.querySelectorAll("p")) divide(paragraph, "words");
+  for (const box of content.querySelectorAll("input")) box.ariaLabel = box.parentElement.textContent.trim() || t`Task`;
   for (const table of content.querySelectorAll("table")) table.replaceWith(scrolled(table.cloneNode(true)));
   for (const code of content.querySelectorAll("pre")) code.replaceWith(codeBlock(code.cloneNode(true), isComplete));
   for (const link of content.querySelectorAll("a[href]")) improveLink(link);

@@ -63,6 +63,7 @@ export class Prose {
       const same = this.#streamed.rendered(source, isComplete, blocks);
       const wanted = this.#streamed.blocks.slice(same).map((html) => decorated(html, isComplete));
       patchChildren(this.element, wanted, same);
+      if (isComplete) levelHeadings(this.element);
       this.#showTail();
     });
   }
@@ -75,6 +76,17 @@ export class Prose {
       this.#tail.element.remove();
       this.#tail.clear();
     }
+  }
+}
+
+/** Leaves no level of headings out below the page's title, whatever the author did, for those who move by headings. */
+function levelHeadings(element) {
+  let before = 1;
+  for (const heading of element.querySelectorAll("h2, h3, h4, h5, h6")) {
+    const own = Number(heading.localName[1]);
+    const level = Math.min(own, before + 1);
+    if (level !== own) heading.setAttribute("aria-level", level);
+    before = level;
   }
 }
 
