@@ -1,4 +1,4 @@
-"""What is rendered, in a browser: whatever people and agents write, nothing runs and nobody is told."""
+"""Rendered texts in a browser: whatever people and agents write, nothing runs and nobody is told."""
 
 from __future__ import annotations
 

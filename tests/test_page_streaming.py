@@ -46,7 +46,7 @@ def ada(server: Running, somebody: Somebody) -> Page:
 
 
 def test_a_selection_stays_selected(ada: Page, model: ModelServer) -> None:
-    """What is selected in the block that grows stays selected, whatever becomes of its markup."""
+    """A selection in the block that grows stays, whatever becomes of its markup."""
     answer = Streaming(ada, model, TEXT, "and *on* until its end.\n\n- done\n")
     expect(answer.prose.locator("strong")).to_have_text("first")
     ada.evaluate("""() => {

@@ -78,7 +78,7 @@ def last_request(model: ModelServer) -> str:
 
 
 def test_the_composer_answers_and_says_so(clerk: Running, model: ModelServer, page: Page) -> None:
-    """What is written at an open question is its answer; a message is a choice beside it."""
+    """A text written at an open question is its answer; a message is a choice beside it."""
     ask(page, clerk, model, "ask", Reply("Noted."), Reply("And done."), question="Which city?")
     line, field = page.locator(".answer-line"), page.locator("#message")
     expect(line).to_contain_text("Answers Clerk: Which city?")

@@ -99,7 +99,7 @@ def test_nasty_texts(rendering: Rendering, text: str) -> None:
 
 
 def test_a_text_that_is_too_long(rendering: Rendering) -> None:
-    """What is beyond the limit comes as it was written, from the end of a paragraph on."""
+    """The rest beyond the limit comes as it was written, from the end of a paragraph on."""
     paragraph = "*a*" + " word" * 100 + "\n\n"
     text = paragraph * (MAX_CHARS // len(paragraph) + 2)
     head, rest = cut(text)

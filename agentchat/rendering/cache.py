@@ -1,4 +1,4 @@
-"""What was rendered lately, bounded in bytes."""
+"""Texts that were rendered lately, bounded in bytes."""
 
 from __future__ import annotations
 
