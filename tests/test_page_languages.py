@@ -75,8 +75,12 @@ def test_a_choice_is_kept(serve: Serve, page: Page) -> None:
     server = serve("demo")
     page.goto(server.page)
     expect(page.locator(".status-label")).to_have_text("Online")
-    choose_language = "name => import('./static/js/views/shared/language.js').then(its => its.chooseLanguage(name))"
-    page.evaluate(choose_language, "ar")
+
+    def choose(title: str) -> None:
+        page.locator(".people-button").click()
+        page.locator(".language-setting select").select_option(label=title)
+
+    choose("العربية")
     for _ in range(2):
         expect(page.locator(".status-label")).to_have_text("متصل")
         assert page.evaluate("[document.documentElement.lang, document.dir]") == ["ar", "rtl"]
@@ -84,8 +88,9 @@ def test_a_choice_is_kept(serve: Serve, page: Page) -> None:
         assert sidebar is not None
         assert sidebar["x"] > 640
         page.reload()
-    page.evaluate(choose_language, "en")
+    choose("English")
     expect(page.locator(".status-label")).to_have_text("Online")
+    expect(page.locator(".language-setting select")).to_have_value("en")
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -31,6 +31,7 @@ import { SlashMenu } from "./views/palette/slash-menu.js";
 import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
+import { languageSetting } from "./views/settings/language-setting.js";
 import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setAttribute, setText } from "./views/shared/dom.js";
 import { loadLanguage } from "./views/shared/language.js";
@@ -150,7 +151,7 @@ const telling = new Telling({
 const seen = new SeenConversations();
 const toldSettings = new ToldSettings(telling);
 const toldOffer = new ToldOffer(telling, focusComposer);
-find(".desk-link").before(toldSettings.element);
+find(".desk-link").before(toldSettings.element, languageSetting());
 find(".typing-line").before(toldOffer.element);
 
 document.body.append(shareDialog.element, palette.element, keysDialog.element);

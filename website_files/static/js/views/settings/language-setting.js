@@ -1,0 +1,14 @@
+/** The choice of the page's language, for this browser. */
+
+import { t } from "../../core/words.js";
+import { h } from "../shared/dom.js";
+import { chooseLanguage, chosenLanguage, languageNames, languageTitle } from "../shared/language.js";
+
+/** A labelled list of the languages, the browser's own wish first. */
+export function languageSetting() {
+  const options = languageNames().map((name) => h("option", { value: name, lang: name }, languageTitle(name)));
+  const select = h("select", { class: "field" }, h("option", { value: "" }, t`As the browser wishes`), ...options);
+  select.value = chosenLanguage() ?? "";
+  select.addEventListener("change", () => chooseLanguage(select.value || null));
+  return h("label", { class: "language-setting" }, t`Language`, select);
+}
