@@ -165,4 +165,4 @@ def test_every_file_of_the_page(front: Front) -> None:
                 assert client.get(f"{front.proxy.secure}/chat{path}").content == file.body
             for absolute in (b'href="/', b'src="/', b'from "/', b'import("/', b"url(/", b'url("/', b'"/api', b"`/api"):
                 if not file.is_kept:  # the others are made of these
-                    assert absolute not in file.body or path.endswith("prose.js"), (path, absolute)
+                    assert absolute not in file.body or path.endswith("prose/blocks.js"), (path, absolute)

@@ -323,7 +323,8 @@ def test_the_pages_share_their_head(server: Running) -> None:
     assert style
     for path in ("/", "/desk"):
         page = ask(server, path).body
-        assert page.startswith(b'<!doctype html>\n<html lang="en">\n  <head>\n' + start)
+        assert page.startswith(b'<!doctype html>\n<html lang="en" dir="ltr"')
+        assert b">\n  <head>\n" + start in page
         assert b"include:" not in page
     assert ask(server, "/templates/head.html").status == 404
 

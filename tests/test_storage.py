@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -218,3 +219,23 @@ def test_programs_in_the_folder(one: Workspace) -> None:
     with one.watched() as folder:
         (folder / "large").unlink()
     one.write("a", "x")
+
+
+def test_a_file_that_is_written_while_its_folder_goes(
+    folders: Folders, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deleted conversation's folder goes, although a file is written into it just before it would be empty."""
+    folder = tmp_path / WORKSPACES / "one"
+    folder.mkdir(parents=True)
+    late = iter([folder / "late.txt"])
+    rmdir = os.rmdir
+
+    def remove(path: str, **options: int) -> None:
+        for file in late:
+            file.write_text("x")
+        rmdir(path, **options)
+
+    monkeypatch.setattr(os, "rmdir", remove)
+    folders.clear("one")
+    assert not folder.exists()
+    assert caplog.messages == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import DEFAULT_LIMITS, Storage, StorageLimits
 
 log = logging.getLogger(__name__)
+
+REMOVALS = 10  # tries to remove a folder in which a file may just be written
 
 WORKSPACES, ORIGINALS = "workspaces", "originals"
 
@@ -64,9 +68,15 @@ class Folders:
 
 
 def _remove(folder: Path) -> None:
+    for _ in range(REMOVALS - 1):  # somebody may be writing a file, or removing it
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+        if not folder.exists():
+            return
+        time.sleep(0.01)
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
-        return  # it had none
+        return
     except OSError:
         log.exception("Some files of a deleted conversation remain in %s; delete them by hand", folder)

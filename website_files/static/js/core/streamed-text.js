@@ -16,6 +16,7 @@ export class StreamedText {
   isWhole = false; // the blocks are those of the complete text
   #openFrom = 0; // where the open block begins in the text
   #renderedTo = 0;
+  #trimmed = 0; // the length of the white space before it, which HTML doesn't have except in code
   #lookedTo = 0; // for an end of an open block of more than MAX_OPEN
 
   /** Takes the text of now; one that isn't a continuation begins anew. Returns true if it did. */
@@ -23,7 +24,7 @@ export class StreamedText {
     const isContinued = text.startsWith(this.text);
     const isSame = text.length === this.text.length;
     if (!isContinued) this.blocks = [];
-    if (!isContinued) this.#openFrom = this.#renderedTo = this.#lookedTo = 0;
+    if (!isContinued) this.#openFrom = this.#renderedTo = this.#lookedTo = this.#trimmed = 0;
     if (!isSame) this.isWhole = false;
     this.text = text;
     return !isContinued;
@@ -31,7 +32,8 @@ export class StreamedText {
 
   /** What has come since the blocks were rendered. */
   get tail() {
-    return this.isWhole ? "" : this.text.slice(this.#renderedTo);
+    if (this.isWhole || this.#renderedTo === this.text.length) return "";
+    return this.text.slice(this.#renderedTo - this.#trimmed);
   }
 
   /** The text to render now: the whole if it is complete, else what is open, if that is worth it; or null. */
@@ -54,6 +56,8 @@ export class StreamedText {
     const closed = Math.max(this.blocks.length - 1, 0);
     this.blocks = [...this.blocks.slice(0, closed), ...blocks.map(({ html }) => html)];
     this.#renderedTo = this.#openFrom + source.length;
+    const isCode = blocks.at(-1)?.html.trimEnd().endsWith("</pre>");
+    this.#trimmed = isCode ? 0 : source.length - source.trimEnd().length;
     const lines = blocks.at(-2)?.lines ?? 0;
     this.#openFrom += afterLines(source, lines);
     return closed;
