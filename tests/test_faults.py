@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import queue
+import random
 import socket
 import sqlite3
 import threading
@@ -19,10 +20,15 @@ from typing import Any
 
 import pytest
 
+from agentchat.protocol.events import Draft, now
+from agentchat.store import SessionRecord
 from agentchat.store.sqlite import SqliteStore
 from tests.clients import Frame
 from tests.faults.__main__ import play
 from tests.faults.acts import KINDS
+from tests.faults.acts.expiry import Expiry
+from tests.faults.acts.kind import Stage
+from tests.faults.acts.notes import MEMORY, Notes
 from tests.faults.checks import violations
 from tests.faults.checks.commands import acknowledged, once
 from tests.faults.checks.desk import waiting
@@ -37,7 +43,8 @@ from tests.faults.checks.timeouts import timeouts
 from tests.faults.checks.upgrades import kept
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
-from tests.faults.plan import OTHERS
+from tests.faults.person import Person
+from tests.faults.plan import OTHERS, Part
 from tests.faults.resources import THREADS, Resources
 from tests.faults.rest import PATIENCE, Answered, Caller, Request
 from tests.faults.servers import Zygote
@@ -262,6 +269,11 @@ NOTED = [
     event(2, 1, "execute_function", func_name="note"),
     event(3, 1, "executed_function", func_name="note", arguments={"call": "c1"}, is_exec_success=True),
 ]
+DROPPED = [
+    event(1, 1, "user_message", name="Ada"),
+    event(2, 1, "execute_function", func_name="drop", arguments={"call": "c9"}),
+    event(3, 1, "executed_function", func_name="drop", arguments={"call": "c9"}, content="Nothing known"),
+]
 ADDED = [event(1, 1, "executed_function", func_name="add", arguments={"a": 4}, content="5", is_exec_success=True)]
 RETRIED = [
     event(1, 1, "user_message", text="a"),
@@ -294,6 +306,8 @@ SAID = Acknowledged("k1", 1, "user_message", "text", "a")
         (plan([*PLANNED, event(3, 0, "rewind", turns=[1])], [{"id": 1, "status": "done"}]), "by the log it is {}"),
         (remembered([NOTED], {"c1": "value of c1"}, set(), set()), ""),
         (remembered([NOTED], {}, set(), set()), "c1 was noted, and is not remembered"),
+        (remembered([NOTED, DROPPED], {}, set(), set(), ["c9"]), "c1 was noted, and is not remembered"),
+        (remembered([NOTED], {}, set(), set(), ["c9"]), ""),
         (remembered([NOTED], {"c1": "value of c1"}, {"c1"}, {"c1"}), "c1 was erased, and is still remembered"),
         (remembered([NOTED], {"c1": "other"}, set(), set()), "c1 is remembered as 'other'"),
         (waiting(200, ["s"], ["s"]), ""),
@@ -353,12 +367,65 @@ def test_a_refusal_that_comes_late() -> None:
     request = Request(Talk(people=[], to_say=deque()), "PATCH", "/api", body={"title": "A"})
     caller.is_store_refusing = True
     caller.take(Answered(request, refusal))
-    assert (request.tries, caller.unanswered) == (0, [str(request)])
+    assert (request.tries, caller.unanswered) == (0, [request])
     caller.store_works()
     notes.get(timeout=PATIENCE)
     caller.take(Answered(request, refusal))
     notes.get(timeout=PATIENCE)
     assert request.tries == 2
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """A stage with three conversations, the last of which is to expire."""
+    talks = [talk_with([event(1, 1, "user_message", id=id, name="Ada")], id) for id in ("a", "b", "c")]
+    talks[-1].doom = "expiry"
+    caller = Caller(lambda answered: None, Counter(), [])
+    stage = Stage(random.Random(1), Counter(), tmp_path, talks, caller, lambda what: None, [], ["expiry", "notes"])
+    with contextlib.closing(SqliteStore(stage.data)) as store:
+        for talk in talks:
+            store.create(SessionRecord(id=talk.id, agent="clerk", created=now()))
+            store.append(talk.id, [Draft("user_message", '{"id": "m", "name": "Ada", "text": ""}', 1)])
+    return stage
+
+
+def talk_with(log: Log, id: str) -> Talk:
+    person = Person(Part("Ada", "member"), "clerk", lambda seen: None)
+    person.session = id
+    return Talk([person], deque(), log=log, turns={1: "done"})
+
+
+def test_what_is_at_rest_expires(stage: Stage) -> None:
+    Expiry(stage).server_ended()
+    assert [talk.state for talk in stage.talks] == ["live", "live", "gone"]
+
+
+def test_what_goes_on_unseen_does_not_expire(stage: Stage) -> None:
+    """A conversation is not made older if the next server goes on with what nobody has seen yet."""
+    with contextlib.closing(SqliteStore(stage.data)) as store:
+        store.append("c", [Draft("user_message", '{"id": "retried", "name": "Ada", "text": ""}', 2)])
+    Expiry(stage).server_ended()
+    assert [talk.state for talk in stage.talks] == ["live"] * 3
+
+
+def test_what_is_asked_again_does_not_expire(stage: Stage) -> None:
+    """A conversation is not made older if a request about it is going to be repeated."""
+    stage.caller.send(Request(stage.talks[-1], "POST", "/retry"))
+    Expiry(stage).server_ended()
+    assert [talk.state for talk in stage.talks] == ["live"] * 3
+
+
+def test_the_author_of_a_note_is_who_wrote_last(stage: Stage) -> None:
+    """The person whose note is erased is the one who edited the message last, as it waited."""
+    [talk, *_] = stage.talks
+    talk.log.append(event(2, 1, "user_message", id="a", name="Bob"))
+    stage.chance.random = lambda: 0.0  # type: ignore[method-assign]
+    notes = Notes(stage)
+    made = event(3, 1, "executed_function", func_name="note", arguments={"call": "c1"}, is_exec_success=True)
+    notes.seen(talk, made)
+    [(erase, _)] = notes.choices(talk)
+    erase(talk)
+    assert [request.what for request in stage.caller.unanswered] == [f"{MEMORY}/c1?name=Bob"]
 
 
 def test_threads_that_are_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,12 @@ class Caller:
         return not (self._under_way or self._unsent or self._refused)
 
     @property
-    def unanswered(self) -> list[str]:
-        return [str(request) for request in (*self._under_way, *self._unsent, *self._refused)]
+    def unanswered(self) -> list[Request]:
+        return [*self._under_way, *self._unsent, *self._refused]
+
+    def has_unanswered(self, talk: Talk) -> bool:
+        """Return True if the next server may still get a request about that conversation."""
+        return any(request.talk is talk for request in self.unanswered)
 
     def send(self, request: Request) -> None:
         """Send a new request."""

@@ -484,7 +484,7 @@ class Schedule:
         """Describe the state of a schedule that is stuck."""
         address = self._stage.addresses
         lines = [f"server {'up' if self._is_up else 'down'} at {address}, settling: {self._stage.is_settling}"]
-        lines.append(f"requests without an answer: {self._caller.unanswered}")
+        lines.append(f"requests without an answer: {[str(request) for request in self._caller.unanswered]}")
         lines += [f"not settled: {kind.name}" for kind in self._kinds if not kind.is_settled()]
         for talk in self._talks:
             waiting = {id: sent.state for id, sent in talk.sent.items() if sent.state == "pending"}

@@ -46,10 +46,13 @@ class Expiry(Kind):
                 self._age(talk)
 
     def _age(self, talk: Talk) -> None:
-        talk.state = "gone"
-        self._figures["sessions expired"] += 1
+        """Make a conversation older, unless it goes on: with what nobody has seen yet, or a request to be repeated."""
         with contextlib.closing(sqlite3.connect(self._stage.data / "agentchat.db")) as db, db:
             events = db.execute("SELECT seq, ts FROM events WHERE session = ?", (talk.id,)).fetchall()
+            if len(events) != len(talk.log) or self._stage.caller.has_unanswered(talk):
+                return
+            talk.state = "gone"
+            self._figures["sessions expired"] += 1
             older = [(_older(ts), talk.id, seq) for seq, ts in events]
             db.executemany("UPDATE events SET ts = ? WHERE session = ? AND seq = ?", older)
             [(created, updated)] = db.execute("SELECT created, updated FROM sessions WHERE id = ?", (talk.id,))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tests.clients import Frame
 from tests.faults.acts.kind import Act, Kind, Stage
 from tests.faults.checks.notes import UNNAMED, remembered
-from tests.faults.evidence import Log
+from tests.faults.evidence import Log, ran
 from tests.faults.talk import Talk
 from tests.rest_client import Answer
 
@@ -34,7 +34,7 @@ class Notes(Kind):
     def seen(self, talk: Talk, frame: Frame) -> None:
         content = frame["content"]
         if frame["type"] == "executed_function" and content["func_name"] == "note" and content["is_exec_success"]:
-            said = next(f for f in talk.log if f["type"] == "user_message" and f["turn"] == frame["turn"])
+            said = next(f for f in reversed(talk.log) if f["type"] == "user_message" and f["turn"] == frame["turn"])
             if said["content"]["name"] != UNNAMED and self._chance.random() < ERASED:
                 self._erasable[content["arguments"]["call"]] = said["content"]["name"]
 
@@ -66,4 +66,5 @@ class Notes(Kind):
         self._figures["notes compared"] += len(self._kept)
 
     def judge(self, logs: Mapping[str, Log]) -> Iterator[str]:
-        yield from remembered(list(logs.values()), self._kept, self._asked, self._erased)
+        drops = [call for tool, call in ran(self._stage.data) if tool == "drop"]
+        yield from remembered(list(logs.values()), self._kept, self._asked, self._erased, drops)
