@@ -481,7 +481,7 @@ def test_all_of_a_removed_user_is_gone(accounts: Accounts, tmp_path: Path) -> No
 
 
 def test_only_its_owner_reads_the_file(open_accounts: Open, tmp_path: Path) -> None:
-    """That holds for all of SQLite's files, and for a file that was copied here with other rights."""
+    """All of SQLite's files are private, and so is a file that was copied here with other rights."""
     open_accounts().add("ada", PASSWORD)
     files = list(tmp_path.glob(f"{DATABASE}*"))
     assert len(files) == 3

@@ -90,7 +90,7 @@ def test_turns_that_ended_before(open: Connect, show: str) -> None:
 
 
 def test_several_messages(open: Connect, model: ModelServer) -> None:
-    """Of several messages, the last one's turn counts, in whichever way it begins."""
+    """The turn of the last of several messages counts, in whichever way it begins."""
     gates = [threading.Event(), threading.Event()]
     for busy, gate in zip(("enqueue", "interrupt"), gates, strict=True):
         model.script(Reply("One.", gate=gate), Reply("Two."))

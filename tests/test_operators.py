@@ -166,7 +166,7 @@ def test_the_ids_of_people_and_operators(concierge: Conversation, person: ChatCl
 
 
 def test_one_of_many_wins(concierge: Conversation) -> None:
-    """Of twenty operators at once, one gets the conversation, and all others learn who."""
+    """One of twenty operators at once gets the conversation, and all others learn who."""
     start = threading.Barrier(20)
 
     def try_it(number: int) -> Any:

@@ -45,7 +45,7 @@ def a_result(result: str, arguments: dict[str, object] | None = None) -> list[Ha
 
 
 def test_a_long_result_is_shown_in_part_and_searched_as_a_whole(tell: Callable[..., Page]) -> None:
-    """Of 2 MB the first part is shown with its size; a search reaches the end, and the file has all of it."""
+    """A result of 2 MB is shown in part, with its size; the search and the saved file have all of it."""
     text = "\n".join(f"line {number} of the log" for number in range(80_000)) + "\nthe Needle"
     page = tell(*a_result(text))
     page.locator(".tool-call > summary").click()
@@ -70,7 +70,7 @@ def test_a_long_result_is_shown_in_part_and_searched_as_a_whole(tell: Callable[.
 
 
 def test_records_are_a_table_and_a_tree(tell: Callable[..., Page]) -> None:
-    """Of many records only rows near those in sight are built; a tree opens by keys."""
+    """A table builds the rows near those in sight; a tree opens by keys."""
     records = [{"city": f"City {number}", "warm": number % 7, "at": {"lat": 1}} for number in range(5_000)]
     page = tell(*a_result(json.dumps(records), {"country": "Norway", "where": {"lat": 60}}))
     page.locator(".tool-call > summary").click()

@@ -95,7 +95,7 @@ def watch(page: Page, server: Running) -> list[str]:
 def test_a_published_collection_of_attacks(
     server: Running, rest: RestClient, bare_page: Page, form: str, step: int
 ) -> None:
-    """Of thousands of texts that ran somewhere nothing runs, asks for anything, or is styled, named or a form."""
+    """Thousands of published attacks run nothing, request nothing, and become no styles, names or forms."""
     seen = watch(bare_page, server)
     texts = [form.replace("{}", payload) for payload in payloads()[::step]]
     assert len(texts) > 1000

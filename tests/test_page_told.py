@@ -104,7 +104,7 @@ def test_a_notification_leads_to_its_place(server: Running, model: ModelServer, 
 
 
 def test_one_tab_notifies(server: Running, model: ModelServer, page: Page, context: BrowserContext) -> None:
-    """Of two hidden tabs one notifies; none does while another tab shows the conversation."""
+    """Only one of two hidden tabs notifies, and none while another tab shows the conversation."""
     context.add_init_script(HIDEABLE)
     gate = begin(page, server, model)
     allow(page)

@@ -47,7 +47,7 @@ def test_posting_twice_continues(rest: RestClient) -> None:
 
 
 def test_many_at_once_begin_one_session(rest: RestClient) -> None:
-    """Of several first messages at once, one begins the session."""
+    """One of several first messages at once begins the session."""
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: chat(rest, "1")["session_id"], range(4)))
     assert len(set(found)) == 1

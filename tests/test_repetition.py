@@ -277,7 +277,7 @@ def test_a_repeated_request(session: Conversation, case: Callable[[Conversation]
 
 @pytest.mark.parametrize("case", [retry_turn, edit_message, answer_question, write_file, create_session, chat])
 def test_repetitions_that_overtake_each_other(session: Conversation, case: Callable[[Conversation], Request]) -> None:
-    """Of the same request sent eight times at once, one counts, and all get the same answer."""
+    """The same request sent eight times at once counts once, and all get the same answer."""
     request = case(session)
     with ThreadPoolExecutor(8) as pool:
         first, *others = pool.map(lambda _: same(request.send(session.client)), range(8))
@@ -324,7 +324,7 @@ def test_a_refused_command_does_not_count(session: Conversation) -> None:
 
 
 def test_nothing_is_kept_of_a_password(session: Conversation) -> None:
-    """Of an answer that is a password not even a digest is kept: it could be guessed from that."""
+    """Not even a digest is kept of an answer that is a password, which could be guessed from it."""
     about = {"request_id": asked(session, "ask for a PIN")}
     answer = of(session, "POST", "/input", {**about, "text": "1234"})
     first = answer.send(session.client).json

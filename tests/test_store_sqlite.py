@@ -355,7 +355,7 @@ def test_a_change_that_fails_harms_no_other_kind(tmp_path: Path) -> None:
 
 
 def test_commands_that_no_session_keeps_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the commands that no session keeps, the newest are known, and only for a while."""
+    """The newest of the commands that no session keeps are known, for a while."""
     monkeypatch.setattr(sqlite, "MAX_COMMANDS_KEPT", 3)
     with contextlib.closing(open_store(tmp_path)) as store:
         for number in range(6):

@@ -43,7 +43,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_cannot_share_a_ticket() -> None:
-    """Of many that use it at once, one succeeds."""
+    """One of many that use it at once succeeds."""
     tickets: Tickets[str] = Tickets()
     ticket = tickets.issue("ada")
     start = threading.Barrier(8)

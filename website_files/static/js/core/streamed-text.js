@@ -19,7 +19,7 @@ export class StreamedText {
   #trimmed = 0; // the length of the white space before it, which HTML doesn't have except in code
   #lookedTo = 0; // for an end of an open block of more than MAX_OPEN
 
-  /** Takes the text of now; one that isn't a continuation begins anew. Returns true if it did. */
+  /** Sets the text. Returns true if it replaces the earlier one instead of continuing it. */
   update(text) {
     const isContinued = text.startsWith(this.text);
     const isSame = text.length === this.text.length;
@@ -30,7 +30,7 @@ export class StreamedText {
     return !isContinued;
   }
 
-  /** What has come since the blocks were rendered. */
+  /** The text that has come since the blocks were rendered. */
   get tail() {
     if (this.isWhole || this.#renderedTo === this.text.length) return "";
     return this.text.slice(this.#renderedTo - this.#trimmed);

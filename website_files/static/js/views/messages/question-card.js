@@ -84,7 +84,7 @@ export class QuestionCard {
 
   #answer(requestId, given) {
     const isSent = this.#intents.answer(requestId, given) || !given.isSecret;
-    return isSent ? "" : t`There is no connection. Send it again when it is back.`;
+    return isSent ? "" : t`You are offline. Send it again once you are connected.`;
   }
 }
 

@@ -13,7 +13,7 @@ const KINDS = {
 
 /** Says that something was not sent. */
 export function noConnection() {
-  return t`There is no connection. Try again when it is back.`;
+  return t`You are offline. Try again once you are connected.`;
 }
 
 let count = 0;
