@@ -196,8 +196,7 @@ class Chat:
     @property
     def workspace(self) -> Path:
         """The folder of its files, created on first use. `files` is the safe way to use it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder
+        return self.files.path
 
     @property
     def knowledge(self) -> Knowledge:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +18,9 @@ from agentchat.workspace.prepared import digest_of
 from tests.clients import PATIENCE, contents
 from tests.conftest import Serve
 from tests.rest_client import Answer, Conversation, RestClient
+
+ROUNDS = 6  # sessions that are deleted
+WRITERS = 6  # people who put a file into each at the same time
 
 
 @pytest.fixture
@@ -164,6 +168,21 @@ def test_files_are_deleted_with_their_session(session: Conversation, folder: Pat
 
     assert not folder.exists()
     assert session.get("/files").code == "session_unknown"
+
+
+def test_files_are_put_while_their_session_is_deleted(rest: RestClient, tmp_path: Path) -> None:
+    """Whoever puts a file into a session that is being deleted is told that it is gone, and nothing of it is left."""
+    content = b"x" * 2**20
+    for _ in range(ROUNDS):
+        session = rest.new_session()
+        put(session, "first", b"x")
+        with ThreadPoolExecutor(WRITERS) as pool:
+            answers = [pool.submit(put, session, f"file{number}", content) for number in range(WRITERS)]
+            answers[0].result(PATIENCE)
+            assert session.client.ask("DELETE", session.path).status == 204
+            put_last = [answer.result(PATIENCE) for answer in answers]
+        assert {answer.code for answer in put_last if answer.status != 201} <= {"session_unknown", "session_deleted"}
+        assert not (tmp_path / "data" / "workspaces" / session.id).exists()
 
 
 @pytest.mark.own_server

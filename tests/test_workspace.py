@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from agentchat.protocol.errors import ChatError, StoreError
 from agentchat.workspace import files as workspace
 from agentchat.workspace import paths, safe_fs
 from agentchat.workspace.files import Workspace
+from agentchat.workspace.folders import WORKSPACES, Folders
 from agentchat.workspace.prepared import DELETED, digest_of
+from tests.clients import PATIENCE
 from tests.processes import ROOT
 
 SECRET = "top secret"
@@ -391,6 +395,8 @@ def test_a_tool_of_a_stopped_turn_writes_nothing(files: Workspace, folder: Path)
             files.write("a.txt", "x")
         with pytest.raises(Stopped):
             files.delete("a.txt")
+        with pytest.raises(Stopped):
+            assert files.path
     finally:
         cancellation.current.reset(previous)
     assert not folder.exists()
@@ -459,3 +465,44 @@ def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_
     expected = {} if change == "delete" and is_told else {"a/b.txt": "new" if is_told else "old"}
     assert {info.path: files.read(info.path) for info in files.list()} == expected
     assert not (tmp_path / "files" / paths.DRAFT).exists()
+
+
+@pytest.mark.parametrize("change", ["write", "create", "delete"])
+def test_a_conversation_is_deleted_while_a_file_changes(tmp_path: Path, change: str) -> None:
+    """A change that meets the deletion of its conversation says so, and leaves nothing behind."""
+    folders = Folders(tmp_path)
+    clearing = threading.Thread(target=lambda: folders.clear("s"))
+    is_deleted = False
+
+    def changed(path: str, kind: str, size: int, sha256: str | None) -> None:
+        if is_deleted:
+            clearing.start()
+            clearing.join(0.1)  # it waits for the change; the time is for one that does not
+            raise ChatError("session_deleted")
+
+    files = Workspace(tmp_path / WORKSPACES / "s", changed)
+    files.write("a.txt", "old")
+    is_deleted = True
+    changes: dict[str, Callable[[], object]] = {
+        "write": partial(files.write, "a.txt", "new"),
+        "create": partial(files.write, "new/b.txt", "new"),
+        "delete": partial(files.delete, "a.txt"),
+    }
+    with pytest.raises(ChatError) as error:
+        changes[change]()
+    assert error.value.code == "session_deleted"
+    clearing.join(PATIENCE)
+    assert list((tmp_path / WORKSPACES).iterdir()) == []
+
+
+def test_originals_are_removed_while_one_is_kept(tmp_path: Path) -> None:
+    """The originals of a deleted conversation in a project are not removed in the middle of a change."""
+    folders = Folders(tmp_path)
+    files = Workspace(tmp_path / WORKSPACES / "p")
+    clearing = threading.Thread(target=lambda: folders.clear_originals("p", "s"))
+    with files.lock:
+        clearing.start()
+        clearing.join(0.1)
+        assert clearing.is_alive()
+    clearing.join(PATIENCE)
+    assert not clearing.is_alive()

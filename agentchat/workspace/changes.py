@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +50,7 @@ class Changes:
 
     def __init__(self, files: Workspace, folder: Path) -> None:
         self._files = files
-        self._folder = folder
-        self._lock = threading.Lock()  # guards the folder: people change files while a turn ends, which removes it
+        self._folder = folder  # guarded by the lock of the files
         files.changing = self.keep
 
     def begin(self, is_resumed: bool) -> None:
@@ -68,20 +66,16 @@ class Changes:
 
         A path that ends with `/` is a folder in which a program is about to work; its files have been kept already.
         """
-        with self._lock:
-            if not self._is_kept(path):
-                self._keep(path, content)
-
-    def _keep(self, path: str, content: bytes | None) -> None:
-        """Write an original. The lock is held."""
-        assert self._lock.locked()
-        about = {"path": path, "digest": None if content is None else _digest(content)}
-        has_content = content is not None and len(content) <= MAX_DIFF
-        data = json.dumps(about).encode()
-        if has_content and content is not None and self._has_taken(len(content)):
-            data += b"\n" + content
-        with safe_fs.opened(self._folder, (), must_make=True) as folder:
-            folder.replace(_name(path), data, f"{uuid4().hex}.draft")
+        with self._files.lock:
+            if self._is_kept(path):
+                return
+            about = {"path": path, "digest": None if content is None else _digest(content)}
+            has_content = content is not None and len(content) <= MAX_DIFF
+            data = json.dumps(about).encode()
+            if has_content and content is not None and self._has_taken(len(content)):
+                data += b"\n" + content
+            with safe_fs.opened(self._folder, (), must_make=True) as folder:
+                folder.replace(_name(path), data, f"{uuid4().hex}.draft")
 
     def take(self) -> list[dict[str, str]]:
         """Return the net changes of the turn, by path, and drop the originals.
@@ -157,7 +151,7 @@ class Changes:
 
     def _clear(self) -> None:
         retention, name = self._files.retention, f"{ORIGINALS}-{self._folder.name}"
-        with self._lock:
+        with self._files.lock:
             if retention is not None and retention.keep_folder(self._folder, name):
                 return
             with contextlib.suppress(FileNotFoundError):

@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
 from agentchat import cancellation
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean, time
 from agentchat.workspace import prepared, safe_fs
 from agentchat.workspace.diffs import difference, text_of
+from agentchat.workspace.locks import lock_of
 from agentchat.workspace.paths import MAX_DEPTH, is_usable, refused, shown, split
 from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import Room, on_disk
@@ -82,7 +81,8 @@ class Workspace:
         self._root = folder
         self._names: tuple[str, ...] = ()  # of the folder that this workspace is limited to
         self._parent: Workspace | None = None
-        self._lock = _lock_of(folder)  # guards the files below `folder`: one change at a time
+        self.lock = lock_of(folder)
+        """Guards the files below `folder`: one change at a time."""
 
     def folder(self, path: str) -> Workspace:
         """Return a subfolder as a workspace of its own. Limits and callbacks remain those of the whole."""
@@ -94,8 +94,10 @@ class Workspace:
     @property
     def path(self) -> Path:
         """The folder on disk, created if necessary, for programs that work in it."""
-        with _explained("/".join(self._names) or "."), safe_fs.opened(self._root, self._names, must_make=True):
-            return self._root.joinpath(*self._names)
+        with self.lock, _explained("/".join(self._names) or "."):
+            cancellation.current.get().check()
+            with safe_fs.opened(self._root, self._names, must_make=True):
+                return self._root.joinpath(*self._names)
 
     # Reading
 
@@ -173,8 +175,8 @@ class Workspace:
         data = clean(content).encode() if isinstance(content, str) else content
         if not isinstance(data, bytes):  # models send anything
             raise refused(path, "its content is not text")
-        cancellation.current.get().check()  # a tool of a stopped turn must not write
-        with self._lock, _explained(path):
+        with self.lock, _explained(path):
+            cancellation.current.get().check()  # a tool of a stopped turn must not write
             original = self._content(names)
             self._check_size(path, len(data), original)
             self._tell_changing("/".join(names), original)
@@ -195,8 +197,8 @@ class Workspace:
     def delete(self, path: str) -> None:
         """Delete a file, and the folders that are empty afterwards."""
         names = [*self._names, *split(path)]
-        cancellation.current.get().check()
-        with self._lock, _explained(path):
+        with self.lock, _explained(path):
+            cancellation.current.get().check()
             original = self._content(names)
             if original is None:
                 raise ChatError("file_unknown", path=shown(path))
@@ -209,17 +211,17 @@ class Workspace:
 
     def recover(self, told: prepared.Told) -> None:
         """Finish the changes that a server was killed in. See prepared.recover."""
-        with self._lock, _explained("."):
+        with self.lock, _explained("."):
             prepared.recover(self._root, told)
 
     def measure(self) -> None:
         """Count what the files take on disk, as programs may have changed them; later if a change takes long."""
         room = self._whole.room
-        if room is not None and self._lock.acquire(timeout=CHANGE_WAIT):
+        if room is not None and self.lock.acquire(timeout=CHANGE_WAIT):
             try:
                 room.measure()
             finally:
-                self._lock.release()
+                self.lock.release()
 
     def _remove_empty(self, folders: Sequence[str]) -> None:
         """Remove these folders, one within the other, as far as they are empty."""
@@ -230,9 +232,8 @@ class Workspace:
     @contextlib.contextmanager
     def watched(self) -> Iterator[Path]:
         """Let a program work in the folder; afterwards report its changes as if they had been made here."""
-        cancellation.current.get().check()
-        folder = self.path
-        with self._lock, _explained("/".join(self._names) or "."):
+        with self.lock, _explained("/".join(self._names) or "."):
+            folder = self.path
             before = self._statuses()
             for path in before:
                 names = [*self._names, *path.split("/")]
@@ -243,7 +244,7 @@ class Workspace:
         try:
             yield folder
         finally:
-            with self._lock, _explained("/".join(self._names) or "."):
+            with self.lock, _explained("/".join(self._names) or "."):
                 self.measure()
                 self._tell_differences(before)
 
@@ -302,8 +303,8 @@ class Workspace:
 
     def _wait_for_change(self) -> None:
         """Wait for a change that is just being made, but not for one whose event cannot be stored now."""
-        if self._lock.acquire(timeout=CHANGE_WAIT):
-            self._lock.release()
+        if self.lock.acquire(timeout=CHANGE_WAIT):
+            self.lock.release()
 
     def _check_size(self, path: str, size: int, original: bytes | None) -> None:
         if size > MAX_FILE:
@@ -349,24 +350,3 @@ def _explained(path: str) -> Iterator[None]:
         raise refused(path, str(error)) from error
     except OSError as error:
         raise ChatError("file_failed", path=shown(path), problem=error.strerror or type(error).__name__) from error
-
-
-class _Lock(Protocol):
-    """A `threading.RLock`, whose class has no public name."""
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
-
-    def release(self) -> None: ...
-
-    def __enter__(self) -> bool: ...
-
-    def __exit__(self, *exception: Any) -> None: ...
-
-
-def _lock_of(folder: Path) -> _Lock:
-    with _LOCK:
-        return _LOCKS.setdefault(folder.absolute(), threading.RLock())
-
-
-_LOCK = threading.Lock()  # guards _LOCKS
-_LOCKS: weakref.WeakValueDictionary[Path, _Lock] = weakref.WeakValueDictionary()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentchat.workspace import retention
+from agentchat.workspace.locks import FolderLock, lock_of
 from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import DEFAULT_LIMITS, Storage, StorageLimits
 
@@ -40,16 +41,18 @@ class Folders:
     def clear(self, name: str) -> None:
         """Delete the files of a deleted conversation, or those that deleted conversations have shared."""
         retention.sweep(self._data)  # they may be there as well
-        for parent in self._parents:
-            if not self.retention(name).keep_folder(parent / name, parent.name):
-                _remove(parent / name)
+        with self._lock(name):  # a change that is being made ends first, and none begins after that
+            for parent in self._parents:
+                if not self.retention(name).keep_folder(parent / name, parent.name):
+                    _remove(parent / name)
         self.storage.measure(name)
 
     def clear_originals(self, name: str, session_id: str) -> None:
         """Delete the originals of a deleted conversation whose files others share."""
         folder = self._parents[1] / name / session_id
-        if not self.retention(name).keep_folder(folder, f"{ORIGINALS}-{session_id}"):
-            _remove(folder)
+        with self._lock(name):
+            if not self.retention(name).keep_folder(folder, f"{ORIGINALS}-{session_id}"):
+                _remove(folder)
         self.storage.measure(name)
 
     def sweep(self, is_known: Callable[[str], bool]) -> None:
@@ -65,6 +68,9 @@ class Folders:
                 self.clear(session_id)
         if gone:
             log.warning("Deleted the files of %d conversations that are gone", len(gone))
+
+    def _lock(self, name: str) -> FolderLock:
+        return lock_of(self._parents[0] / name)
 
 
 def _remove(folder: Path) -> None:
