@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import random
+import signal
 import socket
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -44,11 +45,13 @@ from tests.faults.checks.upgrades import kept
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.model import problems
 from tests.faults.person import Person
-from tests.faults.plan import OTHERS, Part
+from tests.faults.plan import OTHERS, Life, Part, Plan
 from tests.faults.resources import THREADS, Resources
 from tests.faults.rest import PATIENCE, Answered, Caller, Request
-from tests.faults.servers import Zygote
+from tests.faults.schedule import Schedule
+from tests.faults.servers import STARTS_WITHIN, News, Zygote
 from tests.faults.talk import Acknowledged, Talk
+from tests.faults.zygote import STACK
 from tests.rest_client import Answer
 
 SEEDS = range(1, 31)  # kinds of acting are played until they have reached everything
@@ -426,6 +429,47 @@ def test_the_author_of_a_note_is_who_wrote_last(stage: Stage) -> None:
     [(erase, _)] = notes.choices(talk)
     erase(talk)
     assert [request.what for request in stage.caller.unanswered] == [f"{MEMORY}/c1?name=Bob"]
+
+
+class SlowZygote:
+    """Its servers say that they are up a moment after they were started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.started = 0
+        self._tell: Callable[[News], None]
+        (folder / "server.log").touch()
+
+    def start(self, *order: Any) -> int:
+        self._tell = order[-1]
+        self.started += 1
+        address = {"pid": os.getpid(), "address": "ws://127.0.0.1:1/", "page": "http://127.0.0.1:1/"}
+        threading.Timer(0.05, self._tell, [address]).start()
+        return self.started
+
+    def signal(self, server: int, number: int) -> None:
+        self._tell({"stacks": True} if number == signal.SIGUSR1 else {"ended": min(signal.SIGTERM - number, 0)})
+
+
+def test_a_server_that_is_about_to_start_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule that is over while its server still starts goes on when that is up."""
+    monkeypatch.setattr("tests.faults.schedule.PATIENCE", 0.5)
+    monkeypatch.setattr("tests.faults.plan.draw", lambda *_: Plan(["messages"], deque([Life()]), []))
+    zygote = SlowZygote(tmp_path)
+    assert Schedule(1, cast(Zygote, zygote), tmp_path, Counter()).play() == []
+    assert zygote.started == 2
+
+
+def test_stacks_of_a_server(zygote: Zygote, tmp_path: Path) -> None:
+    """A server that may be stuck writes what its threads do, and goes on."""
+    news: queue.SimpleQueue[News] = queue.SimpleQueue()
+    options = ["--port", "0", "--ws-port", "0", "--data-dir", str(tmp_path / "data")]
+    server = zygote.start(tmp_path, options, {}, {}, news.put)
+    assert "address" in news.get(timeout=STARTS_WITHIN)
+    zygote.signal(server, signal.SIGUSR1)
+    assert "stacks" in news.get(timeout=PATIENCE)
+    assert f"{STACK} MainThread:" in (tmp_path / "server.log").read_text()
+    zygote.signal(server, signal.SIGTERM)
+    assert news.get(timeout=PATIENCE)["ended"] == 0
 
 
 def test_threads_that_are_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import random
 import signal
@@ -75,6 +76,7 @@ class Schedule:
         self._server = 0
         self._is_up = False
         self._is_leaving = False
+        self._has_stacks = False
         self._ends = 0
         self._status: int | None = None
         self._open_at_end: dict[int, set[str]] = {}
@@ -107,8 +109,7 @@ class Schedule:
                 self._leave()
             except Stuck as stuck:
                 self._complaints.append(f"stuck: {stuck}\n{self._state()}")
-                if self._is_up:
-                    self._zygote.signal(self._server, signal.SIGUSR1)  # its threads are in server.log
+                self._ask_for_stacks()
             self._end()
         self._complaints += self._model.complaints[:1]
         verdict = Verdict(self._stage, self._kinds, self._complaints, self._ends, reminded)
@@ -119,8 +120,13 @@ class Schedule:
 
     def _random_phase(self) -> None:
         self._start(self._lives.popleft())
-        while not (self._is_up and self._caller.is_idle and all(self._is_played(talk) for talk in self._stage.talks)):
+        while not (self._is_serving and self._caller.is_idle and all(map(self._is_played, self._stage.talks))):
             self._take_next()
+
+    @property
+    def _is_serving(self) -> bool:
+        """Return True if a server is up that is neither starting nor told to end."""
+        return self._stage.addresses is not None
 
     def _is_played(self, talk: Talk) -> bool:
         if talk.state == "gone":
@@ -136,15 +142,15 @@ class Schedule:
             talk.ignored.clear()
         for kind in self._kinds:
             kind.settle()
-        if self._stage.addresses is not None:
-            self._break_server("kill")
+        self._break_server("kill")
         self._wait(lambda: not self._is_up)
         self._start(Life())
         self._wait(self._is_settled)
 
     def _is_settled(self) -> bool:
         return (
-            self._caller.is_idle
+            self._is_serving
+            and self._caller.is_idle
             and all(kind.is_settled() for kind in self._kinds)
             and all(self._is_finished(talk) for talk in self._talks)
         )
@@ -219,6 +225,13 @@ class Schedule:
                 person.leave()
         self._complaints += self._resources.wait(self._figures)
 
+    def _ask_for_stacks(self) -> None:
+        """Have the server write what its threads do to its log, before they do anything else."""
+        self._is_leaving = True
+        self._zygote.signal(self._server, signal.SIGUSR1)
+        with contextlib.suppress(Stuck):  # it cannot even do that
+            self._wait(lambda: self._has_stacks or not self._is_up)
+
     def _end(self) -> None:
         """Shut the last server down, if it is running."""
         self._is_leaving = True
@@ -275,7 +288,7 @@ class Schedule:
                 return self._notes.get(timeout=LULL)
             except queue.Empty:
                 return None
-        patience = PATIENCE if self._stage.addresses is not None else STARTS_WITHIN
+        patience = PATIENCE if self._is_serving else STARTS_WITHIN
         for _ in range(round(patience / PULSE)):
             try:
                 return self._notes.get(timeout=PULSE)
@@ -418,6 +431,9 @@ class Schedule:
             self._chance.shuffle(arriving)
             for person in arriving:
                 self._come_back(person)
+            return
+        if "stacks" in news:
+            self._has_stacks = True
             return
         self._down()
         self._is_up, self._status = False, news["ended"]

@@ -61,7 +61,8 @@ class Zygote:
     ) -> int:
         """Start a server, broken `inside` (broken.py), and return its number.
 
-        `tell` gets {"pid", "address", "page"} when it is ready, {"ended"} when it is gone.
+        `tell` gets {"pid", "address", "page"} when it is ready, {"stacks"} when those of its threads are in its log,
+        as SIGUSR1 asks for, and {"ended"} when it is gone.
         """
         with self._lock:
             self._last += 1

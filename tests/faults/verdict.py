@@ -12,6 +12,7 @@ from tests.faults.acts.kind import Kind, Stage
 from tests.faults.checks import GONE, violations
 from tests.faults.evidence import Conversation, Evidence
 from tests.faults.talk import Talk
+from tests.faults.zygote import STACK
 
 BAD_WORDS = ("Traceback", "ERROR")
 
@@ -84,8 +85,8 @@ class Verdict:
             if any(word in entry for word in BAD_WORDS) and not any(words in entry for words in excused):
                 yield f"a server's log has: {entry[:1500]}"
                 break
-        if "most recent call first" in log:
-            yield f"the threads of the server that was stuck:\n{log[log.index('Thread 0x') :]}"
+        if STACK in log:
+            yield f"the threads of the server that was stuck:\n{log[log.index(STACK) :]}"
 
     def _conversation(self, talk: Talk, log: Sequence[Frame]) -> Conversation:
         reminded = self._reminded.get(talk.id)

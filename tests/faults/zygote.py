@@ -6,7 +6,6 @@ server is ready or has ended. When standard input is closed, it kills the server
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import json
 import os
@@ -24,6 +23,7 @@ from agentchat.models import config
 from tests.faults.broken import break_inside
 
 OUT = 1
+STACK = "The stack of"  # begins that of each thread in a server's log
 Order = dict[str, Any]
 
 
@@ -37,7 +37,8 @@ class Zygote:
         os.set_blocking(self._child_died[1], False)
         signal.set_wakeup_fd(self._child_died[1])
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # ignored in the servers too, until they wait for it
+        # Ignored in the servers too, until they wait for them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
 
     def run(self) -> None:
         """Carry out orders until there are none left."""
@@ -106,7 +107,7 @@ def _serve(order: Order) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    threading.Thread(target=_write_stacks, args=(out, order["number"]), name="stacks", daemon=True).start()
     os.chdir(order["folder"])
     break_inside(order["inside"])
     environment: Mapping[str, str] = order["environment"]
@@ -117,6 +118,20 @@ def _serve(order: Order) -> None:
         signal.sigwait([signal.SIGTERM])
         seconds = chosen.drain if "drain" in chosen.given else 0.0  # tests don't wait for turns that never end
         running.drain(seconds, lambda: signal.sigtimedwait([signal.SIGTERM], 0) is not None)
+
+
+def _write_stacks(out: int, number: int) -> None:
+    """Write the stacks of all threads to the log when the parent asks for them.
+
+    Not by faulthandler, which reads the stacks of threads that run on meanwhile, and may crash the server.
+    """
+    while True:
+        signal.sigwait([signal.SIGUSR1])
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        for ident, frame in sys._current_frames().items():
+            print(f"{STACK} {names.get(ident, ident)}:", *traceback.format_stack(frame), sep="\n", file=sys.stderr)
+        sys.stderr.flush()
+        _tell(out, number=number, stacks=True)
 
 
 def _tell(out: int, **news: object) -> None:
