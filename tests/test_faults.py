@@ -278,6 +278,7 @@ DROPPED = [
     event(3, 1, "executed_function", func_name="drop", arguments={"call": "c9"}, content="Nothing known"),
 ]
 ADDED = [event(1, 1, "executed_function", func_name="add", arguments={"a": 4}, content="5", is_exec_success=True)]
+FAILED = [event(1, 1, "executed_function", **{**ADDED[0]["content"], "is_exec_success": False})]
 RETRIED = [
     event(1, 1, "user_message", text="a"),
     event(2, 1, "rewind", reason="retry"),
@@ -318,7 +319,8 @@ SAID = Acknowledged("k1", 1, "user_message", "text", "a")
         (waiting(409, [], []), "was answered 409"),
         (results(ADDED), ""),
         (results([event(1, 1, "executed_function", **{**ADDED[0]["content"], "content": "6"})]), "were added to '6'"),
-        (results([event(1, 1, "executed_function", **{**ADDED[0]["content"], "is_exec_success": False})]), "come back"),
+        (results(FAILED), "come back"),
+        (results([*FAILED, event(2, 2, "turn_completed", status="completed")]), ""),
         (pages(ADDED, [answer({"events": ADDED, "last_seq": 1}), answer({"events": [], "last_seq": 1})]), ""),
         (pages(ADDED, [answer({"events": [], "last_seq": 1})]), "pages had the events []"),
         (pages(ADDED, [answer({}, 404)]), "were answered [404]"),
