@@ -6,14 +6,17 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ProxySettings, expect, sync_playwright
 
 from tests.clients import PATIENCE
+from tests.conftest import Serve
 from tests.pages import Somebody
 from tests.proxy_server import ProxyServer
+from tests.stories import Happening, write_story
 
 # The shell is the same Chromium without a window's parts: a page loads in half the time and CPU.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -82,6 +85,19 @@ def somebody(browser: Browser) -> Iterator[Somebody]:
             return stack.enter_context(new_page(context))
 
         yield open_page
+
+
+@pytest.fixture
+def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Open a conversation that was recorded before the server started."""
+
+    def open_story(*happenings: Happening) -> Page:
+        session = write_story(tmp_path / "data", happenings)
+        page.goto(f"{serve('demo').page}?session={session}")
+        expect(page.locator(".turn").first).to_be_visible()
+        return page
+
+    return open_story
 
 
 @contextlib.contextmanager

@@ -6,29 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Serve
-from tests.stories import Happening, a_turn, began, called, ran, said, write_story
+from tests.stories import Happening, a_turn, began, called, ran, said
 
 pytest_plugins = ["tests.browser"]
 
 TURNS = 600
 MAX_BUILT = 250  # items, each with a few elements
-
-
-@pytest.fixture
-def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
-    """Open a conversation that was recorded before the server started."""
-
-    def open_story(*happenings: Happening) -> Page:
-        session = write_story(tmp_path / "data", happenings)
-        page.goto(f"{serve('demo').page}?session={session}")
-        expect(page.locator(".turn").last).to_be_visible()
-        return page
-
-    return open_story
 
 
 def a_result(result: str, arguments: dict[str, object] | None = None) -> list[Happening]:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from agentchat.app import Running
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Piece, Reply
 from tests.pages import say, turn
-from tests.stories import PIXEL, Happening, a_turn, began, called, ran, said, write_story
+from tests.stories import PIXEL, a_turn, began, called, ran, said
 
 pytest_plugins = ["tests.browser"]
 READER = '''
@@ -51,19 +50,6 @@ def build(llm_config, chat):
 
 
 NO_TOOL = "Error: Function fly not found."
-
-
-@pytest.fixture
-def tell(serve: Serve, page: Page, tmp_path: Path) -> Callable[..., Page]:
-    """Open a conversation that was recorded before the server started."""
-
-    def open_story(*happenings: Happening) -> Page:
-        session = write_story(tmp_path / "data", happenings)
-        page.goto(f"{serve('demo').page}?session={session}")
-        expect(page.locator(".turn").first).to_be_visible()
-        return page
-
-    return open_story
 
 
 def agents(folder: Path, **sources: str) -> list[str]:

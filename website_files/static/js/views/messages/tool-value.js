@@ -9,6 +9,7 @@ import { DataTable } from "../shared/data-table.js";
 import { DataTree } from "../shared/data-tree.js";
 import { button, h, icon, setAttribute } from "../shared/dom.js";
 import { LongText } from "../shared/long-text.js";
+import { saveText } from "../shared/save-text.js";
 import { renderedProse } from "../prose/prose.js";
 
 const SHORT = 2_000; // characters; JSON that is shorter is shown as text
@@ -77,11 +78,7 @@ function downloadButton(result, name) {
   const isJson = isNested(parsed(result));
   const extension = isJson ? "json" : isCsv(result) ? "csv" : "txt";
   const file = `${name.replace(/[^\w-]+/g, "_").slice(0, 60) || "result"}.${extension}`;
-  return button("copy-button tool-download", () => {
-    const link = h("a", { href: URL.createObjectURL(new Blob([result], { type: "text/plain" })), download: file });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  }, icon("download"), h("span", {}, t`Download`));
+  return button("copy-button tool-download", () => saveText(result, file), icon("download"), h("span", {}, t`Download`));
 }
 
 function parsed(value) {

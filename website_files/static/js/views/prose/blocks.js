@@ -5,6 +5,7 @@ import { pathHere, readPageAddress } from "../../transport/page-address.js";
 import { foreignImageAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { h, icon } from "../shared/dom.js";
+import { saveText } from "../shared/save-text.js";
 import { dataView } from "./code-data.js";
 import { inlineImage } from "../messages/image.js";
 import { divide } from "./pieces.js";
@@ -87,7 +88,7 @@ function codeBlock(pre, isComplete) {
     wrap.setAttribute("aria-pressed", String(wrap.getAttribute("aria-pressed") === "false"));
   });
   const save = h("button", { type: "button", class: "text-button", title: t`Download`, "aria-label": t`Download` }, icon("download"));
-  save.addEventListener("click", () => download(read(), `code.${EXTENSIONS[language.toLowerCase()] ?? "txt"}`));
+  save.addEventListener("click", () => saveText(read(), `code.${EXTENSIONS[language.toLowerCase()] ?? "txt"}`));
   const copy = new CopyButton(read, t`Copy code`, t`Copy`).element;
   Object.assign(pre, { tabIndex: 0 });
   pre.setAttribute("role", "group");
@@ -115,12 +116,6 @@ function showData(figure, head, data) {
   head.firstChild.after(toggle);
   figure.append(view);
   show(false);
-}
-
-function download(text, name) {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 /** The hosts whose images are shown unasked, in this conversation and until the page is left: "SESSION HOST". */
