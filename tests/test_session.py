@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentchat.ag2.history import begun, heard
+from agentchat.chat import AgentServices, Chat
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 from agentchat.protocol.identity import Caller
@@ -18,6 +21,8 @@ from agentchat.sessions.pending_questions import PendingQuestions
 from agentchat.sessions.session import Session
 from agentchat.sessions.turn_runner import Snapshot
 from agentchat.store import SessionRecord
+from agentchat.workspace.folders import Folders
+from tests import memory_store
 from tests.clients import PATIENCE
 from tests.scripted_sessions import JOURNAL, ScriptedServer, ScriptedTurn, log, statuses, types, until
 
@@ -461,6 +466,28 @@ class TestFailures:
         finish(session, running)
         session.turns.join(PATIENCE)
         assert server.open(session.id) is not session
+
+    def test_a_file_is_finished_although_the_clock_was_set_back(
+        self, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A change that was told and not made is the newest of its file, also if an earlier one has a later time."""
+        services, shared = server.services, AgentServices(folder=tmp_path)
+        monkeypatch.setattr(services, "folders", Folders(tmp_path))
+        monkeypatch.setattr(services, "new_chat", lambda id, session: Chat(id, shared, session))
+        session = server.create()
+        session.files("Ada").write("a.txt", "one")
+        monkeypatch.setattr(memory_store, "now", lambda: "2001-01-01T00:00:00.000000Z")
+
+        def fail(*args: object, **kwargs: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "replace", fail)
+            assert code(session.files("Ada").write, "a.txt", "two") == "file_failed"
+        assert session.files("Ada").read("a.txt") == "one"
+        server.sessions.release(session)
+
+        assert server.open(session.id).files("Ada").read("a.txt") == "two"
 
 
 class TestTakeover:

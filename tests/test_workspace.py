@@ -350,7 +350,7 @@ def test_a_change_that_was_told_and_fails_is_made_later(
         broken.setattr(os, "replace", fail)
         with pytest.raises(ChatError, match="Input/output error"):
             files.write("a.txt", "two")
-    files.recover(lambda: {"a.txt": digest_of(b"two")})
+    files.recover(lambda: {("a.txt", digest_of(b"two"))})
 
     assert os.listdir(folder) == ["a.txt"]
     assert files.read("a.txt") == "two"
@@ -460,7 +460,7 @@ def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_
     assert killed.returncode == -signal.SIGKILL
     assert files.read("a/b.txt") == "old"
     version = DELETED if change == "delete" else digest_of(b"new")
-    files.recover(lambda: {"a/b.txt": version if is_told else digest_of(b"old")})
+    files.recover(lambda: {("a/b.txt", version if is_told else digest_of(b"old"))})
 
     expected = {} if change == "delete" and is_told else {"a/b.txt": "new" if is_told else "old"}
     assert {info.path: files.read(info.path) for info in files.list()} == expected

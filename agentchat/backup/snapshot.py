@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import io
+import itertools
 import json
 import os
 import sqlite3
@@ -240,9 +242,13 @@ def _last(log: sqlite3.Connection, session: str) -> int:
 def _told(log: sqlite3.Connection, sessions: Sequence[str], after: Mapping[str, int] = {}) -> Told:
     """Return the newest version of each file that sessions with the same folder name, behind some events of each."""
     query = "SELECT ts, body FROM events WHERE session = ? AND seq > ? AND type = 'file_changed' ORDER BY seq"
-    rows = [row for session in sessions for row in log.execute(query, (session, after.get(session, 0)))]
+    changes = []
+    for session in sessions:
+        rows = log.execute(query, (session, after.get(session, 0))).fetchall()
+        times = itertools.accumulate((ts for ts, _ in rows), max)  # a clock that was set back does not change the order
+        changes.append([(ts, body) for ts, (_, body) in zip(times, rows, strict=True)])
     told: dict[str, str | None] = {}
-    for _, body in sorted(rows, key=lambda row: row[0]) if len(sessions) > 1 else rows:
+    for _, body in heapq.merge(*changes, key=lambda change: change[0]):
         content = json.loads(body)
         told[content["path"]] = DELETED if content["kind"] == DELETED else content.get("sha256")
     return told

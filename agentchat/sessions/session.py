@@ -335,15 +335,15 @@ class Session:
     def _recover_files(self) -> None:
         """Finish the changes of files that the previous server was killed in."""
 
-        def told() -> dict[str, str]:
+        def told() -> set[tuple[str, str]]:
             store = self._services.store
-            changes = [
-                event
-                for session_id in store.in_folder(self.folder_name) or [self.id]
-                for event in store.read_types(session_id, {"file_changed"})
-            ]
-            contents = [event.content for event in sorted(changes, key=lambda event: event.ts)]
-            return {c["path"]: DELETED if c["kind"] == DELETED else str(c.get("sha256")) for c in contents}
+            newest = {}
+            for session_id in store.in_folder(self.folder_name) or [self.id]:
+                for event in store.read_types(session_id, {"file_changed"}):
+                    change = event.content
+                    version = DELETED if change["kind"] == DELETED else str(change.get("sha256"))
+                    newest[session_id, change["path"]] = version
+            return {(path, version) for (_, path), version in newest.items()}
 
         try:
             Workspace(self._folder).recover(told)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from agentchat.workspace import safe_fs
@@ -16,8 +16,11 @@ from agentchat.workspace.paths import DRAFT
 
 DELETED = "deleted"
 
-Told = Callable[[], Mapping[str, str]]
-"""Returns the newest version of each file that was told of: the digest of its content, or DELETED."""
+Told = Callable[[], Collection[tuple[str, str]]]
+"""Returns (path, version) of the newest change of each file that each session told: a digest, or DELETED.
+
+A clock that was set back cannot mislead it, as the changes of one session have an order without it.
+"""
 
 
 def digest_of(content: bytes) -> str:
@@ -55,7 +58,7 @@ def recover(root: Path, told: Told) -> None:
     with contextlib.suppress(FileNotFoundError), safe_fs.opened(root, ()) as folder:
         _remove_file(folder, DRAFT)
         with folder.enter(DRAFT) as drafts:
-            wanted = {_name(path, version): path for path, version in told().items()}
+            wanted = {_name(path, version): path for path, version in told()}
             for name, _ in list(drafts.walk(1)):
                 if name in wanted:
                     _make(root, drafts, name, wanted[name].split("/"))

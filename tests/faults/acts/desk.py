@@ -58,7 +58,7 @@ class Desk(Kind):
         return True
 
     def is_settled(self) -> bool:
-        return not self._under_way and not any(talk.held for talk in self._stage.live)
+        return not any(talk.id in self._under_way or talk.held for talk in self._stage.live)
 
     def _operators(self, talk: Talk) -> list[Any]:
         return [p for p in talk.here if p.role == "operator"]
