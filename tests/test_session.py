@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -309,6 +310,21 @@ class TestQuestions:
         server.agents.turn().ask()
         assert until(session, "turn_completed").content["status"] == "failed"
         assert until(session, "error").content["code"] == "input_timeout"
+
+    def test_time_begins_when_the_question_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that could not be written for longer than the time limit takes nothing of it away."""
+        server = ScriptedServer(input_timeout=3600)
+        session = server.create()
+        session.post("first", "Ada")
+        running = server.agents.turn()
+        monkeypatch.setattr(turns, "STORE_RETRY", 0)
+        monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: 7200 * server.store.failed.is_set()))
+        server.store.failures = 1
+        request_id, answer = running.ask()
+        until(session, "input_request")
+        session.answer(request_id, "yes", "Ada")
+        assert answer.result(PATIENCE).text == "yes"
+        server.sessions.close(PATIENCE)
 
     def test_an_answer_in_the_last_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer after the time limit, but before the question is closed, counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from agentchat.protocol.questions import Answer, Request
@@ -27,7 +27,7 @@ class TurnOutput(Protocol):
     def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
         """Show how far a running tool is."""
 
-    def ask(self, request: Request, history: str) -> Answer:
+    def ask(self, request: Request, history: Callable[[], str]) -> Answer:
         """Ask the people of the session, and wait. Raises Stopped, also when time is up."""
 
     def ask_again(self, request_id: str) -> Answer:

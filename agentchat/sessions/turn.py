@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from agentchat.ag2.history import can_go_on
 from agentchat.cancellation import Stopped, StopToken
@@ -27,6 +27,7 @@ from agentchat.sessions.progress import ProgressReports
 from agentchat.sessions.rules import SessionRules
 from agentchat.sessions.time_limit import TimeLimit
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 STORE_RETRY = 1.0  # seconds between attempts to write while the store fails
@@ -180,7 +181,7 @@ class Turn:
     def _redacted(self, history: str | None) -> str | None:
         return None if history is None else self.redaction.redact_json(history)
 
-    def _with_store(self, work: Callable[[], object], wait: Callable[[float], None]) -> None:
+    def _with_store(self, work: Callable[[], T], wait: Callable[[float], None]) -> T:
         """Use the store, however long it takes: nothing that the turn did is lost to one that fails for a while.
 
         Readers are told why the turn waits.
@@ -191,8 +192,7 @@ class Turn:
                 if self._log.is_deleted:
                     raise Stopped("stopped")
                 try:
-                    work()
-                    return
+                    return work()
                 except StoreError as error:
                     if error.message != told:
                         log.warning("Turn %d of %s waits for the store: %s", self.number, self._log.id, error)
@@ -205,20 +205,26 @@ class Turn:
 
     # Asking
 
-    def ask(self, request: Request, history: str) -> Answer:
+    def ask(self, request: Request, history: Callable[[], str]) -> Answer:
         """Ask the people of the session and wait for the first answer.
 
-        `history` holds what it takes to ask again after a restart. Raises Stopped, also when the time is up.
+        `history` returns what it takes to ask again after a restart. Raises Stopped, also when the time is up.
         """
-        expires = None
-        if self._input_timeout:
-            expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
-        draft, redacted = self._draft("input_request", request.content(expires)), self._redacted(history)
-        question = Question(json.loads(draft.body), self.number)
-        if self._input_timeout:
-            question.deadline = time.monotonic() + self._input_timeout
-        self._with_store(lambda: self._questions.ask(question, [draft], redacted, self._check), self.token.sleep)
-        if not can_go_on(history):
+
+        def asked() -> tuple[Question, str]:
+            """Time begins when the question is told: the store may have been waited for."""
+            expires, remembered = None, history()
+            if self._input_timeout:
+                expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
+            draft = self._draft("input_request", request.content(expires))
+            question = Question(json.loads(draft.body), self.number)
+            self._questions.ask(question, [draft], self._redacted(remembered), self._check)
+            if self._input_timeout:
+                question.deadline = time.monotonic() + self._input_timeout
+            return question, remembered
+
+        question, remembered = self._with_store(asked, self.token.sleep)
+        if not can_go_on(remembered):
             return self._wait_for(question)
         with self._live_questions.waiting(lambda: _let_go(question)):
             return self._wait_for(question)

@@ -107,6 +107,8 @@ class Rest(Kind):
             if answer.status == 200:
                 seq = answer.json["seq"]
                 talk.acknowledged.append(Acknowledged(key, seq, "input_response", "request_id", request_id))
+            else:  # it is closed, and the store may take a second to say so: it is not asked again at once
+                talk.ignored.add(request_id)
 
         key = self._stage.command_id(talk, "input_response")
         body = {"request_id": request_id, "name": "Rex", **self._stage.words(talk, asked)}
