@@ -427,6 +427,16 @@ class TestFailures:
         assert code(session.feedback, 3, 1, "", "Ada") == "session_deleted"
         assert code(server.sessions.delete, session.id, None) == "session_unknown"
 
+    def test_a_deletion_while_something_replaces_a_turn(
+        self, server: ScriptedServer, session: Session, running: ScriptedTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A command that meets a deletion, which the session has not heard of yet, says so."""
+        with monkeypatch.context() as deleted:
+            deleted.setattr(server.store, "turn_bounds", lambda session_id, turn: [])  # as the store has it by then
+            assert code(lambda: session.post("second", "Ada", busy="rollback")) == "session_deleted"
+            assert code(session.retry) == "session_deleted"
+            assert code(session.edit, 1, "first again", "Ada") == "session_deleted"
+
     def test_a_running_turn_is_interrupted_by_the_end(
         self, server: ScriptedServer, session: Session, running: ScriptedTurn
     ) -> None:

@@ -215,8 +215,8 @@ class Log:
     # One turn
 
     def message(self, turn: int) -> UserMessage:
-        """Return the message of a turn as it was last edited."""
-        versions = [event for event in self._bounds(turn) if event.type == "user_message"]
+        """Return the message of a turn as it was last edited. Raises ChatError if the session was deleted."""
+        versions = [event for event in self._begun(turn) if event.type == "user_message"]
         return session_events.user_message(versions[-1])
 
     def events_of(self, turn: int) -> Iterator[Event]:
@@ -245,8 +245,14 @@ class Log:
         return str(end.content["status"]) if end is not None else None
 
     def first_seq(self, turn: int) -> int:
-        """Return the `seq` of a turn's message."""
-        return self._bounds(turn)[0].seq
+        """Return the `seq` of a turn's message. Raises ChatError if the session was deleted."""
+        return self._begun(turn)[0].seq
+
+    def _begun(self, turn: int) -> list[Event]:
+        """Return the bounds of a turn that has been: none are there if the session is deleted just now."""
+        if bounds := self._bounds(turn):
+            return bounds
+        raise ChatError("session_deleted")
 
     def _bounds(self, turn: int) -> list[Event]:
         return self.store.turn_bounds(self.id, turn)
