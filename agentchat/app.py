@@ -299,7 +299,7 @@ def _start(stack: contextlib.ExitStack, page: server.PageServer) -> None:
 
 def _storage_limits(chosen: Settings) -> StorageLimits:
     per_session, per_person, in_all = chosen.storage_per_session, chosen.storage_per_person, chosen.storage_in_all
-    return StorageLimits(per_session * MIB, per_person * MIB, in_all * MIB)
+    return StorageLimits(per_session * MIB, per_person * MIB, in_all * MIB, chosen.storage_of_versions * MIB)
 
 
 def _http_rules(chosen: Settings) -> Rules:

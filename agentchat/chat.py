@@ -18,7 +18,7 @@ from agentchat.protocol.tasks import Plan
 from agentchat.runs import Run as Run
 from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
-from agentchat.workspace.folders import ORIGINALS, WORKSPACES
+from agentchat.workspace.folders import ORIGINALS, WORKSPACES, versions_of
 from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import Storage
 
@@ -164,7 +164,8 @@ class Chat:
         storage = self.services.storage
         room = storage.room(self._folder_name) if storage is not None else None
         retention = Retention(self.services.folder, self._folder_name)
-        self.files = Workspace(self.folder, self._file_changed, room=room, retention=retention)
+        versions = versions_of(self.services.folder, self._folder_name, storage) if storage is not None else None
+        self.files = Workspace(self.folder, self._file_changed, room=room, retention=retention, versions=versions)
         self.changes = Changes(self.files, self._originals)
         self.files.changing = self._file_changing
         self._running: RunningTurn | None = None

@@ -260,6 +260,12 @@ class Settings:
         minimum=0,
     )
     storage_in_all: int = setting(10_240, "MiB that the files of all conversations may take; 0: no limit.", minimum=0)
+    storage_of_versions: int = setting(
+        50,
+        "MiB on disk that old versions of the files of one conversation may take, the oldest of which then go; they "
+        "count as files as well. 0: none are kept.",
+        minimum=0,
+    )
     session_ttl_hours: float = setting(
         0.0,
         "Hours that a conversation is kept after its last event; 0: forever. Nothing is deleted in the first minutes "

@@ -22,6 +22,8 @@ from agentchat.workspace import paths, safe_fs
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.folders import WORKSPACES, Folders
 from agentchat.workspace.prepared import DELETED, digest_of
+from agentchat.workspace.storage import MIB
+from agentchat.workspace.versions import Versions
 from tests.clients import PATIENCE
 from tests.processes import ROOT
 
@@ -454,7 +456,8 @@ files.delete(sys.argv[2]) if sys.argv[3] == "delete" else files.write(sys.argv[2
 @pytest.mark.parametrize("change", ["new", "delete"])
 def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_told: bool) -> None:
     """A change that was logged before the server was killed is made by the next one, and no other is."""
-    files = Workspace(tmp_path / "files")
+    versions = Versions(tmp_path / "versions", MIB)
+    files = Workspace(tmp_path / "files", versions=versions)
     files.write("a/b.txt", "old")
     killed = subprocess.run([sys.executable, "-c", DYING, str(tmp_path / "files"), "a/b.txt", change], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
@@ -465,6 +468,7 @@ def test_a_change_that_the_server_was_killed_in(tmp_path: Path, change: str, is_
     expected = {} if change == "delete" and is_told else {"a/b.txt": "new" if is_told else "old"}
     assert {info.path: files.read(info.path) for info in files.list()} == expected
     assert not (tmp_path / "files" / paths.DRAFT).exists()
+    assert versions.kept() == ({digest_of(b"old")} if is_told else set())
 
 
 @pytest.mark.parametrize("change", ["write", "create", "delete"])

@@ -17,7 +17,7 @@ from agentchat.auth import accounts
 from agentchat.backup.archive import DATABASES, BackupFailed, Manifest, Member, Reader
 from agentchat.backup.snapshot import checked
 from agentchat.store.opening import DATABASE, LOCK, claim
-from agentchat.workspace.folders import ORIGINALS, WORKSPACES
+from agentchat.workspace.folders import ORIGINALS, VERSIONS, WORKSPACES
 from agentchat.workspace.retention import give_to_owner
 
 CHUNK = 2**16
@@ -27,6 +27,7 @@ _SIDE_FILES = ("", "-wal", "-shm")
 DATA = (
     WORKSPACES,
     ORIGINALS,
+    VERSIONS,
     audit.FILE,
     *(f"{audit.FILE}.{number}" for number in range(1, audit.KEPT)),
     *(f"{accounts.DATABASE}{side}" for side in _SIDE_FILES),

@@ -14,6 +14,7 @@ from agentchat.workspace.files import MAX_FILE
 
 _FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
 _PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
+_READ_ERRORS = (*_PATH_ERRORS, "version_unknown", "file_too_large")
 
 
 class FileRoutes(SessionResource):
@@ -23,15 +24,26 @@ class FileRoutes(SessionResource):
         return Reply(200, {"files": [asdict(info) for info in self._session(call).files(UNNAMED).list()]})
 
     @session_route("GET", _FILE, Need.READ,
-                   answers={200: responses.FileContent}, errors=(*_PATH_ERRORS, "file_too_large"),
+                   answers={200: responses.FileContent}, errors=_READ_ERRORS,
                    types=(BYTES,), sent_headers={"Content-Disposition": "The file's name"})  # fmt: skip
-    def read_file(self, call: Call) -> Reply:
-        """Download a file."""
+    def read_file(self, call: Call, query: requests.VersionQuery) -> Reply:
+        """Download a file, or an earlier version of it."""
         path = call.path["path"]
-        file = call.stack.enter_context(self._session(call).files(UNNAMED).open(path))
+        file = call.stack.enter_context(self._session(call).file_history.open(path, query.version))
         name = quote(path.rpartition("/")[2], safe="")
         # Never with its own type: an HTML file would be a page of this server.
         return Reply(200, file, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
+
+    @session_route("GET", f"{_FILE}/versions", Need.READ,
+                   answers={200: responses.FileVersions}, errors=_PATH_ERRORS)  # fmt: skip
+    def list_file_versions(self, call: Call) -> Reply:
+        """List the versions that a file has had."""
+        return Reply(200, {"versions": self._session(call).file_history.of(call.path["path"])})
+
+    @session_route("GET", f"{_FILE}/diff", Need.READ, answers={200: responses.FileDiff}, errors=_READ_ERRORS)
+    def compare_file_versions(self, call: Call, query: requests.DiffQuery) -> Reply:
+        """Compare two versions of a file."""
+        return Reply(200, {"diff": self._session(call).file_history.diff(call.path["path"], query.old, query.new)})
 
     @session_route("PUT", _FILE, Need.WRITE,
                    answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,

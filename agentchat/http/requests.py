@@ -299,6 +299,18 @@ class NameQuery(BaseModel):
     name: Name = UNNAMED
 
 
+_Version = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$", description="The SHA-256 digest of a version")]
+
+
+class VersionQuery(BaseModel):
+    version: _Version = ""
+
+
+class DiffQuery(BaseModel):
+    old: _Version = ""
+    new: _Version = ""
+
+
 # Headers
 
 

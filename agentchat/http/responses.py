@@ -467,6 +467,26 @@ class FileList(BaseModel):
     files: list[FileAbout]
 
 
+class FileVersion(BaseModel):
+    version: str = Field(description="Its SHA-256 digest; empty for a deletion, and for a file that is too large")
+    kind: Literal["created", "modified", "deleted"]
+    size: int
+    ts: str
+    by: str
+    turn: int
+    is_kept: bool = Field(description="Whether its content can be read")
+
+
+class FileVersions(BaseModel):
+    """The versions that a file has had, newest first."""
+
+    versions: list[FileVersion]
+
+
+class FileDiff(BaseModel):
+    diff: str = Field(description="Unified; empty if nothing differs, and for what is not text or too large")
+
+
 class FileWritten(BaseModel):
     """A file that was created or replaced."""
 

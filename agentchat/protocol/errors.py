@@ -81,6 +81,7 @@ ERRORS: dict[str, ErrorRow] = {
     "task_unusable": ErrorRow(400, "The plan cannot be changed like this: {problem}."),
     "note_unusable": ErrorRow(400, "This cannot be remembered: {problem}."),
     "file_unknown": ErrorRow(404, "There is no file '{path}'."),
+    "version_unknown": ErrorRow(404, "This version of the file '{path}' is not kept any more, or never was."),
     "file_refused": ErrorRow(400, "The path '{path}' cannot be used: {problem}."),
     "file_too_large": ErrorRow(413, "The file '{path}' is too large: the limit is {limit} bytes."),
     "files_full": ErrorRow(409, "There is no room for more files: {problem}. Delete what is no longer needed."),

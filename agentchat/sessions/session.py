@@ -18,7 +18,7 @@ from agentchat.protocol import commands, events, session_events
 from agentchat.protocol.commands import Command, digest
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
-from agentchat.protocol.identity import Caller, user_id
+from agentchat.protocol.identity import UNNAMED, Caller, user_id
 from agentchat.protocol.session_events import UserMessage
 from agentchat.protocol.tasks import Plan, Task
 from agentchat.protocol.validation import (
@@ -32,6 +32,7 @@ from agentchat.protocol.validation import (
 )
 from agentchat.sessions.commands import once
 from agentchat.sessions.cursor import Cursor
+from agentchat.sessions.file_history import FileHistory
 from agentchat.sessions.log import Log
 from agentchat.sessions.presence import Participants
 from agentchat.sessions.services import Services
@@ -41,6 +42,7 @@ from agentchat.store import SessionRecord
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.paths import canonical
 from agentchat.workspace.prepared import DELETED, digest_of
+from agentchat.workspace.versions import Versions
 
 log = logging.getLogger(__name__)
 
@@ -315,6 +317,15 @@ class Session:
 
         return self._workspace(name, None, [])
 
+    @property
+    def file_history(self) -> FileHistory:
+        """The versions of the session's files."""
+        return FileHistory(self._services.store, self.id, self.folder_name, self.files(UNNAMED), self._versions)
+
+    @property
+    def _versions(self) -> Versions:
+        return self._services.folders.versions(self.folder_name)
+
     def _change_file(self, name: str, command: Command | None, change: Callable[[Workspace], object]) -> Event:
         """Change one file and return the event."""
         written: list[Event] = []
@@ -330,23 +341,23 @@ class Session:
 
         folders = self._services.folders
         room, retention = folders.storage.room(self.folder_name), folders.retention(self.folder_name)
-        return Workspace(self._folder, changed, lambda path, original: self._check_alive(), room, retention)
+        return Workspace(
+            self._folder, changed, lambda path, original: self._check_alive(), room, retention, self._versions
+        )
 
     def _recover_files(self) -> None:
         """Finish the changes of files that the previous server was killed in."""
 
         def told() -> set[tuple[str, str]]:
-            store = self._services.store
             newest = {}
-            for session_id in store.in_folder(self.folder_name) or [self.id]:
-                for event in store.read_types(session_id, {"file_changed"}):
-                    change = event.content
-                    version = DELETED if change["kind"] == DELETED else str(change.get("sha256"))
-                    newest[session_id, change["path"]] = version
+            for session_id, event in self.file_history.changes():
+                change = event.content
+                version = DELETED if change["kind"] == DELETED else str(change.get("sha256"))
+                newest[session_id, change["path"]] = version
             return {(path, version) for (_, path), version in newest.items()}
 
         try:
-            Workspace(self._folder).recover(told)
+            Workspace(self._folder, versions=self._versions).recover(told)
         except ChatError:
             log.exception("A change of a file of %s could not be finished; the next server tries again", self.id)
 

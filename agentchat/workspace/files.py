@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from agentchat import cancellation
 from agentchat.protocol.errors import ChatError
@@ -20,6 +20,7 @@ from agentchat.workspace.locks import lock_of
 from agentchat.workspace.paths import MAX_DEPTH, is_usable, refused, shown, split
 from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import Room, on_disk
+from agentchat.workspace.versions import Versions
 
 MAX_FILE = 20 * 2**20  # bytes
 MAX_FILES = 1000
@@ -64,6 +65,7 @@ class Workspace:
         changing: Changing = lambda path, original: None,
         room: Room | None = None,
         retention: Retention | None = None,
+        versions: Versions | None = None,
     ) -> None:
         """Call `changed` for each change, with path, `created`, `modified` or `deleted`, size and SHA-256 digest.
 
@@ -71,13 +73,14 @@ class Workspace:
         method is made after `changed` has returned, and not made if it raises; one by a program is told afterwards.
         Before each change `changing` is called, with path and content, None if the file does not exist. Before a
         program works in a folder, it is called for all files there and then for the folder itself, with `/` at the
-        end of the path: any other files that appear in it are new. `room` is what the files may take on disk, and
-        `retention` keeps for a backup what is replaced meanwhile.
+        end of the path: any other files that appear in it are new. `room` is what the files may take on disk,
+        `retention` keeps for a backup what is replaced meanwhile, and `versions` keeps it for people.
         """
         self.changed = changed
         self.changing = changing
         self.room = room
         self.retention = retention
+        self.versions = versions
         self._root = folder
         self._names: tuple[str, ...] = ()  # of the folder that this workspace is limited to
         self._parent: Workspace | None = None
@@ -187,7 +190,7 @@ class Workspace:
                 kind = "created" if original is None else "modified"
                 with prepared.prepared(self._root, names, data):
                     self._tell_changed("/".join(names), kind, data)
-                    self._retain("/".join(names), original)
+                    self._keep("/".join(names), original)
             except BaseException:
                 self._remove_empty(folders)
                 self.measure()
@@ -205,14 +208,14 @@ class Workspace:
             self._tell_changing("/".join(names), original)
             with prepared.prepared(self._root, names, None):
                 self._tell_changed("/".join(names), "deleted", None)
-                self._retain("/".join(names), original)
+                self._keep("/".join(names), original)
             self._take(names, None, original)
             self._remove_empty(names[:-1])
 
     def recover(self, told: prepared.Told) -> None:
         """Finish the changes that a server was killed in. See prepared.recover."""
         with self.lock, _explained("."):
-            prepared.recover(self._root, told)
+            prepared.recover(self._root, told, lambda path: self._keep(path, self._content(path.split("/"))))
 
     def measure(self) -> None:
         """Count what the files take on disk, as programs may have changed them; later if a change takes long."""
@@ -235,29 +238,37 @@ class Workspace:
         with self.lock, _explained("/".join(self._names) or "."):
             folder = self.path
             before = self._statuses()
+            held = None if self._whole.versions is None else self._whole.versions.held()
             for path in before:
                 names = [*self._names, *path.split("/")]
                 content = self._content(names)
                 self._tell_changing("/".join(names), content)
+                if held is not None and _is_whole(content):
+                    held.add(path, content)
                 self._retain("/".join(names), content)
             self._tell_changing("/".join((*self._names, "")) or "/", None)
         try:
             yield folder
         finally:
             with self.lock, _explained("/".join(self._names) or "."):
+                after = self._statuses_after(before)
+                if held is not None:
+                    held.settle({path for path in before.keys() & after.keys() if _is_same(before[path], after[path])})
                 self.measure()
-                self._tell_differences(before)
+                self._tell_differences(before, after)
 
-    def _tell_differences(self, before: Mapping[str, os.stat_result]) -> None:
-        """Report the changes since `before`."""
+    def _statuses_after(self, before: Mapping[str, os.stat_result]) -> Mapping[str, os.stat_result]:
         found = self._statuses()
         unseen = before.keys() - found.keys()  # deleted, or beyond the first MAX_FILES
-        after = found | {path: status for path in unseen if (status := self._status(path, before[path]))}
+        return found | {path: status for path in unseen if (status := self._status(path, before[path]))}
+
+    def _tell_differences(self, before: Mapping[str, os.stat_result], after: Mapping[str, os.stat_result]) -> None:
+        """Report the changes since `before`."""
         for path in after.keys() - before.keys():  # first of all: in a stopped turn `changed` raises
             self._tell_changing("/".join((*self._names, path)), None)
         for path in sorted(before.keys() | after.keys()):
             old, new = before.get(path), after.get(path)
-            if old and new and _stamp(old) == _stamp(new):
+            if old and new and _is_same(old, new):
                 continue
             kind = "deleted" if new is None else "created" if old is None else "modified"
             content = self._content([*self._names, *path.split("/")]) if new else None
@@ -316,7 +327,8 @@ class Workspace:
         """Reserve the disk space that a change needs. Raises ChatError if a storage limit is reached."""
         if (room := self._whole.room) is not None:
             after, before = (0 if c is None else on_disk(len(c), len(names) - 1) for c in (new, old))
-            room.take(after - before)
+            versions = self._whole.versions
+            room.take_freeing(after - before, versions.free if versions is not None else lambda size: False)
 
     @property
     def _whole(self) -> Workspace:
@@ -327,6 +339,12 @@ class Workspace:
         if (retention := self._whole.retention) is not None:
             retention.keep(path, content)
 
+    def _keep(self, path: str, content: bytes | None) -> None:
+        """Keep a version for a backup, and for people. To be called when its end is told, and before it is made."""
+        self._retain(path, content)
+        if (versions := self._whole.versions) is not None and _is_whole(content):
+            versions.keep(content)
+
     def _tell_changed(self, path: str, kind: str, content: bytes | None, size: int | None = None) -> None:
         size = len(content or b"") if size is None else size
         digest = prepared.digest_of(content) if content is not None and len(content) == size else None
@@ -336,9 +354,14 @@ class Workspace:
         self._whole.changing(path, original)
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    """Return a value that differs whenever the file has changed."""
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Return True unless the file has changed."""
+    return all(getattr(one, name) == getattr(other, name) for name in ("st_mtime_ns", "st_size", "st_ino"))
+
+
+def _is_whole(content: bytes | None) -> TypeGuard[bytes]:
+    """Return True for the content of a file; a file that a program has made may be too large."""
+    return content is not None and len(content) <= MAX_FILE
 
 
 @contextlib.contextmanager

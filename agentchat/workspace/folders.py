@@ -1,4 +1,4 @@
-"""The folders of conversations in the data folder: their files, and the originals of those that a turn changes."""
+"""The folders of conversations in the data folder: their files, old versions, and originals of what a turn changes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from agentchat.workspace import retention
 from agentchat.workspace.locks import FolderLock, lock_of
 from agentchat.workspace.retention import Retention
 from agentchat.workspace.storage import DEFAULT_LIMITS, Storage, StorageLimits
+from agentchat.workspace.versions import Versions
 
 log = logging.getLogger(__name__)
 
 REMOVALS = 10  # tries to remove a folder in which a file may just be written
 
-WORKSPACES, ORIGINALS = "workspaces", "originals"
+WORKSPACES, ORIGINALS, VERSIONS = "workspaces", "originals", "versions"
 
 
 class Folders:
@@ -26,7 +27,7 @@ class Folders:
 
     def __init__(self, data: Path, limits: StorageLimits = DEFAULT_LIMITS) -> None:
         self._data = data
-        self._parents = [data / WORKSPACES, data / ORIGINALS]
+        self._parents = [data / WORKSPACES, data / ORIGINALS, data / VERSIONS]
         self.storage = Storage(self._parents, limits)
 
     @property
@@ -38,12 +39,17 @@ class Folders:
         """Return what keeps the files in a conversation's folder, or a shared one, for a backup."""
         return Retention(self._data, name)
 
+    def versions(self, name: str) -> Versions:
+        """Return the old versions of the files in a conversation's folder, or a shared one."""
+        return versions_of(self._data, name, self.storage)
+
     def clear(self, name: str) -> None:
         """Delete the files of a deleted conversation, or those that deleted conversations have shared."""
         retention.sweep(self._data)  # they may be there as well
         with self._lock(name):  # a change that is being made ends first, and none begins after that
             for parent in self._parents:
-                if not self.retention(name).keep_folder(parent / name, parent.name):
+                is_in_backups = parent.name != VERSIONS
+                if not (is_in_backups and self.retention(name).keep_folder(parent / name, parent.name)):
                     _remove(parent / name)
         self.storage.measure(name)
 
@@ -71,6 +77,11 @@ class Folders:
 
     def _lock(self, name: str) -> FolderLock:
         return lock_of(self._parents[0] / name)
+
+
+def versions_of(data: Path, name: str, storage: Storage) -> Versions:
+    """Return the old versions of the files in a folder of that name."""
+    return Versions(data / VERSIONS / name, storage.limits.versions, storage.room(name))
 
 
 def _remove(folder: Path) -> None:

@@ -53,14 +53,18 @@ def prepared(root: Path, names: Sequence[str], content: bytes | None) -> Iterato
                 folder.remove_folder(DRAFT)
 
 
-def recover(root: Path, told: Told) -> None:
-    """Make the changes that were told before the server was killed, and drop those that were only prepared."""
+def recover(root: Path, told: Told, making: Callable[[str], None]) -> None:
+    """Make the changes that were told before the server was killed, and drop those that were only prepared.
+
+    `making` is called with the path of each file that is about to be changed.
+    """
     with contextlib.suppress(FileNotFoundError), safe_fs.opened(root, ()) as folder:
         _remove_file(folder, DRAFT)
         with folder.enter(DRAFT) as drafts:
             wanted = {_name(path, version): path for path, version in told()}
             for name, _ in list(drafts.walk(1)):
                 if name in wanted:
+                    making(wanted[name])
                     _make(root, drafts, name, wanted[name].split("/"))
                 else:
                     drafts.remove(name)

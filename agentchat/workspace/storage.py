@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class StorageLimits:
     """The files in all conversations that one person began, or one address if it gave no name."""
     in_all: int = 10240 * MIB
     """The files of all conversations."""
+    versions: int = 50 * MIB
+    """The old versions of the files of one conversation, which count as its files as well; here 0 means no versions."""
 
 
 DEFAULT_LIMITS = StorageLimits()
@@ -101,7 +103,21 @@ class Storage:
             use = self._uses.get(session_id)
         return use.owner if use is not None else self.owner_of(session_id)
 
+    def lacking(self, session_id: str, more: int) -> int:
+        """Return how many bytes must go before so many more can be taken."""
+        owner = self._owner(session_id)
+        with self._lock:
+            use = self._uses.get(session_id) or _Use(owner)
+            return max((size + more - limit for size, limit, _ in self._limited(use)), default=0)
+
     def _check(self, use: _Use, more: int) -> None:
+        for size, limit, whose in self._limited(use):
+            if size + more > limit:
+                problem = f"{whose} would take {_in_mib(size + more)} MiB, the limit is {_in_mib(limit)} MiB"
+                raise ChatError("files_full", problem=problem)
+
+    def _limited(self, use: _Use) -> Iterator[tuple[int, int, str]]:
+        """Yield what is taken now, the limit, and whose that is, for each limit that there is."""
         assert self._lock.locked()
         for size, limit, whose in (
             (use.size, self.limits.session, "the files of this conversation"),
@@ -112,9 +128,8 @@ class Storage:
             ),
             (self._sum, self.limits.in_all, "the files of all conversations"),
         ):
-            if limit and size + more > limit:
-                problem = f"{whose} would take {_in_mib(size + more)} MiB, the limit is {_in_mib(limit)} MiB"
-                raise ChatError("files_full", problem=problem)
+            if limit:
+                yield size, limit, whose
 
     def _set(self, session_id: str, use: _Use, size: int) -> None:
         assert self._lock.locked()
@@ -139,6 +154,15 @@ class Room:
     def take(self, more: int) -> None:
         """Count so many more bytes, or fewer if negative. Raises ChatError if a limit does not allow for more."""
         self._storage.take(self._session_id, more)
+
+    def take_freeing(self, more: int, free: Callable[[int], bool]) -> None:
+        """Count so many more bytes. If a limit does not allow for them, `free` may make room for what is lacking."""
+        try:
+            self.take(more)
+        except ChatError:
+            if not free(self._storage.lacking(self._session_id, more)):
+                raise
+            self.take(more)
 
     def measure(self) -> None:
         """Count what is on the disk now."""

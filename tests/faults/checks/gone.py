@@ -14,7 +14,7 @@ from tests.faults.talk import Talk
 from tests.rest_client import SESSIONS, Answer
 
 PARTS = ("", "/events", "/files", "/tasks", "/export")
-FOLDERS = ("workspaces", "originals")
+FOLDERS = ("workspaces", "originals", "versions")
 
 
 @dataclass(frozen=True)
