@@ -13,6 +13,7 @@ from agentchat.http.desk import DeskRoutes
 from agentchat.http.documents import DocumentRoutes
 from agentchat.http.events import EventRoutes
 from agentchat.http.export import ExportRoutes
+from agentchat.http.file_view import FileViewRoutes
 from agentchat.http.files import FileRoutes
 from agentchat.http.foreign_image import ForeignImageRoutes
 from agentchat.http.handler import SOCKET
@@ -55,6 +56,7 @@ def table(
         EventRoutes(sessions, access),
         ExportRoutes(sessions),
         FileRoutes(sessions),
+        FileViewRoutes(sessions),
         TaskRoutes(sessions),
         DeskRoutes(sessions),
         MemoryRoutes(notes),

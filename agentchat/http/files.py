@@ -12,9 +12,9 @@ from agentchat.http.session_route import SessionResource, session_route
 from agentchat.protocol.identity import UNNAMED
 from agentchat.workspace.files import MAX_FILE
 
-_FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
+FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
 _PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
-_READ_ERRORS = (*_PATH_ERRORS, "version_unknown", "file_too_large")
+READ_ERRORS = (*_PATH_ERRORS, "version_unknown", "file_too_large")
 
 
 class FileRoutes(SessionResource):
@@ -23,8 +23,8 @@ class FileRoutes(SessionResource):
         """List the files in the session's workspace."""
         return Reply(200, {"files": [asdict(info) for info in self._session(call).files(UNNAMED).list()]})
 
-    @session_route("GET", _FILE, Need.READ,
-                   answers={200: responses.FileContent}, errors=_READ_ERRORS,
+    @session_route("GET", FILE, Need.READ,
+                   answers={200: responses.FileContent}, errors=READ_ERRORS,
                    types=(BYTES,), sent_headers={"Content-Disposition": "The file's name"})  # fmt: skip
     def read_file(self, call: Call, query: requests.VersionQuery) -> Reply:
         """Download a file, or an earlier version of it."""
@@ -34,18 +34,18 @@ class FileRoutes(SessionResource):
         # Never with its own type: an HTML file would be a page of this server.
         return Reply(200, file, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
 
-    @session_route("GET", f"{_FILE}/versions", Need.READ,
+    @session_route("GET", f"{FILE}/versions", Need.READ,
                    answers={200: responses.FileVersions}, errors=_PATH_ERRORS)  # fmt: skip
     def list_file_versions(self, call: Call) -> Reply:
         """List the versions that a file has had."""
         return Reply(200, {"versions": self._session(call).file_history.of(call.path["path"])})
 
-    @session_route("GET", f"{_FILE}/diff", Need.READ, answers={200: responses.FileDiff}, errors=_READ_ERRORS)
+    @session_route("GET", f"{FILE}/diff", Need.READ, answers={200: responses.FileDiff}, errors=READ_ERRORS)
     def compare_file_versions(self, call: Call, query: requests.DiffQuery) -> Reply:
         """Compare two versions of a file."""
         return Reply(200, {"diff": self._session(call).file_history.diff(call.path["path"], query.old, query.new)})
 
-    @session_route("PUT", _FILE, Need.WRITE,
+    @session_route("PUT", FILE, Need.WRITE,
                    answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,
                    errors=(*_PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip
     def write_file(self, call: Call, body: bytes, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
@@ -54,7 +54,7 @@ class FileRoutes(SessionResource):
         written = {name: event.content[name] for name in ("path", "kind", "size")}
         return Reply(201 if written["kind"] == "created" else 200, written)
 
-    @session_route("DELETE", _FILE, Need.WRITE, answers={204: None}, errors=(*_PATH_ERRORS, "closing"))
+    @session_route("DELETE", FILE, Need.WRITE, answers={204: None}, errors=(*_PATH_ERRORS, "closing"))
     def delete_file(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Delete a file."""
         self._session(call).delete_file(call.path["path"], call.caller.name, headers.idempotency_key)
