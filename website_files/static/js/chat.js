@@ -21,6 +21,7 @@ import { Answering } from "./views/composer/answering.js";
 import { FileInput, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
+import { DeadLink } from "./views/dead-link.js";
 import { Transcript } from "./views/messages/transcript.js";
 import { FilesPanel } from "./views/panels/files-panel.js";
 import { MemoryPanel } from "./views/panels/memory-panel.js";
@@ -114,6 +115,7 @@ const tray = new UploadTray(find(".uploads"), {
 const handover = new HandoverBanner(find(".handover-banner"), () => (app.conversation.handBack(""), focusComposer()));
 const status = new ConnectionStatus(find(".status"), () => (app.reconnect(), composer.focus()));
 const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
+const deadLink = new DeadLink(find(".dead-link"), () => (app.leaveDeadLink(), focusComposer()));
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const detail = new DetailSwitch(find(".detail-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
@@ -202,7 +204,7 @@ function otherConversations() {
 
 /** Begins a new conversation with an agent. */
 function beginWith(agent) {
-  if (app.conversation) open(null);
+  if (app.conversation || app.link) open(null);
   app.pick(agent);
   composer.focus();
 }
@@ -336,12 +338,13 @@ function missed(frame) {
 }
 
 function draw() {
-  const { conversation, config, picked } = app;
+  const { conversation, config, picked, link } = app;
   const state = conversation?.state;
-  find(".starting").hidden = Boolean(config);
+  find(".starting").hidden = Boolean(config) && (!link || link.isDead);
   setText(find(".starting"), app.problem || startingWords(app.status));
+  deadLink.update(Boolean(link?.isDead), app.account.isKnown);
   find(".app").dataset.role = readPageAddress().role; // somebody who follows a link for reading only has no list
-  welcome.update(!conversation && config !== null, config, picked);
+  welcome.update(!conversation && !link && config !== null, config, picked);
   find(".transcript").hidden = !conversation;
   find(".detail-switch").hidden = !conversation;
   if (conversation) transcript.update(state, conversation.status, detail.level);
@@ -380,7 +383,7 @@ function drawPanel(state) {
 }
 
 function drawFoot() {
-  const { conversation, config, picked } = app;
+  const { conversation, config, picked, link } = app;
   const state = conversation?.state;
   const isReading = Boolean(state && isViewer(state));
   const isGone = Boolean(state?.isDeleted);
@@ -396,11 +399,11 @@ function drawFoot() {
   answering.update(state);
   find(".transcript").dataset.questions = answering.target.questions.length > 1 ? "several" : "one";
   composer.update({
-    isHidden: isReading || isGone,
+    isHidden: isReading || isGone || Boolean(link?.isDead),
     placeholder: placeholder(state),
     ...answering.field,
     limit: config?.limits?.message_chars ?? Infinity,
-    isReady: !app.isBeginning && Boolean(conversation || (config && picked)),
+    isReady: !app.isBeginning && !link && Boolean(conversation || (config && picked)),
     isRunning: Boolean(state && runningTurn(state)),
     isStopping: Boolean(conversation) && conversation.stopping !== null,
   });

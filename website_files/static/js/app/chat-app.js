@@ -20,7 +20,8 @@ import { FileList, UploadQueue } from "./files.js";
 const LIST_CHANGES = new Set([ // events that change the list of conversations
   "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
 ]);
-const BEGUN = "begun"; // key of the session this tab has started; see #findBegun
+const GONE = new Set(["session_unknown", "session_deleted", "not_allowed"]); // errors of a link that leads nowhere
+const BEGUN = "begun"; // key of the session this tab has started, {id, isEmpty}; see #findBegun
 
 export class ChatApp {
   config = null;
@@ -28,6 +29,8 @@ export class ChatApp {
   picked = null; // the agent for a new conversation
   /** @type {Conversation|null} */
   conversation = null;
+  /** @type {{sessionId: string, isDead: boolean}|null} the address of a conversation while it is looked for, and if it is not there */
+  link = null;
   account;
   conversations;
   files;
@@ -66,8 +69,8 @@ export class ChatApp {
 
   /** Whether files can be attached right now. */
   get takesFiles() {
-    const { conversation, config, picked, isBeginning } = this;
-    if (!conversation) return Boolean(config && picked) && !isBeginning;
+    const { conversation, config, picked, isBeginning, link } = this;
+    if (!conversation) return Boolean(config && picked) && !isBeginning && !link;
     const { sessionId, role, isDeleted } = conversation.state;
     return Boolean(sessionId) && role === "member" && !isDeleted;
   }
@@ -176,13 +179,25 @@ export class ChatApp {
     this.open(null);
   }
 
+  /** Leaves a link that leads nowhere and carries what was written there over to a new conversation. */
+  leaveDeadLink() {
+    const { sessionId } = this.link;
+    const unsent = outbox.load(sessionId);
+    unsent.forEach(({ id }) => outbox.remove(sessionId, id));
+    addToNewDraft(...unsent.map(({ text }) => text), takeDraft(draftKey(sessionId)));
+    this.open(null);
+  }
+
   /** Opens whatever the page's address names; also called on back and forward. */
-  showPageAddress() {
+  async showPageAddress() {
     const { sessionId, agent, role } = readPageAddress();
     if (sessionId && sessionId === this.conversation?.state.sessionId) return;
+    const begun = tab.get(BEGUN);
+    const isEmpty = begun?.id === sessionId && begun?.isEmpty; // the server has nothing of it to show yet
     this.#leave();
     const unsent = sessionId ? null : outbox.load(null)[0];
     if (agent) this.picked = this.#available(agent)?.name ?? this.picked;
+    if (sessionId && !isEmpty) return this.#lookFor(sessionId, role);
     if (sessionId || unsent) this.#begin({ sessionId, agent: unsent?.agent ?? null, role });
     this.#listener.opened(sessionId);
   }
@@ -278,7 +293,7 @@ export class ChatApp {
     this.conversations.refresh();
     if (!isFirst) return;
     this.#findBegun();
-    this.showPageAddress();
+    this.showPageAddress(); // an invitation doesn't wait for it
     if (this.#invitation) this.join(this.#invitation);
   }
 
@@ -286,7 +301,23 @@ export class ChatApp {
   #findBegun() {
     const begun = tab.get(BEGUN);
     const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
-    if (begun && isReload && !readPageAddress().sessionId) history.replaceState(null, "", chatAddress(begun));
+    if (begun && isReload && !readPageAddress().sessionId) history.replaceState(null, "", chatAddress(begun.id));
+  }
+
+  /** Opens a conversation if the server has it. Without an answer it is opened, too, as it connects again by itself. */
+  async #lookFor(sessionId, role) {
+    const link = (this.link = { sessionId, isDead: false });
+    this.#listener.opened(sessionId);
+    const isDead = await fetchSession(sessionId).then(() => false, ({ code }) => GONE.has(code));
+    if (link !== this.link) return; // something else was opened meanwhile
+    if (isDead) {
+      this.link = { sessionId, isDead };
+      this.conversations.remove(sessionId);
+    } else {
+      this.link = null;
+      this.#begin({ sessionId, agent: null, role });
+      this.#listener.opened(sessionId);
+    }
   }
 
   #available(name) {
@@ -314,7 +345,7 @@ export class ChatApp {
     if (conversation && !conversation.state.sessionId) addToNewDraft(conversation.takeBack());
     tab.remove(BEGUN);
     conversation?.close();
-    this.conversation = null;
+    this.conversation = this.link = null;
     this.files.open(null);
   }
 
@@ -322,6 +353,7 @@ export class ChatApp {
     if (isMissed) this.#listener.missed(frame);
     if (!isLive) return;
     if (frame.type === "error" && frame.content.code === "access_ended") return void this.#lookAgain(this.conversation);
+    if (frame.type === "user_message") this.#written();
     if (LIST_CHANGES.has(frame.type)) this.conversations.refresh();
     if (frame.type === "file_changed" || hasChanges(frame)) this.files.refresh();
     if (this.conversation.state.isDeleted) this.#forget();
@@ -342,6 +374,12 @@ export class ChatApp {
     }
   }
 
+  /** Notes that the server has something of the conversation. */
+  #written() {
+    const begun = tab.get(BEGUN);
+    if (begun?.isEmpty) tab.set(BEGUN, { ...begun, isEmpty: false });
+  }
+
   /** Removes a deleted conversation from the list, and its files. */
   #forget() {
     this.conversations.remove(this.conversation.state.sessionId);
@@ -354,7 +392,7 @@ export class ChatApp {
     this.files.open(sessionId);
     if (this.conversations.status === "failed") this.conversations.refresh(); // the server is back
     if (before === sessionId) return;
-    tab.set(BEGUN, sessionId);
+    tab.set(BEGUN, { id: sessionId, isEmpty: true });
     const change = replaced ? "replaceState" : "pushState"; // going back from a new conversation leads to the first screen
     history[change](null, "", chatAddress(sessionId, role));
     this.#listener.named(sessionId);
@@ -367,7 +405,6 @@ function addToNewDraft(...texts) {
   if (texts.some(Boolean)) keepDraft(NEW_DRAFT, all.join("\n\n"));
 }
 
-/** Whether the turn changed files. A stopped turn reports them only here. */
 /** Whether a turn has changed files, or may have: what a stop interrupts is not always noticed in time. */
 function hasChanges({ type, content }) {
   return type === "turn_completed" && (content.status !== "completed" || content.code_changes?.length > 0);
