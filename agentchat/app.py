@@ -397,6 +397,6 @@ def _page_config(core: _Core, ws_port: int, login: bool) -> dict[str, Any]:
             {"name": server.title, "models": server.models, "command": server.command} for server in core.search.found()
         ],
         "default_agent": core.catalogue.default,
-        "agents": [vars(info) for info in core.catalogue.agents()],
+        "agents": [info.public() for info in core.catalogue.agents()],
         "limits": {"message_chars": MESSAGE_CHARS},
     }

@@ -15,6 +15,8 @@ from autogen import (
 from agentchat import sandbox
 from agentchat.chat import Chat, needs_approval
 
+ICON = "terminal"
+COLOR = "#4a4f9c"
 SUGGESTIONS = [
     "Write hello.py, which greets whoever is named",
     "List the files of the project",

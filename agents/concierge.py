@@ -11,6 +11,8 @@ from weather import weather_forecast
 from agentchat.chat import Chat
 from agentchat.teams import manager_of
 
+ICON = "talk"
+COLOR = "#8a3b78"
 SUGGESTIONS = ["What is the weather in Oslo?", "I want to go to Lisbon by train", "I would like to talk to a human"]
 
 TEAM = """The person is served by three of you: `concierge` (welcomes, remembers), `weather` (forecasts), `travel`

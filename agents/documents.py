@@ -6,6 +6,8 @@ from autogen import ConversableAgent, LLMConfig, UpdateSystemMessage, UserProxyA
 
 from agentchat.chat import Chat
 
+ICON = "file"
+COLOR = "#5b6b1e"
 SUGGESTIONS = [
     "Write welcome.md, a short letter to new colleagues",
     "List the documents",

@@ -8,6 +8,8 @@ from autogen import ConversableAgent, LLMConfig, UserProxyAgent, register_functi
 from agentchat.chat import Chat
 from agentchat.knowledge import MOST_PASSAGES, cited
 
+ICON = "book"
+COLOR = "#0d7263"
 SUGGESTIONS = [
     "How do I use a local model such as Ollama?",
     "How does a program resume a conversation?",

@@ -4,6 +4,8 @@ from autogen import ConversableAgent, LLMConfig, UpdateSystemMessage, UserProxyA
 
 from agentchat.chat import Chat
 
+ICON = "list"
+COLOR = "#8f5a00"
 SUGGESTIONS = ["Plan a birthday party for ten people", "What is left to do?", "The first task is done"]
 
 PROMPT = """You plan. Break what the person wants to reach into tasks with create_task, each with the numbers of the

@@ -5,6 +5,8 @@ from autogen.io.base import IOStream
 
 from agentchat.chat import Chat, needs_approval
 
+ICON = "train"
+COLOR = "#b3471d"
 SUGGESTIONS = ["Book a train to Lisbon", "Cancel my train to Lisbon"]
 
 

@@ -6,6 +6,8 @@ from autogen import ConversableAgent, LLMConfig, UserProxyAgent, register_functi
 
 from agentchat.chat import Chat
 
+ICON = "cloud"
+COLOR = "#1f6fb2"
 SUGGESTIONS = [
     "What is the weather in Oslo?",
     "Do I need an umbrella in Bergen?",

@@ -201,3 +201,12 @@ def write_agents(folder: Path, **sources: str) -> str:
 def write_all(folder: Path) -> str:
     modes = {mode.lower(): MODE.format(mode=mode) for mode in ("ALWAYS", "TERMINATE")}
     return write_agents(folder, **modes, tools=TOOLS, group=GROUP, coroutines=ASYNC)
+
+
+PLAIN = '''
+"""Answers."""
+from autogen import ConversableAgent
+
+def build(llm_config, chat):
+    return ConversableAgent("answerer", llm_config=llm_config, human_input_mode="NEVER")
+'''

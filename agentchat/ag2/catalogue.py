@@ -16,7 +16,7 @@ from types import ModuleType
 
 from autogen import ConversableAgent, LLMConfig
 
-from agentchat.ag2 import code_execution
+from agentchat.ag2 import appearance, code_execution
 from agentchat.ag2.agent_file import AgentFile, holds_agents
 from agentchat.ag2.places import Place
 from agentchat.ag2.shapes import Program, Team, Unusable, members
@@ -34,13 +34,20 @@ OLDER_NAMES = {"rag": "knowledge", "document": "documents", "task": "tasks"}
 
 @dataclass(frozen=True)
 class AgentInfo:
-    """An agent as the picker shows it. `reason` says why it is unavailable."""
+    """An agent as the picker shows it. `reason` says why it is unavailable, `problems` what is wrong with its looks."""
 
     name: str
     description: str
     suggestions: list[str]
+    icon: str | None
+    color: str | None
     available: bool
     reason: str | None
+    problems: list[str]
+
+    def public(self) -> dict[str, object]:
+        """Return what clients are told."""
+        return {name: value for name, value in vars(self).items() if name != "problems"}
 
 
 @dataclass(frozen=True)
@@ -167,9 +174,10 @@ class Catalogue:
             if _is_shortage(error):
                 raise _unreadable(error) from error
             log.warning("The agent %s is unavailable", file.name, exc_info=True)
-            info = AgentInfo(file.name, _description(module), _suggestions(module), False, reason(error, file.path))
-            return _Loaded(file, stamp, None, info)
-        info = AgentInfo(file.name, _description(module), _suggestions(module), True, None)
+            return _Loaded(file, stamp, None, _about(file, module, reason(error, file.path)))
+        info = _about(file, module)
+        for problem in info.problems:
+            log.warning("%s", problem)
         _usable[file] = _Loaded(file, stamp, module, info)
         return _usable[file]
 
@@ -191,6 +199,20 @@ def _made(file: AgentFile, module: ModuleType, llm_config: LLMConfig, chat: Chat
         return None
     chat.llm_config = llm_config
     return maker(llm_config, chat)
+
+
+def _about(file: AgentFile, module: ModuleType, unavailable: str | None = None) -> AgentInfo:
+    looks = appearance.of(module, file.path.name)
+    return AgentInfo(
+        name=file.name,
+        description=_description(module),
+        suggestions=_suggestions(module),
+        icon=looks.icon,
+        color=looks.color,
+        available=unavailable is None,
+        reason=unavailable,
+        problems=looks.problems,
+    )
 
 
 def _description(module: ModuleType) -> str:

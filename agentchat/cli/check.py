@@ -135,7 +135,7 @@ def _findings(
     from agentchat.ag2.catalogue import reason
     from agentchat.ag2.shapes import Team
     from agentchat.cli import findings
-    from agentchat.cli.findings import ERROR, Finding
+    from agentchat.cli.findings import ERROR, NOTE, Finding
 
     watched.take()
     begun = time.monotonic()
@@ -157,6 +157,8 @@ def _findings(
     if info is None or not info.available:
         yield Finding(ERROR, info.reason or "it cannot be built again" if info else "it is not listed")
         return
+    for problem in info.problems:
+        yield Finding(NOTE, problem)
     if talks:
         question = (info.suggestions or [QUESTION])[0]
         yield from _of_turn(running.websocket, file.name, question, watched, failures)

@@ -560,6 +560,8 @@ class AgentAbout(BaseModel):
     name: str
     description: str
     suggestions: list[str]
+    icon: str | None = Field(description="An emoji, one or two letters, or the name of a drawing that the page has")
+    color: str | None = Field(description="`#rrggbb`")
     available: bool
     reason: str | None
 

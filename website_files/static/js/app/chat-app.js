@@ -1,5 +1,6 @@
 /** Model of the chat page: the server's configuration, the selected agent and the open conversation. Knows no DOM. */
 
+import { setAgents } from "../core/appearance.js";
 import { backoff } from "../core/backoff.js";
 import { firstText } from "../core/session/session-state.js";
 import { t } from "../core/words.js";
@@ -285,6 +286,7 @@ export class ChatApp {
   #configure(config) {
     const isFirst = !this.config;
     this.config = config;
+    setAgents(config.agents);
     this.problem = "";
     this.#configTries = 0;
     const first = this.#available(this.picked) ?? this.#available(config.default_agent) ?? this.#available();

@@ -1,5 +1,6 @@
 /** Model of the desk page: the operator, the conversations that need a person, and the open one. Knows no DOM. */
 
+import { setAgents } from "../core/appearance.js";
 import { backoff } from "../core/backoff.js";
 import { Account } from "../app/account.js";
 import { Conversation } from "../app/conversation.js";
@@ -129,6 +130,7 @@ export class DeskApp {
   async #readConfig() {
     try {
       this.config = await fetchConfig();
+      setAgents(this.config.agents);
     } catch {
       setTimeout(() => this.#readConfig(), backoff(this.#tries++));
       return;

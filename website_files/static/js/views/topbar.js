@@ -6,7 +6,8 @@ import { firstText } from "../core/session/session-state.js";
 import { LEVELS } from "../core/session/turn-presentation.js";
 import { t } from "../core/words.js";
 import { device } from "../transport/storage.js";
-import { button, h, setText } from "./shared/dom.js";
+import { paintAgent } from "./shared/agent-avatar.js";
+import { button, createAvatar, h, setText } from "./shared/dom.js";
 import { InlineForm } from "./shared/inline-form.js";
 
 const APP_NAME = document.title;
@@ -16,8 +17,9 @@ const LEVEL_KEY = "show";
 /** The conversation's title in the bar and in the window; clicking it renames the conversation. */
 export class TitleBar {
   #element;
-  #words = h("span", { class: "title-words", dir: "auto" });
-  #button = button("one-line title-button", () => this.#open(), this.#words);
+  #avatar = createAvatar();
+  #words = h("span", { class: "title-words one-line", dir: "auto" });
+  #button = button("title-button", () => this.#open(), this.#avatar, this.#words);
   #form = null;
   #id = null; // of the session shown
   #rename;
@@ -37,6 +39,8 @@ export class TitleBar {
     if (this.#form && this.#id !== state?.sessionId) this.#close();
     this.#id = state?.sessionId ?? null;
     setText(this.#words, title);
+    this.#avatar.hidden = !conversation;
+    if (conversation) paintAgent(this.#avatar, conversation.agent);
     this.#button.disabled = !this.#id || isViewer(state);
     setText(document.querySelector("title"), mark + (conversation ? `${title} · ${APP_NAME}` : APP_NAME));
   }

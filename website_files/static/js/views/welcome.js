@@ -1,7 +1,8 @@
 /** The first screen: a choice of agents, and suggestions of what to ask. */
 
 import { displayName } from "../core/format.js";
-import { createAvatar, h, paintAvatar, setAttribute, setText } from "./shared/dom.js";
+import { paintAgent } from "./shared/agent-avatar.js";
+import { createAvatar, h, setAttribute, setText } from "./shared/dom.js";
 import { KeyedList } from "./shared/keyed-list.js";
 
 export class Welcome {
@@ -57,7 +58,7 @@ class AgentCard {
   }
 
   update({ name, description, available, reason, isPicked }) {
-    paintAvatar(this.#avatar, name);
+    paintAgent(this.#avatar, name);
     setText(this.#name, displayName(name));
     setText(this.#description, description ?? "");
     setText(this.#reason, available ? "" : `Not available: ${reason || "see the server's log"}`);

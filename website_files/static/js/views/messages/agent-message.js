@@ -5,6 +5,7 @@ import { displayName } from "../../core/format.js";
 import { personName } from "../../core/session/participants.js";
 import { t } from "../../core/words.js";
 import { CopyButton } from "../shared/copy-button.js";
+import { paintAgent } from "../shared/agent-avatar.js";
 import { createAvatar, h, icon, iconButton, paintAvatar, setText, setTime } from "../shared/dom.js";
 import { Feedback } from "./feedback.js";
 import { imageOf } from "./image.js";
@@ -81,7 +82,7 @@ export class SpeakerLine {
   element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#badge, this.#time);
 
   update({ sender, ts, isOperator = false }) {
-    paintAvatar(this.#avatar, sender);
+    (isOperator ? paintAvatar : paintAgent)(this.#avatar, sender);
     setText(this.#name, isOperator ? personName(sender) : displayName(sender));
     this.#badge.hidden = !isOperator;
     this.element.classList.toggle("is-person", isOperator);

@@ -9,7 +9,8 @@ import { displayName } from "../../core/format.js";
 import { isOpenQuestion } from "../../core/session/questions.js";
 import { isPassedOn, lastAnswer, visibleItems } from "../../core/session/turn-presentation.js";
 import { usageSummary } from "../../core/session/usage.js";
-import { button, createAvatar, h, icon, paintAvatar, setText } from "../shared/dom.js";
+import { paintAgent } from "../shared/agent-avatar.js";
+import { button, createAvatar, h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 import { AgentMessage, SpeakerLine } from "./agent-message.js";
 import { ChangesCard } from "./changes-card.js";
@@ -89,7 +90,7 @@ class WorkingLine {
     const newest = shown.at(-1);
     const who = turn.speaker ?? newest?.sender ?? turn.agent;
     this.#avatar.hidden = Boolean(newest?.sender && newest.sender === who);
-    paintAvatar(this.#avatar, who);
+    paintAgent(this.#avatar, who);
     setText(this.#text, work(turn.items) ?? `${displayName(who)} is thinking…`);
   }
 }

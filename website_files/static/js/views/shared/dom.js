@@ -50,9 +50,13 @@ const ICONS = {
   again: "M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5",
   alert: "M12 8v5M12 16.5v.01M12 3.5l9.5 16.5h-19z",
   bin: "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10 11v5M14 11v5",
+  book: "M12 6.5C10 5 7 4.5 3.5 5v13.5c3.5-.5 6.5 0 8.5 1.5 2-1.5 5-2 8.5-1.5V5c-3.5-.5-6.5 0-8.5 1.5zM12 6.5V20",
+  calendar: "M4.5 6h15v14h-15zM4.5 10.5h15M8.5 3.5v4M15.5 3.5v4",
   changes: "M9 3.5v7M5.5 7h7M5.5 14.5h7M18 5v14M5.5 19h7",
+  chart: "M4 20h16M7 16v-5M12 16V5M17 16V9",
   check: "M5 12.5l4.5 4.5L19 7.5",
   chevron: "M9 6l6 6-6 6",
+  cloud: "M7.5 18.5a4 4 0 0 1-.5-7.97 5.5 5.5 0 0 1 10.6 1.02A3.5 3.5 0 0 1 17 18.5z",
   copy: "M9 9h10v11H9zM15 9V4H5v11h4",
   cross: "M6 6l12 12M18 6L6 18",
   download: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
@@ -62,6 +66,7 @@ const ICONS = {
   file: "M6 3.5h8l4.5 4.5v12.5H6zM13.5 3.5V8.5h5",
   key: "M14.5 13.5a4.5 4.5 0 1 0-4.2-2.8L4 17v3h3.5v-2.5H10V15l.8-2",
   link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+  list: "M4 6.5l1.5 1.5L8 5M4 12.5l1.5 1.5L8 11M4 18.5l1.5 1.5L8 17M12 6.5h8M12 12.5h8M12 18.5h8",
   lock: "M6 11h12v9.5H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   more: "M5 12v.01M12 12v.01M19 12v.01",
   person: "M12 11.5a3.75 3.75 0 1 0 0-7.5 3.75 3.75 0 0 0 0 7.5zM5 20a7 7 0 0 1 14 0",
@@ -74,7 +79,13 @@ const ICONS = {
   "thumb-down": "M8 13l3.5 7.5a2.5 2.5 0 0 0 2.5-2.5v-4h5a1.7 1.7 0 0 0 1.7-2l-1.2-6.5A1.9 1.9 0 0 0 17.6 4H8zM8 13H4V4h4",
   "thumb-up": "M8 11l3.5-7.5A2.5 2.5 0 0 1 14 6v4h5a1.7 1.7 0 0 1 1.7 2l-1.2 6.5a1.9 1.9 0 0 1-1.9 1.5H8zM8 11H4v9h4",
   tool: "M14.5 6.5a4 4 0 0 0 5 5L12 19a2.1 2.1 0 0 1-3-3l7.5-7.5M14.5 6.5L17 4a4.6 4.6 0 0 0-6 6l-7 7",
+  train: "M7 3.5h10a2 2 0 0 1 2 2V14a3 3 0 0 1-3 3H8a3 3 0 0 1-3-3V5.5a2 2 0 0 1 2-2zM5 11h14M9 17l-2.5 3.5M15 17l2.5 3.5M9 14v.01M15 14v.01",
 };
+
+/** Whether there is a drawing of that name. */
+export function hasIcon(name) {
+  return Object.hasOwn(ICONS, name);
+}
 
 /** Creates an icon. */
 export function icon(name) {
