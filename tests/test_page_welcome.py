@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,93 @@ def test_letters_can_be_told_apart_and_read(serve: Serve, page: Page, tmp_path: 
 
 def card(page: Page, name: str) -> Locator:
     return page.locator(".agent-card").filter(has=page.get_by_text(name, exact=True))
+
+
+PHONES = [(390, 844), (320, 640)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 7, 12])
+def test_cards_fill_the_rows(serve: Serve, page: Page, tmp_path: Path, count: int) -> None:
+    """All rows are as wide as the widest, no card is alone below others, and each description is whole."""
+    page.goto(serve("demo", "--agents", write_agents(tmp_path, *(f"agent_{at}" for at in range(count)))).page)
+    cards = page.locator(".agent-card")
+    expect(cards).to_have_count(count)
+    if count > 8:
+        page.get_by_role("button", name="Other agents").press("Enter")  # the mouse would lift a card
+    expect(page.locator(".agent-card:visible")).to_have_count(count)
+    boxes = cards.evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
+    rows = {round(box["y"]): [each for each in boxes if round(each["y"]) == round(box["y"])] for box in boxes}
+
+    assert len({round(row[-1]["x"] + row[-1]["width"]) for row in rows.values()}) == 1
+    assert min(len(row) for row in rows.values()) >= 2
+    cut = page.locator(".agent-description").evaluate_all(
+        "all => all.filter(({ scrollHeight: all, clientHeight: seen }) => all > seen + 1)"
+    )
+    assert cut == []
+
+
+@pytest.mark.parametrize("size", PHONES)
+@pytest.mark.parametrize("count", [2, 7, 30])
+def test_the_chosen_agent_is_in_sight_on_a_phone(
+    serve: Serve, page: Page, tmp_path: Path, count: int, size: tuple[int, int]
+) -> None:
+    """So are its suggestions; the others are behind a button, and choosing one closes them again."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    suggestions = '["What can you do?", "Tell me about everything that matters", "Help"]'
+    folder = write_agents(tmp_path, *(f"agent_{at:02}" for at in range(count)), SUGGESTIONS=suggestions)
+    page.goto(serve("demo", "--agents", folder).page)
+    expect(page.locator(".agent-card:visible")).to_have_text(re.compile("Agent 00"))
+    assert_in_sight(page)
+
+    last = f"Agent {count - 1:02}"
+    page.get_by_role("button", name="Other agents").click()
+    expect(page.locator(".agent-card:visible")).to_have_count(count)
+    card(page, last).click()
+    expect(page.locator(".agent-card:visible")).to_have_text(re.compile(last))
+    assert_in_sight(page)
+
+
+def test_many_agents_are_closed_on_a_large_screen(serve: Serve, page: Page, tmp_path: Path) -> None:
+    """Thirty agents would push the suggestions out of sight."""
+    page.goto(serve("demo", "--agents", write_agents(tmp_path, *(f"agent_{at:02}" for at in range(30)))).page)
+    expect(page.locator(".agent-card:visible")).to_have_count(1)
+    page.get_by_role("button", name="Other agents").click()
+    expect(page.locator(".agent-card:visible")).to_have_count(30)
+
+
+def test_a_single_agent_is_no_choice(serve: Serve, page: Page, tmp_path: Path) -> None:
+    """Its name is the heading, above what it does and what to ask."""
+    page.goto(serve("demo", "--agents", write_agents(tmp_path, "dice", SUGGESTIONS='["Roll"]', ICON='"🎲"')).page)
+    welcome = page.locator(".welcome")
+    expect(welcome.get_by_role("heading", name="Dice")).to_be_visible()
+    expect(welcome.locator("> .avatar")).to_have_text("🎲")
+    expect(welcome.get_by_text("Helps you with all that matters.")).to_be_visible()
+    expect(page.get_by_role("radio")).to_have_count(0)
+    expect(page.get_by_role("button", name="Roll")).to_be_visible()
+
+
+def test_one_tab_stop_for_all_agents(serve: Serve, page: Page, tmp_path: Path) -> None:
+    """The arrow keys choose, Tab goes on to the suggestions, and a radio's name is the agent's."""
+    folder = write_agents(tmp_path, "ant", "bee", "cow", SUGGESTIONS='["Buzz"]')
+    page.goto(serve("demo", "--agents", folder).page)
+    ant, bee = (page.get_by_role("radio", name=name, exact=True) for name in ("Ant", "Bee"))
+    expect(page.get_by_role("group", name="Agent", exact=True)).to_be_visible()
+    expect(ant).to_have_accessible_description("Helps you with all that matters.")
+    ant.focus()
+    page.keyboard.press("ArrowRight")
+    expect(bee).to_be_checked()
+    expect(bee).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Buzz")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(bee).to_be_focused()
+
+
+def assert_in_sight(page: Page) -> None:
+    scroller = page.locator(".scroller").bounding_box()
+    assert scroller is not None
+    for element in [*page.locator(".agent-card:visible").all(), *page.locator(".suggestion").all()]:
+        box = element.bounding_box()
+        assert box is not None
+        assert box["y"] >= scroller["y"] - 1
+        assert box["y"] + box["height"] <= scroller["y"] + scroller["height"] + 1
