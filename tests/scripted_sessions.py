@@ -92,7 +92,7 @@ class ScriptedTurn:
     def ask(self, prompt: str = "Really?", history: str = JOURNAL, **more: Any) -> tuple[str, Future[Answer]]:
         """Ask the people, and return the question's id and a future of the answer."""
         request = Request("agent", prompt, **more)
-        return request.id, self.start(lambda: self.turn.ask(request, lambda: history))
+        return request.id, self.start(lambda: self.turn.ask(request, lambda limit: history))
 
     def end(self, status: str = "completed", history: str | None = None, error: ChatError | None = None) -> None:
         self._steps.put(lambda: Outcome(status, "done", NO_USAGE, history, error))

@@ -103,7 +103,7 @@ def test_after_a_restart(log: Log, questions: PendingQuestions) -> None:
     questions.answer(edited.id, "edit", "Ada", {"amount": 6})
     questions.answer(password.id, "hunter2", "Ada", None)
     again = PendingQuestions(log, Audit(Path("audit.jsonl")))
-    again.recall(1, None)
+    again.recall(1, None, None)
 
     assert again.contents == [still_open.content]
     recalled = again.recalled(edited.id).answer
@@ -119,14 +119,15 @@ def in_seconds(seconds: float) -> str:
 
 
 @pytest.mark.parametrize(
-    ("clock_ahead", "passed", "left"),
+    ("clock_ahead", "between", "passed", "left"),
     [
-        pytest.param(0, 10, 50, id="a right clock"),
-        pytest.param(3 * DAY, 10, 50, id="a clock that was set three days ahead"),
-        pytest.param(-HOUR, 10, 50, id="a clock that was set back by an hour"),
-        pytest.param(0, 70, -10, id="its time was up while the server was down"),
-        pytest.param(-HOUR, None, 60, id="a clock that was set back, and the machine was started again"),
-        pytest.param(DAY, None, 60 - DAY, id="a machine that was off for a day"),
+        pytest.param(0, 0, 10, 50, id="a right clock"),
+        pytest.param(3 * DAY, 0, 10, 50, id="a clock that was set three days ahead"),
+        pytest.param(-HOUR, 0, 10, 50, id="a clock that was set back by an hour"),
+        pytest.param(-HOUR, HOUR, 10, 50, id="a clock that was set back while the question was told"),
+        pytest.param(0, 0, 70, -10, id="its time was up while the server was down"),
+        pytest.param(-HOUR, 0, None, 60, id="a clock that was set back, and the machine was started again"),
+        pytest.param(DAY, 0, None, 60 - DAY, id="a machine that was off for a day"),
     ],
 )
 def test_time_that_passed_without_a_server(
@@ -134,16 +135,17 @@ def test_time_that_passed_without_a_server(
     questions: PendingQuestions,
     monkeypatch: pytest.MonkeyPatch,
     clock_ahead: float,
+    between: float,
     passed: float | None,
     left: float,
 ) -> None:
     """The rest of a question's time is counted by the machine's own clock, whatever the time of day is set to."""
     monkeypatch.setattr("tests.memory_store.now", lambda: in_seconds(-clock_ahead))
-    ask(questions, expires=in_seconds(60 - clock_ahead))
+    ask(questions, expires=in_seconds(60 + between - clock_ahead))
     now = clock.moment()
     assert now is not None
     asked = clock.Moment("an earlier start", 1) if passed is None else now._replace(seconds=now.seconds - passed)
-    deadline = PendingQuestions(log, Audit(Path("audit.jsonl"))).recall(1, asked)
+    deadline = PendingQuestions(log, Audit(Path("audit.jsonl"))).recall(1, asked, 60 if between else None)
     assert deadline is not None
     assert deadline - time.monotonic() == pytest.approx(left, abs=2)
 

@@ -68,9 +68,9 @@ def meanwhile(session: Session, monkeypatch: pytest.MonkeyPatch, act: Callable[[
     """Do something while the session's agents leave memory."""
     recall = session.questions.recall
 
-    def recalled(turn: int, asked: Moment | None) -> float | None:
+    def recalled(turn: int, asked: Moment | None, limit: float | None) -> float | None:
         act()
-        return recall(turn, asked)
+        return recall(turn, asked, limit)
 
     monkeypatch.setattr(session.questions, "recall", recalled)
 

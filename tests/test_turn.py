@@ -106,7 +106,7 @@ def test_progress_ends_with_the_tool(turn: Turn, host: Host) -> None:
     "act",
     [
         lambda turn: turn.append("text", {}),
-        lambda turn: turn.ask(Request("agent", "Really?"), lambda: ""),
+        lambda turn: turn.ask(Request("agent", "Really?"), lambda limit: ""),
         lambda turn: turn.progress("c", "tool", 1, None, ""),
     ],
 )
@@ -154,4 +154,4 @@ def test_whoever_sees_a_question_can_answer_it(turn: Turn, host: Host) -> None:
         threading.Thread(target=host.questions.answer, args=(request.id, "yes", "Ada", None)).start()
 
     host.log.follow(answer)
-    assert turn.ask(request, lambda: "").text == "yes"
+    assert turn.ask(request, lambda limit: "").text == "yes"

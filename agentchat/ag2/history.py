@@ -269,9 +269,12 @@ class TurnHistory:
         self.refused = self._history.news(refused)
         return text
 
-    def waiting(self, journal: Journal) -> str:
-        """Return all of it, with what it takes to resume the turn after a restart."""
-        return self._dump(has_ended=False, journal=journal.entries(), asked=clock.moment())
+    def waiting(self, journal: Journal, limit: float) -> str:
+        """Return all of it, with what it takes to resume the turn after a restart.
+
+        `limit` is how many seconds people have to answer; 0: as many as they want.
+        """
+        return self._dump(has_ended=False, journal=journal.entries(), asked=clock.moment(), limit=limit)
 
     def variables(self) -> dict[str, Any]:
         """Return the variables and the state as JSON values if they have changed since the last call, else {}.

@@ -333,7 +333,7 @@ class TurnStream(IOStream):
         if entry is None:
             entry = self.journal.record("input", request.prompt, request_id=request.id)
             with tool_slots.asking():
-                answer = self._turn.ask(request, lambda: self.history.waiting(self.journal))
+                answer = self._turn.ask(request, lambda limit: self.history.waiting(self.journal, limit))
         else:
             with tool_slots.asking():
                 answer = self._turn.ask_again(entry["request_id"])

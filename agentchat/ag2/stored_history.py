@@ -2,7 +2,8 @@
 
 {"version": 1, "messages": [...], "shared": {...}, "state": {...}, "has_ended": true}, with values as stored_values.py
 writes them. `shared` are a team's context variables, `state` is `chat.state`; turns that wait for an answer have a
-`journal` (journal.py) and the moment when they `asked` (clock.py); words of people to each other are marked `is_heard`.
+`journal` (journal.py), the moment when they `asked` (clock.py), and the `limit` in seconds for the answer; words of
+people to each other are marked `is_heard`.
 
 Texts without a version are older: a bare list of messages (the first of all), or the same fields with plain values, in
 which pictures and whatever else isn't JSON became text.
@@ -107,7 +108,8 @@ def begun(text: str, broke_off: str = "interrupted") -> str:
 
 def broken_off(history: str, status: str) -> str:
     """Return the history of a turn that was left waiting for an answer and ended so before it was brought back."""
-    turn = {name: value for name, value in read(history).items() if name not in {"journal", "asked", "version"}}
+    left_out = {"journal", "asked", "limit", "version"}
+    turn = {name: value for name, value in read(history).items() if name not in left_out}
     return write(**turn | {"has_ended": False, "broke_off": status})
 
 
@@ -129,6 +131,14 @@ def asked(history: str) -> Moment | None:
     try:
         boot, seconds = read(history)["asked"]
         return Moment(str(boot), float(seconds))
+    except (Unreadable, KeyError, TypeError, ValueError):
+        return None
+
+
+def limit(history: str) -> float | None:
+    """Return the seconds that people have to answer the turn's newest question, if the history says so."""
+    try:
+        return float(read(history)["limit"])
     except (Unreadable, KeyError, TypeError, ValueError):
         return None
 

@@ -27,7 +27,7 @@ class TurnOutput(Protocol):
     def progress(self, call_id: str, tool: str, done: float, total: float | None, text: str) -> None:
         """Show how far a running tool is."""
 
-    def ask(self, request: Request, history: Callable[[], str]) -> Answer:
+    def ask(self, request: Request, history: Callable[[float], str]) -> Answer:
         """Ask the people of the session, and wait. Raises Stopped, also when time is up."""
 
     def ask_again(self, request_id: str) -> Answer:

@@ -70,10 +70,11 @@ class PendingQuestions:
         self._reopened: frozenset[str] = frozenset()  # those that were open when they were recalled
         self._newest_answer: Answered | None = None
 
-    def recall(self, turn: int, asked: Moment | None) -> float | None:
+    def recall(self, turn: int, asked: Moment | None, limit: float | None) -> float | None:
         """Reopen the questions that agents who left memory had asked in that turn, and recall those that were answered.
 
-        `asked` is when the last of them was asked. Returns the first deadline of the open ones, by time.monotonic().
+        `asked` is when the last of them was asked, `limit` how many seconds it waits. Returns the first deadline of the
+        open ones, by time.monotonic().
         """
         with self._lock:
             events = self._log.store.read_types(self._log.id, QUESTIONS)
@@ -94,7 +95,7 @@ class PendingQuestions:
                     self._recalled[id] = known[id]
             for question in self._open.values():
                 if question.content["expires"] is not None:
-                    question.deadline = time.monotonic() + _left(asking[question.id], asked)
+                    question.deadline = time.monotonic() + _left(asking[question.id], asked, limit)
             return min((q.deadline for q in self._open.values() if q.deadline is not None), default=None)
 
     @property
@@ -221,13 +222,15 @@ def unanswered(events: Iterable[Event], turn: int) -> list[Question]:
     return [question for question in asked if question.id not in answered]
 
 
-def _left(request: Event, asked: Moment | None) -> float:
+def _left(request: Event, asked: Moment | None, limit: float | None) -> float:
     """Return the seconds that a question still waits: by the machine's own clock if possible, else by the time of day.
 
-    Nobody can set that clock. If the time of day was set back meanwhile, the question waits as long as a new one.
+    Nobody can set that clock; the other may have been set between the two times that the event has. If it was set back
+    meanwhile, the question waits as long as a new one.
     """
     asked_at = moment(request.ts)
-    limit = (moment(request.content["expires"]) - asked_at).total_seconds()
+    if not limit:  # an older version asked
+        limit = (moment(request.content["expires"]) - asked_at).total_seconds()
     passed = elapsed(asked)
     if passed is None:
         passed = (datetime.now(timezone.utc) - asked_at).total_seconds()

@@ -205,15 +205,16 @@ class Turn:
 
     # Asking
 
-    def ask(self, request: Request, history: Callable[[], str]) -> Answer:
+    def ask(self, request: Request, history: Callable[[float], str]) -> Answer:
         """Ask the people of the session and wait for the first answer.
 
-        `history` returns what it takes to ask again after a restart. Raises Stopped, also when the time is up.
+        `history` returns what it takes to ask again after a restart, given the limit in seconds. Raises Stopped, also
+        when the time is up.
         """
 
         def asked() -> tuple[Question, str]:
             """Time begins when the question is told: the store may have been waited for."""
-            expires, remembered = None, history()
+            expires, remembered = None, history(self._input_timeout)
             if self._input_timeout:
                 expires = events.time(datetime.now(timezone.utc) + timedelta(seconds=self._input_timeout))
             draft = self._draft("input_request", request.content(expires))

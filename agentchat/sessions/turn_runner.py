@@ -284,7 +284,8 @@ class TurnRunner:
         """Let the message's turn wait for its answer without a thread and without agents."""
         self._lock.assert_held()
         history = self._services.store.history(self.log.id, message.turn)
-        deadline = self.questions.recall(message.turn, stored_history.asked(history or ""))
+        asked, limit = stored_history.asked(history or ""), stored_history.limit(history or "")
+        deadline = self.questions.recall(message.turn, asked, limit)
         self._asking = message
         if deadline is not None:
             self._host.wake_at(deadline)
