@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
+from datetime import datetime, timedelta
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from agentchat.app import Running
+from tests.clients import wait_until
 from tests.conftest import Fork, config_list
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, Reply
 from tests.pages import say, session_of, turn
 from tests.rest_client import RestClient
 from tests.test_page_access import expect_accessible
@@ -82,3 +85,210 @@ def test_a_conversation_that_has_only_begun_is_no_dead_link(fork: Fork, model: M
         assert page.request.delete(f"{second.page}api/agent-chat/sessions/{session_of(page)}").ok
         page.reload()
         expect(page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+
+
+def sessions(server: Running) -> set[str]:
+    listed = RestClient(server).get("/api/agent-chat/sessions", limit=200).json["sessions"]
+    return {entry["id"] for entry in listed}
+
+
+def add(server: Running, *titles: str) -> list[str]:
+    """Add conversations, and return their ids."""
+    rest = RestClient(server)
+    return [rest.post("/api/agent-chat/sessions", {"title": title}).json["id"] for title in titles]
+
+
+def titles(page: Page) -> Locator:
+    return page.locator(".conversation-title")
+
+
+def group(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name=name, exact=True).locator(".conversation-title")
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.locator(".conversation", has_text=title)
+
+
+def choose(page: Page, title: str, item: str) -> None:
+    row(page, title).hover()
+    page.get_by_role("button", name=f"More for “{title}”").click()
+    page.get_by_role("button", name=item, exact=True).click()
+
+
+def test_the_list_is_grouped_by_day(server: Running, page: Page) -> None:
+    """What is today's becomes yesterday's at midnight, while the page is open; later it goes to its month."""
+    [id] = add(server, "Umbrella")
+    updated = RestClient(server).get(f"/api/agent-chat/sessions/{id}").json["updated"]
+    day = datetime.fromisoformat(updated).astimezone()
+    late = day.replace(hour=23, minute=59, second=58, microsecond=0)
+    page.clock.install(time=late)
+    page.goto(server.page)
+    expect(page.get_by_role("heading", name="Today", exact=True)).to_be_visible()
+    expect(group(page, "Today")).to_have_text(["Umbrella"])
+    row(page, "Umbrella").focus()
+    page.clock.run_for(3_000)
+    expect(group(page, "Yesterday")).to_have_text(["Umbrella"])
+    expect(page.get_by_role("heading", name="Today", exact=True)).to_have_count(0)
+    expect(row(page, "Umbrella")).to_be_focused()
+
+    page.clock.set_system_time(late + timedelta(days=400))
+    page.reload()
+    expect(group(page, f"{day:%B %Y}")).to_have_text(["Umbrella"])
+
+
+def test_pinned_conversations_stay_on_top(server: Running, context: BrowserContext, page: Page) -> None:
+    """A pin holds on this device and in its other tabs, also for a conversation that is far down in the list."""
+    page.goto(server.page)
+    add(server, "One", "Two")
+    page.reload()
+    expect(group(page, "Today")).to_have_text(["Two", "One"])
+    choose(page, "One", "Pin")
+    expect(group(page, "Pinned")).to_have_text(["One"])
+    expect(group(page, "Today")).to_have_text(["Two"])
+    other = context.new_page()
+    other.goto(server.page)
+    expect(group(other, "Pinned")).to_have_text(["One"])
+    row(other, "Two").focus()
+    other.keyboard.press("p")
+    for tab in (page, other):
+        expect(group(tab, "Pinned")).to_have_text(["Two", "One"])
+    expect(row(other, "Two")).to_be_focused()
+    expect_accessible(other)
+
+    add(server, *(f"Number {number}" for number in range(60)))
+    page.reload()
+    expect(group(page, "Pinned")).to_have_text(["Two", "One"])
+    expect(group(page, "Today")).to_have_count(50)
+    page.locator(".search").fill("One")
+    expect(titles(page)).to_have_text(["One"])
+    expect(page.get_by_role("heading", name="Pinned")).to_have_count(0)
+    page.locator(".search").press("Escape")
+    expect(group(page, "Pinned")).to_have_text(["Two", "One"])
+    choose(page, "One", "Unpin")
+    expect(group(page, "Pinned")).to_have_text(["Two"])
+
+
+def test_what_was_deleted_comes_back(server: Running, page: Page) -> None:
+    """Undo brings the row back to its place, and what was open; without, it is deleted soon."""
+    page.clock.install()
+    page.goto(server.page)
+    first, _ = add(server, "First", "Second")
+    open_one = begin(page, "Which one?")
+    expect(titles(page)).to_have_text(["Which one?", "Second", "First"])
+    choose(page, "Which one?", "Delete")
+    expect(titles(page)).to_have_text(["Second", "First"])
+    expect(page.locator(".welcome")).to_be_visible()
+    expect(row(page, "Second")).to_be_focused()
+    line = page.get_by_role("status").filter(has_text="“Which one?” was deleted.")
+    expect(line).to_be_visible()
+    expect_accessible(page)
+    line.get_by_role("button", name="Undo").press("Enter")
+    expect(titles(page)).to_have_text(["Which one?", "Second", "First"])
+    expect(turn(page, 1)).to_contain_text("Which one?")
+    expect(page).to_have_url(f"{server.page}?session={open_one}")
+    expect(row(page, "Which one?")).to_be_focused()
+
+    page.keyboard.press("End")
+    page.keyboard.press("Delete")
+    expect(titles(page)).to_have_text(["Which one?", "Second"])
+    page.keyboard.press("Control+z")
+    expect(row(page, "First")).to_be_focused()
+    page.clock.run_for(60_000)
+    assert first in sessions(server)
+
+    page.keyboard.press("Delete")
+    expect(titles(page)).to_have_text(["Which one?", "Second"])
+    assert first in sessions(server)
+    page.clock.run_for(10_000)
+    expect(page.locator(".deleted-line")).to_be_hidden()
+    wait_until(lambda: first not in sessions(server))
+    expect(titles(page)).to_have_text(["Which one?", "Second"])
+
+
+def test_what_was_deleted_goes_when_something_else_does_or_the_page(server: Running, page: Page) -> None:
+    page.goto(server.page)
+    one, two, three = add(server, "One", "Two", "Three")
+    page.reload()
+    choose(page, "One", "Delete")
+    choose(page, "Two", "Delete")
+    wait_until(lambda: one not in sessions(server))
+    assert two in sessions(server)
+    page.goto("about:blank")
+    wait_until(lambda: sessions(server) == {three})
+
+
+def test_deleting_what_is_at_work_says_so(server: Running, model: ModelServer, page: Page) -> None:
+    gate = threading.Event()
+    model.script(Reply("Late.", gate=gate))
+    page.goto(server.page)
+    say(page, "Oslo?")
+    expect(row(page, "Oslo?")).to_contain_text("at work")
+    choose(page, "Oslo?", "Delete")
+    expect(page.locator(".deleted-line")).to_contain_text("What its agents are doing will be stopped.")
+    page.go_back()
+    expect(page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    gate.set()
+    expect(turn(page, 1)).to_contain_text("Late.")
+
+
+def test_titles_tell_conversations_apart(server: Running, page: Page) -> None:
+    """Of two with one title each says when it began; one without a title has its agent's name."""
+    add(server, "Same", "Same", "Other", "A title that is much too long to fit into the list " * 3)
+    page.goto(server.page)
+    expect(titles(page)).to_have_count(4)
+    clock = re.compile(r" · .*\d:\d\d")
+    about = page.locator(".conversation-about")
+    for number, is_alike in enumerate((False, False, True, True)):
+        expect(about.nth(number)).to_have_text(clock if is_alike else re.compile("now|min"))
+    long = row(page, "much too long")
+    expect(long).to_have_attribute("title", re.compile("^(A title that is much too long to fit into the list ?){3}$"))
+    expect(row(page, "Other")).not_to_have_attribute("title", re.compile("."))
+    assert long.locator(".conversation-title").evaluate("(element) => element.scrollWidth > element.clientWidth")
+
+
+def test_the_list_is_one_tab_stop(server: Running, page: Page) -> None:
+    """Arrows go through the list; keys open the menu and rename; Tab leaves it and comes back to the same row."""
+    add(server, "One", "Two", "Three")
+    page.goto(server.page)
+    expect(titles(page)).to_have_text(["Three", "Two", "One"])
+    page.locator(".search").focus()
+    page.keyboard.press("Tab")
+    expect(row(page, "Three")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, "Two")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".search")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(row(page, "Two")).to_be_focused()
+    page.keyboard.press("End")
+    expect(row(page, "One")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, "One")).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Pin", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(row(page, "Three")).to_be_focused()
+    page.keyboard.press("F2")
+    page.get_by_label("Title").fill("Third")
+    page.keyboard.press("Enter")
+    expect(row(page, "Third")).to_be_focused()
+    expect_accessible(page)
+    page.keyboard.press("Tab")
+    expect(page.locator(".conversation-list :focus")).to_have_count(0)
+    expect(page.locator('.conversation-list [tabindex="0"]')).to_have_count(1)
+
+
+def test_the_end_of_a_long_list(server: Running, page: Page) -> None:
+    """The End key goes to the last conversation, however many pages away it is."""
+    add(server, *(f"Number {number}" for number in range(260)))
+    page.goto(server.page)
+    expect(titles(page)).to_have_count(50)
+    row(page, "Number 259").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".conversation").last).to_be_focused()
+    expect(titles(page)).to_have_count(260)
+    expect(page.locator(".conversation").last).to_have_text(re.compile("^Number 0"))
+    expect(page.get_by_role("button", name="More", exact=True)).to_be_hidden()

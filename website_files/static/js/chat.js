@@ -40,6 +40,7 @@ import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { ShareDialog } from "./views/sharing/share-dialog.js";
 import { ConversationListView } from "./views/sidebar/conversation-list-view.js";
+import { DeletedLine } from "./views/sidebar/deleted-line.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
 import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
 import { markIcon, playSound } from "./views/told/page-mark.js";
@@ -81,12 +82,16 @@ const sidebar = new Sidebar(find(".app"), () => open(null));
 const conversations = new ConversationListView(find(".conversations"), {
   open,
   rename: (id, title) => app.rename(id, title),
-  delete: (id) => app.delete(id).then(() => find(".search").focus()),
+  pin: (entry) => app.pins.toggle(entry),
+  delete: (entry) => app.delete(entry),
+  undo,
   share,
   leave: (id) => app.leave(id).then(() => find(".search").focus()),
   search: (query) => app.conversations.search(query),
   more: () => app.conversations.more(),
+  all: () => app.conversations.all(),
 });
+const deletedLine = new DeletedLine(find(".deleted-line"), () => conversations.focus(undo()));
 const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
 const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover());
 const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);
@@ -162,6 +167,8 @@ addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
 addEventListener("pageshow", ({ persisted }) => persisted && app.woken());
+addEventListener("pagehide", () => app.deletion.finish());
+document.addEventListener("visibilitychange", () => document.hidden && app.deletion.finish());
 document.addEventListener("visibilitychange", () => document.hidden || (app.woken(), telling.looked(), draw()));
 addEventListener("focus", () => (app.account.check(), app.conversations.refresh()));
 addEventListener("keydown", pressed);
@@ -188,6 +195,10 @@ function send(text) {
 function stop() {
   const { conversation } = app;
   if (conversation && !isViewer(conversation.state)) conversation.stop();
+}
+
+function undo() {
+  return app.undoDelete();
 }
 
 function share(sessionId) {
@@ -349,7 +360,8 @@ function draw() {
   find(".detail-switch").hidden = !conversation;
   if (conversation) transcript.update(state, conversation.status, detail.level);
   seen.mark(app.conversations, document.hidden ? null : state?.sessionId ?? null);
-  conversations.update(app.conversations, state?.sessionId ?? null);
+  conversations.update(app.conversations, app.pins.entries(app.conversations), state?.sessionId ?? null);
+  deletedLine.update(app.deletion.current);
   title.update(conversation, telling.news ? "● " : "");
   markIcon(telling.news !== null);
   toldSettings.update();

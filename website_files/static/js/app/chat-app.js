@@ -16,12 +16,14 @@ import { device, tab } from "../transport/storage.js";
 import { Account } from "./account.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversation } from "./conversation.js";
+import { Deletion } from "./deletion.js";
 import { FileList, UploadQueue } from "./files.js";
+import { Pins } from "./pins.js";
 
 const LIST_CHANGES = new Set([ // events that change the list of conversations
   "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
 ]);
-const GONE = new Set(["session_unknown", "session_deleted", "not_allowed"]); // errors of a link that leads nowhere
+const GONE = new Set(["session_unknown", "session_deleted"]); // errors of a link that leads nowhere
 const BEGUN = "begun"; // key of the session this tab has started, {id, isEmpty}; see #findBegun
 
 export class ChatApp {
@@ -34,6 +36,8 @@ export class ChatApp {
   link = null;
   account;
   conversations;
+  pins;
+  deletion;
   files;
   uploads;
   notice = ""; // what became of an invitation, or of a conversation that this person can no longer see
@@ -52,6 +56,8 @@ export class ChatApp {
     this.#listener = listener;
     this.account = new Account(() => listener.changed());
     this.conversations = new ConversationList(() => listener.changed(), fetchSessions);
+    this.pins = new Pins(() => listener.changed(), fetchSession);
+    this.deletion = new Deletion((deleted) => this.#deleteForGood(deleted));
     this.files = new FileList(() => listener.changed(), fetchFiles);
     this.uploads = new UploadQueue(() => listener.changed(), ({ id, sessionId, name, file }, progressed) =>
       uploadFile(sessionId, name, file, this.name, id, progressed));
@@ -206,21 +212,28 @@ export class ChatApp {
   async rename(id, title) {
     try {
       await renameSession(id, title, this.name);
+      this.pins.rename(id, title);
       this.conversations.rename(id, title);
     } catch (error) {
       this.#unlessGone(id, error);
     }
   }
 
-  async delete(id) {
-    if (this.conversation?.state.sessionId === id) this.open(null);
-    try {
-      await deleteSession(id);
-      forgetDrafts(id);
-      this.conversations.remove(id);
-    } catch (error) {
-      this.#unlessGone(id, error);
-    }
+  /** Deletes a conversation. It can be brought back for a while. @param {{id: string, title: string, isRunning: boolean}} entry */
+  delete(entry) {
+    const wasOpen = this.conversation?.state.sessionId === entry.id;
+    this.deletion.begin({ ...entry, wasOpen });
+    this.conversations.hide(entry.id);
+    if (wasOpen) this.open(null);
+  }
+
+  /** Brings the conversation back that was deleted last. @returns its id, or null */
+  undoDelete() {
+    const deleted = this.deletion.undo();
+    if (!deleted) return null;
+    this.conversations.hide(deleted.id, false);
+    if (deleted.wasOpen && !this.conversation) this.open(deleted.id);
+    return deleted.id;
   }
 
   /** Accepts an invitation, as soon as the server is there, and opens its conversation. */
@@ -256,6 +269,7 @@ export class ChatApp {
 
   /** Removes a conversation that this person can no longer see from the page. */
   #drop(id) {
+    this.pins.remove(id);
     if (this.conversation?.state.sessionId === id) this.startOver();
     this.conversations.remove(id);
   }
@@ -274,6 +288,20 @@ export class ChatApp {
     } finally {
       this.isBeginning = false;
       this.#listener.changed();
+    }
+  }
+
+  async #deleteForGood({ id, title }) {
+    this.#listener.changed();
+    try {
+      await deleteSession(id);
+      forgetDrafts(id);
+      this.pins.remove(id);
+      this.conversations.remove(id);
+    } catch (error) {
+      if (GONE.has(error.code)) return this.conversations.remove(id);
+      this.conversations.hide(id, false);
+      this.tell(t`“${title}” is still there. ${error.message}`);
     }
   }
 
@@ -310,7 +338,7 @@ export class ChatApp {
   async #lookFor(sessionId, role) {
     const link = (this.link = { sessionId, isDead: false });
     this.#listener.opened(sessionId);
-    const isDead = await fetchSession(sessionId).then(() => false, ({ code }) => GONE.has(code));
+    const isDead = this.conversations.isHidden(sessionId) || (await fetchSession(sessionId).then(() => false, ({ code }) => GONE.has(code)));
     if (link !== this.link) return; // something else was opened meanwhile
     if (isDead) {
       this.link = { sessionId, isDead };
@@ -384,6 +412,7 @@ export class ChatApp {
 
   /** Removes a deleted conversation from the list, and its files. */
   #forget() {
+    this.pins.remove(this.conversation.state.sessionId);
     this.conversations.remove(this.conversation.state.sessionId);
     this.files.open(null);
   }

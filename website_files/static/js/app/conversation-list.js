@@ -2,7 +2,7 @@
  * The server's list of conversations, newest first, with search and paging. Knows no DOM.
  *
  * @typedef {{id: string, title: string, agent: string, updated: string, status: string,
- *   isUnread?: boolean, found?: {seq: number, text: string}[]}} Entry
+ *   created: string, role?: string, isUnread?: boolean, found?: {seq: number, text: string}[]}} Entry
  */
 
 const PAGE = 50;
@@ -18,6 +18,8 @@ export class ConversationList {
   #changed;
   #fetchPage;
   #shownQuery = ""; // of the entries
+  #loaded = []; // the entries, with those that are hidden
+  #hidden = new Set(); // ids
   #listed = 0; // entries that the server sent, also those that are not shown
   #asked = 0; // number of the latest request; earlier answers are ignored
 
@@ -46,13 +48,27 @@ export class ConversationList {
     await this.#load(PAGE);
   }
 
-  /** Removes a deleted conversation without waiting for the server's list. */
-  remove(id) {
-    this.#show(this.entries.filter((entry) => entry.id !== id));
+  /** Loads all that is left. */
+  async all() {
+    if (this.next) await this.#load(Infinity, this.next);
   }
 
+  /** Removes a deleted conversation without waiting for the server's list. */
+  remove(id) {
+    this.#show(this.#loaded.filter((entry) => entry.id !== id));
+  }
+
+  /** Takes a conversation out of sight, or brings it back to its place. */
+  hide(id, hides = true) {
+    if (hides) this.#hidden.add(id);
+    else this.#hidden.delete(id);
+    this.#show(this.#loaded);
+  }
+
+  isHidden = (id) => this.#hidden.has(id);
+
   rename(id, title) {
-    this.#show(this.entries.map((entry) => (entry.id === id ? { ...entry, title } : entry)));
+    this.#show(this.#loaded.map((entry) => (entry.id === id ? { ...entry, title } : entry)));
   }
 
   /** Notes on each entry whether it is unread. @param {(entry: Entry) => boolean} isUnread */
@@ -64,7 +80,7 @@ export class ConversationList {
   /** Loads that many entries from a cursor on, or from the start. */
   async #load(count, before = null) {
     const number = ++this.#asked;
-    let entries = before ? this.entries : [];
+    let entries = before ? this.#loaded : [];
     let listed = before ? this.#listed : 0;
     let next = before;
     const end = listed + count;
@@ -88,14 +104,15 @@ export class ConversationList {
       if (number !== this.#asked) return;
       this.status = "failed";
       this.problem = error.code ? error.message : "";
-      if (this.query !== this.#shownQuery) this.entries = []; // they are not what was searched for
+      if (this.query !== this.#shownQuery) this.entries = this.#loaded = []; // they are not what was searched for
       this.#changed();
     }
   }
 
   /** Drops duplicates: an entry that moved to the top between two pages comes twice. */
   #show(entries) {
-    this.entries = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
+    this.#loaded = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
+    this.entries = this.#loaded.filter(({ id }) => !this.#hidden.has(id));
     this.#changed();
   }
 }

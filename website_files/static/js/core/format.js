@@ -49,6 +49,13 @@ export function day(ts) {
   return written(ts, { day: "numeric", month: "short", year: "numeric" }, currentLanguage());
 }
 
+/** Month: `October`, with its year if that is another one: `October 2025`. */
+export function monthName(ts, now) {
+  const isThisYear = new Date(ts).getFullYear() === new Date(now).getFullYear();
+  const name = written(ts, { month: "long", ...(isThisYear ? {} : { year: "numeric" }) }, currentLanguage());
+  return name && name[0].toLocaleUpperCase(currentLanguage()) + name.slice(1);
+}
+
 /** Date without its year, and time: `3 Dec, 14:05`. */
 export function dayAndTime(ts) {
   return written(ts, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }, currentLanguage());

@@ -1,7 +1,8 @@
 /**
  * The keys of the chat page. The dialog that lists them and the documentation are made from this table.
  *
- * @typedef {"anywhere"|"outside"|"field"|"empty"} Place outside of fields, in the message field, or in it while it is empty
+ * @typedef {"anywhere"|"outside"|"field"|"empty"|"list"} Place outside of fields, in the message field, in it while it
+ *   is empty, or in the list of conversations
  * @typedef {{action: string, keys: string[], place: Place, words(): string}} Key
  */
 
@@ -17,12 +18,19 @@ export const KEYS = [
   { action: "send anyway", keys: ["Ctrl+Enter", "Cmd+Enter"], place: "field", words: () => t`Send, also with a touch keyboard` },
   { action: "menu", keys: ["/"], place: "empty", words: () => t`Choose an agent or a command` },
   { action: "edit last", keys: ["ArrowUp"], place: "empty", words: () => t`Edit your last message` },
+  { action: "go", keys: ["ArrowUp", "ArrowDown", "Home", "End"], place: "list", words: () => t`Go through the conversations` },
+  { action: "conversation menu", keys: ["ArrowRight", "ContextMenu"], place: "list", words: () => t`Open the menu of the conversation` },
+  { action: "rename", keys: ["F2"], place: "list", words: () => t`Rename the conversation` },
+  { action: "pin", keys: ["p"], place: "list", words: () => t`Pin the conversation, or unpin it` },
+  { action: "delete", keys: ["Delete"], place: "list", words: () => t`Delete or leave the conversation` },
+  { action: "undo", keys: ["Ctrl+Z", "Cmd+Z"], place: "list", words: () => t`Bring the deleted conversation back` },
 ];
 
 /** Where a key works, in words. */
 export function placeWords(place) {
   return {
     anywhere: t`Anywhere`, outside: t`Outside of fields`, field: t`In the message field`, empty: t`In the empty message field`,
+    list: t`In the list of conversations`,
   }[place];
 }
 

@@ -40,8 +40,9 @@ export function renameSession(id, title, name) {
   return change(sessionPath(id), { method: "PATCH", ...json({ title, ...(name && { name }) }) });
 }
 
+/** Deletes a session, even if the page is closed meanwhile. */
 export function deleteSession(id, wait) {
-  return change(sessionPath(id), { method: "DELETE" }, wait);
+  return change(sessionPath(id), { method: "DELETE", keepalive: true }, wait);
 }
 
 export function exportAddress(id, format) {

@@ -4,7 +4,7 @@ import { KEYS, placeWords } from "../../core/keys.js";
 import { t } from "../../core/words.js";
 import { h, iconButton } from "../shared/dom.js";
 
-const SIGNS = { ArrowUp: "↑", Escape: "Esc", Cmd: "⌘" };
+const SIGNS = { ArrowUp: "↑", ArrowDown: "↓", ArrowRight: "→", ContextMenu: "☰", Escape: "Esc", Cmd: "⌘", p: "P" };
 
 export class KeysDialog {
   element = h("dialog", { class: "keys-dialog", onclick: (event) => event.target === this.element && this.element.close() });

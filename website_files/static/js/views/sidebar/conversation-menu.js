@@ -1,5 +1,6 @@
 /** Menu with actions on a conversation. One menu serves all entries of the list. */
 
+import { t } from "../../core/words.js";
 import { exportAddress } from "../../transport/rest-api.js";
 import { button, h, setText } from "../shared/dom.js";
 import { Popover } from "../shared/popover.js";
@@ -14,10 +15,12 @@ export class ConversationMenu {
   ]);
   #rename = button("menu-item", () => this.#choose((row) => row.rename()), "Rename");
   #share = button("menu-item", () => this.#choose((row) => row.share()), "Share…");
-  #end = button("menu-item menu-item-danger", () => this.#choose((row) => row.askEnd()));
+  #pin = button("menu-item", () => this.#choose((row) => row.pin()));
+  #end = button("menu-item menu-item-danger", () => this.#choose((row) => row.end()));
   #popover = new Popover(
     { class: "popover conversation-menu", role: "group" },
     { gap: 4, align: "end", opened: () => this.element.querySelector(".menu-item:not([hidden])").focus() },
+    this.#pin,
     this.#rename,
     this.#share,
     ...this.#links.map(([, link]) => link),
@@ -33,6 +36,7 @@ export class ConversationMenu {
       this.#rename.hidden = row.role === "viewer";
       this.#share.hidden = !row.role;
       setText(this.#share, row.isOwn ? "Share…" : "Who sees it…");
+      setText(this.#pin, row.isPinned ? t`Unpin` : t`Pin`);
       setText(this.#end, row.isOwn ? "Delete" : "Leave");
       for (const [format, link] of this.#links) link.href = exportAddress(row.id, format);
     });
