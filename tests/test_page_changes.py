@@ -37,10 +37,9 @@ def card(serve: Serve, page: Page, tmp_path: Path) -> Page:
 
 
 def test_how_much_was_changed_stands_on_one_line(card: Page) -> None:
-    """One line sums up the changes and opens a list of files; files in the card aren't listed again above it."""
+    """One line sums up the changes above a list of files; files in the card aren't listed again above it."""
     expect(card.locator(".changes-card > summary")).to_have_text("4 files changed+202−2")
     expect(card.locator(".files-line")).to_have_count(0)
-    card.locator(".changes-card > summary").click()
     expect(card.locator(".change > summary")).to_have_text(
         ["notes.mdChanged+2−1", "app.pyNew+200", "old.txtDeleted−1", "logo.pngNew"]
     )
@@ -48,9 +47,7 @@ def test_how_much_was_changed_stands_on_one_line(card: Page) -> None:
 
 def test_lines_with_their_numbers(card: Page) -> None:
     """Changed lines show old and new line numbers, and a sign for readers who don't see colours."""
-    card.locator(".changes-card > summary").click()
-    card.locator(".change > summary", has_text="notes.md").click()
-    lines = card.locator(".change[open] .diff-line")
+    lines = card.locator(".change", has_text="notes.md").locator(".diff-line")
     expect(lines).to_have_count(5)
     kinds = [line.get_attribute("data-kind") for line in lines.all()]
     assert kinds == ["same", "removed", "added", "added", "same"]
@@ -62,9 +59,7 @@ def test_lines_with_their_numbers(card: Page) -> None:
 def test_what_can_be_done_with_a_file(card: Page) -> None:
     """A file can be downloaded unless it was deleted, and its changes copied if there are any."""
     card.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    card.locator(".changes-card > summary").click()
-    for summary in card.locator(".change > summary").all():
-        summary.click()
+    card.locator(".change > summary", has_text="logo.png").click()
     files = card.locator(".change")
     address = files.nth(0).get_by_role("link", name="Download").get_attribute("href")
     assert address is not None
@@ -78,24 +73,30 @@ def test_what_can_be_done_with_a_file(card: Page) -> None:
 
 
 def test_a_long_file_is_shown_in_part(card: Page) -> None:
-    """A long diff is shown in part until all of it is asked for."""
-    card.locator(".changes-card > summary").click()
-    card.locator(".change > summary", has_text="app.py").click()
-    lines = card.locator(".change[open] .diff-line")
+    """A long diff is shown in part, of bounded height, until all of it is asked for."""
+    app = card.locator(".change", has_text="app.py")
+    lines = app.locator(".diff-line")
     expect(card.get_by_role("button", name="Show all 200 lines")).to_be_visible()
     assert 10 < lines.count() < LINES
+    box = app.locator(".diff").bounding_box()
+    assert box is not None
+    assert box["height"] < 420
     card.get_by_role("button", name="Show all 200 lines").click()
     expect(lines).to_have_count(LINES)
-    expect(card.locator(".change[open] .diff")).to_be_focused()
+    expect(app.locator(".diff")).to_be_focused()
 
 
-def test_one_file_is_open_at_once(serve: Serve, page: Page, tmp_path: Path) -> None:
-    """One file is open at a time, and its content is always shown as text."""
+def test_the_first_diffs_are_open(card: Page) -> None:
+    """Three files are open from the start, further ones only show their names."""
+    expect(card.locator(".change[open]")).to_have_count(3)
+    expect(card.locator(".change").nth(3)).not_to_have_attribute("open", "")
+
+
+def test_content_is_text(serve: Serve, page: Page, tmp_path: Path) -> None:
+    """The content of a file is always shown as text."""
     changes = [{"path": "a.html", "kind": "modified", "diff": HOSTILE}]
     session = write_story(tmp_path / "data", [*a_turn(1, "Write", said("coder", "Written."), code_changes=changes)])
     page.goto(f"{serve('demo').page}?session={session}")
-    page.get_by_text("1 file changed").click()
-
     expect(page.locator(".diff-line").last).to_contain_text("<img src=x onerror=")
     assert page.locator(".diff img, .diff b").count() == 0
     assert page.evaluate("document.title") != "hacked"

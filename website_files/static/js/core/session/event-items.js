@@ -9,6 +9,7 @@
  * @typedef {{kind: "event", key: string, type: string, content: object, ts?: string}} OtherEvent
  */
 
+import { withEffect } from "./folded-steps.js";
 import { within } from "./inner-chats.js";
 import { itemOf } from "./items.js";
 import { changeTurn, newTurn, putItem, settled } from "./turns.js";
@@ -20,7 +21,8 @@ export function withHandoff(state, { from, to, reason, kind: how, within: holder
 
 export function onFileChanged(state, { path = "", kind: how, size, by }, { turn }) {
   const file = { kind: "file", key: `file-${path}`, path, how, size: size ?? null, by: by ?? "", isUpload: !turn };
-  return withItem(state, file, turn);
+  const changed = withItem(state, file, turn);
+  return turn ? changeTurn(changed, turn, (each) => withEffect(each, path)) : changed;
 }
 
 /** Marks the start of a chat within a nested chat; anywhere else it is just another AG2 event. */

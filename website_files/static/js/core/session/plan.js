@@ -6,12 +6,16 @@
  * @typedef {{turn: number, type: string, content: object}} Change
  */
 
+import { withEffect } from "./folded-steps.js";
+import { changeTurn } from "./turns.js";
+
 const NAMES = { title: "title", details: "details", depends_on: "dependsOn", status: "status", by: "by" };
 
 /** Handles both `task_created` and `task_updated`. */
 export function onTask(state, content, { type, turn = 0 }) {
   const change = { type, turn, content };
-  return { ...state, planChanges: [...state.planChanges, change], tasks: changed(state.tasks, change) };
+  const noted = turn ? changeTurn(state, turn, (each) => withEffect(each)) : state;
+  return { ...noted, planChanges: [...state.planChanges, change], tasks: changed(state.tasks, change) };
 }
 
 /** Undoes the changes made by discarded turns and keeps those that people made outside of turns. */

@@ -7,6 +7,7 @@
  * @typedef {import("./session-state.js").Turn} Turn
  */
 
+import { foldSteps } from "./folded-steps.js";
 import { arranged } from "./inner-chats.js";
 import { isMine, isViewer, showsNames } from "./participants.js";
 import { isWaiting, runningTurn } from "./session-state.js";
@@ -26,7 +27,8 @@ const HUMAN = "human"; // a turn's agent while a person has the conversation
 /** The blocks to show for a turn at this level. @param {Turn} turn @param {Level} level @param isLive whether it goes on */
 export function visibleItems(turn, level, isLive = turn.status === "running") {
   const items = turn.items.filter(isShown(turn, level));
-  const blocks = withFiles(arranged(items, !isLive));
+  const arrangedItems = withFiles(arranged(items, !isLive));
+  const blocks = level === "tools" ? foldSteps(arrangedItems, pathsInCard(turn)) : arrangedItems;
   if (turn.codeChanges.length) blocks.push({ kind: "changes", key: "changes", changes: turn.codeChanges });
   const notice = turn.notice || (isEmpty(turn) ? "The answer was empty." : "");
   if (notice) blocks.push({ kind: "notice", key: "notice", notice });
@@ -59,12 +61,17 @@ export function lastAnswer(turn) {
 function isShown(turn, level) {
   const rank = LEVELS.indexOf(level);
   const answer = lastAnswer(turn);
-  const inCard = new Set(turn.codeChanges.map((change) => change.path));
+  const inCard = pathsInCard(turn);
   return (item) => {
     if (item.kind === "file" && inCard.has(item.path)) return false;
     const from = FROM[item.kind] ?? (item.within ? INNER : LEVELS[0]);
     return item === answer || item.isOperator || rank >= LEVELS.indexOf(from);
   };
+}
+
+/** The files whose changes the turn's card shows. */
+function pathsInCard({ codeChanges }) {
+  return new Set(codeChanges.map((change) => change.path));
 }
 
 function isEmpty(turn) {

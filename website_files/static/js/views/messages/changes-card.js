@@ -9,7 +9,8 @@ import { KeyedList } from "../shared/keyed-list.js";
 
 const KINDS = { created: "New", modified: "Changed", deleted: "Deleted" };
 const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
-const SHOWN = 60; // lines of a diff before "Show all"
+const SHOWN = 20; // lines of a diff before "Show all"
+const OPEN = 3; // files whose diffs are open from the start
 
 export class ChangesCard {
   #title = h("span", { class: "changes-title" });
@@ -18,7 +19,7 @@ export class ChangesCard {
   #list;
   element = h(
     "details",
-    { class: "card disclosure disclosure-block changes-card" },
+    { class: "card disclosure disclosure-block changes-card", open: true },
     h("summary", {}, icon("changes"), this.#title, this.#amount, icon("chevron")),
     this.#files,
   );
@@ -32,7 +33,7 @@ export class ChangesCard {
     const files = changes.map((change) => ({ ...change, key: change.path, ...readDiff(change.diff) }));
     setText(this.#title, files.length === 1 ? "1 file changed" : `${files.length} files changed`);
     this.#amount.replaceChildren(...amount(sum(files, "added"), sum(files, "removed")));
-    this.#list.update(files.map((file) => ({ ...file, isOnly: files.length === 1 })));
+    this.#list.update(files.map((file, at) => ({ ...file, isOpen: at < OPEN })));
   }
 }
 
@@ -56,7 +57,7 @@ class FileChanges {
   }
 
   update(file) {
-    if (!this.#file && file.isOnly) this.element.open = true;
+    if (!this.#file && file.isOpen) this.element.open = true;
     this.#file = file;
     this.element.dataset.kind = file.kind;
     setText(this.#kind, KINDS[file.kind] ?? file.kind);

@@ -17,6 +17,7 @@ import { ChangesCard } from "./changes-card.js";
 import { CodeResult } from "./code-result.js";
 import { ErrorCard } from "./error-card.js";
 import { EventLine, FilesLine, HandoffLine } from "./event-lines.js";
+import { FoldedSteps } from "./folded-steps.js";
 import { NestedChat, NestedChatStart } from "./nested-chat.js";
 import { TurnOutput } from "./output.js";
 import { PersonMessage } from "./person-message.js";
@@ -151,6 +152,7 @@ const VIEWS = {
   message: (item, { rate }) => new AgentMessage(rate),
   reasoning: () => new Reasoning(),
   tool: (item, intents) => new ToolCard((each) => itemView(each, intents)),
+  "folded-steps": (item, intents) => new FoldedSteps((each) => itemView(each, intents)),
   output: () => new TurnOutput(),
   "code-result": () => new CodeResult(),
   question: (item, intents) => new QuestionCard(item, intents),
