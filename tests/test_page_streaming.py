@@ -124,3 +124,59 @@ def test_only_the_end_of_a_long_block_grows(ada: Page, model: ModelServer, befor
     assert all(length < 10_000 for length in ada.evaluate("grown"))
     longest = "Math.max(...[...document.querySelectorAll('.prose .piece')].map((piece) => piece.textContent.length))"
     assert ada.evaluate(longest) < 5000
+
+
+COUNT_NODES = """() => {
+    added = 0;
+    new MutationObserver((all) => {
+        const nodes = all.flatMap(({ addedNodes }) => [...addedNodes]);
+        for (const node of nodes) added += 1 + (node.querySelectorAll?.("*").length ?? 0);
+    }).observe(document.querySelector(".turns"), { childList: true, subtree: true });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("before", "part"), [("", "some **bold** words of it "), ("```python\n", "value = compute(1)  # a step\n")]
+)
+def test_the_work_grows_with_the_answer(ada: Page, model: ModelServer, before: str, part: str) -> None:
+    """An answer of four times the length makes the page build at most about four times as much."""
+
+    def built(parts: int, number: int) -> int:
+        model.script(Reply(tokens=[before, *[part] * parts]))
+        ada.evaluate("added = 0")
+        say(ada, "Go")
+        expect(turn(ada, number)).to_have_attribute("data-state", "completed")
+        expect(ada.locator(".prose-tail")).to_have_count(0)
+        return int(ada.evaluate("added"))
+
+    model.script(Reply("Hello"))
+    say(ada, "Hello")
+    expect(turn(ada, 1)).to_have_attribute("data-state", "completed")
+    ada.evaluate(COUNT_NODES)
+    short = built(400, 2)
+    assert short < built(1600, 3) < 1.3 * 4 * short
+
+
+def test_long_code_is_laid_out_where_one_looks(ada: Page, model: ModelServer) -> None:
+    """Pieces out of view are skipped; long lines can still be scrolled to, and everything copied."""
+    ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lines = [f"value_{number} = {number}\n" for number in range(1500)]
+    lines[1490] = "wide = '" + "long " * 100 + "its end'\n"
+    answer = Streaming(ada, model, "```python\n" + "".join(lines[:700]), "".join(lines[700:]) + "```\n")
+    answer.go_on()
+    pieces = answer.prose.locator(".piece")
+    rendered = """pieces => pieces.map((piece) => {
+        const mark = document.createElement("i");
+        piece.append(mark);
+        const isRendered = mark.checkVisibility({ contentVisibilityAuto: true });
+        mark.remove();
+        return isRendered;
+    })"""
+    expect(ada.locator(".to-end")).to_be_hidden()
+    shown = pieces.evaluate_all(rendered)
+    assert shown[-1]
+    assert 0 < sum(shown) < len(shown) / 2
+    code = answer.prose.locator("pre")
+    assert code.evaluate("code => code.scrollWidth > 2 * code.clientWidth")
+    answer.prose.get_by_role("button", name="Copy code").click()
+    assert ada.evaluate("navigator.clipboard.readText()") == "".join(lines)

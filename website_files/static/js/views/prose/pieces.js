@@ -2,25 +2,26 @@
 
 import { h } from "../shared/dom.js";
 
-const LENGTH = 4000; // code units of a piece, about
+const LENGTHS = { code: 1500, words: 4000 }; // code units of a piece, about
 
 /** What ends a piece: a line of code, or a word. */
 const ENDS = { code: /\n/g, words: /\s/g };
 
 /** Divides an element's content, if it is long. @param {"code" | "words"} kind */
 export function divide(element, kind) {
-  if (element.textContent.length <= 2 * LENGTH) return;
+  const least = LENGTHS[kind];
+  if (element.textContent.length <= 2 * least) return;
   const pieces = [h("span", { class: "piece" })];
   let length = 0;
   const put = (node) => {
     pieces.at(-1).append(node);
     length += node.textContent.length;
-    if (length < LENGTH || (kind === "code" && !node.textContent.endsWith("\n"))) return;
+    if (length < least || (kind === "code" && !node.textContent.endsWith("\n"))) return;
     pieces.push(h("span", { class: "piece" }));
     length = 0;
   };
   for (let node of [...element.childNodes]) {
-    for (let end; node.nodeType === Node.TEXT_NODE && (end = endOf(node.data, LENGTH - length, kind)); ) {
+    for (let end; node.nodeType === Node.TEXT_NODE && (end = endOf(node.data, least - length, kind)); ) {
       const rest = node.splitText(end);
       put(node);
       node = rest;
@@ -52,10 +53,10 @@ export class GrowingText {
     let rest = text;
     while (rest) {
       const piece = this.element.lastChild ?? this.#begin();
-      const end = endOf(rest, LENGTH - piece.firstChild.length, kind) || rest.length;
+      const end = endOf(rest, LENGTHS[kind] - piece.firstChild.length, kind) || rest.length;
       piece.firstChild.appendData(rest.slice(0, end));
       rest = rest.slice(end);
-      if (piece.firstChild.length >= LENGTH && ENDS[kind].test(piece.firstChild.data.slice(-1))) this.#begin();
+      if (piece.firstChild.length >= LENGTHS[kind] && ENDS[kind].test(piece.firstChild.data.slice(-1))) this.#begin();
       ENDS[kind].lastIndex = 0;
     }
   }

@@ -92,7 +92,7 @@ function levelHeadings(element) {
 
 function innermost(element, tail) {
   const last = element.lastElementChild === tail ? tail.previousElementSibling : element.lastElementChild;
-  const isInto = last && (INTO.has(last.nodeName) || last.className === "piece");
+  const isInto = last && (INTO.has(last.nodeName) || (last.className === "piece" && !last.textContent.endsWith("\n")));
   return isInto && !isBefore(last, tail) ? innermost(last, tail) : element;
 }
 

@@ -3,6 +3,7 @@
 import { clock, fullTime, hue, initial } from "../../core/format.js";
 
 const FITS_ITSELF = globalThis.CSS?.supports("field-sizing", "content") ?? false;
+const PAUSE = 20; // ms between two drawings; the wait for a frame comes on top
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Creates an element: `h("button", { type: "button", onclick }, "Send")`. Functions become event listeners. */
@@ -98,16 +99,21 @@ export function icon(name) {
   return svg;
 }
 
-/** Wraps `draw` so that all calls between two frames draw only once. */
+/** Wraps `draw` so that all calls between two frames draw only once, and a stream of them thirty times a second. */
 export function onceAFrame(draw) {
   let isAsked = false;
+  let next = 0; // the earliest time
+  const drawNow = () => {
+    isAsked = false;
+    next = performance.now() + PAUSE;
+    draw();
+  };
   return () => {
     if (isAsked) return;
     isAsked = true;
-    requestAnimationFrame(() => {
-      isAsked = false;
-      draw();
-    });
+    const wait = next - performance.now();
+    if (wait > 0) setTimeout(() => requestAnimationFrame(drawNow), wait);
+    else requestAnimationFrame(drawNow);
   };
 }
 
