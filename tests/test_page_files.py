@@ -136,8 +136,10 @@ def test_what_agents_write_appears_at_once(writer: Running, model: ModelServer, 
     expect(page.locator(".file-about")).to_have_text("6 bytes · now")
     with page.expect_download() as download:
         page.locator(".file").click()
+        page.locator(".reader").get_by_role("link", name="Download").click()
     assert Path(download.value.path()).read_text() == "# June"
     assert download.value.suggested_filename.endswith(".md")
+    page.keyboard.press("Escape")
 
     page.get_by_role("button", name="Close tasks and files").click()
     expect(page.locator(".side-panel")).to_be_hidden()

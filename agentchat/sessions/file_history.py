@@ -37,9 +37,8 @@ class FileHistory:
         path = canonical(path)
         # The sort keeps the order of a session's own changes, also if its clock was set back within a millisecond.
         events = sorted((event for _, event in self.changes() if event.content["path"] == path), key=lambda e: e.ts)
-        kept = self._versions.kept()
-        if (content := self._files.peek(path)) is not None:
-            kept.add(digest_of(content))
+        content = self._files.peek(path)  # first of all, as it waits for a change that is being made
+        kept = self._versions.kept() | (set() if content is None else {digest_of(content)})
         return [_about(event, kept) for event in reversed(events)]
 
     def open(self, path: str, version: str = "") -> BinaryIO:

@@ -1,6 +1,7 @@
 /** Entry point of the chat page. Connects the model to the views. */
 
 import { ChatApp } from "./app/chat-app.js";
+import { OpenFile } from "./app/open-file.js";
 import { SeenConversations } from "./app/seen.js";
 import { Telling } from "./app/telling.js";
 import { displayName } from "./core/format.js";
@@ -13,7 +14,9 @@ import { t } from "./core/words.js";
 import { draftKey } from "./transport/drafts.js";
 import { goToLoginPage } from "./transport/login-page.js";
 import { readPageAddress, takeInvitation } from "./transport/page-address.js";
-import { eraseMemory, fetchMemory, fetchSessions, whenLoginIsNeeded, writeNote } from "./transport/rest-api.js";
+import {
+  eraseMemory, fetchFile, fetchFileDiff, fetchFileVersions, fetchMemory, fetchSessions, whenLoginIsNeeded, writeNote,
+} from "./transport/rest-api.js";
 import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js";
 import { AccountMenu } from "./views/account/account-menu.js";
 import { ProfileDialog } from "./views/account/profile-dialog.js";
@@ -32,6 +35,7 @@ import { SlashMenu } from "./views/palette/slash-menu.js";
 import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
+import { ReaderPanel } from "./views/reader/reader-panel.js";
 import { languageSetting } from "./views/settings/language-setting.js";
 import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setAttribute, setText } from "./views/shared/dom.js";
@@ -112,6 +116,13 @@ const fileInput = new FileInput(find(".stage"), find(".file-picker"), (given) =>
 const files = new FilesPanel(find(".files"), {
   choose: () => fileInput.choose(),
   delete: (path) => app.deleteFile(path).then(() => find(".panel-close").focus()),
+});
+const openFile = new OpenFile(onceAFrame(() => reader.update()), {
+  versions: fetchFileVersions, content: fetchFile, diff: fetchFileDiff,
+});
+const reader = new ReaderPanel(find(".app"), openFile, {
+  sessionId: () => app.conversation?.state.sessionId ?? null,
+  opening: () => panel.isSheet && panel.close(),
 });
 const tray = new UploadTray(find(".uploads"), {
   dismiss: (key) => (app.uploads.dismiss(key), focusComposer()),
@@ -298,7 +309,8 @@ function leave() {
   if (isField(field)) {
     find(".scroller").focus({ preventScroll: true });
     if (field === document.activeElement) field.blur(); // the conversation is behind a drawer
-  } else if (sidebar.isDrawer) sidebar.closeDrawer();
+  } else if (reader.isOpen) reader.close();
+  else if (sidebar.isDrawer) sidebar.closeDrawer();
   else if (panel.isOpen) panel.close();
 }
 
@@ -326,6 +338,7 @@ function showQuestion(requestId) {
 function opened(sessionId) {
   composer.openDraft(draftKey(sessionId));
   telling.opened();
+  reader.leave();
   transcript.clear();
   draw();
   if (app.conversation) follower.toEnd();
@@ -340,6 +353,7 @@ function happened(frame) {
   announcer.happened(frame);
   telling.happened(frame, app.conversation.state);
   follower.contentAdded();
+  openFile.happened(frame);
   if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
   if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
 }

@@ -54,8 +54,41 @@ export function fetchFiles(id) {
   return request(`${sessionPath(id)}/files`);
 }
 
-export function fileAddress(id, path) {
+/** @param {string} version digest of an earlier version */
+export function fileAddress(id, path, version = "") {
+  return `${filePath(id, path)}${of(version)}`;
+}
+
+/** Address of a file in a frame or an image: it loads nothing and runs nothing. */
+export function fileViewAddress(id, path, version = "") {
+  return `${filePath(id, path)}/view${of(version)}`;
+}
+
+/** @returns {Promise<{versions: import("../app/open-file.js").Version[]}>} */
+export function fetchFileVersions(id, path) {
+  return request(`${filePath(id, path)}/versions`);
+}
+
+/** @returns {Promise<{diff: string}>} */
+export function fetchFileDiff(id, path, old, now) {
+  return request(`${filePath(id, path)}/diff?${new URLSearchParams({ old, new: now })}`);
+}
+
+/** The content of a file, or null if it has more bytes than `most`. @returns {Promise<ArrayBuffer|null>} */
+export async function fetchFile(id, path, version, most) {
+  const answer = await send(fileAddress(id, path, version));
+  if (!answer.ok) throw await refused(answer);
+  if (Number(answer.headers.get("Content-Length")) <= most) return answer.arrayBuffer();
+  await answer.body.cancel();
+  return null;
+}
+
+function filePath(id, path) {
   return `${sessionPath(id)}/files/${encodeURIComponent(path)}`;
+}
+
+function of(version) {
+  return version ? `?${new URLSearchParams({ version })}` : "";
 }
 
 export function deleteFile(id, path, name) {
@@ -158,13 +191,21 @@ export async function change(path, options, { pause } = WAIT) {
 
 /** @throws {Error} with the server's message, if there is one, its `code`, and the seconds to wait: `retryAfter` */
 export async function request(path, options = {}) {
-  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options }).catch(() => {
+  const answer = await send(path, options);
+  if (answer.status === 204) return null;
+  if (!answer.ok) throw await refused(answer);
+  return answer.json().catch(() => null);
+}
+
+function send(path, options = {}) {
+  return fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT), ...options }).catch(() => {
     throw new Error(t`The server does not answer. Try again when the connection is back.`);
   });
-  if (answer.status === 204) return null;
+}
+
+async function refused(answer) {
   const body = await answer.json().catch(() => null);
-  if (answer.ok) return body;
-  throw refusal({ status: answer.status, response: body }, answer.headers.get("Retry-After"));
+  return refusal({ status: answer.status, response: body }, answer.headers.get("Retry-After"));
 }
 
 function refusal({ status, response: body }, wait) {

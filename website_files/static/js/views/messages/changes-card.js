@@ -2,13 +2,14 @@
 
 import { readDiff } from "../../core/diff.js";
 import { count } from "../../core/session/usage.js";
+import { t } from "../../core/words.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { button, h, icon, setText } from "../shared/dom.js";
+import { SIGNS, diffLines } from "../shared/diff-lines.js";
+import { h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
 const KINDS = { created: "New", modified: "Changed", deleted: "Deleted" };
-const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
 const SHOWN = 20; // lines of a diff before "Show all"
 const OPEN = 3; // files whose diffs are open from the start
 
@@ -45,6 +46,7 @@ class FileChanges {
   #amount = h("span", { class: "changes-amount" });
   #body = h("div", { class: "change-body" });
   #file = null;
+  #filled = null; // the diff that is shown
   element = h(
     "details",
     { class: "disclosure disclosure-block change", ontoggle: () => this.#fill() },
@@ -67,47 +69,24 @@ class FileChanges {
   }
 
   #fill() {
-    if (!this.element.open) return;
-    this.#body.replaceChildren(this.#tools(), this.#lines(SHOWN));
+    const { lines, path, diff } = this.#file;
+    if (!this.element.open || this.#filled === diff) return; // what somebody selects in it stays selected
+    this.#filled = diff;
+    const shown = lines.length ? diffLines(lines, `Changes of ${path}`, SHOWN) : h("p", { class: "change-note" }, whyNothing(this.#file));
+    this.#body.replaceChildren(this.#tools(), shown);
   }
 
   #tools() {
     const { path, kind, diff } = this.#file;
-    const download = { class: "text-button", href: fileAddress(this.#sessionId(), path), download: true };
+    const link = { class: "text-button", href: fileAddress(this.#sessionId(), path), download: true };
     return h(
       "div",
       { class: "change-tools" },
-      kind === "deleted" ? null : h("a", download, icon("download"), "Download"),
+      h("a", { ...link, "data-file": path }, icon("file"), t`Open`),
+      kind === "deleted" ? null : h("a", link, icon("download"), t`Download`),
       diff ? new CopyButton(() => diff, `Copy the changes of ${path}`).element : null,
     );
   }
-
-  #lines(limit) {
-    const { lines, path } = this.#file;
-    if (lines.length === 0) return h("p", { class: "change-note" }, whyNothing(this.#file));
-    const rows = lines.slice(0, limit).map(row);
-    const code = h("pre", { class: "diff", tabindex: 0, "aria-label": `Changes of ${path}` }, h("code", {}, ...rows));
-    return h("div", {}, code, lines.length > limit ? this.#more() : null);
-  }
-
-  #more() {
-    const all = () => {
-      this.#body.lastElementChild.replaceWith(this.#lines(Infinity));
-      this.#body.querySelector(".diff").focus({ preventScroll: true });
-    };
-    return button("text-button diff-more", all, `Show all ${count(this.#file.lines.length)} lines`);
-  }
-}
-
-function row({ kind, before, after, text }) {
-  return h(
-    "span",
-    { class: "diff-line", "data-kind": kind },
-    h("span", { class: "diff-number" }, before ?? ""),
-    h("span", { class: "diff-number" }, after ?? ""),
-    h("span", { class: "diff-sign" }, SIGNS[kind]),
-    h("span", { class: "diff-text" }, kind === "gap" ? `⋯ ${text}` : text, "\n"),
-  );
 }
 
 function amount(added, removed) {

@@ -22,7 +22,7 @@ export class HandoffLine {
   }
 }
 
-/** Files written by agents or added by people, with download links. */
+/** Files written by agents or added by people, with links to them. */
 export class FilesLine {
   #words = h("span", {});
   #chips = h("span", { class: "file-chips" });
@@ -54,7 +54,7 @@ class FileChip {
   update({ path, how, size }) {
     const isGone = how === "deleted";
     const href = fileAddress(this.#sessionId(), path);
-    const link = { class: "file-link", href, download: true, title: `Download ${path}` };
+    const link = { class: "file-link", href, download: true, title: path, "data-file": path };
     setText(this.#name, path);
     setText(this.#size, isGone || size === null ? "" : bytes(size));
     this.element.dataset.kind = how;

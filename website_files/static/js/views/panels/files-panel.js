@@ -1,4 +1,4 @@
-/** The list of files, to download or delete. */
+/** The list of files, to read or delete. */
 
 import { ago, bytes, fullTime } from "../../core/format.js";
 import { fileAddress } from "../../transport/rest-api.js";
@@ -56,7 +56,8 @@ class FileRow {
     setText(this.#about, `${bytes(size)} · ${ago(Date.parse(modified) || Date.now())}`);
     this.#about.title = fullTime(modified);
     setAttribute(this.#link, "href", fileAddress(sessionId, path));
-    setAttribute(this.#link, "title", `Download ${path}`);
+    setAttribute(this.#link, "title", path);
+    this.#link.dataset.file = path;
     setAttribute(this.#remove, "aria-label", `Delete ${path}`);
     this.#remove.hidden = !canWrite;
   }
