@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import chain
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -14,6 +16,7 @@ from tests.conftest import Fork, config_list
 from tests.model_server import ModelServer, Reply
 from tests.pages import say, session_of, turn
 from tests.rest_client import RestClient
+from tests.stories import a_turn, said
 from tests.test_page_access import expect_accessible
 
 pytest_plugins = ["tests.browser"]
@@ -292,3 +295,48 @@ def test_the_end_of_a_long_list(server: Running, page: Page) -> None:
     expect(titles(page)).to_have_count(260)
     expect(page.locator(".conversation").last).to_have_text(re.compile("^Number 0"))
     expect(page.get_by_role("button", name="More", exact=True)).to_be_hidden()
+
+
+def search(page: Page, words: str) -> Locator:
+    page.locator(".search").fill(words)
+    return page.locator(".conversation-match")
+
+
+def test_a_hit_leads_to_its_place(tell: Callable[..., Page]) -> None:
+    """A hit opens the conversation where it was said, in a turn that was not built yet, too, and marks it."""
+    page = tell(
+        *chain.from_iterable(
+            a_turn(number, f"Question {number}", said("weather", f"Answer {number}.\n\n" + "More of it. \n\n" * 20))
+            for number in range(1, 121)
+        ),
+        *a_turn(121, "An early walrus?", said("weather", "No walrus here.")),
+    )
+    expect(turn(page, 121)).to_be_in_viewport()
+    expect(turn(page, 3)).to_have_count(0)
+    expect(search(page, "Answer 3")).to_have_count(3)
+    page.locator(".conversation-match", has_text=re.compile(r"Answer 3\.")).click()
+    found = page.locator("[data-found]")
+    expect(found).to_contain_text("Answer 3.")
+    expect(found).to_be_in_viewport()
+    expect(found).to_be_focused()
+    expect(turn(page, 121)).not_to_be_in_viewport()
+
+    page.get_by_role("link", name="New conversation").click()
+    expect(search(page, "walrus")).to_have_count(2)
+    page.locator(".conversation").press("Enter")
+    expect(found).to_contain_text("An early walrus?")
+    expect(found).to_be_in_viewport()
+    expect_accessible(page)
+    page.locator(".conversation-match", has_text="No walrus").click()
+    expect(found).to_have_text(re.compile("No walrus here."))
+
+
+def test_a_hit_that_does_not_count_any_more(tell: Callable[..., Page]) -> None:
+    page = tell(
+        *a_turn(1, "A walrus?", said("weather", "No.")),
+        (0, "rewind", {"turns": [1], "reason": "edit"}),
+        *a_turn(2, "A seal?", said("weather", "No.")),
+    )
+    search(page, "walrus").click()
+    expect(page.locator(".notice-banner")).to_contain_text("does not count any more")
+    expect(page.locator("[data-found]")).to_have_count(0)

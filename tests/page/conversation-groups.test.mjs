@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { grouped, nextMidnight, sharedTitles } from "../../website_files/static/js/core/conversation-groups.js";
+import { grouped, likeness, nextMidnight } from "../../website_files/static/js/core/conversation-groups.js";
 
 const at = (...parts) => new Date(...parts).toISOString();
 const entry = (id, updated, title = id) => ({ id, title, updated });
@@ -49,7 +49,11 @@ test("the next day begins at midnight, however long this one is", () => {
   }
 });
 
-test("titles that more than one conversation has are known; no title is none", () => {
-  const titles = ["Oslo?", "Rome?", "Oslo?", "", ""].map((title, id) => entry(String(id), "", title));
-  assert.deepEqual([...sharedTitles(titles)], ["Oslo?"]);
+test("conversations with the same title are told apart by when they began; no title is none", () => {
+  const begun = [
+    ["Oslo?", "2026-11-27T10:00:01Z"], ["Oslo?", "2026-11-27T10:00:59Z"], ["Oslo?", "2026-11-27T10:01:00Z"],
+    ["Rome?", "2026-11-27T10:00:01Z"], ["", "2026-11-27T10:00:01Z"], ["", "2026-11-27T10:00:01Z"],
+  ];
+  const entries = begun.map(([title, created]) => ({ title, created }));
+  assert.deepEqual(entries.map(likeness(entries)), ["second", "second", "minute", "", "", ""]);
 });

@@ -136,6 +136,8 @@ const follower = new ScrollFollower(find(".scroller"), find(".scroller-content")
 const detail = new DetailSwitch(find(".detail-switch"), () => draw());
 const transcript = new Transcript(find(".transcript"), {
   isAtEnd: () => follower.isFollowing,
+  left: () => follower.leave(),
+  lost: () => app.tell(t`What was found is in a version of the conversation that does not count any more.`),
   stop: () => (isWaiting(app.conversation.state) || stop(), focusComposer()),
   resend: () => (app.resend(), focusComposer()),
   retry: () => (app.conversation.retry(), focusComposer()),
@@ -265,10 +267,12 @@ function answer(requestId, given) {
   return isSent;
 }
 
-function open(sessionId) {
+/** Opens a conversation, at its end or at what was said with a `seq`. */
+function open(sessionId, seq = 0) {
   app.open(sessionId);
   sidebar.closeDrawer();
   focusComposer();
+  transcript.goTo(seq ? { sessionId, seq } : null);
 }
 
 /** Goes to an answer or a question that somebody was told of. */
@@ -376,7 +380,7 @@ function draw() {
   seen.mark(app.conversations, document.hidden ? null : state?.sessionId ?? null);
   conversations.update(app.conversations, app.pins.entries(app.conversations), state?.sessionId ?? null);
   deletedLine.update(app.deletion.current);
-  title.update(conversation, telling.news ? "● " : "");
+  title.update(conversation, telling.news ? "● " : "", link?.isDead ? t`Not found` : t`New conversation`);
   markIcon(telling.news !== null);
   toldSettings.update();
   toldOffer.update(telling.isOffered);

@@ -37,10 +37,24 @@ export function nextMidnight(now) {
   return dayStart(now, 1);
 }
 
-/** The titles that more than one conversation has. @param {Entry[]} entries @returns {Set<string>} */
-export function sharedTitles(entries) {
+/**
+ * Tells how exactly the time has to be said that tells conversations with the same title apart.
+ * @param {Entry[]} entries @returns {(entry: Entry) => ""|"minute"|"second"}
+ */
+export function likeness(entries) {
+  const titles = repeated(entries.map(({ title }) => title));
+  const minutes = repeated(entries.map(begun));
+  return (entry) => (!titles.has(entry.title) ? "" : minutes.has(begun(entry)) ? "second" : "minute");
+}
+
+function begun({ title, created = "" }) {
+  return title && `${created.slice(0, "2026-12-31T23:59".length)} ${title}`;
+}
+
+/** Returns the texts that come more than once. */
+function repeated(texts) {
   const seen = new Set();
-  return new Set(entries.map(({ title }) => title).filter((title) => title && (seen.has(title) || !seen.add(title))));
+  return new Set(texts.filter((text) => text && (seen.has(text) || !seen.add(text))));
 }
 
 /** The beginning of a day, counted from today; days are longer or shorter when the clocks change. */

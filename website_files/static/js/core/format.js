@@ -56,9 +56,9 @@ export function monthName(ts, now) {
   return name && name[0].toLocaleUpperCase(currentLanguage()) + name.slice(1);
 }
 
-/** Date without its year, and time: `3 Dec, 14:05`. */
-export function dayAndTime(ts) {
-  return written(ts, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }, currentLanguage());
+/** Date without its year, and time: `3 Dec, 14:05`. @param more options of Intl.DateTimeFormat */
+export function dayAndTime(ts, more = {}) {
+  return written(ts, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit", ...more }, currentLanguage());
 }
 
 function written(ts, options, locale) {

@@ -32,10 +32,11 @@ export class TitleBar {
     element.replaceChildren(this.#button);
   }
 
-  /** @param {import("../app/conversation.js").Conversation|null} conversation @param {string} mark before the window's title */
-  update(conversation, mark = "") {
+  /** @param {import("../app/conversation.js").Conversation|null} conversation @param {string} mark before the window's title
+   * @param {string} otherwise the title without a conversation */
+  update(conversation, mark, otherwise) {
     const state = conversation?.state;
-    const title = (state && (state.title || shorten(firstText(state)) || displayName(conversation.agent))) || t`New conversation`;
+    const title = (state && (state.title || shorten(firstText(state)) || displayName(conversation.agent))) || otherwise;
     if (this.#form && this.#id !== state?.sessionId) this.#close();
     this.#id = state?.sessionId ?? null;
     setText(this.#words, title);

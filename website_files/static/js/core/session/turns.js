@@ -47,7 +47,7 @@ export function finishMessage(turn, event, ts, seq) {
   const isPlain = parts.every((part) => part.kind === "text");
   if (isPlain && !text.trim() && !notice) return withoutItem(turn, key);
   const result = isPlain && !operator ? codeResult(text) : null;
-  if (result) return putItem(turn, { kind: "code-result", key, sender, recipient, ...result, ts });
+  if (result) return putItem(turn, { kind: "code-result", key, sender, recipient, ...result, ts, seq });
   const message = { kind: "message", key, sender, recipient, text, parts: isPlain ? null : parts, length: 0, ts };
   const state = partial ? "partial" : "done";
   return putItem(turn, { ...message, state, isOperator: operator === true, notice, isCutOff, seq, ratings: [] });

@@ -30,9 +30,14 @@ export class Transcript {
   #notice;
   #shown = new ShownTurns();
   #sessionId = null;
+  #wanted = null; // {sessionId, seq} of a place to go to once it is there
+  #found = null; // the element that is marked
+  #intents;
 
-  /** @param intents the actions on a turn, and `dismiss(key)` for an error; see chat.js */
+  /** @param intents the actions on a turn, and `dismiss(key)` for an error; see chat.js.
+   *   `left()` is called before the reader is taken from the end to a place, `lost()` if that does not count any more */
   constructor(element, intents) {
+    this.#intents = intents;
     const usagePopover = new UsagePopover();
     const all = { ...intents, usagePopover, sessionId: () => this.#sessionId };
     element.append(usagePopover.element);
@@ -62,6 +67,37 @@ export class Transcript {
     this.#turns.update([...turns, ...state.pending.map((message) => ({ ...pendingTurn(message, connection), level }))]);
     this.#errors.update(state.errors);
     this.#notice.hidden = !state.replaced;
+    if (this.#wanted) this.#go();
+  }
+
+  /** Goes to what was said with a `seq`, as soon as that conversation is there. @param {{sessionId: string, seq: number}|null} place */
+  goTo(place) {
+    this.#wanted = place;
+    if (place && this.#last) this.#go();
+  }
+
+  #go() {
+    const [state] = this.#last;
+    const { sessionId, seq } = this.#wanted;
+    const isComplete = state.replayUntil > 0 && state.lastSeq >= state.replayUntil;
+    if (state.sessionId !== sessionId || !isComplete) return;
+    this.#wanted = null;
+    const turn = state.turns.find((each) => each.message?.seq === seq || each.items.some((item) => item.seq === seq));
+    if (!turn) return this.#intents.lost();
+    this.#intents.left();
+    this.showTurn(turn.number);
+    this.#mark(this.#turns.view(turn.key).placeOf(seq));
+  }
+
+  #mark(element) {
+    this.#found?.removeAttribute("data-found");
+    this.#found = element;
+    element.dataset.found = "";
+    if (element.localName === "details") element.open = true;
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    const isLong = element.offsetHeight > this.#list.closest(".scroller").clientHeight;
+    element.scrollIntoView({ block: isLong ? "start" : "center", behavior: "instant" });
   }
 
   /** Builds the turns before the first one. What the reader sees stays where it is. */

@@ -40,6 +40,8 @@ export class TurnView {
   #list;
   #working = new WorkingLine();
   #ending;
+  #message = null;
+  #shown = []; // blocks
 
   /** @param intents the actions on a turn; see chat.js */
   constructor(intents) {
@@ -61,12 +63,25 @@ export class TurnView {
     const shown = visibleItems({ ...turn, items }, turn.level, isLive);
     this.element.dataset.state = turn.status;
     if (turn.number) this.element.dataset.turn = turn.number;
+    this.#message = turn.message;
+    this.#shown = shown;
     this.#person.element.hidden = !turn.message;
     if (turn.message) this.#person.update(turn);
     this.#list.update(shown);
     this.#working.update(turn, shown);
     this.#ending.update(turn);
   }
+
+  /** The element of what was said with that `seq`, or of the inner chat around it, or of the turn if it is not shown. */
+  placeOf(seq) {
+    if (this.#message?.seq === seq) return this.#person.element;
+    const block = this.#shown.find((each) => holds(each, seq));
+    return block ? this.#list.view(block.key).element : this.element;
+  }
+}
+
+function holds(block, seq) {
+  return block.seq === seq || (block.items ?? block.inner?.items ?? []).some((each) => holds(each, seq));
 }
 
 /** Adds to a question whether the person may answer it, and to the answer that they may rate it. */

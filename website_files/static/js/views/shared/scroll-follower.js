@@ -41,6 +41,12 @@ export class ScrollFollower {
     this.#button.hidden = true;
   }
 
+  /** Stops following: the reader is taken elsewhere. */
+  leave() {
+    this.#isFollowing = false;
+    this.#isPaused = false;
+  }
+
   /** True while the end is followed. */
   get isFollowing() {
     return this.#isFollowing;

@@ -1,6 +1,6 @@
 /** The list of conversations: search field, groups of entries and "More" button. */
 
-import { grouped, nextMidnight, sharedTitles } from "../../core/conversation-groups.js";
+import { grouped, likeness, nextMidnight } from "../../core/conversation-groups.js";
 import { keyAction } from "../../core/keys.js";
 import { h, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -75,7 +75,7 @@ export class ConversationListView {
   #draw(entries, pinned, query, current) {
     const focused = document.activeElement;
     const isInside = this.#element.contains(focused);
-    const alike = sharedTitles([...new Set([...pinned, ...entries])]);
+    const alike = likeness([...new Set([...pinned, ...entries])]);
     const isPinned = new Set(pinned.map(({ id }) => id));
     const groups = grouped(entries, query ? [] : pinned, Date.now());
     this.#order = groups.flatMap((group) => group.entries.map(({ id }) => id));
@@ -83,7 +83,7 @@ export class ConversationListView {
     this.#groups.update(groups);
     for (const { key, entries: own } of groups) {
       const rows = own.map((entry) => this.#row({
-        ...entry, query, isCurrent: entry.id === current, isPinned: isPinned.has(entry.id), isAlike: alike.has(entry.title),
+        ...entry, query, isCurrent: entry.id === current, isPinned: isPinned.has(entry.id), alike: alike(entry),
       }));
       place(this.#groups.view(key).list, rows);
     }

@@ -45,16 +45,16 @@ export class ConversationRow {
     return title || `${displayName(agent)}, ${dayAndTime(created)}`;
   }
 
-  /** @param entry with `isAlike`: another one has the same title */
+  /** @param entry with `alike`: how exactly to say when it began, as others have the same title */
   update(entry) {
-    const { id, agent, created, updated, status, role, found = [], query, isCurrent, isUnread = false, isAlike, isPinned } = entry;
+    const { id, agent, created, updated, status, role, found = [], query, isCurrent, isUnread = false, alike, isPinned } = entry;
     this.id = id;
     this.role = role;
     this.isPinned = isPinned;
     this.#entry = entry;
     this.#title.replaceChildren(...withMarks(this.name, query));
-    const when = isAlike ? dayAndTime(created) : ago(Date.parse(updated) || Date.now());
-    const about = [displayName(agent), STATES[status] && !isAlike ? "" : when, STATES[status]].filter(Boolean);
+    const when = alike ? dayAndTime(created, alike === "second" ? { second: "2-digit" } : {}) : ago(Date.parse(updated) || Date.now());
+    const about = [displayName(agent), STATES[status] && !alike ? "" : when, STATES[status]].filter(Boolean);
     if (!this.isOwn) about.push("shared with you");
     setText(this.#about, about.join(" · "));
     this.#about.dataset.activity = status;
