@@ -46,7 +46,7 @@ class FileChanges {
   #amount = h("span", { class: "changes-amount" });
   #body = h("div", { class: "change-body" });
   #file = null;
-  #filled = null; // the diff that is shown
+  #filled = undefined; // the diff that is shown, "" if there is none
   element = h(
     "details",
     { class: "disclosure disclosure-block change", ontoggle: () => this.#fill() },
