@@ -370,10 +370,9 @@ def _services(
         heartbeat=chosen.heartbeat,
         ttl_hours=chosen.session_ttl_hours,
     )
-    model = {"name": chosen_models.name, "demo": chosen_models.is_demo}
     return Services(
-        store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, model, audit_log, rules,
-        sharing=store.sharing, usage=store.usage,
+        store, new_conversation, new_chat, lambda: ModelWrapper.keys, folders, lambda: chosen_models.about, audit_log,
+        rules, sharing=store.sharing, usage=store.usage,
     )  # fmt: skip
 
 
@@ -392,7 +391,7 @@ def _page_config(core: _Core, ws_port: int, login: bool) -> dict[str, Any]:
         "version": __version__,
         "login": login,
         "ws_port": ws_port,
-        "model": {"name": core.models.name, "demo": core.models.is_demo},
+        "model": core.models.about,
         "local_servers": [
             {"name": server.title, "models": server.models, "command": server.command} for server in core.search.found()
         ],

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agentchat.protocol.commands import Accepted, Command
 from agentchat.protocol.errors import DuplicateCommand, DuplicateMessage
@@ -33,7 +34,9 @@ class _Log:
         last_turn = max((*self.histories, *(e.turn for e in self.events if e.type in TURN_BOUNDS)), default=0)
         held = next((h for d in reversed(self.drafts) if (h := d.held) is not None), "")
         updated = self.events[-1].ts if self.events else self.record.created
-        first = next((e.content["text"] for e in self.events if e.type == "user_message"), "")[:TITLE_CHARS]
+        said: Any = next((e.content for e in self.events if e.type == "user_message"), {"text": ""})
+        named = [each["path"] for each in said.get("attachments", ())]
+        first = (said["text"] or next(iter(named), ""))[:TITLE_CHARS]
         title = self.words.get(0) or first
         rewound = {turn for e in self.events if e.type == "rewind" for turn in e.content["turns"]}
         return replace(

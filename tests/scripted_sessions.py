@@ -150,7 +150,7 @@ class ScriptedServer:
             lambda session_id, session: Chat(session_id, session=session),
             keys=lambda: frozenset({"sk-secret"}),
             folders=CountedFolders(self.cleared),
-            model={"name": "scripted", "demo": False},
+            model=lambda: {"name": "scripted", "demo": False, "vision": None},
             audit=Audit(Path("audit.jsonl")),
             rules=SessionRules(**rules),
         )

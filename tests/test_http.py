@@ -78,7 +78,7 @@ def test_config(serve: Serve, model: ModelServer) -> None:
 
     assert answer.headers["Content-Type"] == "application/json"
     assert config["ws_port"] == urlsplit(server.websocket).port
-    assert config["model"] == {"name": "scripted", "demo": False}
+    assert config["model"] == {"name": "scripted", "demo": False, "vision": None}
     assert config["default_agent"] == "weather"
     [weather] = [agent for agent in config["agents"] if agent["name"] == "weather"]
     assert weather["available"]

@@ -45,14 +45,15 @@ def test_round_trip(session: Conversation, folder: Path) -> None:
     created = put(session, "notes%2FGr%C3%B6%C3%9Fe%20%231.html", content, "text/html")
     assert (created.status, created.json) == (
         201,
-        {"path": "notes/Größe #1.html", "kind": "created", "size": len(content)},
+        {"path": "notes/Größe #1.html", "kind": "created", "size": len(content), "sha256": digest_of(content)},
     )
     answer = session.get("/files/notes%2FGr%C3%B6%C3%9Fe%20%231.html")
     assert (answer.status, answer.body) == (200, content)
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%231.html"
-    assert put(session, ".%2Fempty", b"").json == {"path": "empty", "kind": "created", "size": 0}
+    empty = {"path": "empty", "kind": "created", "size": 0, "sha256": digest_of(b"")}
+    assert put(session, ".%2Fempty", b"").json == empty
     assert session.get("/files/empty").body == b""
     assert files(session) == {"empty": 0, "notes/Größe #1.html": len(content)}
 

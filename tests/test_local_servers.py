@@ -125,7 +125,7 @@ def test_servers_are_offered(tmp_path: Path) -> None:
                 config = json.load(answer)
             assert config["local_servers"] == [{"name": "Ollama", "models": ["qwen3", "phi4"], "command": command}]
             with ChatClient(server.websocket) as client:
-                assert client.confirmed()["model"] == {"name": "demo", "demo": True}
+                assert client.confirmed()["model"] == {"name": "demo", "demo": True, "vision": False}
                 assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
         assert ollama.asked == [MODELS]
 
@@ -155,7 +155,7 @@ def test_a_server_that_was_asked_for(tmp_path: Path, model: ModelServer) -> None
     with ServerProcess(tmp_path, *PORTS, "--model", "ollama:qwen3", environment=environment) as server:
         assert "model      qwen3\n" in server.greeting
         with ChatClient(server.websocket) as client:
-            assert client.confirmed()["model"] == {"name": "qwen3", "demo": False}
+            assert client.confirmed()["model"] == {"name": "qwen3", "demo": False, "vision": None}
             assert contents(client.ask("hello"), "turn_completed")[0]["status"] == "completed"
     assert model.requests[0]["body"]["model"] == "qwen3"
     assert KEY not in str(model.requests[0]["headers"])

@@ -31,7 +31,7 @@ def test_connection_confirmed_comes_first(server: Running) -> None:
         "session_id", "agent", "last_seq", "status", "recovered", "replaced",
         "open_requests", "queue", "participants", "model", "server",
     }  # fmt: skip
-    assert confirmed["model"] == {"name": "scripted", "demo": False}
+    assert confirmed["model"] == {"name": "scripted", "demo": False, "vision": None}
     assert (confirmed["agent"], confirmed["status"], confirmed["last_seq"]) == ("weather", "idle", 0)
 
 

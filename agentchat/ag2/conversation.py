@@ -8,6 +8,7 @@ left behind, and can no longer write, ask or call a model.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,10 @@ from agentchat.ag2.usage import Usage
 from agentchat.cancellation import Stopped, StopToken
 from agentchat.chat import Chat
 from agentchat.journal import Journal
-from agentchat.models import context_window, transport
+from agentchat.models import context_window, transport, vision
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import clean
+from agentchat.workspace import attaching
 
 log = logging.getLogger(__name__)
 
@@ -187,6 +189,7 @@ class Conversation:
             (inheritance.inherits, True),
             (transport.current, stream.model_output),
             (journal.current, stream.journal),
+            (vision.read, functools.partial(attaching.content, self._chat.files)),
             (context_window.setting, self._limits.context_tokens),
         ]
         with contextlib.ExitStack() as stack:

@@ -22,6 +22,7 @@ from agentchat.ag2 import stored_values
 from agentchat.ag2.pictures import Memo
 from agentchat.ag2.stored_values import NotKept, NotRestored
 from agentchat.clock import Moment
+from agentchat.protocol import attachments
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event, clean
 
@@ -78,7 +79,8 @@ def told(events: Iterable[Event]) -> str:
     for event in events:
         content = event.content
         if event.type == "user_message":  # the newest version of an edited one
-            messages = [{"role": "user", "content": content["text"]}]
+            files = attachments.of_event(content)
+            messages = [{"role": "user", "content": attachments.told(content["text"], files)}]
         elif event.type == "turn_started":
             has_ended = False
         elif event.type == "turn_completed":

@@ -13,8 +13,8 @@ from agentchat.protocol.identity import UNNAMED
 from agentchat.workspace.files import MAX_FILE
 
 FILE = "/files/{path}"  # slashes of the file's path are sent as %2F
-_PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
-READ_ERRORS = (*_PATH_ERRORS, "version_unknown", "file_too_large")
+PATH_ERRORS = ("file_refused", "file_unknown", "file_failed")
+READ_ERRORS = (*PATH_ERRORS, "version_unknown", "file_too_large")
 
 
 class FileRoutes(SessionResource):
@@ -35,7 +35,7 @@ class FileRoutes(SessionResource):
         return Reply(200, file, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, BYTES)
 
     @session_route("GET", f"{FILE}/versions", Need.READ,
-                   answers={200: responses.FileVersions}, errors=_PATH_ERRORS)  # fmt: skip
+                   answers={200: responses.FileVersions}, errors=PATH_ERRORS)  # fmt: skip
     def list_file_versions(self, call: Call) -> Reply:
         """List the versions that a file has had."""
         return Reply(200, {"versions": self._session(call).file_history.of(call.path["path"])})
@@ -47,14 +47,14 @@ class FileRoutes(SessionResource):
 
     @session_route("PUT", FILE, Need.WRITE,
                    answers={200: responses.FileWritten, 201: responses.FileWritten}, max_body=MAX_FILE,
-                   errors=(*_PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip
+                   errors=(*PATH_ERRORS, "closing", "files_full", "file_too_large"))  # fmt: skip
     def write_file(self, call: Call, body: bytes, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Upload a file, replacing one with the same path."""
         event = self._session(call).write_file(call.path["path"], body, call.caller.name, headers.idempotency_key)
-        written = {name: event.content[name] for name in ("path", "kind", "size")}
+        written = {name: event.content[name] for name in ("path", "kind", "size", "sha256")}
         return Reply(201 if written["kind"] == "created" else 200, written)
 
-    @session_route("DELETE", FILE, Need.WRITE, answers={204: None}, errors=(*_PATH_ERRORS, "closing"))
+    @session_route("DELETE", FILE, Need.WRITE, answers={204: None}, errors=(*PATH_ERRORS, "closing"))
     def delete_file(self, call: Call, query: requests.NameQuery, headers: requests.CommandHeaders) -> Reply:
         """Delete a file."""
         self._session(call).delete_file(call.path["path"], call.caller.name, headers.idempotency_key)

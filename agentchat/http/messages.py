@@ -9,14 +9,18 @@ from typing import Any
 from agentchat.access import Access, Need
 from agentchat.ag2.catalogue import Catalogue
 from agentchat.http import older_names, requests, responses
+from agentchat.http.files import PATH_ERRORS
 from agentchat.http.routes import Call, Reply
 from agentchat.http.session_route import TEXT_ERRORS, SessionResource, session_route
 from agentchat.http.turn_events import TurnEvents
+from agentchat.protocol import attachments
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.sessions.registry import Session, Sessions
 
 _NEW_TURN_ERRORS = ("closing", "session_full", "queue_full", "quota_used", "busy")
+
+_ATTACHMENT_ERRORS = (*PATH_ERRORS, "file_too_large", "attachment_changed")
 
 
 class MessageRoutes(SessionResource):
@@ -26,7 +30,7 @@ class MessageRoutes(SessionResource):
         self._catalogue = catalogue
 
     @session_route("POST", "/messages", Need.WRITE, answers={200: responses.Finished, 202: responses.Accepted},
-                   errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS))  # fmt: skip
+                   errors=(*_NEW_TURN_ERRORS, *TEXT_ERRORS, *_ATTACHMENT_ERRORS))  # fmt: skip
     def post_message(
         self, call: Call, body: requests.NewMessage, query: requests.PostQuery, headers: requests.CommandHeaders
     ) -> Reply:
@@ -37,7 +41,10 @@ class MessageRoutes(SessionResource):
         if project is not None and not self._sessions.is_in_project(session, caller, str(project)):
             raise ChatError("bad_request", problem="its project_id is not the project of this conversation")
         id = headers.idempotency_key or body.id
-        message = session.post(body.text, caller.name, id, body.context, body.busy, caller.person, caller.address)
+        attached = attachments.references([each.model_dump() for each in body.attachments])
+        message = session.post(
+            body.text, caller.name, id, body.context, body.busy, caller.person, caller.address, attached
+        )
         if query.wait:
             turn = TurnEvents(session.log, message)
             for _ in call.waiter().watch(session.log, turn.read, query.wait):

@@ -11,7 +11,7 @@ import pydantic_core
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agentchat.http import older_names
-from agentchat.protocol import json_values
+from agentchat.protocol import attachments, json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.identity import UNNAMED
 from agentchat.protocol.json_values import MAX_NUMBER
@@ -90,10 +90,18 @@ class NewTitle(Body):
     name: Name = UNNAMED
 
 
+class Attached(Body):
+    path: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The digest of the version that you mean")
+
+
 class NewMessage(Body):
     model_config = ConfigDict(json_schema_extra=older_names.described(MESSAGE_NAMES))
 
-    text: NonEmptyText
+    text: Annotated[Text, Field(description=f"At most {MESSAGE_CHARS:,} characters; empty only with attachments")]
+    attachments: list[Attached] = Field(
+        default=[], max_length=attachments.MAX_ATTACHMENTS, description="Files of the session that go with it"
+    )
     id: MessageId | None = None
     name: Name = UNNAMED
     context: Context = None

@@ -258,6 +258,7 @@ class Waiting(BaseModel):
     name: str
     turn: int
     seq: int
+    attachments: list[dict[str, Any]] = Field([], description="The files that go with it, if there are any")
 
 
 class Participant(BaseModel):
@@ -493,6 +494,7 @@ class FileWritten(BaseModel):
     path: str
     kind: Literal["created", "modified"]
     size: int
+    sha256: str
 
 
 class FileContent(BaseModel):

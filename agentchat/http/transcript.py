@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agentchat.protocol import attachments
 from agentchat.protocol.events import Event, pictures_in, text_of
 from agentchat.sessions.registry import Session
 
@@ -32,20 +33,20 @@ def transcript(session: Session, last_seq: int) -> Iterator[Part]:
     A message comes right before its answer, even if it was written during an earlier turn.
     """
     rewound, feedback = session.log.rewound, _feedback(session)
-    unanswered: dict[int, Part] = {}  # by turn
+    unanswered: dict[int, list[Part]] = {}  # by turn
     tools: dict[str, str] = {}  # names by call id
     for event in (event for page in pages(session, last_seq) for event in page if event.turn not in rewound):
         content = event.content
         if event.type == "user_message":
-            unanswered[event.turn] = Part("person", content["name"], content["text"], event.ts)
+            unanswered[event.turn] = list(_message(content, event.ts))
         elif event.type in {"turn_started", "turn_completed"} and event.turn in unanswered:
-            yield unanswered.pop(event.turn)
+            yield from unanswered.pop(event.turn)
         elif event.type == "tool_call":
             tools |= {call["id"]: call["function"]["name"] for call in content["tool_calls"]}
         yield from _parts(event, content, tools)
         yield from feedback.get(event.seq, {}).values()
-    for part in unanswered.values():
-        yield part
+    for parts in unanswered.values():
+        yield from parts
         yield Part("note", "", "Not answered yet.")
 
 
@@ -63,6 +64,12 @@ def arguments_of(arguments: Any) -> Any:
         return json.loads(arguments)
     except (TypeError, ValueError, RecursionError):
         return arguments
+
+
+def _message(content: Any, ts: str) -> Iterator[Part]:
+    yield Part("person", content["name"], content["text"], ts)
+    if files := attachments.of_event(content):
+        yield Part("note", "", f"Attached: {', '.join(each.path for each in files)}", ts)
 
 
 def _parts(event: Event, content: Any, tools: dict[str, str]) -> Iterator[Part]:

@@ -17,7 +17,7 @@ from autogen import LLMConfig
 from autogen.oai.openai_utils import OAI_PRICE1K
 from pydantic import ValidationError
 
-from agentchat.models import entries, failures, transport
+from agentchat.models import entries, failures, openai_client, transport, vision
 from agentchat.models.demo.transport import TOKEN_DELAY, DemoTransport
 from agentchat.models.entries import EXAMPLE, Choice
 from agentchat.models.openai_client import DEFAULT_RETRIES, OPENAI_PROTOCOL, ModelWrapper
@@ -30,7 +30,8 @@ class Models:
     """The models in use.
 
     `llm_config` is given to agent files; `servers` names the model servers; `has_price` is true if the price of every
-    model is known. `others` are the api_types of entries that AG2's own clients serve.
+    model is known. `origin` is the name under which vision.py knows the first of them. `others` are the api_types of
+    entries that AG2's own clients serve.
     """
 
     llm_config: LLMConfig
@@ -38,10 +39,16 @@ class Models:
     is_demo: bool
     servers: str
     has_price: bool
+    origin: str = ""
     others: tuple[str, ...] = ()
 
     def close(self) -> None:
         transport.pool().close()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model that agents get, as clients see it: `vision` is None as long as nobody knows whether it sees."""
+        return {"name": self.name, "demo": self.is_demo, "vision": vision.sees(self.origin)}
 
     def redact(self, text: str) -> str:
         """Return `text` with every key replaced by `[key]`."""
@@ -72,6 +79,7 @@ def _models(found: list[dict[str, Any]], timeout: float) -> Models:
         is_demo=False,
         servers=", ".join(sorted({server_name(e.get("base_url", "https://api.openai.com")) for e in found})),
         has_price=all("price" in entry or entry["model"] in OAI_PRICE1K for entry in found),
+        origin=openai_client.origin(found[0]["model"], found[0].get("base_url", "https://api.openai.com")),
         others=tuple(sorted({entry.get("api_type", "openai") for entry in found} - OPENAI_PROTOCOL)),
     )
 
@@ -91,15 +99,19 @@ def _demo(token_delay: float = TOKEN_DELAY) -> Models:
         "base_url": "http://demo.invalid/v1",
         "stream": True,
         "price": [0, 0],
+        "vision": False,
         "http_client": client,
         "max_retries": 0,
     }
-    return Models(LLMConfig(entry), "demo", True, "this process", False)
+    origin = openai_client.origin("demo", entry["base_url"])
+    return Models(LLMConfig(entry), "demo", True, "this process", False, origin)
 
 
 def _prepared(entry: dict[str, Any], timeout: float) -> dict[str, Any]:
     """Return the entry with shared connections, a time limit, and streaming unless it says otherwise."""
     entry = {"api_type": "openai", "stream": True, **entry}
+    if not isinstance(entry.get("vision", False), bool):
+        raise SettingsError(f"The vision of {entry['model']} must be true or false. {EXAMPLE}")
     if entry["api_type"] not in OPENAI_PROTOCOL:
         return entry
     retries = entry.get("max_retries", DEFAULT_RETRIES)

@@ -8,14 +8,17 @@ from typing import Any
 
 from autogen.agentchat.contrib.capabilities.transforms import MessageHistoryLimiter
 
+from agentchat.models import vision
 from agentchat.models.normalize import BYTES_PER_TOKEN  # AG2's own counter downloads its tables
 from agentchat.models.window_sizes import Size
+from agentchat.protocol import attachments
 from agentchat.settings import Settings
 
 Message = dict[str, Any]
 
 CUT = "\n\n[… left out: this message is too long …]"
 AROUND = 4 * BYTES_PER_TOKEN  # bytes
+IMAGE = 1_000 * BYTES_PER_TOKEN  # bytes; between a small one and what OpenAI counts at most
 MIN_ROOM = 200  # tokens that are always left for messages
 
 # The tokens of a conversation that a model may see in this turn; 0 if the person has not set them.
@@ -62,20 +65,39 @@ def _whole(messages: list[Message], start: int) -> int:
 
 
 def _size(message: Message) -> int:
-    """Return the bytes of a message's text and tool calls, and of what a model's template puts around them."""
-    content = len(str(message.get("content") or "").encode("utf-8", "replace"))
-    return AROUND + content + len(str(message.get("tool_calls") or ""))
+    """Return the bytes of a message's text and tool calls, and of what a model's template puts around them.
+
+    An image counts by its tokens, which have nothing to do with its bytes.
+    """
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    texts = sum(len(_text_of(part).encode("utf-8", "replace")) for part in parts if not vision.is_image(part))
+    return AROUND + texts + vision.images_in(content) * IMAGE + len(str(message.get("tool_calls") or ""))
+
+
+def _text_of(part: Any) -> str:
+    return str((part.get("text") if isinstance(part, dict) and "text" in part else part) or "")
 
 
 def _cut(message: Message, limit: int) -> Message:
     content = message.get("content")
+    if isinstance(content, list):
+        texts = [_text_of(part) for part in content if not vision.is_image(part)]
+        share = limit // max(len(texts), 1)
+        return {**message, "content": [_cut_part(part, share) for part in content]}
     if not isinstance(content, str) or len(content.encode("utf-8", "replace")) <= limit:
         return message
-    cut = {**message, "content": _beginning(content, limit)}
+    words, files = attachments.parted(content)
+    cut = {**message, "content": "\n\n".join(filter(None, (_beginning(words.rstrip("\n"), limit), files)))}
     if responses := message.get("tool_responses"):
         share = limit // len(responses)
         cut["tool_responses"] = [{**r, "content": _beginning(str(r["content"]), share)} for r in responses]
     return cut
+
+
+def _cut_part(part: Any, limit: int) -> Any:
+    is_text = isinstance(part, dict) and isinstance(part.get("text"), str)
+    return {**part, "text": _beginning(part["text"], limit)} if is_text else part
 
 
 def _beginning(text: str, limit: int) -> str:

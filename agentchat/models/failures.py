@@ -50,6 +50,9 @@ _SIZES = tuple(
         r"(\d{3,})(?: tokens)? (?:>|exceeds)",
     )
 )
+_IMAGES = re.compile(
+    r"image|vision|visual|multi-?modal|picture|mmproj|content\b.{0,80}\b(string|text|str)\b", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
@@ -120,6 +123,11 @@ def refused_field(failure: ModelFailure, fields: Iterable[str]) -> str | None:
     if failure.status not in {400, 422}:
         return None
     return next((field for field in fields if re.search(rf"(?<![\w-]){re.escape(field)}(?![\w-])", failure.text)), None)
+
+
+def refuses_images(failure: ModelFailure) -> bool:
+    """Return True if the server's error is about images, or about content that is not a text."""
+    return failure.status in {400, 404, 415, 422, 500, 501} and bool(_IMAGES.search(failure.text))
 
 
 def wants_alternation(failure: ModelFailure) -> bool:

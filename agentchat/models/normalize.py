@@ -25,6 +25,7 @@ MAX_TOOL_CALLS = 200  # in one answer; a server that sends more is broken
 MAX_REASONING_ITEMS = 1000  # in one answer
 MAX_ARGUMENTS = 2_000_000  # characters of one call's arguments
 BYTES_PER_TOKEN = 4  # roughly, for the tokenizers in use
+_IMAGES = re.compile(rb"data:image/[\w.+-]+;base64,[\w+/=]*")  # of which a model counts the pixels
 
 _PICTURE = re.compile(r"!\[picture\]\([^)]*\)")  # as `_parts` writes it
 
@@ -310,7 +311,7 @@ def estimated(usage: Mapping[str, Any], request: bytes) -> Json:
     if usage.get("prompt_tokens") is not None and not usage.get("estimated"):
         return dict(usage)
     prompt = usage.get("prompt_tokens")
-    prompt = len(request) // BYTES_PER_TOKEN if prompt is None else prompt
+    prompt = len(_IMAGES.sub(b"", request)) // BYTES_PER_TOKEN if prompt is None else prompt
     total = prompt + usage["completion_tokens"]
     return {**usage, "prompt_tokens": prompt, "total_tokens": total, "estimated": True}
 

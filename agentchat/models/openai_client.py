@@ -23,7 +23,7 @@ from openai._types import RequestOptions
 from openai.types.chat import ChatCompletion
 
 from agentchat import cancellation, journal
-from agentchat.models import failures, measured, normalize, responses_api, transport, window_sizes
+from agentchat.models import failures, measured, normalize, responses_api, transport, vision, window_sizes
 from agentchat.models.context_window import MIN_ROOM, fit, trim
 from agentchat.models.failures import ModelFailure
 from agentchat.models.normalize import BYTES_PER_TOKEN, Answer, TooMuch
@@ -69,6 +69,7 @@ class ModelWrapper(OpenAIWrapper):
     configuration get what ours have: the shared connections, time-outs, streaming.
     """
 
+    extra_kwargs = OpenAIWrapper.extra_kwargs | {"vision"}  # which is ours, and no server's
     timeout = DEFAULT_TIMEOUT
     keys: ClassVar[frozenset[str]] = frozenset()
     """The API keys of all entries of this process, which must never leave it. Replaced, never changed."""
@@ -100,6 +101,7 @@ class ModelWrapper(OpenAIWrapper):
                 is_responses=config.get("api_type") == "responses", streams=config.get("stream") or not is_ours
             )
             key = client.key  # perhaps from the environment
+            client.declare(str(config.get("model")), config.get("vision"))
         if len(key) >= MIN_SECRET_LENGTH and key not in self.keys:
             ModelWrapper.keys |= {key}
 
@@ -116,9 +118,13 @@ class ModelWrapper(OpenAIWrapper):
         """
         if all(isinstance(client, DirectClient) for client in self._clients):
             return super().create(**config)
+        is_left_out = False
         if "messages" in config:
-            config["messages"] = fit(config["messages"])
+            sees = all(entry.get("vision") is True for entry in self._config_list)
+            config["messages"], is_left_out = vision.seen(fit(config["messages"]), sees)
         calls = transport.current.get()
+        if calls is not None and is_left_out:
+            calls.on_notice(vision.UNSEEN)
         if calls is not None and not isinstance(self._clients[0], DirectClient):
             calls.begin_call()
         measured.measure_others(self._clients, self._config_list, DirectClient)
@@ -146,6 +152,10 @@ class DirectClient(OpenAIClient):
         self._streams = streams
         self._completions = Completions(self._oai_client, is_responses)
         self.__dict__["_oai_client"] = self._completions
+
+    def declare(self, model: str, sees: object) -> None:
+        """Take over what the model's entry says of its sight."""
+        vision.declare(self._completions.origin(model), sees)
 
     def create(self, params: Json) -> Any:
         turn = journal.current.get()
@@ -207,7 +217,7 @@ class Completions:
 
     def origin(self, model: str) -> str:
         """Return the name under which answers of this model and server are known."""
-        return f"{model}@{self.server}"
+        return origin(model, self._client.base_url)
 
     @property
     def server(self) -> str:
@@ -240,10 +250,17 @@ class Completions:
     def _ask(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
         """Return the answer to a request, changed as long as the server asks for something new."""
         learned = set[str]()
+        sight = vision.Sight(self.origin(str(body.get("model"))))
         while True:
             try:
-                return self._send(body, options)
+                answer = self._send(body, options, sight)
+                sight.answered()
+                if (calls := transport.current.get()) is not None and sight.notice:
+                    calls.on_notice(sight.notice)
+                return answer
             except ModelFailure as failure:
+                if sight.refused(failure):
+                    continue
                 unwanted = self._unwanted(body, failure)
                 shorter = None if unwanted or SHORTER in learned else self._shortened(body, failure)
                 if unwanted is None and shorter is None:
@@ -273,11 +290,12 @@ class Completions:
             calls.on_notice(TRIMMED)
         return {**body, "messages": shorter}
 
-    def _send(self, body: Json, options: RequestOptions) -> tuple[Answer, httpx.Response]:
+    def _send(self, body: Json, options: RequestOptions, sight: vision.Sight) -> tuple[Answer, httpx.Response]:
         if self._refused:
             messages = alternating(body["messages"]) if ALTERNATION in self._refused else body["messages"]
             body = {**body, "messages": without(messages, self._refused)}
             body = {key: value for key, value in body.items() if key not in self._refused}
+        body = {**body, "messages": sight.shown(body["messages"])}
         path = "/chat/completions"
         if self._is_responses:
             path, body = "/responses", responses_api.request_of(body)
@@ -307,6 +325,11 @@ class Completions:
         if choice["finish_reason"] in {"error", "limit"}:  # of which OpenAI knows nothing
             choice["finish_reason"] = "stop"
         return ChatCompletion.model_validate(completion)
+
+
+def origin(model: str, base_url: object) -> str:
+    """Return the name under which a model of a server is known."""
+    return f"{model}@{transport.server_name(base_url)}"
 
 
 def _room(body: Json, limit: int, size: int) -> int:

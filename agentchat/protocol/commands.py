@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentchat.protocol.attachments import Reference
 from agentchat.protocol.validation import ID_CHARS, check_id
 
 
@@ -53,9 +54,10 @@ def digest(name: str, **asked: object) -> str:
     return hashlib.sha256(json.dumps([name, asked], sort_keys=True).encode()).hexdigest()
 
 
-def message_digest(text: str, context: Mapping[str, Any]) -> str:
+def message_digest(text: str, context: Mapping[str, Any], files: Iterable[Reference] = ()) -> str:
     """Return the digest of a person's message. The name may change before it is sent again."""
-    return digest("message", text=text, context=context)
+    attached = [[each.path, each.sha256] for each in files]
+    return digest("message", text=text, context=context, **({"attachments": attached} if attached else {}))
 
 
 def reply_digest(text: str, operator: str) -> str:

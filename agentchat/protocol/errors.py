@@ -85,6 +85,7 @@ ERRORS: dict[str, ErrorRow] = {
     "file_refused": ErrorRow(400, "The path '{path}' cannot be used: {problem}."),
     "file_too_large": ErrorRow(413, "The file '{path}' is too large: the limit is {limit} bytes."),
     "files_full": ErrorRow(409, "There is no room for more files: {problem}. Delete what is no longer needed."),
+    "attachment_changed": ErrorRow(409, "The file '{path}' has changed since it was uploaded. Attach it again."),
     "file_failed": ErrorRow(503, "The file '{path}' cannot be read or written: {problem}.", None, True),
     "busy": ErrorRow(409, "The agents are at work. Wait for them, or stop them first.", None, True),
     "request_unknown": ErrorRow(409, "There is no question with this id."),

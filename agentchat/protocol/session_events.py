@@ -12,7 +12,8 @@ from typing import Any
 from autogen.events.base_event import BaseEvent, wrap_event
 from pydantic import BaseModel
 
-from agentchat.protocol import events
+from agentchat.protocol import attachments, events
+from agentchat.protocol.attachments import Attachment
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
 
@@ -59,6 +60,7 @@ class UserMessageEvent(BaseEvent):
     name: str
     user: str
     context: dict[str, Any]
+    attachments: list[dict[str, Any]]
 
 
 @wrap_event
@@ -129,6 +131,12 @@ class UserMessage:
     seq: int = 0
     address: str = ""
     """The network address it came from, which is not kept."""
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The text as agents get it, which names the attached files."""
+        return attachments.told(self.text, self.attachments)
 
     @property
     def key(self) -> str:
@@ -139,7 +147,8 @@ class UserMessage:
     def entry(self) -> dict[str, Any]:
         """The message as lists of waiting messages show it, which are sent to everybody at each change."""
         text, cut = (self.text, {}) if len(self.text) <= ENTRY_CHARS else (self.text[:ENTRY_CHARS], {"cut": True})
-        return {"id": self.id, "text": text, "name": self.name, "turn": self.turn, "seq": self.seq, **cut}
+        files = {"attachments": [each.content for each in self.attachments]} if self.attachments else {}
+        return {"id": self.id, "text": text, "name": self.name, "turn": self.turn, "seq": self.seq, **cut, **files}
 
 
 def message_key(message_id: str) -> str:
@@ -151,15 +160,25 @@ def user_message(event: Event) -> UserMessage:
     """Return the message of a `user_message` event."""
     content = event.content
     user = content.get("user", "")  # logs of older versions have none
-    return UserMessage(content["id"], content["text"], content["name"], content["context"], event.turn, user, event.seq)
+    files = attachments.of_event(content)
+    about = (content["name"], content["context"], event.turn, user, event.seq)
+    return UserMessage(content["id"], content["text"], *about, attachments=files)
 
 
 def user_message_draft(message: UserMessage, key: str | None) -> Draft:
     """Draft a message; without a key it replaces one that waits."""
     event = UserMessageEvent(
-        id=message.id, text=message.text, name=message.name, user=message.user, context=dict(message.context)
+        id=message.id,
+        text=message.text,
+        name=message.name,
+        user=message.user,
+        context=dict(message.context),
+        attachments=[each.content for each in message.attachments],
     )
-    return _draft(event, message.turn, key)
+    type, content = type_and_content(event)
+    if not message.attachments:
+        del content["attachments"]
+    return Draft(type, events.encode(content), message.turn, key)
 
 
 def turn_completed_draft(

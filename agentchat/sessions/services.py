@@ -57,8 +57,8 @@ class Services:
     """Returns the keys of the models, which no session may hold."""
     folders: Folders
     """The files of all sessions."""
-    model: Mapping[str, Any]
-    """The model as clients see it: `name` and `demo`."""
+    model: Callable[[], Mapping[str, Any]]
+    """Returns the model as clients see it: `name`, `demo`, and whether it has `vision`, if that is known."""
     audit: Audit
     rules: SessionRules = field(default_factory=SessionRules)
     desk: Desk = field(default_factory=Desk)

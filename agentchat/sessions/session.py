@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from agentchat import __version__
 from agentchat.protocol import commands, events, session_events
+from agentchat.protocol.attachments import Attachment, Reference
 from agentchat.protocol.commands import Command, digest
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Draft, Event
@@ -39,6 +40,7 @@ from agentchat.sessions.services import Services
 from agentchat.sessions.takeover import Takeover
 from agentchat.sessions.turn_runner import SessionHost, Snapshot, TurnRunner
 from agentchat.store import SessionRecord
+from agentchat.workspace import attaching
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.paths import canonical
 from agentchat.workspace.prepared import DELETED, digest_of
@@ -90,23 +92,27 @@ class Session:
         busy: str | None = None,
         user: str = "",
         address: str = "",
+        attached: Sequence[Reference] = (),
     ) -> Event:
         """Accept a person's message and return its event. Raises ChatError.
 
         `busy`, one of BUSY_MODES, says what happens to it while a turn runs. `user` is the id of the person, if there
-        is more to go by than the name, and `address` the network address.
+        is more to go by than the name, and `address` the network address. The `attached` files go with it.
         """
-        check_text(text)
+        check_length(text) if attached else check_text(text)
         context = cleaned(context) or {}
         busy = busy or self._services.rules.busy
         if busy not in BUSY_MODES:
             raise ChatError("bad_frame", problem=f"its busy is not one of {', '.join(BUSY_MODES)}")
+        files = self._found(attached)
         with self.turns.hold() as now:
             self._check_alive()
 
             def post(command: Command | None) -> Event:
                 message = self._message(now, text, name, user or user_id(name, "", self.id), id, context)
-                message = replace(message, address=address)
+                if isinstance(files, ChatError):
+                    raise files
+                message = replace(message, address=address, attachments=files)
                 if now.running is None or busy == "enqueue":
                     return self._submit(now, message, command)
                 if busy == "reject":
@@ -114,7 +120,7 @@ class Session:
                 must_rewind = busy == "rollback" and now.running not in now.rewound
                 return self._submit(now, message, command, [now.running], "rollback" if must_rewind else None)
 
-            return self.log.once(id, commands.message_digest(events.clean(text), context), post)
+            return self.log.once(id, commands.message_digest(events.clean(text), context, attached), post)
 
     def answer(
         self,
@@ -177,6 +183,7 @@ class Session:
             raise ChatError("nothing_to_retry")
         asked = self.log.message(turn)
         message = self._message(now, asked.text, asked.name, asked.user, None, asked.context)
+        message = replace(message, attachments=asked.attachments)
         return self._submit(now, message, command, now.begun_since(turn), "retry")
 
     def edit(self, seq: int, text: str, name: str, user: str = "", id: str | None = None) -> Event:
@@ -184,7 +191,7 @@ class Session:
 
         Unless the message still waits, its turn and all since no longer count.
         """
-        check_text(text)
+        check_length(text)
         user = user or user_id(name, "", self.id)
         with self.turns.hold() as now:
             self._check_alive()
@@ -193,6 +200,9 @@ class Session:
                 event = self.log.event(seq)
                 if event is None or event.type != "user_message" or event.turn in now.rewound:
                     raise ChatError("message_unknown", seq=seq)
+                files = session_events.user_message(event).attachments
+                if not files:
+                    check_text(text)
                 waiting = next((message for message in now.waiting if message.turn == event.turn), None)
                 if waiting is not None:
                     edited = replace(waiting, text=events.clean(text), name=events.clean(name), user=user)
@@ -204,6 +214,7 @@ class Session:
                 if now.running != event.turn:
                     self._check_idle(now)
                 message = self._message(now, text, name, user, None, event.content["context"])
+                message = replace(message, attachments=files)
                 return self._submit(now, message, command, now.begun_since(event.turn), "edit")
 
             return self.log.once(id, digest("edit", seq=seq, text=text), edit)
@@ -392,13 +403,20 @@ class Session:
             recovered=cursor.recovered,
             replaced=replaced,
             heartbeat=self._services.rules.heartbeat,
-            model=dict(self._services.model),
+            model=dict(self._services.model()),
             server={"name": "agentchat", "version": __version__},
             **{field: about[field] for field in same},
         )
         return events.live_frame(*session_events.type_and_content(confirmed))
 
     # Accepting
+
+    def _found(self, attached: Sequence[Reference]) -> tuple[Attachment, ...] | ChatError:
+        """Return the attached files, or why they cannot be attached: a message that is sent again may do without."""
+        try:
+            return tuple(attaching.found(self.files(UNNAMED), each) for each in attached)
+        except ChatError as error:
+            return error
 
     def _plan(self, name: str, command: Command | None = None, until: int | None = None) -> Plan:
         """Return the plan as it is now, or was at the event `until`, for one change by that person."""

@@ -512,7 +512,7 @@ class TurnRunner:
                 turn.recall()
             else:
                 agent = HUMAN if is_held else self._agent
-                history = heard(message.text) if is_held else begun(message.text)
+                history = heard(message.told) if is_held else begun(message.told)
                 started = session_events.TurnStartedEvent(message_id=message.id, agent=agent)
                 turn.append(*session_events.type_and_content(started), history)
                 turn.has_started = True
@@ -523,7 +523,7 @@ class TurnRunner:
                 return Outcome("stopped" if is_rewound else "completed", "", NO_USAGE, history)
             person = message.user or user_id(UNNAMED, "", self.log.id)
             self._chat.author = Author(message.name, person, message.context, self._services.roles(person))
-            return self._agents_for(turn).run(message.text, turn, turn.token, turn.history)
+            return self._agents_for(turn).run(message.told, turn, turn.token, turn.history)
         except Stopped as stopped:
             return self._unanswered(turn, stopped.reason, stopped.error)
         except ChatError as error:
@@ -534,7 +534,7 @@ class TurnRunner:
 
     def _unanswered(self, turn: Turn, status: str, error: ChatError | None) -> Outcome:
         """Return the outcome of a turn without agents. Those of the next turn know the message nevertheless."""
-        history = begun(turn.message.text, status) if not turn.is_resumed else None
+        history = begun(turn.message.told, status) if not turn.is_resumed else None
         return Outcome(status, "", UNKNOWN_USAGE, history, error)
 
     def _agents_for(self, turn: Turn) -> Agents:

@@ -141,7 +141,7 @@ class Server:
             new_chat,
             keys=lambda: ModelWrapper.keys,
             folders=folders,
-            model={"name": opened.name, "demo": False},
+            model=lambda: {"name": opened.name, "demo": False, "vision": None},
             audit=Audit(self._folder / FILE),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from agentchat.access import Access, Need
-from agentchat.protocol import events, handover, json_values
+from agentchat.protocol import attachments, events, handover, json_values
 from agentchat.protocol.errors import ChatError
 from agentchat.protocol.events import Event
 from agentchat.protocol.identity import Caller
@@ -62,7 +62,7 @@ class Content:
 
 
 _IDS = ("id", "command_id", "request_id")  # that errors repeat
-_KINDS: dict[type, str] = {str: "text", dict: "an object", int: "a number", bool: "true or false"}
+_KINDS: dict[type, str] = {str: "text", dict: "an object", list: "a list", int: "a number", bool: "true or false"}
 
 
 def receive(frame: str | bytes, sender: Sender) -> None:
@@ -163,11 +163,14 @@ def _answered(sender: Sender, answer: Event) -> Event:
 
 def _message(sender: Sender, content: Content) -> Event:
     text = content.field("text", str)
+    attached = attachments.references(content.field("attachments", list, []))
+    if sender.role == "operator" and attached:
+        raise ChatError("bad_frame", problem="what operators say takes no attachments")
     if sender.role == "operator":
         return sender.session.takeover.reply(text, sender.caller, content.id)
     context, busy = content.field("context", dict, {}), content.field("busy", str, sender.busy)
     return sender.session.post(
-        text, sender.name, content.id, context, busy, sender.caller.person, sender.caller.address
+        text, sender.name, content.id, context, busy, sender.caller.person, sender.caller.address, attached
     )
 
 
