@@ -95,7 +95,8 @@ const conversations = new ConversationListView(find(".conversations"), {
   more: () => app.conversations.more(),
   all: () => app.conversations.all(),
 });
-const deletedLine = new DeletedLine(find(".deleted-line"), () => conversations.focus(undo()));
+const holdDeletion = (isHeld) => app.deletion.hold(isHeld);
+const deletedLine = new DeletedLine(find(".deleted-line"), () => conversations.focus(undo()), holdDeletion);
 const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
 const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover());
 const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);

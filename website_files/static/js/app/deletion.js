@@ -16,7 +16,13 @@ export class Deletion {
   begin(deleted) {
     this.finish();
     this.current = deleted;
-    this.#timer = setTimeout(() => this.finish(), TIME);
+    this.hold(false);
+  }
+
+  /** Waits with it while somebody is about to bring it back. */
+  hold(isHeld) {
+    clearTimeout(this.#timer);
+    if (this.current && !isHeld) this.#timer = setTimeout(() => this.finish(), TIME);
   }
 
   /** Takes it back. @returns what was deleted, or null */

@@ -2,6 +2,7 @@
 
 import { grouped, likeness, nextMidnight } from "../../core/conversation-groups.js";
 import { keyAction } from "../../core/keys.js";
+import { t } from "../../core/words.js";
 import { h, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 import { ConversationMenu } from "./conversation-menu.js";
@@ -198,6 +199,6 @@ function place(list, rows) {
 
 function noteOf(status, query) {
   if (status === "loading") return "";
-  if (status === "failed") return "The list of conversations is not there at the moment.";
-  return query ? `Nothing found for “${query}”` : "Conversations will be listed here.";
+  if (status === "failed") return t`The list of conversations is not there at the moment.`;
+  return query ? t`Nothing found for “${query}”` : t`Conversations will be listed here.`;
 }

@@ -11,10 +11,10 @@ export class ConversationMenu {
   #row = null;
   #links = Object.entries(FORMATS).map(([format, name]) => [
     format,
-    h("a", { class: "menu-item", download: true, onclick: () => this.#popover.hide() }, `Export as ${name}`),
+    h("a", { class: "menu-item", download: true, onclick: () => this.#popover.hide() }, t`Export as ${name}`),
   ]);
-  #rename = button("menu-item", () => this.#choose((row) => row.rename()), "Rename");
-  #share = button("menu-item", () => this.#choose((row) => row.share()), "Share…");
+  #rename = button("menu-item", () => this.#choose((row) => row.rename()), t`Rename`);
+  #share = button("menu-item", () => this.#choose((row) => row.share()), t`Share…`);
   #pin = button("menu-item", () => this.#choose((row) => row.pin()));
   #end = button("menu-item menu-item-danger", () => this.#choose((row) => row.end()));
   #popover = new Popover(
@@ -35,9 +35,9 @@ export class ConversationMenu {
       this.element.setAttribute("aria-label", opener.getAttribute("aria-label"));
       this.#rename.hidden = row.role === "viewer";
       this.#share.hidden = !row.role;
-      setText(this.#share, row.isOwn ? "Share…" : "Who sees it…");
+      setText(this.#share, row.isOwn ? t`Share…` : t`Who sees it…`);
       setText(this.#pin, row.isPinned ? t`Unpin` : t`Pin`);
-      setText(this.#end, row.isOwn ? "Delete" : "Leave");
+      setText(this.#end, row.isOwn ? t`Delete` : t`Leave`);
       for (const [format, link] of this.#links) link.href = exportAddress(row.id, format);
     });
   }

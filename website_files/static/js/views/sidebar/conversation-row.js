@@ -8,7 +8,7 @@ import { InlineConfirm, InlineForm } from "../shared/inline-form.js";
 
 const TITLE_CHARS = 200;
 const SHORT = 30; // characters that are not cut
-const STATES = { running: "at work", waiting: "waits for you" };
+const STATES = { running: () => t`at work`, waiting: () => t`waits for you` };
 
 export class ConversationRow {
   id = "";
@@ -18,7 +18,7 @@ export class ConversationRow {
   #about = h("span", { class: "conversation-about one-line" });
   #matches = h("span", { class: "conversation-matches" });
   #link = h("a", { class: "list-row conversation", tabindex: -1 }, this.#title, this.#about, this.#matches);
-  #more = iconButton("row-action conversation-more", "More", "more");
+  #more = iconButton("row-action conversation-more", t`More`, "more");
   #intents;
   #entry = null;
   element = h("li", {}, this.#link, this.#more);
@@ -54,8 +54,8 @@ export class ConversationRow {
     this.#entry = entry;
     this.#title.replaceChildren(...withMarks(this.name, query));
     const when = alike ? dayAndTime(created, alike === "second" ? { second: "2-digit" } : {}) : ago(Date.parse(updated) || Date.now());
-    const about = [displayName(agent), STATES[status] && !alike ? "" : when, STATES[status]].filter(Boolean);
-    if (!this.isOwn) about.push("shared with you");
+    const about = [displayName(agent), STATES[status] && !alike ? "" : when, STATES[status]?.()].filter(Boolean);
+    if (!this.isOwn) about.push(t`shared with you`);
     setText(this.#about, about.join(" · "));
     this.#about.dataset.activity = status;
     this.#about.title = fullTime(updated);
@@ -65,7 +65,7 @@ export class ConversationRow {
     setAttribute(this.#link, "data-unread", isUnread && !isCurrent);
     setAttribute(this.#link, "aria-description", isUnread && !isCurrent ? t`Something new` : null);
     setAttribute(this.#link, "aria-current", isCurrent ? "page" : null);
-    setAttribute(this.#more, "aria-label", `More for “${this.name}”`);
+    setAttribute(this.#more, "aria-label", t`More for “${this.name}”`);
   }
 
   /** Whether the Tab key stops here. */
@@ -89,7 +89,7 @@ export class ConversationRow {
   rename() {
     if (this.role === "viewer") return;
     const form = new InlineForm({
-      label: "Title",
+      label: t`Title`,
       className: "form-box",
       value: this.name,
       limit: TITLE_CHARS,
@@ -109,9 +109,9 @@ export class ConversationRow {
     const { id, status } = this.#entry;
     if (this.isOwn) return this.#intents.delete({ id, title: this.name, isRunning: status === "running" });
     const question = new InlineConfirm({
-      words: `Leave “${this.name}”? You come back only by a new invitation.`,
-      yes: "Leave",
-      no: "Stay",
+      words: t`Leave “${this.name}”? You come back only by a new invitation.`,
+      yes: t`Leave`,
+      no: t`Stay`,
       act: () => this.#intents.leave(id),
       cancel: () => this.#restore(),
     });
@@ -126,7 +126,7 @@ export class ConversationRow {
   }
 
   #save(form, title) {
-    if (!title) return "A title has at least one letter.";
+    if (!title) return t`A title has at least one letter.`;
     if (title === this.name) return this.#restore();
     this.#intents.rename(this.id, title).then(() => this.#restore(), (error) => form.explain(error.message));
     return "";

@@ -8,10 +8,13 @@ export class DeletedLine {
   #undo;
   #shown = null;
 
-  /** @param {HTMLElement} element a live region @param {() => void} undo */
-  constructor(element, undo) {
+  /** @param {HTMLElement} element a live region @param {() => void} undo
+   * @param {(isHeld: boolean) => void} hold is called when the focus or the pointer comes and goes: time stands still */
+  constructor(element, undo, hold) {
     this.#element = element;
     this.#undo = undo;
+    for (const type of ["focusin", "pointerenter"]) element.addEventListener(type, () => hold(true));
+    for (const type of ["focusout", "pointerleave"]) element.addEventListener(type, () => hold(false));
   }
 
   /** @param {import("../../app/deletion.js").Deletion["current"]} deleted */
