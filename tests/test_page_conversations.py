@@ -331,6 +331,17 @@ def test_a_hit_leads_to_its_place(tell: Callable[..., Page]) -> None:
     expect_accessible(page)
     page.locator(".conversation-match", has_text="No walrus").click()
     expect(found).to_have_text(re.compile("No walrus here."))
+    expect_accessible(page)
+
+
+def test_a_hit_in_the_open_conversation(server: Running, model: ModelServer, page: Page) -> None:
+    """A hit leads to its place in a conversation that was begun on this page, too."""
+    model.script(Reply("No narwhal."))
+    page.goto(server.page)
+    begin(page, "Any whale?")
+    search(page, "narwhal").click()
+    expect(page.locator("[data-found]")).to_have_text(re.compile("No narwhal."))
+    expect(page.locator("[data-found]")).to_be_focused()
 
 
 def test_a_hit_that_does_not_count_any_more(tell: Callable[..., Page]) -> None:

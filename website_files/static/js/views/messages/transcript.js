@@ -79,7 +79,7 @@ export class Transcript {
   #go() {
     const [state] = this.#last;
     const { sessionId, seq } = this.#wanted;
-    const isComplete = state.replayUntil > 0 && state.lastSeq >= state.replayUntil;
+    const isComplete = state.lastSeq >= Math.max(seq, state.replayUntil);
     if (state.sessionId !== sessionId || !isComplete) return;
     this.#wanted = null;
     const turn = state.turns.find((each) => each.message?.seq === seq || each.items.some((item) => item.seq === seq));

@@ -3,7 +3,7 @@
 import { ago, dayAndTime, displayName, fullTime, highlight } from "../../core/format.js";
 import { t } from "../../core/words.js";
 import { chatAddress } from "../../transport/page-address.js";
-import { h, iconButton, onPlainClick, setAttribute, setText } from "../shared/dom.js";
+import { h, iconButton, onPlainClick, setAttribute } from "../shared/dom.js";
 import { InlineConfirm, InlineForm } from "../shared/inline-form.js";
 
 const TITLE_CHARS = 200;
@@ -56,7 +56,7 @@ export class ConversationRow {
     const when = alike ? dayAndTime(created, alike === "second" ? { second: "2-digit" } : {}) : ago(Date.parse(updated) || Date.now());
     const about = [displayName(agent), STATES[status] && !alike ? "" : when, STATES[status]?.()].filter(Boolean);
     if (!this.isOwn) about.push(t`shared with you`);
-    setText(this.#about, about.join(" · "));
+    this.#showAbout(about);
     this.#about.dataset.activity = status;
     this.#about.title = fullTime(updated);
     this.#matches.replaceChildren(...found.filter(({ seq }) => seq > 0).map((place) => snippet(place, query)));
@@ -117,6 +117,12 @@ export class ConversationRow {
     });
     this.element.replaceChildren(question.element);
     question.focus();
+  }
+
+  /** Each part keeps its own direction, such as a name in Latin letters before an Arabic date. */
+  #showAbout(parts) {
+    if (this.#about.textContent === parts.join(" · ")) return;
+    this.#about.replaceChildren(...parts.flatMap((part, at) => [at ? " · " : "", h("bdi", {}, part)]));
   }
 
   /** A place of the words, if one was clicked, or the first one. */
