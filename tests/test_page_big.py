@@ -124,3 +124,52 @@ def test_one_can_scroll_to_the_start(tell: Callable[..., Page]) -> None:
     expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
     numbers = page.locator(".turn").evaluate_all("turns => turns.map((turn) => Number(turn.dataset.turn))")
     assert numbers == list(range(1, 301))
+
+
+STEPS = 1_000
+
+
+def a_long_turn(**more: str) -> list[Happening]:
+    """A turn of so many steps, each of them a call of a tool."""
+    steps = []
+    for step in range(STEPS):
+        given = {"step": step}
+        steps += [called("clerk", (f"c{step}", "look_up", given), **more), began(f"c{step}", "look_up", given, **more)]
+        steps.append(ran(f"c{step}", "look_up", f"found {step}", **more))
+    return list(a_turn(1, "Look", *steps, said("clerk", "Done.")))
+
+
+def test_a_turn_of_many_steps_opens_at_its_end(tell: Callable[..., Page]) -> None:
+    """Only the latest steps are built; earlier ones come when one scrolls, and what one reads stays in place."""
+    page = tell(*a_long_turn())
+    expect(page.locator(".turn-items > .message")).to_have_text("Done.Copy")
+    cards = page.locator(".tool-card")
+    expect(cards.last).to_contain_text(f"step: {STEPS - 1}")
+    assert cards.count() < MAX_BUILT
+    assert page.locator(".turn *").count() < 40 * MAX_BUILT
+
+    built = cards.count()
+    cards.first.evaluate("card => { kept = card; card.scrollIntoView({ block: 'start' }) }")
+    expect(cards.nth(built)).to_be_attached()
+    top = "kept.getBoundingClientRect().top - document.querySelector('.scroller').getBoundingClientRect().top"
+    assert -100 < page.evaluate(top) < 400
+
+    while page.locator(".earlier-items").is_visible():
+        page.get_by_role("button", name="Earlier messages").focus()
+        page.keyboard.press("Enter")
+    expect(cards).to_have_count(STEPS)
+    steps = cards.locator(".tool-arguments").all_inner_texts()
+    assert [int("".join(filter(str.isdigit, step))) for step in steps] == list(range(STEPS))
+
+
+def test_an_inner_chat_of_many_steps_shows_its_end(tell: Callable[..., Page]) -> None:
+    page = tell(*a_long_turn(within="boss"))
+    page.locator(".nested-chat > summary").click()
+    cards = page.locator(".nested-chat .tool-card")
+    expect(cards.last).to_contain_text(f"step: {STEPS - 1}")
+    built = cards.count()
+    assert built < MAX_BUILT
+    summary = page.locator(".nested-chat > summary")
+    expect(summary).to_be_in_viewport()
+    page.locator(".nested-chat").get_by_role("button", name="Earlier messages").click()
+    expect(cards).to_have_count(2 * built)

@@ -189,7 +189,9 @@ addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
-find(".people-panel").addEventListener("beforetoggle", ({ newState }) => newState === "open" && memory.refresh());
+find(".people-panel").addEventListener("beforetoggle", ({ newState }) => {
+  if (newState === "open") memory.refresh(), toldSettings.update();
+});
 setInterval(draw, 60_000); // keeps "5 min" up to date
 setInterval(refreshWhereSomethingRuns, 15_000);
 composer.openDraft(draftKey(readPageAddress().sessionId));
@@ -383,7 +385,7 @@ function draw() {
   deletedLine.update(app.deletion.current);
   title.update(conversation, telling.news ? "● " : "", link?.isDead ? t`Not found` : t`New conversation`);
   markIcon(telling.news !== null);
-  toldSettings.update();
+  if (find(".people-panel:popover-open")) toldSettings.update(); // asking for the permission waits for the browser
   toldOffer.update(telling.isOffered);
   people.update(state, app.name, Boolean(config?.login));
   drawAccount(app.account);

@@ -63,7 +63,15 @@ export function dayAndTime(ts, more = {}) {
 
 function written(ts, options, locale) {
   const date = new Date(ts);
-  return Number.isNaN(date.getTime()) ? "" : new Intl.DateTimeFormat(locale, options).format(date);
+  return Number.isNaN(date.getTime()) ? "" : formatter("DateTimeFormat", locale, options).format(date);
+}
+
+const FORMATTERS = new Map(); // making one takes a hundred times as long as using it
+
+function formatter(kind, locale, options) {
+  const key = JSON.stringify([kind, locale, options]);
+  if (!FORMATTERS.has(key)) FORMATTERS.set(key, new Intl[kind](locale, options));
+  return FORMATTERS.get(key);
 }
 
 /** Time since `at`: `now`, `5 min`, `3 hr`, `2 days`, then a date. */
@@ -90,13 +98,14 @@ function counted(passed) {
 
 /** A count of units from now: `now`, `5 min ago`. */
 function relative(count, unit) {
-  return new Intl.RelativeTimeFormat(currentLanguage(), { numeric: count ? "always" : "auto", style: "long" }).format(count, unit);
+  const options = { numeric: count ? "always" : "auto", style: "long" };
+  return formatter("RelativeTimeFormat", currentLanguage(), options).format(count, unit);
 }
 
 /** A number with its unit in a language's own way. */
 function measured(count, unit, unitDisplay, digits = 0) {
   const options = { style: "unit", unit, unitDisplay, minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(currentLanguage(), options).format(count);
+  return formatter("NumberFormat", currentLanguage(), options).format(count);
 }
 
 /** Formats a duration: `1.2s`, `3m 20s`. */

@@ -7,18 +7,22 @@
  *   also in the chats inside. It is live while it goes on.
  */
 
+import { withItem } from "./items.js";
+
 const SAID = new Set(["message", "tool", "code-result"]);
 const ACTIVE = new Set(["streaming", "running", "waiting"]);
 
 /** Marks new and changed items as part of the inner chat that `agent` holds, during the tool call that it waits for. */
 export function within(agent, before, turn) {
   if (!agent || turn.items === before.items) return turn;
-  const isKnown = (item, place) => item === before.items[place] || before.items.includes(item);
-  const mark = (item) => {
-    const old = item.within === agent ? item : before.items.find((each) => each.key === item.key && each.within === agent);
-    return { ...item, within: agent, call: old ? old.call : runningCall(before, agent) };
+  const { items } = before;
+  const mark = (marked, item, place) => {
+    if (item === items[place] || items.includes(item)) return marked;
+    const old = item.within === agent ? item : items[place];
+    const isOld = old?.key === item.key && old.within === agent;
+    return withItem(marked, { ...item, within: agent, call: isOld ? old.call : runningCall(before, agent) });
   };
-  return { ...turn, items: turn.items.map((item, place) => (isKnown(item, place) ? item : mark(item))) };
+  return { ...turn, items: turn.items.reduce(mark, turn.items) };
 }
 
 /** Key of the tool call that the agent waits for, or null if there is none or several at once. */

@@ -4,7 +4,7 @@ import { displayName } from "../../core/format.js";
 import { withSpeakers } from "../../core/session/turn-presentation.js";
 import { count } from "../../core/session/usage.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
-import { KeyedList } from "../shared/keyed-list.js";
+import { LatestItems } from "../shared/latest-items.js";
 
 const LIST = new Intl.ListFormat("en");
 
@@ -12,20 +12,20 @@ export class NestedChat {
   #title = h("span", { class: "nested-chat-title" });
   #others = h("span", { class: "nested-chat-others one-line" });
   #steps = h("span", { class: "nested-chat-steps" });
-  #items = h("div", { class: "turn-items" });
-  #list;
+  #items;
   #chat = null;
   element;
   #setLive;
 
   /** @param {(item: object) => object} view creates the view of an item */
   constructor(view, kind = "disclosure-inline") {
-    this.#list = new KeyedList(this.#items, view);
+    this.#items = new LatestItems(view, false);
     this.element = h(
       "details",
       { class: `disclosure nested-chat ${kind}`, ontoggle: () => this.#fill() },
       h("summary", {}, icon("talk"), this.#title, this.#others, this.#steps, icon("chevron")),
-      this.#items,
+      this.#items.earlier,
+      this.#items.element,
     );
     this.#setLive = openWhileLive(this.element);
   }
@@ -43,7 +43,7 @@ export class NestedChat {
 
   /** Fills in the items only once they are open, as there may be hundreds. */
   #fill() {
-    if (this.element.open && this.#chat) this.#list.update(withSpeakers(this.#chat.items));
+    if (this.element.open && this.#chat) this.#items.update(withSpeakers(this.#chat.items));
   }
 }
 

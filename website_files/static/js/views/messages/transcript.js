@@ -10,20 +10,22 @@ import { newTurn } from "../../core/session/turns.js";
 import { t } from "../../core/words.js";
 import { button, h } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
+import { AT_ONCE } from "../shared/latest-items.js";
+import { keepEnd, whenNear } from "../shared/scrolling.js";
 import { ErrorCard } from "./error-card.js";
 import { TurnView } from "./turn-view.js";
 import { UsagePopover } from "./usage-popover.js";
 
-const AT_ONCE = 200; // items that are built at a time, in whole turns
 const AT_ONE_TIME = 3; // turns; when more come with one update, they are history
+const PAUSE = 1000; // ms between two looks at a history that is still coming
 const MAX_HEIGHT = 30_000; // pixels
-const NEAR = "1500px"; // from the first turn, for earlier ones to be built
 
 export class Transcript {
   #list;
   #earlier = h("div", { class: "earlier-turns", hidden: true }, this.#earlierButton());
   #first = 0; // the number of turns that are not built
   #isAtEnd = () => true;
+  #next = 0; // the earliest time to show more of a history that is still coming
   #last = null; // the arguments of the last update
   #turns;
   #errors;
@@ -45,8 +47,7 @@ export class Transcript {
     this.#list.before(this.#earlier);
     this.#turns = new KeyedList(this.#list, () => new TurnView(all));
     this.#isAtEnd = intents.isAtEnd;
-    const near = (entries) => entries.at(-1).isIntersecting && this.#showEarlier();
-    new IntersectionObserver(near, { root: element.closest(".scroller"), rootMargin: NEAR }).observe(this.#earlier);
+    whenNear(this.#earlier, () => this.#showEarlier());
     const errors = element.querySelector(".session-errors");
     this.#errors = new KeyedList(errors, (error) => new ErrorCard(error, intents));
     this.#notice = element.querySelector(".replaced-notice");
@@ -57,6 +58,8 @@ export class Transcript {
    * @param {import("../../core/session/turn-presentation.js").Level} level how much of the agents' work to show
    */
   update(state, connection, level = "tools") {
+    if (state.lastSeq < state.replayUntil && performance.now() < this.#next) return;
+    this.#next = performance.now() + PAUSE;
     if (this.#hasTooMany(state.turns)) this.#first = before(state.turns, state.turns.length);
     this.#last = [state, connection, level];
     this.#earlier.hidden = this.#first === 0;
@@ -103,11 +106,11 @@ export class Transcript {
   /** Builds the turns before the first one. What the reader sees stays where it is. */
   #showEarlier() {
     if (!this.#first || !this.#last) return;
-    const scroller = this.#list.closest(".scroller");
-    const toEnd = scroller.scrollHeight - scroller.scrollTop;
-    this.#first = before(this.#last[0].turns, this.#first);
-    this.update(...this.#last);
-    scroller.scrollTop = scroller.scrollHeight - toEnd;
+    keepEnd(this.#list, () => {
+      this.#next = 0;
+      this.#first = before(this.#last[0].turns, this.#first);
+      this.update(...this.#last);
+    });
   }
 
   /** Builds what is before a turn, too, if it isn't there yet. */
@@ -133,12 +136,12 @@ export class Transcript {
     this.#turns.update([]);
     this.#errors.update([]);
     this.#last = null;
-    this.#first = 0;
+    this.#first = this.#next = 0;
     this.#earlier.hidden = true;
   }
 }
 
-/** The place of the first turn to build, so that there are enough of them before `end`. */
+/** The place of the first turn to build, so that there are enough items in them before `end`. */
 function before(turns, end) {
   let first = end;
   for (let items = 0; first > 0 && items < AT_ONCE; ) items += turns[(first -= 1)].items.length + 1;

@@ -11,7 +11,7 @@ import { isPassedOn, lastAnswer, visibleItems } from "../../core/session/turn-pr
 import { usageSummary } from "../../core/session/usage.js";
 import { paintAgent } from "../shared/agent-avatar.js";
 import { button, createAvatar, h, icon, setText } from "../shared/dom.js";
-import { KeyedList } from "../shared/keyed-list.js";
+import { LatestItems } from "../shared/latest-items.js";
 import { AgentMessage, SpeakerLine } from "./agent-message.js";
 import { ChangesCard } from "./changes-card.js";
 import { CodeResult } from "./code-result.js";
@@ -36,8 +36,7 @@ const RUNS_CODE = new Set(["generate_code_execution_reply", "execute_code_block"
 
 export class TurnView {
   #person;
-  #items = h("div", { class: "turn-items" });
-  #list;
+  #items;
   #working = new WorkingLine();
   #ending;
   #message = null;
@@ -45,13 +44,13 @@ export class TurnView {
 
   /** @param intents the actions on a turn; see chat.js */
   constructor(intents) {
-    this.#list = new KeyedList(this.#items, (item) => itemView(item, intents));
+    this.#items = new LatestItems((item) => itemView(item, intents));
     this.#person = new PersonMessage(intents);
     this.#ending = new EndingLine(intents);
     this.element = h(
       "section",
       { class: "turn" },
-      this.#person.element, this.#items, this.#working.element, this.#ending.element,
+      this.#person.element, this.#items.earlier, this.#items.element, this.#working.element, this.#ending.element,
     );
   }
 
@@ -67,7 +66,7 @@ export class TurnView {
     this.#shown = shown;
     this.#person.element.hidden = !turn.message;
     if (turn.message) this.#person.update(turn);
-    this.#list.update(shown);
+    this.#items.update(shown);
     this.#working.update(turn, shown);
     this.#ending.update(turn);
   }
@@ -76,7 +75,7 @@ export class TurnView {
   placeOf(seq) {
     if (this.#message?.seq === seq) return this.#person.element;
     const block = this.#shown.find((each) => holds(each, seq));
-    return block ? this.#list.view(block.key).element : this.element;
+    return block ? this.#items.view(block.key).element : this.element;
   }
 }
 

@@ -30,11 +30,17 @@ function patchText(old, data) {
   else old.data = data;
 }
 
+/** Whether something is selected, or null if that has changed since: browsers lay out the page to say so. */
+let isSelected = null;
+globalThis.document?.addEventListener("selectionchange", () => (isSelected = null));
+
 /** Runs `act`, which changes the content of `element`, and selects again what was selected in it. */
 export function keepSelection(element, act) {
   const selection = document.getSelection();
-  const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = selection;
-  if (isCollapsed || !element.contains(anchorNode) || !element.contains(focusNode)) return act();
+  isSelected ??= !selection.isCollapsed;
+  if (!isSelected) return act();
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
+  if (selection.isCollapsed || !element.contains(anchorNode) || !element.contains(focusNode)) return act();
   const anchor = lengthTo(element, anchorNode, anchorOffset);
   const focus = lengthTo(element, focusNode, focusOffset);
   const selected = selection.toString();
