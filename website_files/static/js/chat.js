@@ -21,7 +21,7 @@ import { fetchSharing, invite, putOut, revoke } from "./transport/sharing-api.js
 import { AccountMenu } from "./views/account/account-menu.js";
 import { ProfileDialog } from "./views/account/profile-dialog.js";
 import { Answering } from "./views/composer/answering.js";
-import { FileInput, UploadTray } from "./views/composer/attachments.js";
+import { FileInput, SendingLater, UploadTray } from "./views/composer/attachments.js";
 import { Composer } from "./views/composer/composer.js";
 import { HandoverBanner } from "./views/composer/handover-banner.js";
 import { DeadLink } from "./views/dead-link.js";
@@ -63,11 +63,18 @@ const app = new ChatApp({ changed: onceAFrame(draw), opened, named, happened, mi
 const announcer = new Announcer(find(".announcer"));
 const wrote = (isWriting) => app.conversation?.wrote(isWriting);
 const composer = new Composer(find("#composer"), {
-  send: (text) => answering.send(text),
+  send: (text) => later.send(text),
   stop,
   wrote: (isWriting) => (wrote(isWriting), answering.wrote(isWriting)),
   pressed: pressedInComposer,
-  changed: (text) => slashMenu.update(text, answering.target.kind === "message"),
+  changed: (text) => (later.forget(), slashMenu.update(text, answering.target.kind === "message")),
+});
+const later = new SendingLater({
+  isUploading: () => app.isUploading && answering.target.kind === "message",
+  attached: () => app.attached,
+  changed: () => drawFoot(),
+  send: (text) => answering.send(text),
+  submit: () => composer.submit(),
 });
 const slashMenu = new SlashMenu(find("#composer"), find("#message"), {
   options: () => [
@@ -78,7 +85,7 @@ const slashMenu = new SlashMenu(find("#composer"), find("#message"), {
 });
 const answering = new Answering(find(".answer-line"), composer, {
   answer,
-  message: send,
+  message: (text) => send(text, app.attached),
   changed: () => drawFoot(),
   show: (requestId) => showQuestion(requestId),
 });
@@ -131,7 +138,7 @@ const tray = new UploadTray(find(".uploads"), {
 });
 const handover = new HandoverBanner(find(".handover-banner"), () => (app.conversation.handBack(""), focusComposer()));
 const status = new ConnectionStatus(find(".status"), () => (app.reconnect(), composer.focus()));
-const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: send });
+const welcome = new Welcome(find(".welcome"), { pick: (agent) => app.pick(agent), ask: (text) => send(text) });
 const deadLink = new DeadLink(find(".dead-link"), () => (app.leaveDeadLink(), focusComposer()));
 const follower = new ScrollFollower(find(".scroller"), find(".scroller-content"), find(".to-end"));
 const detail = new DetailSwitch(find(".detail-switch"), () => draw());
@@ -202,8 +209,8 @@ accept(invitation);
 
 // Intents
 
-function send(text) {
-  app.send(text);
+function send(text, attached) {
+  app.send(text, attached);
   follower.toEnd();
   focusComposer();
 }
@@ -426,7 +433,8 @@ function drawFoot() {
   find(".notice-banner").hidden = !app.notice;
   setText(find(".notice-banner p"), app.notice);
   handover.update(isGone ? null : state?.held ?? null, !isReading, app.status === "online");
-  tray.update(app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null)));
+  const uploads = app.uploads.entries.filter(({ sessionId }) => sessionId === (state?.sessionId ?? null));
+  tray.update(uploads, sees(state));
   fileInput.isOpen = app.takesFiles;
   find(".attach-button").disabled = !app.takesFiles;
   answering.update(state);
@@ -439,7 +447,15 @@ function drawFoot() {
     isReady: !app.isBeginning && !link && Boolean(conversation || (config && picked)),
     isRunning: Boolean(state && runningTurn(state)),
     isStopping: Boolean(conversation) && conversation.stopping !== null,
+    note: later.isWaiting ? t`Is sent as soon as the files are uploaded.` : "",
+    hasFiles: answering.target.kind === "message" && (app.attached.length > 0 || app.isUploading),
   });
+  later.update(uploads);
+}
+
+/** Whether agents are shown images, as far as the page knows. */
+function sees(state) {
+  return (state?.model ?? app.config?.model)?.vision !== false;
 }
 
 function placeholder(state) {

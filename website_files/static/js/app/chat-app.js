@@ -24,6 +24,7 @@ const LIST_CHANGES = new Set([ // events that change the list of conversations
   "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
 ]);
 const GONE = new Set(["session_unknown", "session_deleted"]); // errors of a link that leads nowhere
+const FILES = "files"; // the part of a draft's key for what goes with the text
 const BEGUN = "begun"; // key of the session this tab has started, {id, isEmpty}; see #findBegun
 
 export class ChatApp {
@@ -59,7 +60,7 @@ export class ChatApp {
     this.pins = new Pins(() => listener.changed(), fetchSession);
     this.deletion = new Deletion((deleted) => this.#deleteForGood(deleted));
     this.files = new FileList(() => listener.changed(), fetchFiles);
-    this.uploads = new UploadQueue(() => listener.changed(), ({ id, sessionId, name, file }, progressed) =>
+    this.uploads = new UploadQueue(() => (this.#keepAttached(), listener.changed()), ({ id, sessionId, name, file }, progressed) =>
       uploadFile(sessionId, name, file, this.name, id, progressed));
   }
 
@@ -138,11 +139,21 @@ export class ChatApp {
     this.conversation?.open();
   }
 
+  /** The files that go with the next message. */
+  get attached() {
+    return this.uploads.attached(this.#sessionId);
+  }
+
+  /** Whether files for the next message are still on their way. */
+  get isUploading() {
+    return this.isBeginning || this.uploads.isBusy(this.#sessionId);
+  }
+
   /** Sends a message to the open conversation, or starts one with it. */
-  send(text) {
+  send(text, attached = []) {
     if (!this.conversation) this.#begin({ sessionId: null, agent: this.picked, role: "member" });
-    this.conversation.send(text);
-    this.uploads.clearDone();
+    this.conversation.send(text, attached);
+    if (attached.length) this.uploads.clearDone(this.#sessionId);
   }
 
   /** Retries unsent messages. If the conversation was deleted, they go into a new one. */
@@ -276,6 +287,16 @@ export class ChatApp {
 
   // Internal
 
+  get #sessionId() {
+    return this.conversation?.state.sessionId ?? null;
+  }
+
+  /** Keeps the files of the next message with its text. */
+  #keepAttached() {
+    const { attached } = this;
+    if (this.#sessionId) keepDraft(draftKey(this.#sessionId, FILES), attached.length ? attached : "");
+  }
+
   /** Creates a conversation for files; the draft moves along. */
   async #beginWithFiles() {
     this.isBeginning = true;
@@ -368,6 +389,8 @@ export class ChatApp {
     });
     this.conversation = conversation;
     conversation.open();
+    const { sessionId } = which;
+    if (sessionId) this.uploads.restore(sessionId, readDraft(draftKey(sessionId, FILES)) || []);
   }
 
   #leave() {

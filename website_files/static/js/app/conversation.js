@@ -3,6 +3,7 @@
  * Each has its own socket, so late frames from one that was left can never end up in another.
  */
 
+import { references } from "../core/attachments.js";
 import { beginEdit, unconfirmedEdits } from "../core/session/edits.js";
 import { stopTyping } from "../core/session/participants.js";
 import { sendAnswer, unsentAnswers } from "../core/session/questions.js";
@@ -81,8 +82,10 @@ export class Conversation {
     this.#connection.woken();
   }
 
-  send(text) {
-    const message = { id: newId(), text, ts: new Date().toISOString(), agent: this.agent };
+  /** @param {import("../core/attachments.js").Attachment[]} attachments */
+  send(text, attachments = []) {
+    const files = attachments.length ? { attachments } : {};
+    const message = { id: newId(), text, ts: new Date().toISOString(), agent: this.agent, ...files };
     if (this.state.role === "member") outbox.add(this.state.sessionId, message);
     this.#change(write(this.state, message));
     this.#post(message);
@@ -212,8 +215,8 @@ export class Conversation {
     if (wanted === sessionId) this.#unanswered.forEach(([type, content]) => this.#command(type, content));
   }
 
-  #post({ text, id }) {
-    this.#command("message", { text, id });
+  #post({ text, id, attachments }) {
+    this.#command("message", { text, id, ...references(attachments) });
   }
 
   /** Sends a command that is sent again after a reconnect if nothing was heard since. Returns its id if it was sent. */

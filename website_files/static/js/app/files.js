@@ -2,8 +2,10 @@
  * The files of the open conversation, and uploads to it. Knows no DOM.
  *
  * @typedef {{key: string, path: string, size: number, modified: string}} ListedFile
- * @typedef {{key: string, id: string, sessionId: string, name: string, file: File, sent: number,
- *   state: "waiting"|"running"|"done"|"failed", canRetry: boolean, note: string}} Upload
+ * @typedef {{key: string, id: string, sessionId: string, name: string, file: File|null, size: number, sent: number,
+ *   state: "waiting"|"running"|"done"|"failed", canRetry: boolean, note: string,
+ *   attached?: import("../core/attachments.js").Attachment}} Upload `attached` is the file once it is there; `file` is
+ *   null if it was uploaded before the page was loaded.
  */
 
 import { newId } from "../transport/ids.js";
@@ -77,7 +79,7 @@ export class FileList {
 
 let count = 0;
 
-/** Uploads files one after another. */
+/** Uploads files one after another, and keeps those that go with the next message. */
 export class UploadQueue {
   /** @type {Upload[]} */
   entries = [];
@@ -88,7 +90,7 @@ export class UploadQueue {
   /**
    * @param {() => void} changed
    * @param {(upload: Upload, progressed: (sent: number) => void) =>
-   *   {done: Promise<{kind: string}>, cancel(): void}} send
+   *   {done: Promise<{kind: string, path: string, size: number, sha256: string}>, cancel(): void}} send
    */
   constructor(changed, send) {
     this.#changed = changed;
@@ -98,7 +100,7 @@ export class UploadQueue {
   /** @param {{file: File, name: string, problem?: string}[]} given */
   add(sessionId, given) {
     const entries = given.map(({ file, name, problem = problemOf(file) }) => ({
-      key: `upload-${++count}`, id: newId(), sessionId, name, file, sent: 0,
+      key: `upload-${++count}`, id: newId(), sessionId, name, file, size: file.size, sent: 0,
       state: problem ? "failed" : "waiting", canRetry: !problem, note: problem,
     }));
     this.#show([...this.entries, ...entries]);
@@ -117,9 +119,32 @@ export class UploadQueue {
     if (this.#running?.key === key) this.#running.cancel();
   }
 
-  /** Removes finished uploads. */
-  clearDone() {
-    this.#show(this.entries.filter((each) => each.state !== "done"));
+  /** Adds files that are there already, unless they are shown. @param {import("../core/attachments.js").Attachment[]} files */
+  restore(sessionId, files) {
+    const known = this.attached(sessionId).map(({ path }) => path);
+    const missing = files.filter(({ path }) => !known.includes(path));
+    const entries = missing.map((attached) => ({
+      key: `upload-${++count}`, id: newId(), sessionId, name: attached.path, file: null, size: attached.size,
+      sent: attached.size, state: "done", canRetry: false, note: "", attached,
+    }));
+    if (entries.length) this.#show([...this.entries, ...entries]);
+  }
+
+  /** The files of a session that go with its next message, each once. */
+  attached(sessionId) {
+    const done = this.entries.filter((each) => each.sessionId === sessionId && each.attached);
+    return [...new Map(done.map(({ attached }) => [attached.path, attached])).values()];
+  }
+
+  /** Whether files of this session are still on their way. */
+  isBusy(sessionId) {
+    const isOnItsWay = ({ state }) => state === "waiting" || state === "running";
+    return this.entries.some((each) => each.sessionId === sessionId && isOnItsWay(each));
+  }
+
+  /** Removes the finished uploads of a session. */
+  clearDone(sessionId) {
+    this.#show(this.entries.filter((each) => each.sessionId !== sessionId || each.state !== "done"));
   }
 
   /** Removes the finished upload of a file that was deleted. */
@@ -136,8 +161,9 @@ export class UploadQueue {
     const { done, cancel } = this.#send(upload, (sent) => this.#put(key, { sent }));
     this.#running = { key, cancel };
     try {
-      const { kind } = await done;
-      this.#put(key, { state: "done", sent: upload.file.size, note: kind === "modified" ? "Replaced" : "" });
+      const { kind, path, size, sha256 } = await done;
+      const attached = { path, size, sha256, media_type: upload.file.type, sessionId: upload.sessionId };
+      this.#put(key, { state: "done", sent: size, note: kind === "modified" ? "Replaced" : "", attached });
     } catch (error) {
       this.#put(key, { state: "failed", note: error.message });
     }

@@ -12,7 +12,7 @@ import { device, tab } from "./storage.js";
 export function load(sessionId) {
   const store = storeOf(sessionId);
   const messages = store.keys(prefix(sessionId)).map((key) => store.get(key));
-  return messages.filter((message) => message?.id && message.text).sort((a, b) => (a.ts < b.ts ? -1 : 1));
+  return messages.filter((message) => message?.id && (message.text || message.attachments)).sort((a, b) => (a.ts < b.ts ? -1 : 1));
 }
 
 export function add(sessionId, message) {

@@ -7,6 +7,7 @@ import { newId } from "./ids.js";
 const API = "./api/agent-chat"; // beside the page
 const SESSIONS = `${API}/sessions`;
 const TIMEOUT = 10_000; // ms
+const FILE_TIMEOUT = 60_000; // ms, for a file of up to 20 MB
 const TRIES = 2; // of a change that gets no answer
 const WAIT = { pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }; // replaced in tests
 
@@ -91,13 +92,19 @@ function of(version) {
   return version ? `?${new URLSearchParams({ version })}` : "";
 }
 
+/** The bytes of an attached file, null if that version is not kept any more. @returns {Promise<Blob|null>} */
+export async function fetchAttached({ sessionId, path, sha256, media_type: type }) {
+  const answer = await fetch(fileAddress(sessionId, path, sha256), { signal: AbortSignal.timeout(FILE_TIMEOUT) });
+  return answer.ok ? new Blob([await answer.arrayBuffer()], { type }) : null;
+}
+
 export function deleteFile(id, path, name) {
   return change(fileAddress(id, path) + as(name), { method: "DELETE" });
 }
 
 /**
  * Uploads a file; with the same `key` it counts once. Uses XMLHttpRequest, because `fetch` cannot report progress.
- * @returns {{done: Promise<{path: string, kind: string, size: number}>, cancel(): void}}
+ * @returns {{done: Promise<{path: string, kind: string, size: number, sha256: string}>, cancel(): void}}
  */
 export function uploadFile(id, path, file, name, key, progressed) {
   const sending = new XMLHttpRequest();

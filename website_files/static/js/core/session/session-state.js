@@ -2,8 +2,8 @@
  * State of one session, reduced from the frames on the wire: `(state, event) -> state`.
  * Pure: no DOM, no clock, no storage. Unchanged parts stay the same object, so views can compare by identity.
  *
- * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object}} Message A message
- *   from a person. `error` says why the server rejected it.
+ * @typedef {{id: string, text: string, name?: string, ts?: string, seq?: number, error?: object,
+ *   attachments?: import("../attachments.js").Attachment[]}} Message A message from a person. `error` says why the server rejected it.
  * @typedef {import("../content-parts.js").Part} Part
  * @typedef {{kind: "message"|"reasoning", key: string, sender: string, text: string, parts?: Part[]|null,
  *   length: number, ts?: string, state: "streaming"|"done"|"partial", isOperator?: boolean, notice?: string,
@@ -144,7 +144,8 @@ export function isWaiting(state) {
 
 /** Text of the first message, which serves as the title of an untitled conversation. */
 export function firstText(state) {
-  return (state.turns.find((turn) => turn.message)?.message ?? state.pending[0])?.text ?? "";
+  const first = state.turns.find((turn) => turn.message)?.message ?? state.pending[0];
+  return (first?.text || first?.attachments?.[0].path) ?? "";
 }
 
 /** Whether an event happened on this connection, rather than being replayed from the log. */
@@ -182,8 +183,9 @@ function onConfirmed(state, content) {
   return (content.progress ?? []).reduce(onProgress, confirmed);
 }
 
-function onUserMessage(before, { id, text, name }, { turn, ts, seq }) {
-  const message = { id, text: text ?? "", name, ts, seq };
+function onUserMessage(before, { id, text, name, attachments }, { turn, ts, seq }) {
+  const files = attachments?.map((each) => ({ ...each, sessionId: before.sessionId }));
+  const message = { id, text: text ?? "", name, ts, seq, ...(files && { attachments: files }) };
   const state = { ...stopTyping(withoutPending(before, id), name), versions: 0 };
   const known = state.turns.some((each) => each.number === turn);
   if (known) return changeTurn(state, turn, (each) => ({ ...each, message, edit: null }));

@@ -1,8 +1,12 @@
 /** Attaching files: by button, drag and drop or paste, and the list of uploads above the message field. */
 
+import { MOST, isImage } from "../../core/attachments.js";
 import { bytes } from "../../core/format.js";
+import { t } from "../../core/words.js";
+import { fetchAttached } from "../../transport/rest-api.js";
 import { button, h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
+import { thumbnailUrl } from "../shared/pictures.js";
 
 const NAMELESS = /^image\.(\w+)$/; // the name browsers give to a copied image
 
@@ -65,7 +69,7 @@ export class FileInput {
     const isText = types?.includes("text/plain") && types.includes("text/html");
     if (!this.isOpen || !files?.length || isText) return;
     event.preventDefault();
-    this.#give(Array.from(files, (file) => ({ file, name: pastedName(file.name) })));
+    this.#give(Array.from(files, (file, place) => ({ file, name: pastedName(file.name, place) })));
   }
 
   #give(given) {
@@ -84,9 +88,43 @@ function fromItem(item) {
 }
 
 /** Names a pasted image after the time, so that two of them become two files. */
-function pastedName(name, now = Date.now()) {
+function pastedName(name, place, now = Date.now()) {
   const found = NAMELESS.exec(name);
-  return found ? `Pasted ${new Date(now).toLocaleTimeString("en-GB").replaceAll(":", ".")}.${found[1]}` : name;
+  const time = new Date(now).toLocaleTimeString("en-GB").replaceAll(":", ".");
+  return found ? `Pasted ${time}${place ? ` (${place + 1})` : ""}.${found[1]}` : name;
+}
+
+/** Sends the message once its files are there, unless the text changes meanwhile. */
+export class SendingLater {
+  isWaiting = false;
+  #intents;
+
+  /** @param {{isUploading(): boolean, attached(): object[], send(text: string): string|void, submit(): void,
+   *   changed(): void}} intents */
+  constructor(intents) {
+    this.#intents = intents;
+  }
+
+  /** Returns why the text cannot be sent, null if that has to wait, or what sending it returns. */
+  send(text) {
+    if (this.#intents.attached().length > MOST) return t`At most ${MOST} files go with a message. Remove some of them.`;
+    this.isWaiting = this.#intents.isUploading();
+    if (!this.isWaiting) return this.#intents.send(text);
+    this.#intents.changed();
+    return null;
+  }
+
+  /** The text has changed, or another one is written. */
+  forget() {
+    this.isWaiting = false;
+  }
+
+  /** The uploads may be over. One that has failed keeps the message back. */
+  update(uploads) {
+    if (!this.isWaiting || this.#intents.isUploading()) return;
+    this.isWaiting = false;
+    if (uploads.every(({ state }) => state !== "failed")) this.#intents.submit();
+  }
 }
 
 /** Uploads as chips above the message field, with their progress or why they failed. */
@@ -100,42 +138,71 @@ export class UploadTray {
     this.#list = new KeyedList(element, () => new UploadChip(intents));
   }
 
-  /** @param {import("../../app/files.js").Upload[]} uploads */
-  update(uploads) {
+  /**
+   * @param {import("../../app/files.js").Upload[]} uploads
+   * @param {boolean} sees whether the model is shown images, as far as is known
+   */
+  update(uploads, sees) {
     this.#element.hidden = uploads.length === 0;
-    this.#list.update(uploads);
+    this.#list.update(uploads.map((each) => ({ ...each, isUnseen: !sees && isImage(typeOf(each)) })));
   }
 }
 
 class UploadChip {
   #name = h("span", { class: "upload-name one-line", dir: "auto" });
   #note = h("span", { class: "upload-note" });
+  #unseen = h("span", { class: "upload-note" });
+  #picture = h("img", { class: "upload-picture", alt: "", hidden: true });
   #bar = h("progress", { class: "upload-bar" });
   #again;
   #dismiss;
   #key = "";
+  #isPictured = false;
   element;
 
   constructor({ dismiss, again }) {
     this.#dismiss = iconButton("upload-dismiss", "Dismiss", "cross", () => dismiss(this.#key));
     this.#again = button("text-button upload-again", () => again(this.#key), icon("again"), "Try again");
-    const words = h("span", { class: "upload-words" }, this.#name, this.#note, this.#again);
-    this.element = h("li", { class: "card upload" }, icon("file"), words, this.#dismiss, this.#bar);
+    const words = h("span", { class: "upload-words" }, this.#name, this.#note, this.#unseen, this.#again);
+    this.element = h("li", { class: "card upload" }, icon("file"), this.#picture, words, this.#dismiss, this.#bar);
+    this.element.addEventListener("keydown", ({ key }) => {
+      if (key === "Delete" || key === "Backspace") dismiss(this.#key);
+    });
   }
 
-  update({ key, name, file, sent, state, canRetry, note }) {
+  update(upload) {
+    const { key, name, size, sent, state, canRetry, note, isUnseen } = upload;
     const isOnItsWay = state === "waiting" || state === "running";
     this.#key = key;
     this.element.dataset.state = state;
     setAttribute(this.element, "role", state === "failed" ? "alert" : null);
     setText(this.#name, name);
-    setText(this.#note, note || (state === "running" ? `${bytes(sent)} of ${bytes(file.size)}` : bytes(file.size)));
-    setAttribute(this.#dismiss, "aria-label", `${isOnItsWay ? "Cancel" : "Dismiss"} ${name}`);
-    setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : "Dismiss");
+    setText(this.#note, note || (state === "running" ? `${bytes(sent)} of ${bytes(size)}` : bytes(size)));
+    setText(this.#unseen, isUnseen ? t`This model does not see images: agents get the file's name.` : "");
+    this.#unseen.hidden = !isUnseen;
+    setAttribute(this.#dismiss, "aria-label", isOnItsWay ? `Cancel ${name}` : state === "done" ? t`Remove ${name}` : `Dismiss ${name}`);
+    setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : state === "done" ? t`Remove from the message` : "Dismiss");
     setAttribute(this.#bar, "aria-label", `Upload of ${name}`);
     this.#again.hidden = state !== "failed" || !canRetry;
     this.#bar.hidden = !isOnItsWay;
-    this.#bar.max = file.size || 1;
+    this.#bar.max = size || 1;
     this.#bar.value = sent;
+    if (!this.#isPictured && isImage(typeOf(upload))) this.#drawPicture(upload);
   }
+
+  async #drawPicture({ file, attached }) {
+    this.#isPictured = true;
+    try {
+      const blob = file ?? (await fetchAttached(attached));
+      if (!blob) return;
+      this.#picture.src = await thumbnailUrl(blob);
+      this.#picture.hidden = false;
+    } catch {
+      // It is no picture after all, and keeps its icon.
+    }
+  }
+}
+
+function typeOf({ file, attached }) {
+  return { media_type: file?.type ?? attached?.media_type ?? "" };
 }

@@ -19,15 +19,17 @@ export class Composer {
   #note;
   #intents;
   #limit = Infinity;
+  #hasFiles = false; // that go with the message, which may then have no words
   #isReady = false;
   #length = 0; // characters written; where there is room for all, UTF-16 units
+  #waiting = ""; // what sending waits for
   #problem = ""; // why the text was not sent
   #draft = null; // storage key of this conversation's draft
   #typedAt = -Infinity;
 
-  /** @param {{send(text: string): string|void, stop(): void, wrote(isWriting: boolean): void,
+  /** @param {{send(text: string): string|null|void, stop(): void, wrote(isWriting: boolean): void,
    *   pressed?(event: KeyboardEvent, text: string): boolean, changed?(text: string): void}} intents
-   *   `send` returns why the text cannot be sent, if it cannot; `pressed` returns whether it has handled a key */
+   *   `send` returns why the text cannot be sent, if it cannot, and null if it is sent later; `pressed` returns whether it has handled a key */
   constructor(form, intents) {
     this.#form = form;
     this.#field = form.querySelector("textarea");
@@ -55,13 +57,18 @@ export class Composer {
   }
 
   /** @param {{isHidden: boolean, label?: string, placeholder: string, limit: number, isReady: boolean,
-   *   isRunning: boolean, isStopping: boolean, isReadOnly?: boolean}} now */
-  update({ isHidden, label = t`Message`, placeholder, limit, isReady, isRunning, isStopping, isReadOnly = false }) {
+   *   isRunning: boolean, isStopping: boolean, isReadOnly?: boolean, note?: string, hasFiles?: boolean}} now */
+  update({
+    isHidden, label = t`Message`, placeholder, limit, isReady, isRunning, isStopping, isReadOnly = false, note = "",
+    hasFiles = false,
+  }) {
     this.#form.hidden = isHidden;
     setText(this.#label, label);
     setAttribute(this.#field, "placeholder", placeholder);
     this.#field.readOnly = isReadOnly;
     this.#isReady = isReady && !isReadOnly;
+    this.#hasFiles = hasFiles;
+    this.#waiting = note;
     if (limit !== this.#limit) {
       this.#limit = limit;
       this.#measure();
@@ -97,6 +104,11 @@ export class Composer {
     this.#intents.wrote(this.#length > 0);
   }
 
+  /** Sends what is written, as the Send button does. */
+  submit() {
+    this.#submit();
+  }
+
   focus() {
     this.#field.focus({ preventScroll: true });
   }
@@ -106,6 +118,7 @@ export class Composer {
   #submit() {
     if (this.#send.disabled) return;
     const problem = this.#intents.send(this.#field.value);
+    if (problem === null) return;
     if (problem) {
       this.#problem = problem;
       return this.#validate();
@@ -161,10 +174,10 @@ export class Composer {
   #validate() {
     const excess = this.#length - this.#limit;
     const isNearlyFull = this.#length > this.#limit * NEARLY_FULL;
-    this.#send.disabled = !this.#isReady || this.#length === 0 || excess > 0;
+    this.#send.disabled = !this.#isReady || (this.#length === 0 && !this.#hasFiles) || excess > 0;
     setAttribute(this.#field, "aria-invalid", String(excess > 0 || Boolean(this.#problem)));
     const room = isNearlyFull ? t`Room for ${this.#limit - this.#length} more` : "";
-    setText(this.#note, excess > 0 ? tooLong(excess) : this.#problem || room);
+    setText(this.#note, excess > 0 ? tooLong(excess) : this.#problem || this.#waiting || room);
   }
 }
 

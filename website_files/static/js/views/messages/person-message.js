@@ -6,6 +6,7 @@ import { t } from "../../core/words.js";
 import { Prose } from "../prose/prose.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
 import { InlineForm, noConnection } from "../shared/inline-form.js";
+import { AttachedFiles } from "./attached-files.js";
 
 const NOTES = {
   pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
@@ -17,6 +18,7 @@ const NOTES = {
 export class PersonMessage {
   #name = h("div", { class: "message-name", dir: "auto" });
   #prose = new Prose();
+  #files = new AttachedFiles();
   #withdrawn = h("span", {});
   #text = h("div", { class: "bubble", dir: "auto" }, this.#prose.element, this.#withdrawn);
   #time = h("time", { class: "message-time" });
@@ -46,7 +48,7 @@ export class PersonMessage {
     this.element = h(
       "article",
       { class: "message", "data-role": "person" },
-      this.#name, this.#side, this.#text, this.#meta,
+      this.#name, this.#side, this.#text, this.#files.element, this.#meta,
     );
   }
 
@@ -64,6 +66,8 @@ export class PersonMessage {
     const isWithdrawn = state === "withdrawn";
     if (!isWithdrawn) this.#prose.update(message.text);
     this.#prose.element.hidden = isWithdrawn;
+    this.#text.hidden = !isWithdrawn && !message.text && Boolean(message.attachments);
+    this.#files.update(isWithdrawn ? [] : message.attachments);
     setText(this.#withdrawn, isWithdrawn ? t`Withdrawn: ${shorten(message.text, 120)}` : "");
     setText(this.#name, name);
     this.#name.hidden = !name || state === "withdrawn";
@@ -98,8 +102,8 @@ export class PersonMessage {
   }
 
   #save(text) {
-    const { seq, text: before } = this.#turn.message;
-    if (!text.trim()) return "Write something, or withdraw the message.";
+    const { seq, text: before, attachments } = this.#turn.message;
+    if (!text.trim() && !attachments) return "Write something, or withdraw the message.";
     if (text === before) this.#close();
     else {
       this.#isSent = this.#form.isDisabled = true;
