@@ -75,10 +75,11 @@ function argument(value, name) {
 }
 
 function downloadButton(result, name) {
-  const isJson = isNested(parsed(result));
-  const extension = isJson ? "json" : isCsv(result) ? "csv" : "txt";
-  const file = `${name.replace(/[^\w-]+/g, "_").slice(0, 60) || "result"}.${extension}`;
-  return button("copy-button tool-download", () => saveText(result, file), icon("download"), h("span", {}, t`Download`));
+  const save = () => {
+    const extension = isNested(parsed(result)) ? "json" : isCsv(result) ? "csv" : "txt";
+    saveText(result, `${name.replace(/[^\w-]+/g, "_").slice(0, 60) || "result"}.${extension}`);
+  };
+  return button("copy-button tool-download", save, icon("download"), h("span", {}, t`Download`));
 }
 
 function parsed(value) {
