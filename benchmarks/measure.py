@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from benchmarks import rendering, soak
+from benchmarks import MeasurementError, rendering, soak
 from benchmarks.load import TURN_TIMEOUT, Conversation, Fleet, read_bare
 from benchmarks.processes import OURS, RELAY, TUTORIAL, Kind, Meter, Process, logged_in, serving
 from benchmarks.table import Row, at_least, at_most
@@ -367,6 +367,15 @@ def rendering_beside_tokens(extent: Extent) -> list[Row]:
     return rendering.rendering(extent.seconds)
 
 
+def page_by_length(extent: Extent) -> list[Row]:
+    """Measure row 12: what the page takes for an answer, by its length."""
+    try:
+        from benchmarks import page
+    except ImportError as error:
+        raise MeasurementError("Playwright is missing, which the other rows do without") from error
+    return page.page(extent.seconds)
+
+
 def _beside_relay(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, beside=RELAY.name) for row in rows]
 
@@ -395,4 +404,5 @@ MEASUREMENTS: list[tuple[frozenset[int], Callable[[Extent], list[Row]]]] = [
     (frozenset({9}), pauses),
     (frozenset({10}), identity),
     (frozenset({11}), rendering_beside_tokens),
+    (frozenset({12}), page_by_length),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -129,7 +130,7 @@ def test_one_can_scroll_to_the_start(tell: Callable[..., Page]) -> None:
 STEPS = 1_000
 
 
-def a_long_turn(**more: str) -> list[Happening]:
+def a_long_turn(**more: Any) -> list[Happening]:
     """A turn of so many steps, each of them a call of a tool."""
     steps = []
     for step in range(STEPS):
