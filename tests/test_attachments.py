@@ -169,12 +169,16 @@ def test_a_restart_keeps_them(serve: Serve, model: ModelServer) -> None:
     assert messages(model.requests[-1]) == [[text(f"Look\n\n{SEEN}"), image()], "And?"]
 
 
-def test_a_file_that_has_changed_is_named_only(session: Conversation, model: ModelServer) -> None:
-    attached = put(session, "a.png", PNG)
-    session.ask("Look", attachments=[attached])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_file_that_has_changed(serve: Serve, model: ModelServer, kept: bool) -> None:
+    """A model sees the version that was attached as long as that is kept; afterwards it reads the name only."""
+    server = serve(*([] if kept else ["--storage-of-versions", "0"]), model=model)
+    session = RestClient(server).new_session()
+    session.ask("Look", attachments=[put(session, "a.png", PNG)])
     put(session, "a.png", OTHER)
     session.ask("And?")
-    assert messages(model.requests[-1]) == [f"Look\n\n{UNSEEN}", "And?"]
+    before, after = messages(model.requests[0])[0], messages(model.requests[-1])[0]
+    assert after == (before if kept else f"Look\n\n{UNSEEN}")
 
 
 @pytest.mark.parametrize(

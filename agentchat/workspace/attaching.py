@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 
 from agentchat.protocol.attachments import IMAGE_TYPES, Attachment, Reference
@@ -26,12 +27,16 @@ def found(files: Workspace, named: Reference) -> Attachment:
 
 
 def content(files: Workspace, attachment: Attachment) -> bytes | None:
-    """Return the bytes that were attached, None if the file has changed or is gone."""
-    try:
+    """Return the bytes that were attached, None if that version of the file is not kept any more."""
+    with contextlib.suppress(ChatError):
         now = files.read_bytes(attachment.path)
-    except ChatError:
+        if digest_of(now) == attachment.sha256:
+            return now
+    kept = files.versions.open(attachment.sha256) if files.versions is not None else None
+    if kept is None:
         return None
-    return now if digest_of(now) == attachment.sha256 else None
+    with kept:
+        return kept.read()
 
 
 def media_type(path: str, content: bytes) -> str:
