@@ -75,20 +75,36 @@ def test_a_thought_is_closed_above_its_answer(tell: Callable[..., Page]) -> None
     expect(page.locator(".reasoning strong")).to_have_text("rain")
 
 
+def test_how_long_a_thought_took(tell: Callable[..., Page]) -> None:
+    """The line says it in whole seconds, and nothing of what was over at once or comes from an older log."""
+    steps = [("reasoning", {"message_id": f"r{ms}", "sender": "forecaster", "content": "Hm.", **took}) for ms, took in (
+        (1, {"duration_ms": 12_345}), (2, {"duration_ms": 83_000}), (3, {"duration_ms": 12}), (4, {}),
+    )]  # fmt: skip
+    page = tell(*a_turn(1, "Oslo?", *steps, said("forecaster", "Sunny.")))
+
+    expect(page.locator(".reasoning summary")).to_have_text(
+        ["Thought for 12s", "Thought for 1m 23s", "Thought", "Thought"]
+    )
+
+
 def test_thoughts_stream(server: Running, model: ModelServer, page: Page) -> None:
-    """Thoughts are open while they stream and collapse when the answer starts; a reload shows the same."""
+    """Thoughts are one line with their newest words while they stream, and open by a click; a reload shows the same."""
     thinking, speaking = threading.Event(), threading.Event()
     tokens: list[Piece] = [{"reasoning": "Rain "}, {"reasoning": "or sun?"}, "It ", "is ", "sunny."]
     model.script(Reply(tokens=tokens, gate_after=(2, thinking)), Reply(tokens=tokens, gate_after=(4, speaking)))
     page.goto(server.page)
     say(page, "Oslo?")
     thought = turn(page, 1).locator(".reasoning")
+    expect(thought.locator("summary")).to_have_text("Thinking…Rain or sun?")
+    expect(thought.locator(".prose")).to_be_hidden()
+    thought.locator("summary").click()
     expect(thought.locator(".prose")).to_have_text("Rain or sun?")
-    expect(thought).to_contain_text("Thinking…")
+    expect(thought.locator("summary")).to_have_text("Thinking…")
     expect(turn(page, 1).locator(".speaker-name")).to_have_text("Forecaster")
     thinking.set()
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
-    expect(thought.locator(".prose")).to_be_hidden()
+    expect(thought.locator("summary")).to_have_text(re.compile(r"^Thought( for \d+s)?$"))
+    expect(thought.locator(".prose")).to_be_visible()  # as the reader opened it
 
     say(page, "Bergen?")
     expect(turn(page, 2).locator(".message").last).to_contain_text("It is")

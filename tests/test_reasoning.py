@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,23 @@ def test_thoughts_before_a_tool_call_and_after(client: ChatClient, model: ModelS
     assert [t["content"] for t in contents(frames, "reasoning")] == ["A tool. ", "Aha."]
     assert len({t["message_id"] for t in contents(frames, "reasoning")}) == 2
     assert {t["sender"] for t in contents(frames, "reasoning")} == {"forecaster"}
+
+
+def test_how_long_the_thoughts_took(server: Running, client: ChatClient, model: ModelServer) -> None:
+    """The event says for how long the model thought, without the answer that follows."""
+    thinking = threading.Event()
+    model.script(Reply(tokens=[thought("Hm. "), thought("So."), "It is ", "sunny."], gate_after=(1, thinking)))
+    client.say("What is the weather?")
+    client.until("stream")
+    seen = time.monotonic()
+    RestClient(server).ask("GET", "/livez", None, {})
+    lasted = (time.monotonic() - seen) * 1000  # the model thinks all the while
+    thinking.set()
+    client.until("turn_completed")
+    frames = client.log
+
+    [reasoning], [end] = contents(frames, "reasoning"), contents(frames, "turn_completed")
+    assert lasted <= reasoning["duration_ms"] + 1 <= end["duration_ms"] + 1
 
 
 def test_thoughts_are_not_found(server: Running, client: ChatClient, model: ModelServer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -265,6 +266,7 @@ class Answer:
         self._output = output
         self._payer = message.sender if message is not None else payer
         self._reasoning: StreamingMessage | None = None  # not yet in the log
+        self._thought_since = self._thought_until = 0.0  # by the monotonic clock, 0: not known
 
     def answering(self) -> contextlib.AbstractContextManager[None]:
         """Begin another answer, for a client that calls a model through another wrapper."""
@@ -279,7 +281,7 @@ class Answer:
             self.message.reset()
         if self._reasoning is not None:
             self._output.turn.restart(self._reasoning.id)
-            self._reasoning = None
+            self._reasoning, self._thought_until = None, 0.0
 
     def answer_opened(self, stream: httpx.SyncByteStream) -> None:
         self._output.opened(stream)
@@ -293,6 +295,7 @@ class Answer:
             self._stream_reasoning(self.message, text)
         else:
             self.message.has_streamed = True
+            self._thought_until = self._thought_until or time.monotonic()
             self._stream(self.message, text)
 
     def on_reasoning(self, text: str) -> None:
@@ -333,14 +336,17 @@ class Answer:
             self._show(reasoning, reasoning.end())
         if reasoning.text.strip():
             content = {"message_id": reasoning.id, "sender": reasoning.sender, "content": reasoning.text}
+            took = max((self._thought_until or time.monotonic()) - self._thought_since, 0.0)
+            about = {"duration_ms": round(took * 1000), **reasoning.about}
             flags = {"partial": True} if is_partial else {}
-            self._output.host.append("reasoning", {"uuid": str(uuid4()), **content, **reasoning.about, **flags})
+            self._output.host.append("reasoning", {"uuid": str(uuid4()), **content, **about, **flags})
 
     def _stream(self, message: StreamingMessage, text: str) -> None:
         self._show(message, message.add(clean(text)))
 
     def _stream_reasoning(self, message: StreamingMessage, text: str) -> None:
         if self._reasoning is None:
+            self._thought_since = time.monotonic()
             redaction = self._output.turn.redaction
             self._reasoning = StreamingMessage(message.sender, message.about, redaction, is_reasoning=True)
         self._stream(self._reasoning, text)

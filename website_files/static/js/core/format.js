@@ -115,6 +115,11 @@ export function duration(ms) {
   return `${measured(Math.floor(seconds / 60), "minute", "narrow")} ${measured(seconds % 60, "second", "narrow")}`;
 }
 
+/** Formats a duration without parts of a second: `12s`, `3m 20s`. */
+export function wholeSeconds(ms) {
+  return ms < MINUTE ? measured(Math.round(ms / 1000), "second", "narrow") : duration(ms);
+}
+
 const UNITS = ["kilobyte", "megabyte", "gigabyte"];
 
 /** Formats a file size: `870 bytes`, `12 kB`, `3.4 MB`. */

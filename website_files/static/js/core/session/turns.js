@@ -78,9 +78,9 @@ export function streamInto(turn, { message_id: key, sender, offset = 0, content 
 }
 
 /** Replaces streamed reasoning with the complete text, placing it before the message that followed it. */
-export function onReasoning(turn, { message_id: key, sender, content, within }, ts) {
+export function onReasoning(turn, { message_id: key, sender, content, within, duration_ms: durationMs = null }, ts) {
   if (typeof content !== "string" || !content.trim()) return turn;
-  const item = { kind: "reasoning", key, sender, text: content, length: 0, state: "done", ts };
+  const item = { kind: "reasoning", key, sender, text: content, length: 0, state: "done", durationMs, ts };
   const isSaid = (each) => each.kind === "message" && each.state === "streaming" && isBy(each, sender, within);
   const said = unfinishedOf(turn.items).find(isSaid);
   if (!said || itemOf(turn.items, key)) return putItem(turn, item);
