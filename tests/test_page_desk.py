@@ -241,7 +241,7 @@ def test_a_conversation_looks_the_same_at_the_desk() -> None:
     """The desk has all of the chat's styles, except for elements it doesn't show."""
     pages = (template(ROOT / "website_files" / "templates" / name).decode() for name in ("chat.html", "desk.html"))
     chat, desk = (re.findall(r"/static/css/([\w/-]+)\.css", page) for page in pages)
-    own = {"welcome", "sharing", "palette", "told", "composer/attachments", "composer/handover-banner"}
+    own = {"welcome", "sharing", "palette", "told", "settings", "composer/attachments", "composer/handover-banner"}
     shared = [name for name in chat if name not in own and not name.startswith("panels/")]
     assert shared == [name for name in desk if name != "desk"]
 
@@ -249,7 +249,7 @@ def test_a_conversation_looks_the_same_at_the_desk() -> None:
 def test_the_chat_leads_to_the_desk(concierge: Running, page: Page) -> None:
     """The chat links to the desk, unobtrusively."""
     page.goto(concierge.page)
-    page.get_by_role("button", name="People", exact=True).click()
+    page.get_by_role("button", name="Settings", exact=True).click()
     page.get_by_role("link", name="Operator desk").click()
     expect(page).to_have_url(re.compile(r"/desk$"))
     expect(page.get_by_label("Your name")).to_be_focused()

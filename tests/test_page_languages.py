@@ -77,7 +77,7 @@ def test_a_choice_is_kept(serve: Serve, page: Page) -> None:
     expect(page.locator(".status-label")).to_have_text("Online")
 
     def choose(title: str) -> None:
-        page.locator(".people-button").click()
+        page.locator(".sidebar .settings-button").click()
         page.locator(".language-setting select").select_option(label=title)
 
     choose("العربية")

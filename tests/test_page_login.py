@@ -197,7 +197,7 @@ def test_nobody_has_to_log_in(serve: Serve, page: Page) -> None:
     page.goto(server.page)
     expect(page.locator(".welcome")).to_be_visible()
     expect(account(page)).to_be_hidden()
-    page.get_by_role("button", name="People", exact=True).click()
+    page.get_by_role("button", name="Settings", exact=True).click()
     expect(page.get_by_label("Your name")).to_be_visible()
 
 
@@ -248,10 +248,11 @@ def test_the_account_menu(team: Running, page: Page) -> None:
     """The account's name stands on the page, where no other can be typed; logging out leaves nothing behind."""
     come_in(page, team)
     expect(account(page)).to_contain_text("Ada")
-    page.get_by_role("button", name="People", exact=True).click()
-    expect(page.locator(".people-panel")).to_be_visible()
+    page.get_by_role("button", name="Settings", exact=True).click()
     for words in ("Your name", "Operator desk", "What is remembered about you"):
-        expect(page.locator(".people-panel").get_by_text(words, exact=True)).to_be_hidden()
+        expect(page.locator(".settings").get_by_text(words, exact=True)).to_be_hidden()
+    page.locator(".settings").get_by_role("button", name="Your profile").click()
+    expect(page.get_by_role("dialog", name="Your profile")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("#composer textarea").fill("a secret of Ada's")
 

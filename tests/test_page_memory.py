@@ -48,20 +48,20 @@ def notes(page: Page) -> Locator:
     return page.locator(".memory-words")
 
 
-def open_people(page: Page) -> None:
-    page.get_by_role("button", name="People", exact=True).click()
+def open_settings(page: Page) -> None:
+    page.get_by_role("button", name="Settings", exact=True).click()
 
 
 def test_what_is_remembered_is_shown_corrected_and_erased(friend: Running, model: ModelServer, page: Page) -> None:
     """A note can be read, corrected and erased, alone or, once confirmed, with all others, in any conversation."""
     page.goto(friend.page)
-    open_people(page)
+    open_settings(page)
     expect(page.locator(".memory")).to_contain_text("Nothing yet.")
     page.keyboard.press("Escape")
     for number, (key, value) in enumerate([("home", "<b>Oslo</b>"), ("diet", "no fish"), ("pet", "a cat")], 1):
         tell(page, model, number, key, value)
     page.get_by_role("link", name="New conversation").click()
-    open_people(page)
+    open_settings(page)
     expect(notes(page)).to_have_text(["diet: no fish", "home: <b>Oslo</b>", "pet: a cat"])
 
     page.get_by_role("button", name="Erase diet").click()
@@ -86,7 +86,7 @@ def test_what_is_remembered_is_shown_corrected_and_erased(friend: Running, model
     expect(notes(page)).to_have_count(0)
     expect(page.locator(".memory")).to_contain_text("Nothing yet.")
     page.reload()
-    open_people(page)
+    open_settings(page)
     expect(page.locator(".memory")).to_contain_text("Nothing yet.")
 
 
@@ -97,7 +97,7 @@ def test_each_sees_what_is_about_them(friend: Running, model: ModelServer, page:
     ben = somebody("Ben")
     ben.goto(page.url)
     expect(turn(ben, 1)).to_have_attribute("data-state", "completed")
-    open_people(ben)
+    open_settings(ben)
     expect(ben.locator(".memory")).to_contain_text("Nothing yet.")
-    open_people(page)
+    open_settings(page)
     expect(notes(page)).to_have_text(["home: Oslo"])

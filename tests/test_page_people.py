@@ -300,8 +300,11 @@ def test_three_people(clerk: Running, model: ModelServer, page: Page, somebody: 
     page.get_by_role("button", name="People").click()
     expect(people).to_have_count(3)
     expect(people.filter(has_text="you")).to_contain_text("User")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Settings", exact=True).click()
     page.get_by_label("Your name").fill("Cleo")
     page.get_by_label("Your name").press("Enter")
+    page.keyboard.press("Escape")
     ada.get_by_role("button", name="People").click()
     expect(ada.locator(".participants")).to_contain_text("Cleo")
     expect(ada.locator(".participants li").filter(has_text="you")).to_contain_text("Ada")
@@ -402,9 +405,10 @@ def test_a_conversation_that_was_deleted_elsewhere_takes_no_more(
     expect(page.locator(".conversation-list li")).to_have_count(0)
     for name in ("Send", "Reconnect now"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
-    page.locator(".people-button").click()
+    page.get_by_role("button", name="Settings", exact=True).click()
     page.get_by_label("Your name").fill("Ada")
     page.get_by_label("Your name").press("Enter")  # which opens a new connection if one was open
+    page.keyboard.press("Escape")
     expect(turn(page, 1)).to_be_visible()
     expect(page.locator(".status")).to_have_attribute("data-status", "deleted")
     page.locator(".deleted-banner").get_by_role("button", name="New conversation").click()

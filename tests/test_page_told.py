@@ -49,7 +49,7 @@ def notified(page: Page) -> list[list[str]]:
 
 
 def allow(page: Page) -> None:
-    page.get_by_role("button", name="People", exact=True).click()
+    page.get_by_role("button", name="Settings", exact=True).click()
     page.get_by_role("switch", name="Notify me of answers and questions").check()
     page.keyboard.press("Escape")
 

@@ -23,10 +23,9 @@ from agentchat.access import Access, Need
 from agentchat.auth.connections import Connections
 from agentchat.auth.identification import Asked, Identification
 from agentchat.auth.live import Live
-from agentchat.http import requests
+from agentchat.http import page_languages, page_themes, requests
 from agentchat.http.connection import Connection, Disconnected
 from agentchat.http.limits import Limits, Slot
-from agentchat.http.page_languages import choose
 from agentchat.http.public_files import File
 from agentchat.http.request_body import RequestBody, single_header
 from agentchat.http.request_head import Head
@@ -296,9 +295,9 @@ class Handler(BaseHTTPRequestHandler):
             self.server.access.check(self._caller(), need)
         vary = "Accept-Encoding"
         if file.translations:
-            liked = self.headers.get("Accept-Language", "")
-            language = choose(self.headers.get("Cookie", ""), liked, file.translations)
-            file = file.translations.get(language, file)
+            cookies, liked = self.headers.get("Cookie", ""), self.headers.get("Accept-Language", "")
+            file = file.translations.get(page_languages.choose(cookies, liked, file.translations), file)
+            file = file.themes.get(page_themes.choose(cookies), file)
             vary += ", Accept-Language, Cookie"
         headers = {"Cache-Control": KEPT if file.is_kept else "no-cache", "ETag": file.etag, "Vary": vary}
         if file.type.startswith("text/html") and not identity.browser(self.headers.get("Cookie")):

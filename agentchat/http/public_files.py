@@ -13,11 +13,12 @@ import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agentchat.http.joined_modules import join
 from agentchat.http.page_languages import ENGLISH, in_language, languages
+from agentchat.http.page_themes import THEMES, in_theme
 from agentchat.protocol.errors import SettingsError
 
 PAGES = {
@@ -38,12 +39,16 @@ MIN_COMPRESSED = 500  # bytes; below, the headers are most of a response
 
 @dataclass(frozen=True)
 class File:
-    """A page or one of its assets. `is_kept` if browsers may keep it without asking. A page has others by language."""
+    """A page or one of its assets. A page has others by language, and each of them by theme.
+
+    `is_kept` if browsers may keep it without asking.
+    """
 
     type: str
     body: bytes
     is_kept: bool = False
     translations: Mapping[str, File] = field(default_factory=dict)
+    themes: Mapping[str, File] = field(default_factory=dict)
 
     @functools.cached_property
     def etag(self) -> str:
@@ -111,12 +116,14 @@ def _load(folder: Path, versions: tuple[tuple[Path, int], ...]) -> PublicFiles:
     words = languages(assets)
     for path, page in pages.items():
         of = {name: _page(in_language(page.decode(), name, words), digest) for name in (ENGLISH, *words)}
-        files[path] = File(of[ENGLISH].type, of.pop(ENGLISH).body, translations=of)
+        files[path] = replace(of.pop(ENGLISH), translations=of)
     return PublicFiles(files, digest)
 
 
 def _page(page: str, digest: str) -> File:
-    return File(_type("page.html"), page.replace('"./static/', f'"./static/{digest}/').encode())
+    page = page.replace('"./static/', f'"./static/{digest}/')
+    type = _type("page.html")
+    return File(type, page.encode(), themes={name: File(type, in_theme(page, name).encode()) for name in THEMES})
 
 
 def template(path: Path) -> bytes:

@@ -10,8 +10,10 @@ import { fetchOverview, stopAsAdmin, whenLoginIsNeeded } from "./transport/rest-
 import { button, h, setText } from "./views/shared/dom.js";
 import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+import { followTheme } from "./views/shared/theme.js";
 
 await loadLanguage();
+followTheme();
 
 const REFRESH = 4_000; // ms
 const TYPING = 300; // ms without a key after which a filter counts

@@ -27,7 +27,6 @@ import { HandoverBanner } from "./views/composer/handover-banner.js";
 import { DeadLink } from "./views/dead-link.js";
 import { Transcript } from "./views/messages/transcript.js";
 import { FilesPanel } from "./views/panels/files-panel.js";
-import { MemoryPanel } from "./views/panels/memory-panel.js";
 import { agentChoices, commandChoices, conversationChoices } from "./views/palette/commands.js";
 import { KeysDialog } from "./views/palette/keys-dialog.js";
 import { Palette } from "./views/palette/palette.js";
@@ -36,7 +35,7 @@ import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
 import { ReaderPanel } from "./views/reader/reader-panel.js";
-import { languageSetting } from "./views/settings/language-setting.js";
+import { SettingsDialog } from "./views/settings/settings-dialog.js";
 import { Announcer } from "./views/shared/announcer.js";
 import { onceAFrame, setAttribute, setText } from "./views/shared/dom.js";
 import { loadLanguage } from "./views/shared/language.js";
@@ -48,7 +47,7 @@ import { DeletedLine } from "./views/sidebar/deleted-line.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
 import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
 import { markIcon, playSound } from "./views/told/page-mark.js";
-import { ToldOffer, ToldSettings } from "./views/told/told-settings.js";
+import { ToldOffer } from "./views/told/told-offer.js";
 import { Welcome } from "./views/welcome.js";
 
 await loadLanguage();
@@ -105,14 +104,8 @@ const conversations = new ConversationListView(find(".conversations"), {
 const holdDeletion = (isHeld) => app.deletion.hold(isHeld);
 const deletedLine = new DeletedLine(find(".deleted-line"), () => conversations.focus(undo()), holdDeletion);
 const title = new TitleBar(find(".topbar-title"), (id, words) => app.rename(id, words));
-const callMe = (name) => (app.callMe(name), find(".people-panel").hidePopover());
-const people = new PeoplePanel(find(".people-button"), find(".people-panel"), callMe, share);
+const people = new PeoplePanel(find(".people-button"), find(".people-panel"), share);
 const shareDialog = new ShareDialog({ fetch: fetchSharing, invite, revoke, putOut, leave: (id, you) => app.leave(id, you) });
-const memory = new MemoryPanel(find(".memory"), {
-  fetch: () => fetchMemory(app.name),
-  erase: (key) => eraseMemory(app.name, key),
-  write: (key, value) => writeNote(app.name, key, value),
-});
 const profile = new ProfileDialog((changes) => app.changeAccount(changes));
 const accountMenu = new AccountMenu(find(".account"), {
   profile: () => profile.open(app.account.me),
@@ -177,12 +170,19 @@ const telling = new Telling({
   play: playSound,
 });
 const seen = new SeenConversations();
-const toldSettings = new ToldSettings(telling);
+const settings = new SettingsDialog(telling, {
+  callMe: (name) => app.callMe(name),
+  profile: () => profile.open(app.account.me),
+  memory: {
+    fetch: () => fetchMemory(app.name),
+    erase: (key) => eraseMemory(app.name, key),
+    write: (key, value) => writeNote(app.name, key, value),
+  },
+});
 const toldOffer = new ToldOffer(telling, focusComposer);
-find(".desk-link").before(toldSettings.element, languageSetting());
 find(".typing-line").before(toldOffer.element);
 
-document.body.append(shareDialog.element, palette.element, keysDialog.element);
+document.body.append(shareDialog.element, palette.element, keysDialog.element, settings.element);
 addEventListener("popstate", () => app.showPageAddress());
 addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
@@ -196,9 +196,8 @@ addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
-find(".people-panel").addEventListener("beforetoggle", ({ newState }) => {
-  if (newState === "open") memory.refresh(), toldSettings.update();
-});
+find(".palette-button").addEventListener("click", () => palette.open());
+for (const each of document.querySelectorAll(".settings-button")) each.addEventListener("click", () => settings.open());
 setInterval(draw, 60_000); // keeps "5 min" up to date
 setInterval(refreshWhereSomethingRuns, 15_000);
 composer.openDraft(draftKey(readPageAddress().sessionId));
@@ -258,7 +257,10 @@ function commands() {
     link: state?.sessionId && navigator.clipboard ? copyLink : null,
     sidebar: () => sidebar.toggle(),
     panel: panel.hasContent ? () => panel.toggle() : null,
-    people: () => find(".people-panel").showPopover(),
+    people: state?.sessionId ? () => find(".people-panel").showPopover() : null,
+    settings: () => settings.open(),
+    theme: () => settings.open("theme"),
+    language: () => settings.open("language"),
     notifications: telling.canNotify && !telling.notifies ? () => telling.setNotifies(true) : null,
     desk: account.isOperator ? () => location.assign("./desk") : null,
     keys: () => keysDialog.open(),
@@ -311,6 +313,7 @@ function pressed(event) {
   const isCovered = Boolean(find(":popover-open, dialog[open]"));
   if (action === "palette" && palette.isOpen) palette.close();
   else if (action === "palette" && !find("dialog[open]")) palette.open();
+  else if (action === "settings" && !find("dialog[open]")) settings.open();
   else if (action === "help" && !isCovered) keysDialog.open();
   else if (action === "leave" && !isCovered) return leave();
   else return;
@@ -369,7 +372,7 @@ function happened(frame) {
   follower.contentAdded();
   openFile.happened(frame);
   if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
-  if (frame.type === "turn_completed" && find(".people-panel:popover-open")) memory.refresh();
+  if (frame.type === "turn_completed") settings.refresh();
 }
 
 function missed(frame) {
@@ -392,9 +395,9 @@ function draw() {
   deletedLine.update(app.deletion.current);
   title.update(conversation, telling.news ? "● " : "", link?.isDead ? t`Not found` : t`New conversation`);
   markIcon(telling.news !== null);
-  if (find(".people-panel:popover-open")) toldSettings.update(); // asking for the permission waits for the browser
   toldOffer.update(telling.isOffered);
-  people.update(state, app.name, Boolean(config?.login));
+  people.update(state, Boolean(config?.login));
+  settings.update(app.name, app.account);
   drawAccount(app.account);
   status.update(app.status);
   drawPanel(state);
@@ -408,10 +411,9 @@ function drawModel(model, isTalking, spent) {
   setText(find(".model-name"), parts.filter(Boolean).join(" · "));
 }
 
-function drawAccount({ me, isKnown, isOperator }) {
+function drawAccount({ me, isKnown }) {
   setAttribute(find(".app"), "data-account", isKnown);
   accountMenu.update(isKnown ? me : null);
-  find(".desk-link").hidden = !isOperator;
 }
 
 function drawPanel(state) {

@@ -20,9 +20,11 @@ import { InlineForm } from "./views/shared/inline-form.js";
 import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
+import { followTheme } from "./views/shared/theme.js";
 import { ConnectionStatus } from "./views/topbar.js";
 
 await loadLanguage();
+followTheme();
 
 const NAME_CHARS = 100;
 const nothing = () => false; // operators write messages and answer questions to them; they don't act on other people's

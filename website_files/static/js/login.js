@@ -8,8 +8,10 @@ import { setText } from "./views/shared/dom.js";
 import { Field, Form, LoginField, PasswordField } from "./views/shared/labelled-form.js";
 import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+import { followTheme } from "./views/shared/theme.js";
 
 await loadLanguage();
+followTheme();
 
 const NAME_CHARS = 100;
 const ERRORS = { // of a login with OpenID Connect; the server's log and its audit log have the details

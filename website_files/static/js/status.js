@@ -11,8 +11,10 @@ import { fetchStatus, whenLoginIsNeeded } from "./transport/rest-api.js";
 import { setText } from "./views/shared/dom.js";
 import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
+import { followTheme } from "./views/shared/theme.js";
 
 await loadLanguage();
+followTheme();
 
 const REFRESH = 10_000; // ms
 const OTHERS = 6; // colour of what has none of its own

@@ -62,6 +62,7 @@ export class ChatApp {
     this.files = new FileList(() => listener.changed(), fetchFiles);
     this.uploads = new UploadQueue(() => (this.#keepAttached(), listener.changed()), ({ id, sessionId, name, file }, progressed) =>
       uploadFile(sessionId, name, file, this.name, id, progressed));
+    device.whenChanged((key) => key === "name" && this.#called());
   }
 
   /** "online", "connecting", "offline", "refused" or "deleted" */
@@ -129,8 +130,7 @@ export class ChatApp {
     if (name === this.name) return;
     if (name) device.set("name", name);
     else device.remove("name");
-    this.conversation?.open();
-    this.#listener.changed();
+    this.#called();
   }
 
   /** Changes the person's account; the others get to know it. */
@@ -295,6 +295,12 @@ export class ChatApp {
   #keepAttached() {
     const { attached } = this;
     if (this.#sessionId) keepDraft(draftKey(this.#sessionId, FILES), attached.length ? attached : "");
+  }
+
+  /** The person has another name, which connections begin with. */
+  #called() {
+    this.conversation?.open();
+    this.#listener.changed();
   }
 
   /** Creates a conversation for files; the draft moves along. */

@@ -8,6 +8,7 @@ import { device } from "../transport/storage.js";
 
 const PATIENCE = 100; // ms for another tab to say that it shows the conversation
 const LONG = 20_000; // ms of a turn after which a notification is offered
+const CHOICES = ["notify", "sound"];
 const REMEMBERED = 50; // news that some tab has told
 
 export class Telling {
@@ -26,6 +27,7 @@ export class Telling {
     this.#env = env;
     this.#channel = globalThis.BroadcastChannel ? new BroadcastChannel("agentchat.shown") : null;
     this.#channel?.addEventListener("message", ({ data }) => this.#asked(data));
+    device.whenChanged((key) => CHOICES.includes(key) && env.changed());
   }
 
   get canNotify() {

@@ -11,6 +11,7 @@ import { t } from "./words.js";
 /** @type {Key[]} */
 export const KEYS = [
   { action: "palette", keys: ["Ctrl+K", "Cmd+K"], place: "anywhere", words: () => t`Find a conversation, an agent or a command` },
+  { action: "settings", keys: ["Ctrl+,", "Cmd+,"], place: "anywhere", words: () => t`Settings` },
   { action: "help", keys: ["?"], place: "outside", words: () => t`Show the keys` },
   { action: "leave", keys: ["Escape"], place: "anywhere", words: () => t`Close a menu, leave a field, or close a panel, one at a time; it stops nothing` },
   { action: "send", keys: ["Enter"], place: "field", words: () => t`Send; on a touch keyboard, break the line` },

@@ -1,37 +1,25 @@
-/** The person's own name, the participants, and invitation links. */
+/** The participants of a conversation, and invitation links. */
 
 import { isMe, isViewer, personName } from "../../core/session/participants.js";
 import { t, tn } from "../../core/words.js";
 import { invitationLink } from "../../transport/page-address.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { button, createAvatar, h, paintAvatar, setText } from "../shared/dom.js";
-import { InlineForm } from "../shared/inline-form.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
-const NAME_CHARS = 100;
-
 export class PeoplePanel {
+  #opener;
   #count;
-  #panel;
-  #form;
   #list;
   #links;
   #share;
   #id = null; // of the session
-  #name = ""; // the person's name on this device
   #shown = []; // the arguments of the last update
 
-  /** @param {(name: string) => void} callMe @param {(id: string) => void} share shows who may see a conversation */
-  constructor(opener, panel, callMe, share) {
-    this.#panel = panel;
+  /** @param {(id: string) => void} share shows who may see a conversation */
+  constructor(opener, panel, share) {
+    this.#opener = opener;
     this.#count = opener.querySelector(".people-count");
-    this.#form = new InlineForm({
-      label: t`Your name`,
-      placeholder: t`Your name`,
-      limit: NAME_CHARS,
-      done: (name) => callMe(name.trim()),
-    });
-    panel.querySelector(".own-name").append(this.#form.element);
     this.#list = new KeyedList(panel.querySelector(".participants"), () => new Participant());
     this.#links = panel.querySelector(".invitations");
     for (const [role, words] of [["member", t`Copy invitation link`], ["viewer", t`Copy link for reading only`]]) {
@@ -39,25 +27,23 @@ export class PeoplePanel {
     }
     this.#share = button("outline-button share-button", () => (panel.hidePopover(), share(this.#id)), t`Share…`);
     this.#links.after(this.#share);
-    panel.addEventListener("beforetoggle", () => (this.#form.value = this.#name));
   }
 
   /**
    * @param {import("../../core/session/session-state.js").State|undefined} state
    * @param {boolean} isShared conversations belong to people, and are shared by invitations
    */
-  update(state, name, isShared) {
-    const now = [state?.participants, state?.sessionId, state?.name, state?.role, state?.isDeleted, name, isShared];
+  update(state, isShared) {
+    const now = [state?.participants, state?.sessionId, state?.name, state?.role, state?.isDeleted, isShared];
     if (now.every((part, index) => part === this.#shown[index]) && this.#shown.length) return;
     this.#shown = now;
-    this.#name = name;
     this.#id = state?.sessionId ?? null;
     const people = state?.participants ?? [];
     this.#list.update(people.map((each) => ({ ...each, key: `${each.role} ${each.name}`, isMe: isMe(state, each) })));
     setText(this.#count, people.length > 1 ? String(people.length) : "");
+    this.#opener.hidden = !this.#id;
     this.#links.hidden = !this.#id || isViewer(state) || isShared;
     this.#share.hidden = !this.#id || state.isDeleted || !isShared;
-    this.#panel.querySelector(".participants-title").hidden = people.length === 0;
   }
 }
 

@@ -10,5 +10,5 @@ export function languageSetting() {
   const select = h("select", { class: "field" }, h("option", { value: "" }, t`As the browser wishes`), ...options);
   select.value = chosenLanguage() ?? "";
   select.addEventListener("change", () => chooseLanguage(select.value || null));
-  return h("label", { class: "language-setting" }, t`Language`, select);
+  return h("label", { class: "setting language-setting" }, t`Language`, select);
 }

@@ -1,10 +1,9 @@
 /** The language of the page, which the server has chosen by a cookie or by the browser's wishes. A person may choose another. */
 
 import { useLanguage } from "../../core/words.js";
-import { folder } from "../../transport/storage.js";
+import { choose, chosen, whenChosen } from "./choices.js";
 
-const COOKIE = "agentchat_language";
-const YEAR = 365 * 24 * 60 * 60; // in seconds
+const CHOICE = "language";
 
 /** Takes the page's language with its sentences. Called once, before anything is shown. */
 export async function loadLanguage() {
@@ -13,6 +12,7 @@ export async function loadLanguage() {
   const answer = link && (await fetch(link.href).catch(() => null)); // without its sentences, the page speaks English
   const region = navigator.languages.find((each) => each.split("-")[0] === lang); // for dates: en-GB
   useLanguage(region ?? lang, answer?.ok ? await answer.json() : {});
+  whenChosen(CHOICE, () => chosenLanguage() === lang || location.reload());
 }
 
 /** The names of the languages that this server has: `["ar", "de", "en"]`. */
@@ -28,12 +28,11 @@ export function languageTitle(name) {
 
 /** Keeps a choice and shows the page in that language. Without a name, the browser's own wishes count again. */
 export function chooseLanguage(name) {
-  const age = name ? YEAR : 0;
-  document.cookie = `${COOKIE}=${name ?? ""}; path=${folder(location.pathname) || "/"}; max-age=${age}; samesite=lax`;
+  choose(CHOICE, name);
   location.reload();
 }
 
 /** The language that somebody has chosen in this browser; null if it follows the browser's wishes. */
 export function chosenLanguage() {
-  return document.cookie.match(new RegExp(String.raw`(?:^|;\s*)${COOKIE}=([\w-]+)`))?.[1] ?? null;
+  return chosen(CHOICE);
 }
