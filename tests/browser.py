@@ -23,9 +23,14 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
+def chromium() -> str | None:
+    """Return the path of a Chromium, None if there is none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    executable = next((path for name in NAMES if (path := shutil.which(name))), None)
+    executable = chromium()
     if executable is None:
         assert os.environ.get("CI") != "true", "Chromium is missing"
         pytest.skip("the tests of the page need Chromium (Debian: apt-get install chromium-headless-shell)")
