@@ -125,7 +125,9 @@ function work(items) {
 /** How the turn ended, its duration and its usage. */
 class EndingLine {
   #state = h("span", { class: "ending-state" });
-  #usageSummary = button("text-button ending-costs", () => {});
+  #duration = h("span", {});
+  #costs = h("span", { class: "ending-more" });
+  #usageSummary = button("text-button ending-costs", () => {}, this.#duration, this.#costs);
   #continue;
   #retry;
   #usage = {};
@@ -147,10 +149,11 @@ class EndingLine {
 
   update(turn) {
     const end = ENDS[turn.status] ?? "";
-    const spent = turn.status === "withdrawn" || isPassedOn(turn) ? "" : usageSummary(turn).join(" · ");
+    const [spent = "", ...more] = turn.status === "withdrawn" || isPassedOn(turn) ? [] : usageSummary(turn);
     this.#usage = turn.usage ?? {};
     setText(this.#state, end);
-    setText(this.#usageSummary, spent);
+    setText(this.#duration, spent);
+    setText(this.#costs, more.map((each) => ` · ${each}`).join(""));
     this.#usageSummary.hidden = !spent;
     this.#usageSummary.disabled = Object.keys(this.#usage.agents ?? {}).length === 0;
     for (const [action, element] of [["continue", this.#continue], ["retry", this.#retry]]) {
