@@ -9,6 +9,7 @@ from tests.conftest import Serve
 from tests.pages import turn
 
 pytest_plugins = ["tests.browser"]
+pytestmark = pytest.mark.all_agents
 
 # Links within texts are exempt, and what is covered or hidden.
 SMALL_CONTROLS = """() => [...document.querySelectorAll("button, a[href], input, select, summary, [role=option]")]
@@ -72,6 +73,8 @@ def test_files(phone: Page) -> None:
     phone.goto(f"{phone.url.partition('?')[0]}?agent=coding_team")
     ask(phone, "Write a program that prints the first ten primes")
     expect(turn(phone, 1)).to_have_attribute("data-state", "completed")
+    expect_large_controls(phone)
+    expect(phone.locator(".changes-card")).to_be_visible()
     expect_large_controls(phone)
     phone.locator(".panel-toggle").tap()
     expect_large_controls(phone)

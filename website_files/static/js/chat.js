@@ -34,6 +34,7 @@ import { SlashMenu } from "./views/palette/slash-menu.js";
 import { PeoplePanel } from "./views/panels/people-panel.js";
 import { PlanPanel } from "./views/panels/plan-panel.js";
 import { SidePanel } from "./views/panels/side-panel.js";
+import { listenToKeys } from "./views/page-keys.js";
 import { ReaderPanel } from "./views/reader/reader-panel.js";
 import { SettingsDialog } from "./views/settings/settings-dialog.js";
 import { Announcer } from "./views/shared/announcer.js";
@@ -187,12 +188,13 @@ addEventListener("popstate", () => app.showPageAddress());
 addEventListener("hashchange", () => accept(takeInvitation()));
 addEventListener("online", () => app.networkChanged(true));
 addEventListener("offline", () => isOnThisComputer() || app.networkChanged(false));
+const drawer = { get isOpen() { return sidebar.isDrawer; }, close: () => sidebar.closeDrawer() };
+listenToKeys({ palette, settings, keysDialog }, [reader, drawer, panel]);
 addEventListener("pageshow", ({ persisted }) => persisted && app.woken());
 addEventListener("pagehide", () => app.deletion.finish());
 document.addEventListener("visibilitychange", () => document.hidden && app.deletion.finish());
 document.addEventListener("visibilitychange", () => document.hidden || (app.woken(), telling.looked(), draw()));
 addEventListener("focus", () => (app.account.check(), app.conversations.refresh()));
-addEventListener("keydown", pressed);
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
@@ -307,30 +309,6 @@ function focusComposer() {
   if (matchMedia("(hover: hover)").matches) composer.focus();
 }
 
-function pressed(event) {
-  if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
-  const action = keyAction(event, isField(document.activeElement) ? ["anywhere"] : ["anywhere", "outside"]);
-  const isCovered = Boolean(find(":popover-open, dialog[open]"));
-  if (action === "palette" && palette.isOpen) palette.close();
-  else if (action === "palette" && !find("dialog[open]")) palette.open();
-  else if (action === "settings" && !find("dialog[open]")) settings.open();
-  else if (action === "help" && !isCovered) keysDialog.open();
-  else if (action === "leave" && !isCovered) return leave();
-  else return;
-  event.preventDefault(); // the browser has uses of its own for some of these keys
-}
-
-/** Leaves the field, or closes what covers or narrows the conversation. Never stops a turn. */
-function leave() {
-  const field = document.activeElement;
-  if (isField(field)) {
-    find(".scroller").focus({ preventScroll: true });
-    if (field === document.activeElement) field.blur(); // the conversation is behind a drawer
-  } else if (reader.isOpen) reader.close();
-  else if (sidebar.isDrawer) sidebar.closeDrawer();
-  else if (panel.isOpen) panel.close();
-}
-
 /** Returns whether the key was for something else than the text. */
 function pressedInComposer(event, text) {
   if (slashMenu.pressed(event)) return true;
@@ -338,10 +316,6 @@ function pressedInComposer(event, text) {
   const last = [...document.querySelectorAll(".transcript .message-edit:not([hidden], :disabled)")].at(-1);
   last?.click();
   return Boolean(last);
-}
-
-function isField(element) {
-  return element?.matches("input:not([type=radio], [type=checkbox], [type=button]), textarea, select") ?? false;
 }
 
 function showQuestion(requestId) {

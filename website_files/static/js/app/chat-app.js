@@ -4,7 +4,8 @@ import { setAgents } from "../core/appearance.js";
 import { backoff } from "../core/backoff.js";
 import { firstText } from "../core/session/session-state.js";
 import { t } from "../core/words.js";
-import { NEW_DRAFT, draftKey, forgetDrafts, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
+import * as begun from "../transport/begun.js";
+import { NEW_DRAFT, addToNewDraft, draftKey, forgetDrafts, keepDraft, readDraft, takeDraft } from "../transport/drafts.js";
 import * as outbox from "../transport/outbox.js";
 import { chatAddress, readPageAddress } from "../transport/page-address.js";
 import {
@@ -12,7 +13,7 @@ import {
   socketAddress, uploadFile,
 } from "../transport/rest-api.js";
 import { acceptInvitation, fetchSharing, putOut } from "../transport/sharing-api.js";
-import { device, tab } from "../transport/storage.js";
+import { device } from "../transport/storage.js";
 import { Account } from "./account.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversation } from "./conversation.js";
@@ -25,7 +26,6 @@ const LIST_CHANGES = new Set([ // events that change the list of conversations
 ]);
 const GONE = new Set(["session_unknown", "session_deleted"]); // errors of a link that leads nowhere
 const FILES = "files"; // the part of a draft's key for what goes with the text
-const BEGUN = "begun"; // key of the session this tab has started, {id, isEmpty}; see #findBegun
 
 export class ChatApp {
   config = null;
@@ -210,8 +210,7 @@ export class ChatApp {
   async showPageAddress() {
     const { sessionId, agent, role } = readPageAddress();
     if (sessionId && sessionId === this.conversation?.state.sessionId) return;
-    const begun = tab.get(BEGUN);
-    const isEmpty = begun?.id === sessionId && begun?.isEmpty; // the server has nothing of it to show yet
+    const isEmpty = begun.isEmpty(sessionId); // the server has nothing of it to show yet
     this.#leave();
     const unsent = sessionId ? null : outbox.load(null)[0];
     if (agent) this.picked = this.#available(agent)?.name ?? this.picked;
@@ -349,16 +348,9 @@ export class ChatApp {
     this.#setConfigStatus("online");
     this.conversations.refresh();
     if (!isFirst) return;
-    this.#findBegun();
+    begun.findAfterReload();
     this.showPageAddress(); // an invitation doesn't wait for it
     if (this.#invitation) this.join(this.#invitation);
-  }
-
-  /** Restores the address of a session that was just started, in case a reload came before the address changed. */
-  #findBegun() {
-    const begun = tab.get(BEGUN);
-    const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
-    if (begun && isReload && !readPageAddress().sessionId) history.replaceState(null, "", chatAddress(begun.id));
   }
 
   /** Opens a conversation if the server has it. Without an answer it is opened, too, as it connects again by itself. */
@@ -395,14 +387,13 @@ export class ChatApp {
     });
     this.conversation = conversation;
     conversation.open();
-    const { sessionId } = which;
-    if (sessionId) this.uploads.restore(sessionId, readDraft(draftKey(sessionId, FILES)) || []);
+    if (which.sessionId) this.uploads.restore(which.sessionId, readDraft(draftKey(which.sessionId, FILES)) || []);
   }
 
   #leave() {
     const { conversation } = this;
     if (conversation && !conversation.state.sessionId) addToNewDraft(conversation.takeBack());
-    tab.remove(BEGUN);
+    begun.left();
     conversation?.close();
     this.conversation = this.link = null;
     this.files.open(null);
@@ -412,7 +403,7 @@ export class ChatApp {
     if (isMissed) this.#listener.missed(frame);
     if (!isLive) return;
     if (frame.type === "error" && frame.content.code === "access_ended") return void this.#lookAgain(this.conversation);
-    if (frame.type === "user_message") this.#written();
+    if (frame.type === "user_message") begun.written();
     if (LIST_CHANGES.has(frame.type)) this.conversations.refresh();
     if (frame.type === "file_changed" || hasChanges(frame)) this.files.refresh();
     if (this.conversation.state.isDeleted) this.#forget();
@@ -433,12 +424,6 @@ export class ChatApp {
     }
   }
 
-  /** Notes that the server has something of the conversation. */
-  #written() {
-    const begun = tab.get(BEGUN);
-    if (begun?.isEmpty) tab.set(BEGUN, { ...begun, isEmpty: false });
-  }
-
   /** Removes a deleted conversation from the list, and its files. */
   #forget() {
     this.pins.remove(this.conversation.state.sessionId);
@@ -452,17 +437,11 @@ export class ChatApp {
     this.files.open(sessionId);
     if (this.conversations.status === "failed") this.conversations.refresh(); // the server is back
     if (before === sessionId) return;
-    tab.set(BEGUN, { id: sessionId, isEmpty: true });
+    begun.named(sessionId);
     const change = replaced ? "replaceState" : "pushState"; // going back from a new conversation leads to the first screen
     history[change](null, "", chatAddress(sessionId, role));
     this.#listener.named(sessionId);
   }
-}
-
-/** Adds texts that were not sent to what is being written for a new conversation. */
-function addToNewDraft(...texts) {
-  const all = [...texts, readDraft(NEW_DRAFT)].filter(Boolean);
-  if (texts.some(Boolean)) keepDraft(NEW_DRAFT, all.join("\n\n"));
 }
 
 /** Whether a turn has changed files, or may have: what a stop interrupts is not always noticed in time. */

@@ -66,3 +66,9 @@ export function whenDraftChanges(heard) {
 function storeOf(key) {
   return key.startsWith(NEW_DRAFT) ? tab : device;
 }
+
+/** Adds texts that were not sent to what is being written for a new conversation. */
+export function addToNewDraft(...texts) {
+  const all = [...texts, readDraft(NEW_DRAFT)].filter(Boolean);
+  if (texts.some(Boolean)) keepDraft(NEW_DRAFT, all.join("\n\n"));
+}
