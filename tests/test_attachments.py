@@ -261,6 +261,51 @@ def test_groups_and_agents_that_see_by_themselves(serve: Serve, model: ModelServ
         assert all(messages(request)[0] == expected for request in asked)
 
 
+OWN = '''
+"""Asks a client of its own."""
+from types import SimpleNamespace
+from autogen import ConversableAgent, UserProxyAgent
+
+class Client:
+    def __init__(self, config, **kwargs):
+        pass
+
+    def create(self, params):
+        text = repr(params["messages"][-1]["content"])
+        message = SimpleNamespace(content=text, function_call=None, tool_calls=None)
+        return SimpleNamespace(choices=[SimpleNamespace(message=message)], model="own", cost=0, usage={})
+
+    def message_retrieval(self, response):
+        return [choice.message.content for choice in response.choices]
+
+    def cost(self, response):
+        return 0
+
+    @staticmethod
+    def get_usage(response):
+        return {}
+
+def build(llm_config, chat):
+    entry = {"model": "own", "model_client_cls": "Client", "api_key": "none", **{vision}}
+    agent = ConversableAgent("own", llm_config={"config_list": [entry]}, human_input_mode="NEVER")
+    agent.register_model_client(Client)
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    return user, agent
+'''
+
+
+def test_clients_of_other_protocols(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
+    """Nobody can tell what their servers refuse, so they get images only if the configuration says so."""
+    variants = {"unknown": "{}", "sees": "{'vision': True}"}
+    agents = {name: OWN.replace("{vision}", entry) for name, entry in variants.items()}
+    server = serve("--agents", write_agents(tmp_path, **agents), model=model)
+    for agent, expected in (("unknown", f"Look\n\n{UNSEEN}"), ("sees", [text(f"Look\n\n{SEEN}"), image()])):
+        session = RestClient(server).new_session(agent=agent)
+        turn = session.ask("Look", attachments=[put(session, "a.png", PNG)])
+        assert turn["summary"] == repr(expected)
+        assert (vision.UNSEEN in str(turn["events"])) is (agent == "unknown")
+
+
 def test_a_line_that_somebody_types_reaches_no_other_file(session: Conversation, model: ModelServer) -> None:
     """It is looked for in the conversation's folder, and must have the digest."""
     other = session.client.new_session()

@@ -46,6 +46,14 @@ def test_it_calls_a_tool_that_fits(text: str, city: str) -> None:
     assert (call["function"]["name"], call["function"]["arguments"]) == ("weather_forecast", f'{{"city": "{city}"}}')
 
 
+def test_it_does_not_read_the_names_of_attached_files() -> None:
+    """Lines about files are nothing that was asked."""
+    asked = "Weather in Oslo?\n\n[Attached file: Weather in Rome.png (image/png, 70 bytes)]"
+    _, call = demo_rules.answer([{"role": "user", "content": asked}], [WEATHER])
+    assert call is not None
+    assert call["function"]["arguments"] == '{"city": "Oslo"}'
+
+
 def test_arguments_have_the_types_the_tool_wants() -> None:
     """Arguments have the types the tool expects; numbers are taken from the question in order."""
     _, call = demo_rules.answer([{"role": "user", "content": "add the numbers 2 and 3.5"}], [SUM, WEATHER])

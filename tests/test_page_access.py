@@ -6,12 +6,13 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from agentchat.app import Running
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, turn
 from tests.test_page_answers import ANSWER
+from tests.test_page_attachments import png
 
 pytest_plugins = ["tests.browser"]
 
@@ -70,6 +71,23 @@ def test_a_conversation(ada: Page, model: ModelServer) -> None:
     expect(ada.get_by_role("listbox")).to_be_visible()
     expect_accessible(ada)
     ada.keyboard.press("Escape")
+
+
+def test_attached_files(ada: Page) -> None:
+    """Files at the message field, in a message, and an image in full."""
+    with ada.expect_file_chooser() as chooser:
+        ada.get_by_role("button", name="Attach files").click()
+    notes = FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"hello")
+    chooser.value.set_files([notes, FilePayload(name="a.png", mimeType="image/png", buffer=png("red"))])
+    expect(ada.locator('.upload[data-state="done"]')).to_have_count(2)
+    expect(ada.locator(".upload-picture").nth(1)).to_be_visible()
+    expect_accessible(ada)
+    say(ada, "Look")
+    expect(turn(ada, 1)).to_have_attribute("data-state", "completed")
+    expect_accessible(ada)
+    ada.get_by_role("button", name="Show a.png").click()
+    expect(ada.locator(".picture-dialog img")).to_be_visible()
+    expect_accessible(ada)
 
 
 def test_an_error(ada: Page, model: ModelServer) -> None:

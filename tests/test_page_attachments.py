@@ -12,7 +12,6 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from agentchat.app import Running
 from agentchat.models import vision
-from tests.clients import wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer
 from tests.pages import say, turn
@@ -38,6 +37,7 @@ def pick(page: Page, name: str, content: bytes, type: str = "image/png") -> None
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Attach files").click()
     chooser.value.set_files([FilePayload(name=name, mimeType=type, buffer=content)])
+    expect(chips(page).filter(has_text=name)).to_be_visible()  # the first one begins the conversation
 
 
 def chips(page: Page) -> Locator:
@@ -100,6 +100,20 @@ def test_files_are_links(server: Running, page: Page) -> None:
     expect(turn(page, 1).locator(".attached-show")).to_have_count(1)  # the version that was attached
 
 
+def test_an_image_that_is_not_kept_is_a_link(serve: Serve, model: ModelServer, page: Page) -> None:
+    """Once it was replaced, and no version of it is kept, the message says so."""
+    page.goto(serve("--storage-of-versions", "0", model=model).page)
+    expect(page.get_by_role("button", name="Attach files")).to_be_enabled()
+    pick(page, "a.png", png("red"))
+    expect(chips(page)).to_have_attribute("data-state", "done")
+    say(page, "Look")
+    expect(turn(page, 1)).to_have_attribute("data-state", "completed")
+    pick(page, "a.png", png("blue"))
+    expect(chips(page)).to_have_attribute("data-state", "done")
+    page.reload()
+    expect(turn(page, 1).get_by_role("link", name="a.png")).to_contain_text("Changed or deleted since")
+
+
 def test_what_is_attached_is_kept_and_removed(server: Running, model: ModelServer, page: Page) -> None:
     """A reload keeps it with the draft; its button, or Delete on it, takes it from the message."""
     page.goto(server.page)
@@ -137,7 +151,6 @@ def test_sending_waits_for_uploads(server: Running, model: ModelServer, page: Pa
     say(page, "Look")
     expect(page.locator(".composer-note")).to_have_text("Is sent as soon as the files are uploaded.")
     expect(page.locator("#composer textarea")).to_have_value("Look")
-    wait_until(lambda: bool(held) or page.wait_for_timeout(10) is None)
     go_on(held[0])
     expect(turn(page, 2)).to_have_attribute("data-state", "completed")
     expect(page.locator("#composer textarea")).to_have_value("")

@@ -58,6 +58,7 @@ TEXTS = frozenset({"content", "contents", "body", "code"})
 ORDINALS = {"first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5"}
 FILE = re.compile(r"[\w./-]*\w\.[A-Za-z]\w{0,4}\b")
 ASKS_TO = re.compile(r"^(please\s+)?(\w+)\s+(me\s+)?(an?\s+|the\s+|my\s+|some\s+)?", re.IGNORECASE)
+ATTACHED = re.compile(r"^\[Attached file: .*\]$", re.MULTILINE)
 LEADING = re.compile(r"^[\s,]+(an?|the)?\s*", re.IGNORECASE)
 NOT_IN_FILE_NAMES = frozenset({"about", "and", "for", "python", "that", "the", "which", "who"})
 PROGRAM = '''"""{asked}
@@ -152,11 +153,11 @@ def _read(messages: list[Message], tools: list[Tool]) -> Situation:
 
 
 def text_of(message: Message) -> str:
-    """Return the text of a message, without pictures."""
+    """Return the text of a message, without pictures and lines about attached files."""
     content = message.get("content") or ""
     if isinstance(content, list):
         return " ".join(part.get("text", "") for part in content)
-    return inspect.cleandoc(str(content))
+    return inspect.cleandoc(ATTACHED.sub("", str(content)))
 
 
 def words(text: str) -> set[str]:

@@ -6,7 +6,7 @@ import { t } from "../../core/words.js";
 import { fetchAttached } from "../../transport/rest-api.js";
 import { button, h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
-import { thumbnailUrl } from "../shared/pictures.js";
+import { thumbnailUrl } from "../pictures/pictures.js";
 
 const NAMELESS = /^image\.(\w+)$/; // the name browsers give to a copied image
 
@@ -178,7 +178,7 @@ class UploadChip {
     setAttribute(this.element, "role", state === "failed" ? "alert" : null);
     setText(this.#name, name);
     setText(this.#note, note || (state === "running" ? `${bytes(sent)} of ${bytes(size)}` : bytes(size)));
-    setText(this.#unseen, isUnseen ? t`This model does not see images: agents get the file's name.` : "");
+    setText(this.#unseen, isUnseen ? t`This model does not see images.` : "");
     this.#unseen.hidden = !isUnseen;
     setAttribute(this.#dismiss, "aria-label", isOnItsWay ? `Cancel ${name}` : state === "done" ? t`Remove ${name}` : `Dismiss ${name}`);
     setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : state === "done" ? t`Remove from the message` : "Dismiss");

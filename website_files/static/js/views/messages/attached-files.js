@@ -6,8 +6,8 @@ import { t } from "../../core/words.js";
 import { fetchAttached, fileAddress } from "../../transport/rest-api.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
-import { showPicture } from "../shared/picture-dialog.js";
-import { thumbnailUrl } from "../shared/pictures.js";
+import { showPicture } from "../pictures/picture-dialog.js";
+import { thumbnailUrl } from "../pictures/pictures.js";
 
 const MOST = 200; // thumbnails that are kept for messages that are drawn again
 
@@ -39,7 +39,7 @@ class AttachedFile {
     const name = nameOf(file);
     this.#file = file;
     setText(this.#name, name);
-    setText(this.#about, bytes(file.size));
+    if (isOther) setText(this.#about, bytes(file.size));
     setAttribute(this.#link, "href", fileAddress(file.sessionId, file.path));
     setAttribute(this.#link, "title", t`Download ${file.path}`);
     setAttribute(this.#picture, "alt", name);

@@ -3,7 +3,7 @@
 import { nameOf } from "../../core/attachments.js";
 import { t } from "../../core/words.js";
 import { fetchAttached, fileAddress } from "../../transport/rest-api.js";
-import { h, icon, iconButton } from "./dom.js";
+import { h, icon, iconButton } from "../shared/dom.js";
 import { pictureUrl } from "./pictures.js";
 
 /** @param {import("../../core/attachments.js").Attachment} attachment */
