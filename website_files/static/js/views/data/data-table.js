@@ -1,8 +1,8 @@
 /** A table of any length: `new DataTable({ columns, rows }, "Result").element`. Only rows near those in sight are built. */
 
-import { cellText, sorted } from "../../core/table-data.js";
+import { cellText, sorted } from "../../core/data/table-data.js";
 import { t } from "../../core/words.js";
-import { h } from "./dom.js";
+import { h } from "../shared/dom.js";
 
 const ROW = 32; // pixels, as in data.css
 const AROUND = 20; // rows built above and below those in sight
@@ -17,7 +17,7 @@ export class DataTable {
   #body = h("tbody", {});
   #shown = { from: 0, end: 0 };
 
-  /** @param {import("../../core/table-data.js").TableData} data */
+  /** @param {import("../../core/data/table-data.js").TableData} data */
   constructor(data, name) {
     this.#data = data;
     this.#rows = data.rows;

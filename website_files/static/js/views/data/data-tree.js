@@ -1,7 +1,7 @@
 /** Data as a tree that opens level by level: `new DataTree(value, "Result").element`. Only what is open is built. */
 
 import { t, tn } from "../../core/words.js";
-import { h } from "./dom.js";
+import { h } from "../shared/dom.js";
 
 const SLICE = 100; // entries shown at a time
 const TEXT = 2000; // characters of a value shown at a time

@@ -2,12 +2,12 @@
 
 import { count } from "../../core/session/usage.js";
 import { t } from "../../core/words.js";
-import { button, h } from "./dom.js";
+import { button, h } from "../shared/dom.js";
 
 export const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
 
 /**
- * @param {import("../../core/diff.js").Line[]} lines
+ * @param {import("../../core/data/diff.js").Line[]} lines
  * @param {string} name for screen readers
  * @param {number} shown how many of them before "Show all"
  */
