@@ -11,6 +11,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from agentchat.app import Running
 from tests.model_server import ModelServer, Reply
 from tests.pages import Somebody, say, turn
+from tests.rest_client import Conversation
 from tests.test_page_answers import ANSWER
 from tests.test_page_attachments import png
 
@@ -88,6 +89,21 @@ def test_attached_files(ada: Page) -> None:
     ada.get_by_role("button", name="Show a.png").click()
     expect(ada.locator(".picture-dialog img")).to_be_visible()
     expect_accessible(ada)
+def test_a_file(server: Running, session: Conversation, page: Page) -> None:
+    """A file beside the conversation: code, what differs, and a page."""
+    for path, content in (("a.py", b"x = 1\n"), ("a.py", b"x = 2\n"), ("b.html", b"<h1>Page</h1>")):
+        assert session.client.ask("PUT", f"{session.path}/files/{path}", content).status in {200, 201}
+    page.goto(f"{server.page}?session={session.id}")
+    page.locator('.file-list [data-file="a.py"]').click()
+    expect(page.locator(".reader-source .mi")).to_have_text("2")
+    expect_accessible(page)
+    page.get_by_label("Show as").select_option("before")
+    expect(page.locator(".reader .diff-line")).to_have_count(2)
+    expect_accessible(page)
+    page.get_by_role("button", name="Close the file").click()
+    page.locator('.file-list [data-file="b.html"]').click()
+    expect(page.locator(".reader-frame")).to_be_visible()
+    expect_accessible(page)
 
 
 def test_an_error(ada: Page, model: ModelServer) -> None:

@@ -14,7 +14,7 @@ export class OpenFile {
   path = ""; // "" if none is open
   /** @type {Version[]} */
   versions = []; // those that have a content, newest first
-  version = ""; // the digest of the chosen one; "" for the current one, whichever that is
+  version = ""; // the digest of the chosen one; "" for the newest one, whichever that is
   /** @type {Form} */
   form = "shown";
   content = null; // { key, text, diff, problem } of what is shown, once it is there
@@ -46,7 +46,7 @@ export class OpenFile {
 
   /** The digest in addresses: of the current one only if the log has it, as programs change files, too. */
   get address() {
-    return this.version || (!this.isDeleted && this.entry?.is_kept ? this.entry.version : "");
+    return this.version || (this.entry?.is_kept ? this.entry.version : "");
   }
 
   /** The forms in which the chosen version can be shown. @returns {Form[]} */
@@ -72,7 +72,7 @@ export class OpenFile {
   }
 
   choose(version) {
-    this.version = version === this.versions[0]?.version && !this.isDeleted ? "" : version;
+    this.version = version === this.versions[0]?.version ? "" : version;
     if (!this.forms.includes(this.form)) this.form = "shown";
     return this.#fetch();
   }
@@ -98,7 +98,6 @@ export class OpenFile {
       if (load !== this.#load) return;
       this.isDeleted = versions[0]?.kind === "deleted";
       this.versions = versions.filter(({ version }, at) => version && !isOlderTwin(versions, at));
-      if (this.isDeleted && !this.version) this.version = this.versions[0]?.version ?? "";
       await this.#fetch();
     } catch (error) {
       if (load === this.#load) this.#fail(error.message);
