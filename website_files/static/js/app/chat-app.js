@@ -21,9 +21,8 @@ import { Deletion } from "./deletion.js";
 import { FileList, UploadQueue } from "./files.js";
 import { Pins } from "./pins.js";
 
-const LIST_CHANGES = new Set([ // events that change the list of conversations
-  "user_message", "turn_completed", "input_request", "input_response", "session_renamed",
-]);
+/** Events that change the list of conversations. */
+const LIST_CHANGES = new Set(["user_message", "turn_completed", "input_request", "input_response", "session_renamed"]);
 const GONE = new Set(["session_unknown", "session_deleted"]); // errors of a link that leads nowhere
 const FILES = "files"; // the part of a draft's key for what goes with the text
 
