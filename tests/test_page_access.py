@@ -89,6 +89,8 @@ def test_attached_files(ada: Page) -> None:
     ada.get_by_role("button", name="Show a.png").click()
     expect(ada.locator(".picture-dialog img")).to_be_visible()
     expect_accessible(ada)
+
+
 def test_a_file(server: Running, session: Conversation, page: Page) -> None:
     """A file beside the conversation: code, what differs, and a page."""
     for path, content in (("a.py", b"x = 1\n"), ("a.py", b"x = 2\n"), ("b.html", b"<h1>Page</h1>")):
