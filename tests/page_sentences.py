@@ -1,6 +1,7 @@
 """The sentences of the page, and what its languages lack: `python -m tests.page_sentences`.
 
-They are in the templates, and in the modules as t`…` and tn(…).
+They are in the templates, and in the modules as t`…` and tn(…). It also lists what looks like a sentence there and is
+neither.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ CATEGORIES = {
 """The plural categories of each language, as Unicode's CLDR has them."""
 
 _COUNTED = re.compile(r'\btn\((?:[^"`]|`[^`]*`|"[^"]*")+?,\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\)')
+_TEXT = re.compile(r'(?<![\w$.])(?:"([^"\n]+)"|`([^`\n]+)`)')
+_VALUE = re.compile(r"\$\{(?:[^{}]|\{[^}]*\})*\}")
+_SENTENCE = re.compile(r"(?:[A-Z][\w’]*|\$) (?:.* )?[a-z]{3}")
 
 
 def expected() -> dict[str, bool]:
@@ -32,11 +36,25 @@ def expected() -> dict[str, bool]:
     found = dict.fromkeys(
         (each for name in {*PAGES.values()} for each in sentences(template(PAGE / name).decode())), False
     )
-    for path in sorted((PAGE / "static/js").rglob("*.js")):
-        source = re.sub(r"^\s*(?:/\*.*?\*/|//[^\n]*)", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for source in modules().values():
         found |= dict.fromkeys(tagged(source), False)
         found |= dict.fromkeys(counted(source), True)
     return found
+
+
+def modules() -> dict[str, str]:
+    """Return the source of each module without the comments that have lines of their own, by its path."""
+    folder = PAGE / "static/js"
+    comment = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)", re.DOTALL | re.MULTILINE)
+    return {
+        path.relative_to(folder).as_posix(): comment.sub("", path.read_text()) for path in sorted(folder.rglob("*.js"))
+    }
+
+
+def bare(source: str) -> list[str]:
+    """Return what looks like a sentence for people, but is neither t`…` nor in tn(…)."""
+    texts = _TEXT.findall(_COUNTED.sub("", re.sub(r"\s//.*", "", source)))
+    return [quoted or template for quoted, template in texts if _SENTENCE.match(_VALUE.sub("$", quoted or template))]
 
 
 def counted(source: str) -> list[str]:
@@ -110,3 +128,6 @@ if __name__ == "__main__":
     wanted = expected()
     for language in sorted(path.stem for path in LOCALES.glob("*.json")):
         print("\n".join([language, *(f"  {line}" for line in problems(language, wanted))]))
+    for module, source in modules().items():
+        for sentence in bare(source):
+            print(f"{module} has one that is not translated: {sentence}")

@@ -8,6 +8,7 @@
  *   null if it was uploaded before the page was loaded.
  */
 
+import { t } from "../core/words.js";
 import { newId } from "../transport/ids.js";
 
 export const MAX_BYTES = 20 * 1024 * 1024; // the server's limit
@@ -163,7 +164,7 @@ export class UploadQueue {
     try {
       const { kind, path, size, sha256 } = await done;
       const attached = { path, size, sha256, media_type: upload.file.type, sessionId: upload.sessionId };
-      this.#put(key, { state: "done", sent: size, note: kind === "modified" ? "Replaced" : "", attached });
+      this.#put(key, { state: "done", sent: size, note: kind === "modified" ? t`Replaced` : "", attached });
     } catch (error) {
       this.#put(key, { state: "failed", note: error.message });
     }
@@ -182,5 +183,5 @@ export class UploadQueue {
 }
 
 function problemOf({ size }) {
-  return size > MAX_BYTES ? `Too large: a file may have up to ${MAX_BYTES / 1024 / 1024} MB.` : "";
+  return size > MAX_BYTES ? t`Too large: a file may have up to ${MAX_BYTES / 1024 / 1024} MB.` : "";
 }

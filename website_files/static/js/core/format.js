@@ -9,7 +9,7 @@ const DAY = 24 * HOUR;
 /** Turns an agent's identifier into a name: `weather_agent` → `Weather agent`. */
 export function displayName(name) {
   const words = String(name ?? "").replace(/[_-]+/g, " ").trim();
-  return words ? words[0].toUpperCase() + words.slice(1) : "Agent";
+  return words ? words[0].toUpperCase() + words.slice(1) : t`Agent`;
 }
 
 /** First character of the display name, for the avatar. */

@@ -1,5 +1,7 @@
 /** Results of code that an agent has run, which AG2 reports as a text of this form. */
 
+import { t } from "../words.js";
+
 const FORM = /^exitcode: (-?\d+) \([^()\n]*\)\nCode output: ?\n*([^]*)$/;
 
 /** @returns {{exitCode: number, text: string}|null} null if the text is anything else */
@@ -10,5 +12,5 @@ export function codeResult(text) {
 
 /** Says in a few words how it ended. */
 export function codeOutcome({ exitCode }) {
-  return exitCode === 0 ? "The code ran" : `The code failed with exit code ${exitCode}`;
+  return exitCode === 0 ? t`The code ran` : t`The code failed with exit code ${exitCode}`;
 }

@@ -4,6 +4,7 @@
  * @typedef {{name: string, score: 1|-1, comment: string}} Rating
  */
 
+import { t } from "../words.js";
 import { personName } from "./participants.js";
 import { changeTurn, putItem } from "./turns.js";
 
@@ -19,6 +20,7 @@ export function onFeedback(state, { seq, score, comment, name }) {
 
 /** `Ann rated this answer: bad - Too short`. @param {Rating} rating */
 export function ratingWords({ name, score, comment }) {
-  const words = [score > 0 ? "good" : "bad", comment].filter(Boolean).join(" - ");
-  return `${personName(name)} rated this answer: ${words}`;
+  const who = personName(name);
+  const words = score > 0 ? t`${who} rated this answer: good` : t`${who} rated this answer: bad`;
+  return comment ? `${words} - ${comment}` : words;
 }

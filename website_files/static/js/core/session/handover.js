@@ -6,9 +6,8 @@
  */
 
 import { displayName } from "../format.js";
+import { t } from "../words.js";
 import { personName } from "./participants.js";
-
-const NOBODY = "Nobody is there right now; your conversation is kept, and whoever comes will answer here.";
 
 /** State after each kind of handoff. A handoff between agents is not listed: it changes nothing here. */
 const STATES = { wanted: "waiting", taken: "taken", returned: null };
@@ -38,20 +37,20 @@ function newHandover(before, kind, to, reason, ts) {
 
 /** Tells the person that they are waiting for an operator, or talking to one. */
 export function handoverWords({ state, operator, operators }) {
-  if (state === "taken") return `You are talking with ${operator || "a person"}.`;
-  if (operators > 0) return "You asked for a person. Somebody is there and will answer soon.";
-  return `You asked for a person. ${NOBODY}`;
+  if (state === "taken") return operator ? t`You are talking with ${operator}.` : t`You are talking with a person.`;
+  if (operators > 0) return t`You asked for a person. Somebody is there and will answer soon.`;
+  return t`You asked for a person. Nobody is there right now; your conversation is kept, and whoever comes will answer here.`;
 }
 
 const WORDS = {
-  agents: ({ from, to }) => `${displayName(from)} → ${displayName(to)}`,
-  wanted: ({ from }) => `${displayName(from)} asks for a person`,
-  taken: ({ to }) => `${personName(to)} took over`,
-  returned: ({ from }) => `${personName(from)} gave the conversation back`,
+  agents: ({ from, to }) => t`${displayName(from)} → ${displayName(to)}`,
+  wanted: ({ from }) => t`${displayName(from)} asks for a person`,
+  taken: ({ to }) => t`${personName(to)} took over`,
+  returned: ({ from }) => t`${personName(from)} gave the conversation back`,
 };
 
 /** Describes a handoff event in one line. */
 export function handoffWords({ how, from, to, reason }) {
-  const words = WORDS[how]?.({ from, to }) ?? `${from} → ${to}`;
+  const words = WORDS[how]?.({ from, to }) ?? t`${from} → ${to}`;
   return reason ? `${words}: ${reason}` : words;
 }

@@ -1,5 +1,7 @@
 /** Participants of a session: who is present, who is typing, and who wrote which message. */
 
+import { t, tn } from "../words.js";
+
 const NOBODY = "user"; // the name the server gives to everyone without one
 
 /** Updates who is present; anyone who left is no longer typing. */
@@ -28,8 +30,8 @@ export function isMe(state, { name, role }) {
 
 /** Display name of a person, exactly as they entered it. */
 export function personName(name) {
-  if (!name) return "Somebody";
-  return name === NOBODY ? "User" : name;
+  if (!name) return t`Somebody`;
+  return name === NOBODY ? t`User` : name;
 }
 
 /** Whether this person may edit the message. Anyone may edit an anonymous one. */
@@ -47,6 +49,6 @@ export function showsNames(state) {
 export function typingLine(names) {
   const [first, second] = names.map(personName);
   if (names.length === 0) return "";
-  if (names.length === 1) return `${first} is writing…`;
-  return names.length === 2 ? `${first} and ${second} are writing…` : `${names.length} people are writing…`;
+  if (names.length === 1) return t`${first} is writing…`;
+  return names.length === 2 ? t`${first} and ${second} are writing…` : tn(names.length, "{n} person is writing…", "{n} people are writing…");
 }

@@ -14,6 +14,7 @@
  */
 
 import { displayName } from "../format.js";
+import { t } from "../words.js";
 import { openCall } from "./tool-calls.js";
 import { putItem, insertItemAfter } from "./turns.js";
 
@@ -100,17 +101,17 @@ const STANDARD = [
   ],
   [
     /^Replying as .+?\. Provide feedback to (.+?)\. Press enter to skip\b/,
-    (name) => `Would you like to say something to ${name}? Otherwise let it continue, or end here.`,
+    (name) => t`Would you like to say something to ${name}? Otherwise let it continue, or end here.`,
   ],
   [
     /^Please give feedback to (.+?)\. Press enter to skip\b/,
-    (name) => `${name} thinks that it is done. Would you like to say something, let it continue, or end here?`,
+    (name) => t`${name} thinks that it is done. Would you like to say something, let it continue, or end here?`,
   ],
   [
     /^Please give feedback to (.+?)\. Press enter or type 'exit' to stop\b/,
-    (name) => `${name} thinks that it is done. Would you like to say something, or end here?`,
+    (name) => t`${name} thinks that it is done. Would you like to say something, or end here?`,
   ],
-  [/^Enter the number of the next speaker\b/, () => "Who speaks next?"],
+  [/^Enter the number of the next speaker\b/, () => t`Who speaks next?`],
 ];
 
 /** Rewords AG2's built-in prompts the way a person would ask; returns any other prompt as it is. */

@@ -11,6 +11,7 @@ import { foldSteps } from "./folded-steps.js";
 import { arranged } from "./inner-chats.js";
 import { isMine, isViewer, showsNames } from "./participants.js";
 import { isWaiting, runningTurn } from "./session-state.js";
+import { t } from "../words.js";
 
 /** @type {Level[]} in order: each shows more than the one before */
 export const LEVELS = ["final", "agents", "tools", "all"];
@@ -30,7 +31,7 @@ export function visibleItems(turn, level, isLive = turn.status === "running") {
   const arrangedItems = withFiles(arranged(items, !isLive));
   const blocks = level === "tools" ? foldSteps(arrangedItems, pathsInCard(turn)) : arrangedItems;
   if (turn.codeChanges.length) blocks.push({ kind: "changes", key: "changes", changes: turn.codeChanges });
-  const notice = turn.notice || (isEmpty(turn) ? "The answer was empty." : "");
+  const notice = turn.notice || (isEmpty(turn) ? t`The answer was empty.` : "");
   if (notice) blocks.push({ kind: "notice", key: "notice", notice });
   return withSpeakers(blocks);
 }

@@ -1,6 +1,7 @@
 /** Banner shown while a person has the conversation, or has been asked for, with a way back to the agents. */
 
 import { handoverWords } from "../../core/session/handover.js";
+import { t } from "../../core/words.js";
 import { button, h, icon, setText } from "../shared/dom.js";
 
 export class HandoverBanner {
@@ -11,7 +12,7 @@ export class HandoverBanner {
   /** @param {() => void} handBack */
   constructor(element, handBack) {
     this.#element = element;
-    this.#back = button("outline-button handover-back", handBack, "Back to the agents");
+    this.#back = button("outline-button handover-back", handBack, t`Back to the agents`);
     element.append(icon("person"), this.#words, this.#back);
   }
 

@@ -25,9 +25,7 @@ const policy = globalThis.trustedTypes?.createPolicy("prose", { createHTML: (htm
 
 /** The element for the HTML of a block. Data are shown as such once they are complete. */
 export function decorated(html, isComplete = true) {
-  const template = document.createElement("template");
-  template.innerHTML = policy ? policy.createHTML(html) : html;
-  const { content } = template;
+  const content = parsed(html);
   for (const heading of content.querySelectorAll("h1, h2, h3, h4, h5, h6")) lower(heading);
   for (const element of content.querySelectorAll("p, li, ul, ol, blockquote, td, th, h2, h3, h4, h5, h6")) element.dir = "auto";
   for (const paragraph of content.querySelectorAll("p")) divide(paragraph, "words");
@@ -40,6 +38,20 @@ export function decorated(html, isComplete = true) {
   }
   for (const image of content.querySelectorAll(".foreign-image")) image.replaceWith(foreignImage(image.dataset));
   return content.children.length === 1 ? content.firstElementChild : h("div", {}, ...content.childNodes);
+}
+
+/** The text of a block, without what only a reader with eyes gets: that of images is their description. */
+export function plainText(html) {
+  const content = parsed(html);
+  for (const source of content.querySelectorAll("annotation")) source.remove(); // a formula in TeX
+  for (const image of content.querySelectorAll("img")) image.replaceWith(image.alt);
+  return content.textContent.replace(/\s*\n\s*/g, "\n").trim();
+}
+
+function parsed(html) {
+  const template = document.createElement("template");
+  template.innerHTML = policy ? policy.createHTML(html) : html;
+  return template.content;
 }
 
 function lower(heading) {

@@ -6,12 +6,9 @@ import { displayName } from "../../core/format.js";
 import { handoffWords } from "../../core/session/handover.js";
 import { personName } from "../../core/session/participants.js";
 import { humanPrompt, repliesTo } from "../../core/session/questions.js";
-
-const ENDS = {
-  stopped: "The answer was stopped.",
-  failed: "The answer failed.",
-  interrupted: "The answer was interrupted.",
-};
+import { t } from "../../core/words.js";
+import { renderer } from "../../transport/rendering-api.js";
+import { plainText } from "../prose/blocks.js";
 
 export class Announcer {
   #element;
@@ -22,12 +19,28 @@ export class Announcer {
 
   /** @param {{type: string, content: object}} event a live event, not a replayed one */
   happened({ type, content }) {
-    if (type === "text" && content.message_id && !content.within) this.say(said(content));
+    if (type === "text" && content.message_id && !content.within) this.#read(content);
     if (type === "tool_call" && !content.within) this.say(content.notice);
     if (type === "handoff" && !content.within) this.say(handoffWords({ ...content, how: content.kind }));
-    if (type === "input_request") this.say(asked(content));
+    if (type === "input_request") this.#ask(content);
     if (type === "error") this.say(content.message);
-    if (type === "turn_completed") this.say(ENDS[content.status] ?? content.notice);
+    if (type === "turn_completed") this.say(endWords(content.status) ?? content.notice);
+  }
+
+  /** An answer is whole by now. */
+  #read({ sender, content, operator, notice = "" }) {
+    const name = operator ? personName(sender) : displayName(sender);
+    const say = (words) => this.say((words || notice) && `${name}: ${`${words} ${notice}`.trim()}`);
+    const text = withoutImages(wordsOf(partsOf(content)));
+    const result = codeResult(text);
+    if (result) say(codeOutcome(result));
+    else plain(text, say);
+  }
+
+  #ask({ agent, prompt = "", tool }) {
+    if (tool) this.say(t`${tool.name} waits for your yes.`);
+    else if (repliesTo(prompt)) this.say(humanPrompt(prompt));
+    else plain(prompt, (words) => this.say(t`${displayName(agent)} asks: ${words}`));
   }
 
   say(text) {
@@ -39,14 +52,14 @@ export class Announcer {
   }
 }
 
-function said({ sender, content, operator, notice = "" }) {
-  const text = withoutImages(wordsOf(partsOf(content)));
-  const result = codeResult(text);
-  const words = `${result ? codeOutcome(result) : text} ${notice}`.trim();
-  return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
+function endWords(status) {
+  return {
+    stopped: t`The answer was stopped.`, failed: t`The answer failed.`, interrupted: t`The answer was interrupted.`,
+  }[status];
 }
 
-function asked({ agent, prompt = "", tool }) {
-  if (tool) return `${tool.name} waits for your yes.`;
-  return `${repliesTo(prompt) ? "" : `${displayName(agent)} asks: `}${humanPrompt(prompt)}`;
+/** Calls `say` with Markdown as it is shown, without its marks. */
+function plain(text, say) {
+  if (text.trim()) renderer.render(text, (blocks) => say(blocks.map(({ html }) => plainText(html)).join("\n")));
+  else say("");
 }

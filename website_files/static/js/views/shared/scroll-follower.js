@@ -1,5 +1,6 @@
 /** Follows the end of a growing conversation, but only while the reader has it in view. */
 
+import { t } from "../../core/words.js";
 import { setText } from "./dom.js";
 
 const NEAR = 60; // pixels from the end that count as the end when scrolling down
@@ -78,7 +79,7 @@ export class ScrollFollower {
   }
 
   #offer(isNew = false) {
-    if (this.#button.hidden || isNew) setText(this.#button.lastElementChild, isNew ? "New messages" : "To the end");
+    if (this.#button.hidden || isNew) setText(this.#button.lastElementChild, isNew ? t`New messages` : t`To the end`);
     this.#button.hidden = this.#gap < NEAR;
   }
 
