@@ -340,6 +340,7 @@ def test_tokens(team: Running, page: Page) -> None:
     assert rest.ask("POST", SESSIONS, {}, bearer).status == 201
 
     dialog.get_by_role("button", name="Close").click()
+    expect(page.locator(".profile")).to_be_empty()
     assert token not in page.content()
     dialog = open_profile(page)
     expect(dialog.get_by_role("list", name="Your tokens")).to_contain_text("write · last used now")

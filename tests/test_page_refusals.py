@@ -282,3 +282,22 @@ def test_a_server_that_takes_nobody_else(serve: Serve, model: ModelServer, page:
     expect(page.locator(".starting")).to_have_text(sentence)
     page.unroute("**/api/config")
     expect(page.locator(".welcome")).to_be_visible()
+
+
+def test_the_state_of_the_connection_is_said_once(serve: Serve, page: Page) -> None:
+    """By the line in the middle of the page until it has begun, and in the bar on top afterwards."""
+    server = serve("demo")
+    waiting: list[Route] = []
+    page.route("**/api/config", lambda route: waiting.append(route))
+    with page.expect_request("**/api/config"):
+        page.goto(server.page)
+    line, label = page.locator(".starting"), page.locator(".status-label")
+    expect(line).to_have_text("Connecting to the server…")
+    expect(label).to_be_hidden()
+    waiting.pop().abort()
+    expect(line).to_have_text("The server does not answer. The page tries again by itself.")
+    expect(label).to_be_hidden()
+    page.unroute("**/api/config")
+    page.get_by_role("button", name="Reconnect now").click()
+    expect(label).to_have_text("Online")
+    expect(line).to_be_hidden()

@@ -357,6 +357,7 @@ function draw() {
   const { conversation, config, picked, link } = app;
   const state = conversation?.state;
   find(".starting").hidden = Boolean(config) && (!link || link.isDead);
+  setAttribute(find(".app"), "data-starting", !find(".starting").hidden);
   setText(find(".starting"), app.problem || startingWords(app.status));
   deadLink.update(Boolean(link?.isDead), app.account.isKnown);
   find(".app").dataset.role = readPageAddress().role; // somebody who follows a link for reading only has no list
