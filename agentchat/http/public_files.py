@@ -34,6 +34,7 @@ STYLE = re.compile(rb'^[ \t]*<link rel="stylesheet" href="\./static/([\w/.-]+)">
 SCRIPT = re.compile(rb'<script type="module" src="\./static/js/([\w/.-]+)">')
 COMMENT = re.compile(rb"/\*.*?\*/\s*", re.DOTALL)
 OF_ANY_DIGEST = re.compile(r"/static/[0-9a-f]{16}/")
+TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json"}
 MIN_COMPRESSED = 500  # bytes; below, the headers are most of a response
 
 
@@ -145,6 +146,5 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 def _type(name: str) -> str:
-    type = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(Path(name).suffix)
-    type = type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    type = TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     return f"{type}; charset=utf-8" if type.startswith(("text/", "image/svg")) else type
