@@ -89,3 +89,28 @@ def test_rows_that_show_nothing_take_no_room(tell: Tell) -> None:
     rows = page.locator(".turn-items").evaluate(ROWS)
 
     assert [row for row in rows if not row["text"]] == []
+
+
+def test_only_the_last_message_has_a_row_of_buttons(tell: Tell) -> None:
+    """Those of the others come on hover, and leave no room empty until then."""
+    page = tell(*a_turn(1, "Go", said("planner", "First."), said("coder", "Second."), said("planner", "Third.")))
+    messages = turn(page, 1).locator('.message[data-role="agent"]')
+    expect(messages).to_have_count(3)
+    rows = [messages.nth(place).get_by_role("button", name="Copy answer") for place in range(3)]
+    expect(rows[2]).to_be_in_viewport()
+    heights = messages.evaluate_all("(all) => all.map((each) => each.offsetHeight)")
+    assert heights[0] == heights[1] < heights[2]
+    rows[0].click()
+    expect(rows[0]).to_have_attribute("data-copied", "true")
+
+
+def test_an_error_is_said_once(tell: Tell) -> None:
+    """In words; the code that programs know is one click away."""
+    error = ("error", {"code": "model_unavailable", "message": "The model does not answer.", "retryable": True})
+    page = tell(*a_turn(1, "Go", error, status="failed"))
+    expect(turn(page, 1).get_by_text("The model does not answer.")).to_be_visible()
+    expect(turn(page, 1).get_by_text("Failed")).to_have_count(0)
+    code = turn(page, 1).get_by_text("model_unavailable")
+    expect(code).to_be_hidden()
+    turn(page, 1).get_by_text("Details").click()
+    expect(code).to_be_visible()

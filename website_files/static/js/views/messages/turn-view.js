@@ -148,7 +148,8 @@ class EndingLine {
   }
 
   update(turn) {
-    const end = ENDS[turn.status] ?? "";
+    const isTold = turn.status === "failed" && turn.items.some(({ kind }) => kind === "error");
+    const end = isTold ? "" : (ENDS[turn.status] ?? "");
     const [spent = "", ...more] = turn.status === "withdrawn" || isPassedOn(turn) ? [] : usageSummary(turn);
     this.#usage = turn.usage ?? {};
     setText(this.#state, end);
