@@ -84,7 +84,7 @@ function isOfFiles({ dataTransfer }) {
 function fromItem(item) {
   const isFolder = item.webkitGetAsEntry?.()?.isDirectory;
   const file = item.getAsFile();
-  return { file, name: file?.name, ...(isFolder && { problem: "This is a folder. Choose the files in it." }) };
+  return { file, name: file?.name, ...(isFolder && { problem: t`This is a folder. Choose the files in it.` }) };
 }
 
 /** Names a pasted image after the time, so that two of them become two files. */
@@ -161,8 +161,8 @@ class UploadChip {
   element;
 
   constructor({ dismiss, again }) {
-    this.#dismiss = iconButton("upload-dismiss", "Dismiss", "cross", () => dismiss(this.#key));
-    this.#again = button("text-button upload-again", () => again(this.#key), icon("again"), "Try again");
+    this.#dismiss = iconButton("upload-dismiss", t`Dismiss`, "cross", () => dismiss(this.#key));
+    this.#again = button("text-button upload-again", () => again(this.#key), icon("again"), t`Try again`);
     const words = h("span", { class: "upload-words" }, this.#name, this.#note, this.#unseen, this.#again);
     this.element = h("li", { class: "card upload" }, icon("file"), this.#picture, words, this.#dismiss, this.#bar);
     this.element.addEventListener("keydown", ({ key }) => {
@@ -177,12 +177,12 @@ class UploadChip {
     this.element.dataset.state = state;
     setAttribute(this.element, "role", state === "failed" ? "alert" : null);
     setText(this.#name, name);
-    setText(this.#note, note || (state === "running" ? `${bytes(sent)} of ${bytes(size)}` : bytes(size)));
+    setText(this.#note, note || (state === "running" ? t`${bytes(sent)} of ${bytes(size)}` : bytes(size)));
     setText(this.#unseen, isUnseen ? t`This model does not see images.` : "");
     this.#unseen.hidden = !isUnseen;
-    setAttribute(this.#dismiss, "aria-label", isOnItsWay ? `Cancel ${name}` : state === "done" ? t`Remove ${name}` : `Dismiss ${name}`);
-    setAttribute(this.#dismiss, "title", isOnItsWay ? "Cancel" : state === "done" ? t`Remove from the message` : "Dismiss");
-    setAttribute(this.#bar, "aria-label", `Upload of ${name}`);
+    setAttribute(this.#dismiss, "aria-label", isOnItsWay ? t`Cancel ${name}` : state === "done" ? t`Remove ${name}` : t`Dismiss ${name}`);
+    setAttribute(this.#dismiss, "title", isOnItsWay ? t`Cancel` : state === "done" ? t`Remove from the message` : t`Dismiss`);
+    setAttribute(this.#bar, "aria-label", t`Upload of ${name}`);
     this.#again.hidden = state !== "failed" || !canRetry;
     this.#bar.hidden = !isOnItsWay;
     this.#bar.max = size || 1;

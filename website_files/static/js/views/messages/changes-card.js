@@ -2,14 +2,15 @@
 
 import { readDiff } from "../../core/data/diff.js";
 import { count } from "../../core/session/usage.js";
-import { t } from "../../core/words.js";
+import { t, tn } from "../../core/words.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
 import { SIGNS, diffLines } from "../data/diff-lines.js";
 import { h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
-const KINDS = { created: "New", modified: "Changed", deleted: "Deleted" };
+const KINDS = { created: () => t`New`, modified: () => t`Changed`, deleted: () => t`Deleted` };
+const LINES = { added: (n) => tn(n, "{n} line added", "{n} lines added"), removed: (n) => tn(n, "{n} line removed", "{n} lines removed") };
 const SHOWN = 20; // lines of a diff before "Show all"
 const OPEN = 3; // files whose diffs are open from the start
 
@@ -32,7 +33,7 @@ export class ChangesCard {
 
   update({ changes }) {
     const files = changes.map((change) => ({ ...change, key: change.path, ...readDiff(change.diff) }));
-    setText(this.#title, files.length === 1 ? "1 file changed" : `${files.length} files changed`);
+    setText(this.#title, tn(files.length, "{n} file changed", "{n} files changed"));
     this.#amount.replaceChildren(...amount(sum(files, "added"), sum(files, "removed")));
     this.#list.update(files.map((file, at) => ({ ...file, isOpen: at < OPEN })));
   }
@@ -62,7 +63,7 @@ class FileChanges {
     if (!this.#file && file.isOpen) this.element.open = true;
     this.#file = file;
     this.element.dataset.kind = file.kind;
-    setText(this.#kind, KINDS[file.kind] ?? file.kind);
+    setText(this.#kind, KINDS[file.kind]?.() ?? file.kind);
     setText(this.#path, file.path);
     this.#amount.replaceChildren(...amount(file.added, file.removed));
     this.#fill();
@@ -72,7 +73,7 @@ class FileChanges {
     const { lines, path, diff } = this.#file;
     if (!this.element.open || this.#filled === diff) return; // what somebody selects in it stays selected
     this.#filled = diff;
-    const shown = lines.length ? diffLines(lines, `Changes of ${path}`, SHOWN) : h("p", { class: "change-note" }, whyNothing(this.#file));
+    const shown = lines.length ? diffLines(lines, t`Changes of ${path}`, SHOWN) : h("p", { class: "change-note" }, whyNothing(this.#file));
     this.#body.replaceChildren(this.#tools(), shown);
   }
 
@@ -84,20 +85,20 @@ class FileChanges {
       { class: "change-tools" },
       h("a", { ...link, "data-file": path }, icon("file"), t`Open`),
       kind === "deleted" ? null : h("a", link, icon("download"), t`Download`),
-      diff ? new CopyButton(() => diff, `Copy the changes of ${path}`).element : null,
+      diff ? new CopyButton(() => diff, t`Copy the changes of ${path}`).element : null,
     );
   }
 }
 
 function amount(added, removed) {
   const part = (kind, lines) =>
-    h("span", { class: `lines-${kind}`, role: "img", "aria-label": `${lines} lines ${kind}` }, SIGNS[kind] + count(lines));
+    h("span", { class: `lines-${kind}`, role: "img", "aria-label": LINES[kind](lines) }, SIGNS[kind] + count(lines));
   return [added ? part("added", added) : "", removed ? part("removed", removed) : ""];
 }
 
 function whyNothing({ kind }) {
-  if (kind === "deleted") return "This file was deleted.";
-  return "This file is not text, or too long to be compared.";
+  if (kind === "deleted") return t`This file was deleted.`;
+  return t`This file is not text, or too long to be compared.`;
 }
 
 function sum(files, field) {

@@ -2,6 +2,7 @@
 
 import { bytes, compact, displayName } from "../../core/format.js";
 import { handoffWords } from "../../core/session/handover.js";
+import { t } from "../../core/words.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
@@ -22,6 +23,9 @@ export class HandoffLine {
   }
 }
 
+/** @type {Record<string, (who: string) => string>} what became of files */
+const VERBS = { deleted: (who) => t`${who} deleted`, added: (who) => t`${who} added`, wrote: (who) => t`${who} wrote` };
+
 /** Files written by agents or added by people, with links to them. */
 export class FilesLine {
   #words = h("span", {});
@@ -35,7 +39,7 @@ export class FilesLine {
   }
 
   update({ by, verb, items }) {
-    setText(this.#words, `${displayName(by)} ${verb}`);
+    setText(this.#words, VERBS[verb](displayName(by)));
     this.#list.update(items);
   }
 }
@@ -66,7 +70,7 @@ class FileChip {
 export class EventLine {
   #type = h("span", { class: "event-type" });
   #about = h("span", { class: "event-about one-line" });
-  #json = h("pre", { class: "code-box", tabindex: 0, "aria-label": "Event" });
+  #json = h("pre", { class: "code-box", tabindex: 0, "aria-label": t`Event` });
   #content = {};
   element = h(
     "details",

@@ -1,16 +1,16 @@
 /** Feedback on an answer: two buttons to rate it, a form that asks what was wrong, and what others think of it. */
 
 import { ratingWords } from "../../core/session/feedback.js";
+import { t } from "../../core/words.js";
 import { h, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { InlineForm, noConnection } from "../shared/inline-form.js";
 
 const COMMENT_CHARS = 2000;
-const ASK = "What was wrong? (optional)";
 
 /** An answer's feedback. `buttons` go into the row of actions below it, `element` above that row. */
 export class Feedback {
-  #good = iconButton("rate-button", "Good answer", "thumb-up", () => this.#press(1));
-  #bad = iconButton("rate-button", "Bad answer", "thumb-down", () => this.#press(-1));
+  #good = iconButton("rate-button", t`Good answer`, "thumb-up", () => this.#press(1));
+  #bad = iconButton("rate-button", t`Bad answer`, "thumb-down", () => this.#press(-1));
   #words = h("p", { class: "feedback-words clamp", dir: "auto" });
   #form = null; // while asking what was wrong
   #item = null;
@@ -31,8 +31,8 @@ export class Feedback {
     this.#mine = (canRate && ratings.find(({ name }) => name === me)) || null;
     this.buttons.hidden = !canRate;
     if (!canRate && this.#form) this.#close();
-    this.#updateButton(this.#good, "Good answer", 1, isOnline);
-    this.#updateButton(this.#bad, "Bad answer", -1, isOnline);
+    this.#updateButton(this.#good, t`Good answer`, 1, isOnline);
+    this.#updateButton(this.#bad, t`Bad answer`, -1, isOnline);
     const words = ratings.filter((rating) => rating !== this.#mine).map(ratingWords);
     setText(this.#words, words.join(" · "));
     this.#words.title = words.join("\n");
@@ -57,10 +57,10 @@ export class Feedback {
 
   #ask() {
     this.#form = new InlineForm({
-      label: ASK,
-      placeholder: ASK,
-      save: "Send",
-      cancelWords: "Skip",
+      label: t`What was wrong? (optional)`,
+      placeholder: t`What was wrong? (optional)`,
+      save: t`Send`,
+      cancelWords: t`Skip`,
       limit: COMMENT_CHARS,
       done: (comment) => this.#comment(comment.trim()),
       cancel: () => this.#done(),

@@ -3,6 +3,7 @@
 import { displayName } from "../../core/format.js";
 import { withSpeakers } from "../../core/session/turn-presentation.js";
 import { count } from "../../core/session/usage.js";
+import { t } from "../../core/words.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { LatestItems } from "../shared/latest-items.js";
 
@@ -34,7 +35,7 @@ export class NestedChat {
   update(chat) {
     const names = others(chat);
     this.#chat = chat;
-    setText(this.#title, names.length ? "Inner conversation" : "Inner steps");
+    setText(this.#title, names.length ? t`Inner conversation` : t`Inner steps`);
     setText(this.#others, names.length ? `with ${LIST.format(names)}` : "");
     setText(this.#steps, `${count(chat.steps)} ${chat.steps === 1 ? "step" : "steps"}`);
     this.#setLive(chat.isLive);

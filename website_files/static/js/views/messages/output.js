@@ -2,6 +2,7 @@
 
 import { lineCount, printed } from "../../core/output.js";
 import { count } from "../../core/session/usage.js";
+import { t } from "../../core/words.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 
 const TOUCHING = 4; // pixels from the end that count as the end
@@ -13,15 +14,15 @@ export class TurnOutput {
 
   /** @param {{tool: string, output: import("../../core/output.js").Output}} item */
   update({ tool, output }) {
-    this.#output.update(output, tool ? `Output of ${tool}` : "Output");
+    this.#output.update(output, tool ? t`Output of ${tool}` : t`Output`);
   }
 }
 
 export class Output {
-  #title = h("span", {}, "Output");
+  #title = h("span", {}, t`Output`);
   #count = h("span", { class: "output-count" });
-  #cut = h("p", { class: "output-cut", hidden: true }, "Earlier output is not kept.");
-  #text = h("pre", { class: "code-box output-text", tabindex: 0, "aria-label": "Output", onscroll: () => this.#scrolled() });
+  #cut = h("p", { class: "output-cut", hidden: true }, t`Earlier output is not kept.`);
+  #text = h("pre", { class: "code-box output-text", tabindex: 0, "aria-label": t`Output`, onscroll: () => this.#scrolled() });
   #isFollowing = true;
   #output = null;
   element;
@@ -39,7 +40,7 @@ export class Output {
   }
 
   /** @param {import("../../core/output.js").Output} output */
-  update(output, title = "Output") {
+  update(output, title = t`Output`) {
     if (output === this.#output) return;
     const lines = lineCount(output);
     this.#output = output;

@@ -2,17 +2,17 @@
 
 import { shorten } from "../../core/format.js";
 import { personName } from "../../core/session/participants.js";
-import { t } from "../../core/words.js";
+import { t, tn } from "../../core/words.js";
 import { Prose } from "../prose/prose.js";
 import { button, h, icon, iconButton, setText, setTime } from "../shared/dom.js";
 import { InlineForm, noConnection } from "../shared/inline-form.js";
 import { AttachedFiles } from "./attached-files.js";
 
 const NOTES = {
-  pending: (isOnline) => (isOnline ? "Sending…" : "Waits for the connection"),
-  unsent: () => "Not sent",
-  refused: () => "Not sent",
-  queued: (isOnline, ahead) => (ahead ? `Waits for ${ahead} other ${ahead === 1 ? "turn" : "turns"}` : "Waits for its turn"),
+  pending: (isOnline) => (isOnline ? t`Sending…` : t`Waits for the connection`),
+  unsent: () => t`Not sent`,
+  refused: () => t`Not sent`,
+  queued: (isOnline, ahead) => (ahead ? tn(ahead, "Waits for {n} other turn", "Waits for {n} other turns") : t`Waits for its turn`),
 };
 
 export class PersonMessage {
@@ -24,7 +24,7 @@ export class PersonMessage {
   #time = h("time", { class: "message-time" });
   #note = h("span", { class: "message-note" });
   #versions = h("span", { class: "message-versions" });
-  #edit = iconButton("message-edit", "Edit", "edit", () => this.#open());
+  #edit = iconButton("message-edit", t`Edit`, "edit", () => this.#open());
   #side = h("div", { class: "message-side" }, this.#edit, this.#time);
   #resend;
   #withdraw;
@@ -39,10 +39,10 @@ export class PersonMessage {
    *   refocus(): void}} intents `refocus` moves the focus back to the composer */
   constructor(intents) {
     this.#intents = intents;
-    this.#resend = button("text-button", intents.resend, icon("again"), "Try again");
-    this.#sendNow = button("text-button send-now", intents.stop, "Send now");
-    this.#sendNow.title = "Stops the running answer; this comes next";
-    this.#withdraw = button("text-button withdraw", () => intents.withdraw(this.#turn.number), "Withdraw");
+    this.#resend = button("text-button", intents.resend, icon("again"), t`Try again`);
+    this.#sendNow = button("text-button send-now", intents.stop, t`Send now`);
+    this.#sendNow.title = t`Stops the running answer; this comes next`;
+    this.#withdraw = button("text-button withdraw", () => intents.withdraw(this.#turn.number), t`Withdraw`);
     const buttons = [this.#resend, this.#sendNow, this.#withdraw];
     this.#meta = h("div", { class: "message-meta" }, this.#versions, this.#note, ...buttons);
     this.element = h(
@@ -61,7 +61,7 @@ export class PersonMessage {
     if (state === "withdrawn" && this.#form) this.#close();
     if (this.#isSent) this.#updateForm(turn.edit);
     this.element.dataset.state = state === "unsent" ? "pending" : state;
-    this.element.setAttribute("aria-label", name || "You");
+    this.element.setAttribute("aria-label", name || t`You`);
     this.element.classList.toggle("queue-entry", state === "queued");
     const isWithdrawn = state === "withdrawn";
     if (!isWithdrawn) this.#prose.update(message.text);
@@ -77,7 +77,7 @@ export class PersonMessage {
 
   #updateMeta(state, can, versions, ahead) {
     setText(this.#note, NOTES[state]?.(can.has("online"), ahead) ?? "");
-    setText(this.#versions, versions ? `${versions} earlier ${versions === 1 ? "version" : "versions"}` : "");
+    setText(this.#versions, versions ? tn(versions, "{n} earlier version", "{n} earlier versions") : "");
     this.#resend.hidden = state !== "unsent" && state !== "refused";
     this.#edit.hidden = !can.has("edit");
     this.#withdraw.hidden = !can.has("withdraw");
@@ -90,9 +90,9 @@ export class PersonMessage {
     if (this.#form) return;
     this.#form = new InlineForm({
       kind: "words",
-      label: "Your message",
+      label: t`Your message`,
       value: this.#turn.message.text,
-      save: "Send",
+      save: t`Send`,
       done: (text) => this.#save(text),
       cancel: () => (this.#close(), this.#edit.focus()),
     });
@@ -103,7 +103,7 @@ export class PersonMessage {
 
   #save(text) {
     const { seq, text: before, attachments } = this.#turn.message;
-    if (!text.trim() && !attachments) return "Write something, or withdraw the message.";
+    if (!text.trim() && !attachments) return t`Write something, or withdraw the message.`;
     if (text === before) this.#close();
     else {
       this.#isSent = this.#form.isDisabled = true;

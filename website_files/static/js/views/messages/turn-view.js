@@ -9,6 +9,7 @@ import { displayName } from "../../core/format.js";
 import { isOpenQuestion } from "../../core/session/questions.js";
 import { isPassedOn, lastAnswer, visibleItems } from "../../core/session/turn-presentation.js";
 import { usageSummary } from "../../core/session/usage.js";
+import { t, tn } from "../../core/words.js";
 import { paintAgent } from "../shared/agent-avatar.js";
 import { button, createAvatar, h, icon, setText } from "../shared/dom.js";
 import { LatestItems } from "../shared/latest-items.js";
@@ -26,9 +27,9 @@ import { Reasoning } from "./reasoning.js";
 import { ToolCard } from "./tool-card.js";
 
 const ENDS = {
-  stopped: "Stopped",
-  failed: "Failed",
-  interrupted: "Interrupted: the server went down",
+  stopped: () => t`Stopped`,
+  failed: () => t`Failed`,
+  interrupted: () => t`Interrupted: the server went down`,
 };
 
 /** AG2's events before the result of code. */
@@ -106,7 +107,7 @@ class WorkingLine {
     const who = turn.speaker ?? newest?.sender ?? turn.agent;
     this.#avatar.hidden = Boolean(newest?.sender && newest.sender === who);
     paintAgent(this.#avatar, who);
-    setText(this.#text, work(turn.items) ?? `${displayName(who)} is thinking…`);
+    setText(this.#text, work(turn.items) ?? t`${displayName(who)} is thinking…`);
   }
 }
 
@@ -118,8 +119,8 @@ function isStreaming(blocks) {
 /** Says which tools or code run, or returns null. */
 function work(items) {
   const tools = items.filter((item) => item.state === "running");
-  if (tools.length) return `Running ${tools.length === 1 ? tools[0].name : `${tools.length} tools`}…`;
-  return RUNS_CODE.has(items.at(-1)?.type) ? "Running code…" : null;
+  if (tools.length) return tools.length === 1 ? t`Running ${tools[0].name}…` : tn(tools.length, "Running {n} tool…", "Running {n} tools…");
+  return RUNS_CODE.has(items.at(-1)?.type) ? t`Running code…` : null;
 }
 
 /** How the turn ended, its duration and its usage. */
@@ -134,11 +135,11 @@ class EndingLine {
 
   /** @param {{retry(): void, continueAnswer(): void, usagePopover: import("./usage-popover.js").UsagePopover}} intents */
   constructor({ retry, continueAnswer, usagePopover }) {
-    this.#continue = button("text-button turn-continue", continueAnswer, icon("chevron"), "Continue");
-    this.#continue.title = "Ask for the rest of this answer";
-    this.#retry = button("text-button turn-retry", retry, icon("again"), "Retry");
-    this.#retry.title = "Answer this again";
-    this.#usageSummary.title = "What each agent took";
+    this.#continue = button("text-button turn-continue", continueAnswer, icon("chevron"), t`Continue`);
+    this.#continue.title = t`Ask for the rest of this answer`;
+    this.#retry = button("text-button turn-retry", retry, icon("again"), t`Retry`);
+    this.#retry.title = t`Answer this again`;
+    this.#usageSummary.title = t`What each agent took`;
     usagePopover.attach(this.#usageSummary, () => this.#usage);
     this.element = h(
       "footer",
@@ -149,7 +150,7 @@ class EndingLine {
 
   update(turn) {
     const isTold = turn.status === "failed" && turn.items.some(({ kind }) => kind === "error");
-    const end = isTold ? "" : (ENDS[turn.status] ?? "");
+    const end = isTold ? "" : (ENDS[turn.status]?.() ?? "");
     const [spent = "", ...more] = turn.status === "withdrawn" || isPassedOn(turn) ? [] : usageSummary(turn);
     this.#usage = turn.usage ?? {};
     setText(this.#state, end);

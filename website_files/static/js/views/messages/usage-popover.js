@@ -2,12 +2,13 @@
 
 import { displayName } from "../../core/format.js";
 import { UNKNOWN, byAgent, money, readUsage, tokens } from "../../core/session/usage.js";
+import { t } from "../../core/words.js";
 import { h } from "../shared/dom.js";
 import { Popover } from "../shared/popover.js";
 
 export class UsagePopover {
   #popover = new Popover(
-    { class: "popover usage-popover", role: "dialog", "aria-label": "What this answer took" },
+    { class: "popover usage-popover", role: "dialog", "aria-label": t`What this answer took` },
     { gap: 6, align: "start" },
   );
   element = this.#popover.element;
@@ -26,13 +27,13 @@ function table(usage) {
   const cells = (each) => [
     tokens(each.read, each.estimated), tokens(each.written, each.estimated), ...(hasCost ? [price(each)] : []),
   ];
-  const heads = ["Agent", "Tokens in", "Out", ...(hasCost ? ["Cost"] : [])];
+  const heads = [t`Agent`, t`Tokens in`, t`Out`, ...(hasCost ? [t`Cost`] : [])];
   return h(
     "table",
     {},
     h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, ...agents.map((agent) => row(displayName(agent.name), cells(agent)))),
-    agents.length === 1 ? null : h("tfoot", {}, row("Together", cells(total))),
+    agents.length === 1 ? null : h("tfoot", {}, row(t`Together`, cells(total))),
   );
 }
 

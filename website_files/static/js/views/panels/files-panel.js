@@ -1,6 +1,7 @@
 /** The list of files, to read or delete. */
 
 import { ago, bytes, fullTime } from "../../core/format.js";
+import { t } from "../../core/words.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { h, icon, iconButton, setAttribute, setText } from "../shared/dom.js";
 import { InlineConfirm } from "../shared/inline-form.js";
@@ -28,7 +29,7 @@ export class FilesPanel {
     this.#element.hidden = files.entries.length === 0 && !files.problem;
     this.#element.querySelector(".files-upload").hidden = !canWrite;
     this.#list.update(files.entries.map((file) => ({ ...file, sessionId, canWrite })));
-    setText(this.#note, files.problem && `This list may be old: ${files.problem}`);
+    setText(this.#note, files.problem && t`This list may be old: ${files.problem}`);
   }
 }
 
@@ -39,7 +40,7 @@ class FileRow {
   #path = h("span", { class: "file-path one-line" }, this.#folder, this.#name);
   #words = h("span", { class: "file-words" }, this.#path, this.#about);
   #link = h("a", { class: "list-row file", download: true }, icon("file"), this.#words);
-  #remove = iconButton("row-action file-delete", "Delete", "bin", () => this.#ask());
+  #remove = iconButton("row-action file-delete", t`Delete`, "bin", () => this.#ask());
   #filePath = "";
   #intents;
   element = h("li", {}, this.#link, this.#remove);
@@ -58,14 +59,14 @@ class FileRow {
     setAttribute(this.#link, "href", fileAddress(sessionId, path));
     setAttribute(this.#link, "title", path);
     this.#link.dataset.file = path;
-    setAttribute(this.#remove, "aria-label", `Delete ${path}`);
+    setAttribute(this.#remove, "aria-label", t`Delete ${path}`);
     this.#remove.hidden = !canWrite;
   }
 
   #ask() {
     const question = new InlineConfirm({
-      words: `Delete “${this.#filePath}” for everybody?`,
-      yes: "Delete",
+      words: t`Delete “${this.#filePath}” for everybody?`,
+      yes: t`Delete`,
       act: () => this.#intents.delete(this.#filePath),
       cancel: () => (this.element.replaceChildren(this.#link, this.#remove), this.#remove.focus()),
     });

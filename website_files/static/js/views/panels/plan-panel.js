@@ -2,6 +2,7 @@
 
 import { displayName } from "../../core/format.js";
 import { blockers, progress } from "../../core/session/plan.js";
+import { t } from "../../core/words.js";
 import { h, icon, setAttribute, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 
@@ -26,7 +27,7 @@ export class PlanPanel {
     this.#shown = [tasks, canTick];
     const { done, all } = progress(tasks);
     this.#element.hidden = all === 0;
-    setText(this.#count, `${done} of ${all}`);
+    setText(this.#count, t`${done} of ${all}`);
     this.#bar.max = all || 1;
     this.#bar.value = done;
     const title = (id) => tasks.find((task) => task.id === id)?.title;
@@ -68,10 +69,10 @@ class TaskRow {
     this.element.toggleAttribute("data-blocked", before.length > 0);
     setText(this.#title, title);
     setText(this.#note, noteOf(task));
-    setAttribute(this.#box, "aria-label", `Done: ${title}`);
+    setAttribute(this.#box, "aria-label", t`Done: ${title}`);
     this.#box.disabled = !canTick;
     this.#showStatus();
-    this.#details.replaceChildren(...about(task).map(([name, words]) => h("p", { dir: "auto" }, name, words)));
+    this.#details.replaceChildren(...about(task).map((words) => h("p", { dir: "auto" }, ...words)));
   }
 
   #showStatus() {
@@ -81,23 +82,27 @@ class TaskRow {
 }
 
 function noteOf({ status, by, author, blockers: before }) {
-  if (status === "done") return by ? `Done by ${who(by)}` : "Done";
-  if (before.length) return `Waits for ${before.map(({ title }) => `“${title}”`).join(", ")}`;
-  if (status === "doing") return by && by !== author ? `${who(by)} is at it` : "In progress";
+  if (status === "done") return by ? t`Done by ${who(by)}` : t`Done`;
+  if (before.length) return t`Waits for ${quoted(before.map(({ title }) => title))}`;
+  if (status === "doing") return by && by !== author ? t`${who(by)} is at it` : t`In progress`;
   return "";
 }
 
-/** Labels and texts for the details of a task. @returns {[Node|string, string][]} */
+/** Labels and texts for the details of a task. @returns {(Node|string)[][]} */
 function about({ details, needs, author }) {
   const label = (words) => h("span", { class: "task-label" }, words);
   return [
-    details && ["", details],
-    needs.length && [label("Depends on "), needs.map((title) => `“${title}”`).join(", ")],
-    author && [label("Added by "), who(author)],
+    details && [details],
+    needs.length && [label(t`Depends on`), " ", quoted(needs)],
+    author && [label(t`Added by`), " ", who(author)],
   ].filter(Boolean);
 }
 
 /** Display name of an agent; people's names, which are not all lower case, stay as they are. */
 function who(name) {
   return name === name.toLowerCase() ? displayName(name) : name;
+}
+
+function quoted(titles) {
+  return titles.map((title) => `“${title}”`).join(", ");
 }
