@@ -109,10 +109,8 @@ def contrast(one: str, other: str) -> float:
 def test_contrast(theme: int) -> None:
     """Each colour can be read on each surface that code stands on, as WCAG asks for."""
     code_colors = colors(CSS / "messages" / "code.css", r"--code-(\w+): light-dark\((#\w{6}), (#\w{6})\)")
-    named = (CSS / "shared" / "colors.css").read_text()
-    surfaces = {
-        name: re.findall(rf"--{name}: (#\w{{6}});", named)[theme] for name in ("paper", "sheet", "linen", "ink")
-    }
+    named = colors(CSS / "shared" / "colors.css", r"--(\w+): light-dark\((#\w{6}), (#\w{6})\)")
+    surfaces = {name: named[name][theme] for name in ("paper", "sheet", "linen", "ink")}
     text = surfaces.pop("ink")
     behind = [code_colors.pop(name)[theme] for name in ("added", "removed")]
     assert len(code_colors) == 7

@@ -21,7 +21,8 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {"resultTypes": ["violations"], "runOnly": TAGS}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
-END_TRANSITIONS = """() => {
+END_TRANSITIONS = """async () => {
+    for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame); // for the scheme to be applied
     for (const each of document.getAnimations()) if (each instanceof CSSTransition) each.finish();
 }"""
 

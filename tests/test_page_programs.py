@@ -226,7 +226,9 @@ def test_hundreds_of_inner_steps(serve: Serve, page: Page, tmp_path: Path) -> No
     expect(block.locator("summary")).to_contain_text("400 steps")
     expect(block.locator(".message")).to_have_count(0)
     block.locator("summary").click()
-    expect(block.locator(".message")).to_have_count(400)
+    expect(block.locator(".message")).to_have_count(100)  # the latest
+    block.get_by_role("button", name="Earlier messages").click()
+    expect(block.locator(".message")).to_have_count(200)
 
     card = page.locator(".code-result")
     expect(card).to_contain_text("The code failed with exit code 1")

@@ -40,7 +40,7 @@ def test_the_start_up_says_where_everything_is(tmp_path: Path, model: ModelServe
         assert "model      demo" in server.greeting
         assert "agent      weather" in server.greeting
         with ChatClient(server.websocket) as client:
-            assert client.confirmed()["model"] == {"name": "demo", "demo": True}
+            assert client.confirmed()["model"] == {"name": "demo", "demo": True, "vision": False}
             assert contents(client.ask("What is the weather in Oslo?"), "turn_completed")[0]["status"] == "completed"
     assert model.requests == []
 

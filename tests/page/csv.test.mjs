@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { csvRows, isCsv } from "../../website_files/static/js/core/data/csv.js";
+import { csvRows, isCsv } from "../../website_files/static/js/core/contents/csv.js";
 
 test("rows end with either line break, and the last one needs none", () => {
   assert.deepEqual(csvRows("a,b\r\nc,d\r\n"), [["a", "b"], ["c", "d"]]);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readDiff } from "../../website_files/static/js/core/data/diff.js";
+import { readDiff } from "../../website_files/static/js/core/contents/diff.js";
 
 const DIFF = `--- notes.md
 +++ notes.md

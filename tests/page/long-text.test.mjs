@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { found, MOST_FOUND, PIECE, pieceAt, pieceStarts } from "../../website_files/static/js/core/data/long-text.js";
+import { found, MOST_FOUND, PIECE, pieceAt, pieceStarts } from "../../website_files/static/js/core/contents/long-text.js";
 
 test("a long text is cut at ends of lines, and a long line between characters", () => {
   assert.deepEqual(pieceStarts(""), [0]);

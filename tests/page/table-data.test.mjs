@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cellText, sorted, tableOfCsv, tableOfRecords } from "../../website_files/static/js/core/data/table-data.js";
+import { cellText, sorted, tableOfCsv, tableOfRecords } from "../../website_files/static/js/core/contents/table-data.js";
 
 test("records become rows, with the fields of all as columns", () => {
   const { columns, rows } = tableOfRecords([{ a: 1 }, { b: [2], a: null }]);

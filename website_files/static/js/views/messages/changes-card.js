@@ -1,11 +1,11 @@
 /** File changes made by a turn: a one-line summary that opens to diffs. */
 
-import { readDiff } from "../../core/data/diff.js";
+import { readDiff } from "../../core/contents/diff.js";
 import { count } from "../../core/session/usage.js";
 import { t, tn } from "../../core/words.js";
 import { fileAddress } from "../../transport/rest-api.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { SIGNS, diffLines } from "../data/diff-lines.js";
+import { SIGNS, diffLines } from "../contents/diff-lines.js";
 import { h, icon, setText } from "../shared/dom.js";
 import { KeyedList } from "../shared/keyed-list.js";
 

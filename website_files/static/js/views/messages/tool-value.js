@@ -1,14 +1,14 @@
 /** The arguments and the result of a tool call: as a table, a tree, Markdown or text, to copy and to download. */
 
-import { isCsv } from "../../core/data/csv.js";
+import { isCsv } from "../../core/contents/csv.js";
 import { pretty } from "../../core/format.js";
-import { cellText, tableOfCsv, tableOfRecords } from "../../core/data/table-data.js";
+import { cellText, tableOfCsv, tableOfRecords } from "../../core/contents/table-data.js";
 import { t } from "../../core/words.js";
 import { CopyButton } from "../shared/copy-button.js";
-import { DataTable } from "../data/data-table.js";
-import { DataTree } from "../data/data-tree.js";
+import { DataTable } from "../contents/data-table.js";
+import { DataTree } from "../contents/data-tree.js";
 import { button, h, icon, setAttribute } from "../shared/dom.js";
-import { LongText } from "../data/long-text.js";
+import { LongText } from "../contents/long-text.js";
 import { saveText } from "../shared/save-text.js";
 import { renderedProse } from "../prose/prose.js";
 

@@ -1,10 +1,10 @@
 /** Data in an answer: JSON as a tree, comma-separated values as a table. */
 
-import { isCsv } from "../../core/data/csv.js";
-import { tableOfCsv } from "../../core/data/table-data.js";
+import { isCsv } from "../../core/contents/csv.js";
+import { tableOfCsv } from "../../core/contents/table-data.js";
 import { t } from "../../core/words.js";
-import { DataTable } from "../data/data-table.js";
-import { DataTree } from "../data/data-tree.js";
+import { DataTable } from "../contents/data-table.js";
+import { DataTree } from "../contents/data-tree.js";
 
 const VIEWS = { json, csv: (text) => table(text, ","), tsv: (text) => table(text, "\t") };
 

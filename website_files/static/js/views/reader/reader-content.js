@@ -1,6 +1,6 @@
 /** Shows the content of a file by its kind. What was shown before is changed rather than replaced, where that can be. */
 
-import { readDiff } from "../../core/data/diff.js";
+import { readDiff } from "../../core/contents/diff.js";
 import { asCode, kindOf, suffixOf } from "../../core/file-kinds.js";
 import { t } from "../../core/words.js";
 import { renderer } from "../../transport/rendering-api.js";
@@ -8,9 +8,9 @@ import { fileViewAddress } from "../../transport/rest-api.js";
 import { decorated } from "../prose/blocks.js";
 import { dataView } from "../prose/code-data.js";
 import { Prose } from "../prose/prose.js";
-import { diffLines } from "../data/diff-lines.js";
+import { diffLines } from "../contents/diff-lines.js";
 import { h } from "../shared/dom.js";
-import { LongText } from "../data/long-text.js";
+import { LongText } from "../contents/long-text.js";
 
 const COLORED = 150_000; // characters; longer code is shown in parts, without colors
 const DIFF = 2_000; // lines of a diff that are shown at once

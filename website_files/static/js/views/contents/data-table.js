@@ -1,6 +1,6 @@
 /** A table of any length: `new DataTable({ columns, rows }, "Result").element`. Only rows near those in sight are built. */
 
-import { cellText, sorted } from "../../core/data/table-data.js";
+import { cellText, sorted } from "../../core/contents/table-data.js";
 import { t } from "../../core/words.js";
 import { h } from "../shared/dom.js";
 
@@ -17,7 +17,7 @@ export class DataTable {
   #body = h("tbody", {});
   #shown = { from: 0, end: 0 };
 
-  /** @param {import("../../core/data/table-data.js").TableData} data */
+  /** @param {import("../../core/contents/table-data.js").TableData} data */
   constructor(data, name) {
     this.#data = data;
     this.#rows = data.rows;

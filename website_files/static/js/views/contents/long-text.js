@@ -1,7 +1,7 @@
 /** A text of any length: a part of it is shown, all of it is searched. `new LongText(text, "Result").element`. */
 
 import { bytes } from "../../core/format.js";
-import { found, MOST_FOUND, pieceAt, pieceStarts } from "../../core/data/long-text.js";
+import { found, MOST_FOUND, pieceAt, pieceStarts } from "../../core/contents/long-text.js";
 import { t } from "../../core/words.js";
 import { button, h, iconButton, setText } from "../shared/dom.js";
 

@@ -7,7 +7,7 @@ import { button, h } from "../shared/dom.js";
 export const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
 
 /**
- * @param {import("../../core/data/diff.js").Line[]} lines
+ * @param {import("../../core/contents/diff.js").Line[]} lines
  * @param {string} name for screen readers
  * @param {number} shown how many of them before "Show all"
  */
