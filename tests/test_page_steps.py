@@ -401,8 +401,8 @@ def test_on_a_phone(tell: Callable[..., Page]) -> None:
             said("coder", parts),
         )
     )
-    page.set_viewport_size({"width": 320, "height": 640})
     show(page, "all")
+    page.set_viewport_size({"width": 320, "height": 640})
     page.evaluate("document.querySelectorAll('.turn details').forEach((each) => (each.open = true))")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
