@@ -64,7 +64,7 @@ def test_a_conversation(serve: Serve, touch_page: Page) -> None:
     touch_page.get_by_role("button", name="List of conversations").tap()
     touch_page.get_by_role("button", name="Find anything").tap()
     touch_page.get_by_role("combobox", name="Find anything").fill("people")
-    touch_page.get_by_role("option", name="People").tap()
+    touch_page.get_by_role("option", name="People", exact=True).tap()
     expect(touch_page.locator(".participants")).to_be_visible()
     expect_large(touch_page, 17)
     touch_page.keyboard.press("Escape")
