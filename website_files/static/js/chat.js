@@ -198,7 +198,7 @@ addEventListener("focus", () => (app.account.check(), app.conversations.refresh(
 find(".attach-button").addEventListener("click", () => fileInput.choose());
 find(".deleted-banner button").addEventListener("click", () => (app.startOver(), focusComposer()));
 find(".notice-banner button").addEventListener("click", () => (app.tell(""), focusComposer()));
-find(".palette-button").addEventListener("click", () => palette.open());
+find(".palette-button").addEventListener("click", () => (sidebar.closeDrawer(), palette.open()));
 for (const each of document.querySelectorAll(".settings-button")) each.addEventListener("click", () => settings.open());
 setInterval(draw, 60_000); // keeps "5 min" up to date
 setInterval(refreshWhereSomethingRuns, 15_000);
