@@ -26,7 +26,7 @@ install = $(foreach file,$(REQUIREMENTS),sed 's/^ag2\[/$(CLASSIC)[/' $(file) > $
 # Dozens of processes start in the tests: without bytecode each would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lint pytest coverage installed bench soak faults updates autobahn real-model clean
+.PHONY: run test lint pytest coverage installed bench soak faults updates autobahn real-model pictures clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python main.py $(ARGS)
@@ -56,6 +56,9 @@ bench: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks soak $(ARGS)
+
+pictures: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.pictures
 
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from tests.browser import FLAGS, chromium
 from tests.processes import ROOT, ServerProcess
 
-SIZE = (1280, 800)  # pixels of the window
+SIZE = (1360, 850)  # pixels of the window
 WIDTH = 960  # of the animation
 COLORS = 96
 PACE, PAUSE = 90, 1800  # ms: a frame while something happens, and while one reads
@@ -65,7 +65,9 @@ def picture(page: Page, address: str, path: Path) -> None:
     page.goto(f"{address}?agent=coding_team")
     page.locator("#message").fill("Write a program that prints the first ten primes")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("1 file changed")).to_be_visible()
+    expect(page.locator(".changes-card")).to_be_visible()
+    page.locator(".changes-card").get_by_role("link", name="Open").click()
+    expect(page.locator(".reader-source .k").first).to_be_visible()  # it has its colors
     page.screenshot(path=path)
 
 
