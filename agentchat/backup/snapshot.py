@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 import io
-import itertools
 import json
 import os
 import sqlite3
@@ -17,6 +15,7 @@ from typing import BinaryIO
 
 from agentchat.auth import accounts
 from agentchat.backup.archive import DATABASES, BackupFailed, copied, measured
+from agentchat.protocol.events import in_order
 from agentchat.store.opening import DATABASE
 from agentchat.store.schema import MIGRATIONS
 from agentchat.store.sqlite import TURN_BOUND
@@ -242,13 +241,9 @@ def _last(log: sqlite3.Connection, session: str) -> int:
 def _told(log: sqlite3.Connection, sessions: Sequence[str], after: Mapping[str, int] = {}) -> Told:
     """Return the newest version of each file that sessions with the same folder name, behind some events of each."""
     query = "SELECT ts, body FROM events WHERE session = ? AND seq > ? AND type = 'file_changed' ORDER BY seq"
-    changes = []
-    for session in sessions:
-        rows = log.execute(query, (session, after.get(session, 0))).fetchall()
-        times = itertools.accumulate((ts for ts, _ in rows), max)  # a clock that was set back does not change the order
-        changes.append([(ts, body) for ts, (_, body) in zip(times, rows, strict=True)])
+    logs = [log.execute(query, (session, after.get(session, 0))).fetchall() for session in sessions]
     told: dict[str, str | None] = {}
-    for _, body in heapq.merge(*changes, key=lambda change: change[0]):
+    for body in in_order(*logs):
         content = json.loads(body)
         told[content["path"]] = DELETED if content["kind"] == DELETED else content.get("sha256")
     return told

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from agentchat.protocol.errors import ChatError
 
 Content = Mapping[str, Any]
+T = TypeVar("T")
 
 HELD_AFTER = {"wanted": "waiting", "taken": "taken", "returned": ""}
 """The state of the handover after a hand-off between agents and people, by its kind; "" if the agents have it."""
@@ -196,3 +199,16 @@ def error_content(error: ChatError, **about: str) -> dict[str, Any]:
 def error_frame(error: ChatError, **about: str) -> str:
     """Return an error as a frame for one connection alone."""
     return live_frame("error", error_content(error, **about))
+
+
+def in_order(*logs: Iterable[tuple[str, T]]) -> Iterator[T]:
+    """Yield what several logs have, each as (time of day, entry), oldest first.
+
+    The entries of one log keep their order, also if that clock was set back between two of them.
+    """
+    ordered = []
+    for log in map(list, logs):
+        times = itertools.accumulate((ts for ts, _ in log), max)
+        ordered.append([(ts, entry) for ts, (_, entry) in zip(times, log, strict=True)])
+    for _, entry in heapq.merge(*ordered, key=lambda each: each[0]):
+        yield entry

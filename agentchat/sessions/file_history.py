@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from agentchat.protocol.errors import ChatError
-from agentchat.protocol.events import Event
+from agentchat.protocol.events import Event, in_order
 from agentchat.store import Store
 from agentchat.workspace.changes import MAX_DIFF
 from agentchat.workspace.diffs import difference
@@ -35,8 +36,11 @@ class FileHistory:
     def of(self, path: str) -> list[dict[str, Any]]:
         """Return the versions that a file has had, newest first."""
         path = canonical(path)
-        # The sort keeps the order of a session's own changes, also if its clock was set back within a millisecond.
-        events = sorted((event for _, event in self.changes() if event.content["path"] == path), key=lambda e: e.ts)
+        logs: defaultdict[str, list[tuple[str, Event]]] = defaultdict(list)
+        for session_id, event in self.changes():
+            if event.content["path"] == path:
+                logs[session_id].append((event.ts, event))
+        events = list(in_order(*logs.values()))
         content = self._files.peek(path)  # first of all, as it waits for a change that is being made
         kept = self._versions.kept() | (set() if content is None else {digest_of(content)})
         return [_about(event, kept) for event in reversed(events)]
