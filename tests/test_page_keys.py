@@ -40,6 +40,10 @@ def test_the_palette_finds_everything(server: Running, model: ModelServer, page:
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(first))
     page.keyboard.press("Control+k")
+    page.keyboard.type("rainy")  # which is not in the title
+    expect(selected).to_have_text(re.compile("Rome"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
     page.keyboard.type("no such thing")
     expect(page.locator(".palette-note")).to_have_text("Nothing found")
     page.keyboard.press("Escape")

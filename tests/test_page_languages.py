@@ -92,6 +92,7 @@ def test_a_choice_is_kept(serve: Serve, page: Page) -> None:
         page.reload()
     choose("English")
     expect(page.locator(".status-label")).to_have_text("Online")
+    expect(page.locator("dialog.settings")).to_be_visible()  # as before
     expect(page.locator(".language-setting select")).to_have_value("en")
 
 

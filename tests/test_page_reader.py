@@ -80,6 +80,9 @@ def test_by_keys(see: Page, session: Conversation) -> None:
     expect(reader(see).locator(".prose")).to_contain_text("old words")
     forms.select_option(label="Differences from now")
     expect(reader(see).locator('.diff-line[data-kind="added"] .diff-text')).to_have_text("**new** words\n")
+    forms.select_option(label="Source")
+    versions.select_option(index=0)
+    expect(forms.locator("option:checked")).to_have_text("Source")  # also of the other version
     forms.press("Escape")  # leaves the field
     see.keyboard.press("Escape")
     expect(reader(see)).to_be_hidden()

@@ -211,6 +211,10 @@ def test_arguments_are_changed_in_a_form(clerk: Running, model: ModelServer, pag
     card.get_by_label("nights").fill("three")
     card.get_by_role("button", name="Run with these").click()
     expect(card).to_contain_text("nights is a number.")
+    page.keyboard.press("Escape")  # what was changed is there again
+    expect(card.get_by_role("button", name="Edit")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(card.get_by_label("nights")).to_have_value("three")
     card.get_by_label("nights").fill("3")
     card.get_by_label("breakfast").uncheck()
     card.get_by_role("button", name="Run with these").click()

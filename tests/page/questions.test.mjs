@@ -106,8 +106,9 @@ test("an approval of an unknown call is shown as well", () => {
   assert.equal(question(fold([...begun, approval("c9")])).state, "open");
 });
 
-test("a call whose turn ends while it waits has failed", () => {
-  assert.equal(call(fold([...begun, called(), approval(), ended("stopped")])).state, "failed");
+test("a call whose turn ends while it waits has failed, or was stopped", () => {
+  assert.equal(call(fold([...begun, called(), approval(), ended("failed")])).state, "failed");
+  assert.equal(call(fold([...begun, called(), approval(), ended("stopped")])).state, "stopped");
 });
 
 test("a question of a rewound turn is gone", () => {

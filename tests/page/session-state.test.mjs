@@ -152,7 +152,7 @@ for (const status of ["stopped", "failed", "interrupted"]) {
     const state = fold([confirmed(), asked(), started(), called(), stream(0, "Half an ans"), ended(status)]);
 
     assert.equal(state.turns[0].status, status);
-    assert.deepEqual(items(state).map((item) => item.state), ["failed", "partial"]);
+    assert.deepEqual(items(state).map((item) => item.state), [status === "stopped" ? "stopped" : "failed", "partial"]);
     assert.equal(runningTurn(state), null);
   });
 }

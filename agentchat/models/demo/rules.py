@@ -39,6 +39,7 @@ ACTIONS = [
     (("run", "execute"), ("run", "execute")),
 ]
 REVISE = re.compile(r"\b(revise|rewrite|improve|shorten|change|translate|extend)\b", re.IGNORECASE)
+FENCE, NEW_PARAGRAPH = "```", "\n\n"
 PLAN = re.compile(r"\b(plan|organi[sz]e|prepare|break down)\b", re.IGNORECASE)
 HUMAN = re.compile(r"\bhuman\b|\b(talk|speak) (to|with) (a|an|some)", re.IGNORECASE)
 REMEMBER = re.compile(r"\bremember (that )?(i|my|me|to)\b|\bcall me\b|\bmy name is\b", re.IGNORECASE)
@@ -425,14 +426,20 @@ def _said(now: Situation) -> str:
             f"I am the offline demo model, so this is the plan for anything: {len(made)} tasks. Begin with “{first}”."
         )
     if now.has_spoken and now.heard:
-        return f"That is all. {now.heard}"
+        return f"That is all.{NEW_PARAGRAPH if now.heard.startswith(FENCE) else ' '}{now.heard}"
     if done and "did not allow" in done[-1].result:
         return "You said no, so I have not done it."
     if done:
-        return done[-1].result or "The tool had nothing to say."
+        return _shown(done[-1]) or "The tool had nothing to say."
     if EARLIER.search(now.asked):
         return _recollection(now)
     return _introduction(now)
+
+
+def _shown(call: Call) -> str:
+    """Return what a tool said; a file that was read is shown as it is, unless it is written to be rendered."""
+    is_file = "read" in words(call.name) and not str(call.arguments.get("path", ".md")).endswith(".md")
+    return f"{FENCE}\n{call.result}\n{FENCE}" if is_file and call.result else call.result
 
 
 def _wants_plan(now: Situation) -> bool:

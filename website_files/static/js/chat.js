@@ -201,11 +201,12 @@ find(".notice-banner button").addEventListener("click", () => (app.tell(""), foc
 find(".palette-button").addEventListener("click", () => (sidebar.closeDrawer(), palette.open()));
 for (const each of document.querySelectorAll(".settings-button")) each.addEventListener("click", () => settings.open());
 setInterval(draw, 60_000); // keeps "5 min" up to date
-setInterval(refreshWhereSomethingRuns, 15_000);
+setInterval(refreshList, 15_000);
 composer.openDraft(draftKey(readPageAddress().sessionId));
 focusComposer();
 draw();
 app.start();
+settings.reopen();
 accept(invitation);
 
 // Intents
@@ -297,11 +298,9 @@ function goToNews({ sessionId, turn, requestId }) {
   else find(`.turn[data-turn="${turn}"] .turn-items`)?.lastElementChild?.scrollIntoView({ block: "end" });
 }
 
-/** Only the server knows what becomes of conversations that are not open. */
-function refreshWhereSomethingRuns() {
-  const current = app.conversation?.state.sessionId;
-  const isRunning = app.conversations.entries.some(({ id, status }) => id !== current && status === "running");
-  if (isRunning && !document.hidden) app.conversations.refresh();
+/** Only the server knows what becomes of conversations that are not open, and what is done elsewhere. */
+function refreshList() {
+  if (!document.hidden) app.conversations.refresh();
 }
 
 /** Focuses the message field, except on phones, where the keyboard would cover what was just opened. */
@@ -343,7 +342,7 @@ function named(sessionId) {
 function happened(frame) {
   announcer.happened(frame);
   telling.happened(frame, app.conversation.state);
-  follower.contentAdded();
+  if (!["presence", "typing"].includes(frame.type)) follower.contentAdded();
   openFile.happened(frame);
   if (frame.type === "presence") shareDialog.changed(app.conversation.state.sessionId);
   if (frame.type === "turn_completed") settings.refresh();

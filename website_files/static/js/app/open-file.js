@@ -22,6 +22,7 @@ export class OpenFile {
   problem = "";
   #changed;
   #api;
+  #wanted = "shown"; // the form that was last chosen, which not every version has
   #load = 0; // number of the latest request; answers to earlier ones no longer count
 
   /** @param {{versions(id, path), content(id, path, version, most), diff(id, path, old, now)}} api */
@@ -62,6 +63,7 @@ export class OpenFile {
 
   open(sessionId, path) {
     Object.assign(this, { sessionId, path, versions: [], version: "", form: "shown", content: null, isDeleted: false });
+    this.#wanted = "shown";
     return this.refresh();
   }
 
@@ -73,12 +75,12 @@ export class OpenFile {
 
   choose(version) {
     this.version = version === this.versions[0]?.version ? "" : version;
-    if (!this.forms.includes(this.form)) this.form = "shown";
+    this.form = this.forms.includes(this.#wanted) ? this.#wanted : "shown";
     return this.#fetch();
   }
 
   show(form) {
-    this.form = form;
+    this.form = this.#wanted = form;
     return this.#fetch();
   }
 

@@ -13,7 +13,7 @@
  * @typedef {{kind: "tool", key: string, callId: string, sender: string, name: string, arguments: unknown,
  *   result: string|null, parts: Part[]|null, progress: import("./tool-calls.js").Progress|null,
  *   output: import("../output.js").Output|null, isBegun: boolean,
- *   state: "running"|"waiting"|"denied"|"ok"|"failed", ts?: string}} ToolCall
+ *   state: "running"|"waiting"|"denied"|"ok"|"failed"|"stopped", ts?: string}} ToolCall
  * @typedef {{kind: "code-result", key: string, sender: string, exitCode: number, text: string, ts?: string}} CodeResult
  * @typedef {{kind: "output", key: string, tool: string, output: import("../output.js").Output}} TurnOutput
  * @typedef {{kind: "error", key: string, code: string, message: string, words?: string}} Failure `words` are what the
@@ -233,17 +233,17 @@ function onTurnCompleted(turn, content) {
     usage: usage ?? null,
     codeChanges: codeChanges ?? [],
     notice,
-    items: turn.items.map(endItem),
+    items: turn.items.map((item) => endItem(item, status)),
   };
 }
 
 /** Closes an item when its turn ends, even if its own last event never arrived. */
-function endItem(item) {
+function endItem(item, status) {
   if (item.kind === "question") return endQuestion(item);
   if (item.state === "streaming") return { ...item, state: "partial" };
   const ended = item.output ? { ...item, output: { ...item.output, isOver: true } } : item;
   const isRunning = item.state === "running" || item.state === "waiting";
-  return isRunning ? { ...ended, progress: null, state: "failed" } : ended;
+  return isRunning ? { ...ended, progress: null, state: status === "stopped" ? "stopped" : "failed" } : ended;
 }
 
 /** Discards turns. After a rollback the next message is a different one, not a new version of the old. */

@@ -21,6 +21,7 @@ let count = 0;
 export class ArgumentsForm {
   #given;
   #done;
+  #cancel;
   #fields; // {name, kind, input}
   #json = null; // the field with all of them
   #rows = h("div", { class: "argument-rows" });
@@ -32,6 +33,7 @@ export class ArgumentsForm {
   constructor(given, { done, cancel }) {
     this.#given = given;
     this.#done = done;
+    this.#cancel = cancel;
     this.#showFields(given);
     this.element = h(
       "form",
@@ -117,8 +119,10 @@ export class ArgumentsForm {
   }
 
   #pressed(event) {
-    if (event.isComposing || event.keyCode === 229 || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Escape") this.#cancel();
+    else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.element.requestSubmit();
+    else return;
     event.preventDefault();
-    this.element.requestSubmit();
   }
 }

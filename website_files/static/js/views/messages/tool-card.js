@@ -10,7 +10,7 @@ import { Output } from "./output.js";
 import { section, toolArguments, toolResult } from "./tool-value.js";
 
 const states = () => ({
-  running: t`Running`, waiting: t`Waiting for approval`, denied: t`Refused`, ok: t`Done`, failed: t`Failed`,
+  running: t`Running`, waiting: t`Waiting for approval`, denied: t`Refused`, ok: t`Done`, failed: t`Failed`, stopped: t`Stopped`,
 });
 const THUMBNAILS = 3;
 

@@ -70,9 +70,9 @@ export class Palette {
   #draw() {
     const query = this.#field.value;
     const here = this.#intents.options();
-    const known = new Set(here.map(({ key }) => key));
     const matching = query.trim()
       ? bestMatches(query, here, ({ title, about = "", words = "" }) => [title, about, words]) : firstOfEach(here);
+    const known = new Set(matching.map(({ key }) => key));
     const others = query.trim() ? this.#found.filter(({ key }) => !known.has(key)) : [];
     const all = [...matching, ...others].slice(0, MOST);
     const groups = [...new Set(all.map(({ group }) => group))];

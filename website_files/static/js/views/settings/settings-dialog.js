@@ -1,6 +1,7 @@
 /** The dialog with all that a person can choose on this page. */
 
 import { t } from "../../core/words.js";
+import { tab } from "../../transport/storage.js";
 import { MemoryPanel } from "../panels/memory-panel.js";
 import { button, h, iconButton, setText } from "../shared/dom.js";
 import { InlineForm } from "../shared/inline-form.js";
@@ -9,6 +10,7 @@ import { themeSetting } from "./theme-setting.js";
 import { ToldSwitches } from "./told-switches.js";
 
 const NAME_CHARS = 100;
+const REOPENS = "settings";
 
 export class SettingsDialog {
   #told;
@@ -40,7 +42,7 @@ export class SettingsDialog {
         "div",
         { class: "settings-content thin-scrollbar" },
         h("header", {}, h("h2", { id: "settings-title" }, t`Settings`), close),
-        h("section", {}, h("h3", {}, t`Appearance`), themeSetting(), languageSetting()),
+        h("section", {}, h("h3", {}, t`Appearance`), themeSetting(), languageSetting(() => tab.set(REOPENS, true))),
         this.#told.element,
         this.#own,
         h("section", { class: "settings-links" }, this.#account, this.#desk),
@@ -55,6 +57,12 @@ export class SettingsDialog {
     this.element.showModal();
     if (setting) this.element.querySelector(`.${setting}-setting :is(select, :checked)`).focus();
     this.refresh();
+  }
+
+  /** Opens it again after the page was loaded in another language. */
+  reopen() {
+    if (tab.get(REOPENS)) this.open("language");
+    tab.remove(REOPENS);
   }
 
   /** Looks what is remembered by now. */

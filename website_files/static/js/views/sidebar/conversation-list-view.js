@@ -42,7 +42,7 @@ export class ConversationListView {
     this.#element.addEventListener("keydown", (event) => this.#pressed(event));
     this.#element.addEventListener("focusin", ({ target }) => this.#setStop(this.#idOf(target)));
     this.#search.addEventListener("input", () => this.#wait(() => intents.search(this.#search.value)));
-    this.#search.addEventListener("keydown", (event) => event.key === "Escape" && this.#clear(event, intents));
+    this.#search.addEventListener("keydown", (event) => this.#pressedInSearch(event, intents));
     this.#more.addEventListener("click", intents.more);
   }
 
@@ -161,9 +161,13 @@ export class ConversationListView {
     else this.#search.focus();
   }
 
-  /** Escape first clears the field. */
-  #clear(event, intents) {
-    if (!this.#search.value) return;
+  /** Arrow down leads to what was found; Escape first clears the field. */
+  #pressedInSearch(event, intents) {
+    if (event.key === "ArrowDown" && this.#order.length) {
+      event.preventDefault();
+      this.focus(this.#order[0]);
+    }
+    if (event.key !== "Escape" || !this.#search.value) return;
     event.stopPropagation();
     this.#search.value = "";
     this.#wait(() => intents.search(""));
