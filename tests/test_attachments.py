@@ -206,7 +206,7 @@ def test_a_model_that_turns_out_not_to_see(session: Conversation, model: ModelSe
 
 
 def test_a_refusal_of_something_else_stands(session: Conversation, model: ModelServer) -> None:
-    """What isn't about images is not asked again; what is, but fails without them as well, is not remembered."""
+    """A refusal for another reason is not asked again; one that stays without images is not remembered."""
     model.script(refusal(400, "The temperature is wrong"))
     attached = put(session, "a.png", PNG)
     before = model.counts.requests
@@ -331,7 +331,7 @@ def test_an_image_is_counted_by_its_tokens() -> None:
 
 
 def test_cutting_leaves_the_images() -> None:
-    """Of a long message the words are cut, and neither the images nor the lines about files."""
+    """Cutting a long message takes its words, and neither its images nor its lines about files."""
     long = "word " * 10_000
     said: list[dict[str, Any]] = [
         {"role": "user", "content": [text(long), image()]},

@@ -105,7 +105,7 @@ def test_a_hostile_page(context: BrowserContext, server: Running, session: Conve
     ],
 )
 def test_types(session: Conversation, path: str, type: str) -> None:
-    """What is shown has its own type, which browsers don't guess, and a policy; only PDF is without a sandbox."""
+    """Files are shown with their own type, which browsers don't guess, and a policy; only PDF has no sandbox."""
     put(session, path, b"content")
     answer = session.get(f"/files/{path}/view")
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"content", type)

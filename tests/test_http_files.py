@@ -172,7 +172,7 @@ def test_files_are_deleted_with_their_session(session: Conversation, folder: Pat
 
 
 def test_files_are_put_while_their_session_is_deleted(rest: RestClient, tmp_path: Path) -> None:
-    """Whoever puts a file into a session that is being deleted is told that it is gone, and nothing of it is left."""
+    """An upload into a session that is being deleted is told that it is gone, and nothing of it is left."""
     content = b"x" * 2**20
     for _ in range(ROUNDS):
         session = rest.new_session()

@@ -120,7 +120,7 @@ def choose(page: Page, title: str, item: str) -> None:
 
 
 def test_the_list_is_grouped_by_day(server: Running, page: Page) -> None:
-    """What is today's becomes yesterday's at midnight, while the page is open; later it goes to its month."""
+    """Today's conversations become yesterday's at midnight, while the page is open; later they go to their month."""
     [id] = add(server, "Umbrella")
     updated = RestClient(server).get(f"/api/agent-chat/sessions/{id}").json["updated"]
     day = datetime.fromisoformat(updated).astimezone()
@@ -239,7 +239,7 @@ def test_deleting_what_is_at_work_says_so(server: Running, model: ModelServer, p
 
 
 def test_titles_tell_conversations_apart(server: Running, page: Page) -> None:
-    """Of two with one title each says when it began; one without a title has its agent's name."""
+    """Two with one title each say when they began; one without a title has its agent's name."""
     add(server, "Same", "Same", "Other", "A title that is much too long to fit into the list " * 3)
     page.goto(server.page)
     expect(titles(page)).to_have_count(4)

@@ -92,7 +92,7 @@ def test_rows_that_show_nothing_take_no_room(tell: Tell) -> None:
 
 
 def test_only_the_last_message_has_a_row_of_buttons(tell: Tell) -> None:
-    """Those of the others come on hover, and leave no room empty until then."""
+    """The rows of the others come on hover, and leave no room empty until then."""
     page = tell(*a_turn(1, "Go", said("planner", "First."), said("coder", "Second."), said("planner", "Third.")))
     messages = turn(page, 1).locator('.message[data-role="agent"]')
     expect(messages).to_have_count(3)

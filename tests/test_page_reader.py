@@ -142,7 +142,7 @@ def test_kinds(see: Page, session: Conversation) -> None:
 
 
 def test_a_file_that_changes(see: Page, session: Conversation) -> None:
-    """What is read follows the file and stays where the reader is; an older version that was chosen stays."""
+    """The panel follows the file and stays where the reader is; an older version that was chosen stays."""
     lines = [f"line {number}" for number in range(400)]
     put(session, "log.txt", "\n".join(lines))
     body = read(see, "log.txt")

@@ -38,7 +38,7 @@ def digests(*texts: str) -> set[str]:
 
 
 class TestWorkspace:
-    """What is kept of changes."""
+    """Versions that are kept of changed files."""
 
     @pytest.fixture
     def versions(self, tmp_path: Path) -> Versions:
@@ -80,7 +80,7 @@ class TestWorkspace:
         assert versions.kept() == digests("four", "one", "five", "six")
 
     def test_a_program(self, files: Workspace, versions: Versions) -> None:
-        """Of the files that a program finds, those that it changes or deletes are kept."""
+        """A program's changes and deletions keep the versions that it found."""
         for name in ("changed", "gone", "same"):
             files.write(name, name)
         with files.watched() as folder:
@@ -90,7 +90,7 @@ class TestWorkspace:
         assert versions.kept() == digests("changed", "gone")
 
     def test_a_program_among_many_files(self, files: Workspace, versions: Versions) -> None:
-        """What a program leaves as it is drives no older version out."""
+        """A file that a program leaves as it is drives no older version out."""
         files.write("a.txt", "one")
         files.write("a.txt", "two")
         for number in range(5):
@@ -175,7 +175,7 @@ def test_over_rest(serve: Serve, model: ModelServer, tmp_path: Path) -> None:
 
 
 def test_limit(serve: Serve, model: ModelServer) -> None:
-    """What is not kept any more is told as such."""
+    """A version that is not kept any more is told as such."""
     session = RestClient(serve("--storage-of-versions", "1", model=model)).new_session()
     for letter in "abc":
         put(session, "a.txt", letter * 2**20)
