@@ -274,3 +274,11 @@ test("an answer that a tool gave follows its call once", () => {
   assert.deepEqual(shown(state, "tools"), ["speaker", "tool", "message"]);
   assert.deepEqual(shown(state, "final"), ["speaker", "message"]);
 });
+
+test("uploads that go with a message are shown with it alone", () => {
+  const attachments = [{ path: "a.png", sha256: "0", size: 3, media_type: "image/png" }];
+  const message = ["user_message", { id: "m1", text: "Look", name: "Ada", attachments }, 1];
+  assert.deepEqual(fold([file("a.png", "created", 0, "Ada"), message]).turns.map(({ number }) => number), [1]);
+  const both = fold([file("a.png", "created", 0, "Ada"), file("b.txt", "created", 0, "Ada"), message]);
+  assert.deepEqual(both.turns.map(({ items }) => items.map(({ path }) => path)), [["b.txt"], []]);
+});

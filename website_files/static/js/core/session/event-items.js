@@ -25,6 +25,15 @@ export function onFileChanged(state, { path = "", kind: how, size, by }, { turn 
   return turn ? changeTurn(changed, turn, (each) => withEffect(each, path)) : changed;
 }
 
+/** Takes uploads back from the end of the conversation that the next message shows as its own. */
+export function withoutUploads(turns, files) {
+  const last = turns.at(-1);
+  if (last?.number !== 0) return turns;
+  const paths = new Set(files.map(({ path }) => path));
+  const items = last.items.filter((item) => !(item.kind === "file" && item.isUpload && paths.has(item.path)));
+  return items.length ? turns.with(-1, { ...last, items }) : turns.slice(0, -1);
+}
+
 /** Marks the start of a chat within a nested chat; anywhere else it is just another AG2 event. */
 export function onChatBegins(turn, content, ts, event) {
   const { sender, recipient } = content.chat_info ?? content;

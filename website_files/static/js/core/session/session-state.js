@@ -40,7 +40,7 @@
  */
 
 import { refuseEdit } from "./edits.js";
-import { onChatBegins, onFileChanged, onOtherEvent, withHandoff } from "./event-items.js";
+import { onChatBegins, onFileChanged, onOtherEvent, withHandoff, withoutUploads } from "./event-items.js";
 import { onFeedback } from "./feedback.js";
 import { onHandoff, onOperators } from "./handover.js";
 import { within } from "./inner-chats.js";
@@ -189,7 +189,8 @@ function onUserMessage(before, { id, text, name, attachments }, { turn, ts, seq 
   const state = { ...stopTyping(withoutPending(before, id), name), versions: 0 };
   const known = state.turns.some((each) => each.number === turn);
   if (known) return changeTurn(state, turn, (each) => ({ ...each, message, edit: null }));
-  return { ...state, turns: [...state.turns, { ...newTurn(turn, id), message, versions: before.versions, ahead: state.ahead }] };
+  const turns = files ? withoutUploads(state.turns, files) : state.turns;
+  return { ...state, turns: [...turns, { ...newTurn(turn, id), message, versions: before.versions, ahead: state.ahead }] };
 }
 
 function onPlace(state, { ahead }) {
