@@ -114,3 +114,23 @@ def test_an_error_is_said_once(tell: Tell) -> None:
     expect(code).to_be_hidden()
     turn(page, 1).get_by_text("Details").click()
     expect(code).to_be_visible()
+
+
+def test_the_buttons_below_an_answer_stand_in_one_line(tell: Tell) -> None:
+    page = tell(*a_turn(1, "Go", said("planner", "Done.")))
+    names = ("Copy answer", "Source", "Retry")
+    boxes = [turn(page, 1).get_by_role("button", name=name).bounding_box() for name in names]
+    assert len({(box["y"], box["height"]) for box in boxes if box}) == 1
+
+
+def test_changes_of_prose_are_wrapped(tell: Tell) -> None:
+    """Long lines of texts are read whole; those of code are scrolled."""
+    line = "word " * 100
+    changes = [
+        {"path": path, "kind": "created", "diff": f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+{line}\n"}
+        for path in ("a.md", "b.py")
+    ]
+    page = tell(*a_turn(1, "Go", said("planner", "Done."), code_changes=changes))
+    diffs = page.locator(".diff")
+    expect(diffs).to_have_count(2)
+    assert diffs.evaluate_all("(all) => all.map((each) => each.scrollWidth > each.clientWidth)") == [False, True]

@@ -5,14 +5,16 @@ import { t } from "../../core/words.js";
 import { button, h } from "../shared/dom.js";
 
 export const SIGNS = { added: "+", removed: "−", same: " ", gap: "", note: "" };
+const PROSE = /\.(md|markdown|txt)$/i; // files whose lines are wrapped
 
 /**
  * @param {import("../../core/contents/diff.js").Line[]} lines
+ * @param {string} path of the file
  * @param {string} name for screen readers
  * @param {number} shown how many of them before "Show all"
  */
-export function diffLines(lines, name, shown) {
-  const place = h("div", { class: "diff-lines" });
+export function diffLines(lines, path, name, shown) {
+  const place = h("div", { class: `diff-lines${PROSE.test(path) ? " is-prose" : ""}` });
   const fill = (limit) => {
     const rows = lines.slice(0, limit).map(row);
     const code = h("pre", { class: "diff", tabindex: 0, "aria-label": name }, h("code", {}, ...rows));

@@ -73,7 +73,7 @@ class FileChanges {
     const { lines, path, diff } = this.#file;
     if (!this.element.open || this.#filled === diff) return; // what somebody selects in it stays selected
     this.#filled = diff;
-    const shown = lines.length ? diffLines(lines, t`Changes of ${path}`, SHOWN) : h("p", { class: "change-note" }, whyNothing(this.#file));
+    const shown = lines.length ? diffLines(lines, path, t`Changes of ${path}`, SHOWN) : h("p", { class: "change-note" }, whyNothing(this.#file));
     this.#body.replaceChildren(this.#tools(), shown);
   }
 

@@ -79,7 +79,7 @@ function code(text, path) {
 function differences(diff, path) {
   const { lines } = readDiff(diff);
   if (lines.length === 0) return note(t`Nothing differs, or it is no text that can be compared.`);
-  return diffLines(lines, t`Differences of ${path}`, DIFF);
+  return diffLines(lines, path, t`Differences of ${path}`, DIFF);
 }
 
 function note(words) {
