@@ -41,6 +41,7 @@ from tests.model_server import ModelServer
 from tests.processes import ROOT
 from tests.rest_client import Conversation, RestClient
 from tests.store_contract import CREATED, draft
+from tests.stories import write_story
 from tests.test_epoch import came_back, epoch_of, grow
 
 pytest_plugins = ["tests.backups"]
@@ -461,3 +462,32 @@ def test_clients_start_over(serve: Serve, model: ModelServer, tmp_path: Path) ->
     assert came_back(second, session, after=kept, epoch=old) == (True, None)
     grow(second, session, seen + 3)
     assert came_back(second, session, after=seen, epoch=old) == (False, 1)
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_turn_that_ends_while_its_originals_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_listed: bool
+) -> None:
+    """They are found where the end of the turn has moved them, before or after they were listed."""
+    data, retained = tmp_path / "data", tmp_path / "retained"
+    session = write_story(data, [(1, "user_message", {"id": "m1", "text": "Go"}), (1, "turn_started", {})])
+    live, kept = data / "originals" / session, retained / session / f"originals-{session}"
+    live.mkdir(parents=True)
+    kept.parent.mkdir(parents=True)
+    (live / "a").write_bytes(b"before")
+    listdir = os.listdir
+
+    def moved(folder: str | Path) -> list[str]:
+        if folder != live or kept.exists():
+            return listdir(folder)
+        names = listdir(folder) if is_listed else []
+        live.rename(kept)
+        return names or listdir(folder)
+
+    snapshot = Files(data, retained, data)
+    with monkeypatch.context() as ending, contextlib.closing(snapshot):
+        ending.setattr(os, "listdir", moved)
+        [(name, version)] = snapshot._originals(session, session)
+        with version.content as content:
+            content.seek(0)
+            assert (name, content.read()) == (f"originals/{session}/a", b"before")

@@ -224,12 +224,24 @@ class Files:
     def _originals(self, folder: str, session: str) -> Iterator[tuple[str, Version]]:
         """Yield the originals of what the running turn has changed, which it needs if it goes on."""
         name = f"{ORIGINALS}/{folder}" if folder == session else f"{ORIGINALS}/{folder}/{session}"
-        place = next((each for each in self._originals_of(folder, session) if each.is_dir()), None)
-        if place is None or not self._has_open_turn(session):
+        if not self._has_open_turn(session):
             return
-        for file in sorted(place.iterdir()):
-            if not file.suffix and (version := self._read(place, [file.name])) is not None:
-                yield f"{name}/{file.name}", version
+        places = self._originals_of(folder, session)
+        # When the turn ends meanwhile, they are moved from the second place to the first.
+        listed = ((place, _names(place)) for place in (*places[:2], *places))
+        place, names = next((each for each in listed if each[1]), (places[0], []))
+        for file in names:
+            version = self._read(place, [file]) or self._read(places[0], [file])
+            if not Path(file).suffix and version is not None:
+                yield f"{name}/{file}", version
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the names of the files in a folder, which need not exist."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _last(log: sqlite3.Connection, session: str) -> int:
