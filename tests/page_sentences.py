@@ -28,7 +28,9 @@ CATEGORIES = {
 _COUNTED = re.compile(r'\btn\((?:[^"`]|`[^`]*`|"[^"]*")+?,\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",?\s*\)')
 _TEXT = re.compile(r'(?<![\w$.])(?:"([^"\n]+)"|`([^`\n]+)`)')
 _VALUE = re.compile(r"\$\{(?:[^{}]|\{[^}]*\})*\}")
-_SENTENCE = re.compile(r"(?:[A-Z][\w’]*|\$) (?:.* )?[a-z]{3}")
+_SENTENCE = re.compile(r"(?:[A-Z][\w’]*|\$) (?:.* )?[a-z]{3}|[A-Z][a-z]+(?:[.:…!?]| [a-z$])|[a-z]{3,}:? \$")
+_FORMS = re.compile(r'"(\w+)" : "(\1e?s)"')
+_CLASS = re.compile(r"\bclass: `[^`]*`")
 
 
 def expected() -> dict[str, bool]:
@@ -53,8 +55,10 @@ def modules() -> dict[str, str]:
 
 def bare(source: str) -> list[str]:
     """Return what looks like a sentence for people, but is neither t`…` nor in tn(…)."""
-    texts = _TEXT.findall(_COUNTED.sub("", re.sub(r"\s//.*", "", source)))
-    return [quoted or template for quoted, template in texts if _SENTENCE.match(_VALUE.sub("$", quoted or template))]
+    code = _CLASS.sub("", _COUNTED.sub("", re.sub(r"\s//.*", "", source)))
+    texts = [quoted or template for quoted, template in _TEXT.findall(code)]
+    forms = [several for _, several in _FORMS.findall(code)]
+    return [text for text in texts if _SENTENCE.match(_VALUE.sub("$", text))] + forms
 
 
 def counted(source: str) -> list[str]:

@@ -15,8 +15,6 @@ from tests.rest_client import RestClient
 
 pytest_plugins = ["tests.browser"]
 
-"""Folders of modules that still have English sentences; `python -m tests.page_sentences` lists them."""
-
 LANGUAGES = ["ar", "de", "es", "fr", "ja"]
 
 
@@ -117,10 +115,21 @@ def test_sentences_that_are_not_translated_are_found() -> None:
     """Class names, addresses, drawings and what is translated are none."""
     source = """
         say("Try again"); say(`${name} asks for it`); say(`Not before ${day}.`); // "Try more"
+        say(`Show ${names}`); say(`files: ${n}`); say(`with ${names}`); say("Go on."); say(n === 1 ? "step" : "steps");
         h("p", { class: "field problem" }, t`Try again`, tn(n, "One more thing", "{n} more things"));
         fetch(`${API}/status?${new URLSearchParams({ days })}`); draw("M4 5h16v14H4z", `${left}px`, `${n} ms`, "Enter");
+        h("svg", { class: `chart ${name}` });
     """
-    assert bare(source) == ["Try again", "${name} asks for it", "Not before ${day}."]
+    assert bare(source) == [
+        "Try again",
+        "${name} asks for it",
+        "Not before ${day}.",
+        "Show ${names}",
+        "files: ${n}",
+        "with ${names}",
+        "Go on.",
+        "steps",
+    ]
 
 
 def test_no_sentence_is_forgotten() -> None:

@@ -143,7 +143,7 @@ const transcript = new Transcript(find(".transcript"), {
   stop: () => (isWaiting(app.conversation.state) || stop(), focusComposer()),
   resend: () => (app.resend(), focusComposer()),
   retry: () => (app.conversation.retry(), focusComposer()),
-  continueAnswer: () => send("Continue."),
+  continueAnswer: () => send(t`Continue.`),
   edit: (seq, text) => app.conversation.edit(seq, text),
   withdraw: (turn) => (app.conversation.withdraw(turn), focusComposer()),
   answer,
@@ -381,7 +381,7 @@ function draw() {
 
 function drawModel(model, isTalking, spent) {
   find(".demo-badge").hidden = !model?.demo || !isTalking;
-  const parts = [model?.name ? `Model: ${model.name}` : "", ...(spent ? totalSummary(spent) : [])];
+  const parts = [model?.name ? t`Model: ${model.name}` : "", ...(spent ? totalSummary(spent) : [])];
   setText(find(".model-name"), parts.filter(Boolean).join(" · "));
 }
 

@@ -91,7 +91,7 @@ function fromItem(item) {
 function pastedName(name, place, now = Date.now()) {
   const found = NAMELESS.exec(name);
   const time = new Date(now).toLocaleTimeString("en-GB").replaceAll(":", ".");
-  return found ? `Pasted ${time}${place ? ` (${place + 1})` : ""}.${found[1]}` : name;
+  return found ? `${t`Pasted ${time}`}${place ? ` (${place + 1})` : ""}.${found[1]}` : name;
 }
 
 /** Sends the message once its files are there, unless the text changes meanwhile. */

@@ -77,7 +77,7 @@ function partNode(part, sender) {
 export class SpeakerLine {
   #avatar = createAvatar();
   #name = h("span", { class: "speaker-name" });
-  #badge = h("span", { class: "person-badge", hidden: true }, icon("person"), "person");
+  #badge = h("span", { class: "person-badge", hidden: true }, icon("person"), t`person`);
   #time = h("time", { class: "message-time" });
   element = h("div", { class: "speaker" }, this.#avatar, this.#name, this.#badge, this.#time);
 

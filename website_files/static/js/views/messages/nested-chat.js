@@ -2,12 +2,9 @@
 
 import { displayName } from "../../core/format.js";
 import { withSpeakers } from "../../core/session/turn-presentation.js";
-import { count } from "../../core/session/usage.js";
-import { t } from "../../core/words.js";
+import { currentLanguage, t, tn } from "../../core/words.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 import { LatestItems } from "../shared/latest-items.js";
-
-const LIST = new Intl.ListFormat("en");
 
 export class NestedChat {
   #title = h("span", { class: "nested-chat-title" });
@@ -36,8 +33,8 @@ export class NestedChat {
     const names = others(chat);
     this.#chat = chat;
     setText(this.#title, names.length ? t`Inner conversation` : t`Inner steps`);
-    setText(this.#others, names.length ? `with ${LIST.format(names)}` : "");
-    setText(this.#steps, `${count(chat.steps)} ${chat.steps === 1 ? "step" : "steps"}`);
+    setText(this.#others, names.length ? t`with ${new Intl.ListFormat(currentLanguage()).format(names)}` : "");
+    setText(this.#steps, tn(chat.steps, "{n} step", "{n} steps"));
     this.#setLive(chat.isLive);
     this.#fill();
   }

@@ -1,8 +1,7 @@
 /** What a program prints: open and at its end while the turn runs, afterwards a line with the number of lines. */
 
 import { lineCount, printed } from "../../core/output.js";
-import { count } from "../../core/session/usage.js";
-import { t } from "../../core/words.js";
+import { t, tn } from "../../core/words.js";
 import { h, icon, openWhileLive, setText } from "../shared/dom.js";
 
 const TOUCHING = 4; // pixels from the end that count as the end
@@ -45,7 +44,7 @@ export class Output {
     const lines = lineCount(output);
     this.#output = output;
     setText(this.#title, title);
-    setText(this.#count, `${count(lines)} ${lines === 1 ? "line" : "lines"}`);
+    setText(this.#count, tn(lines, "{n} line", "{n} lines"));
     this.#cut.hidden = !output.isCut;
     this.#setLive(!output.isOver);
     this.#fill();

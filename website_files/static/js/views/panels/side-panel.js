@@ -1,5 +1,6 @@
 /** The panel with tasks and files, shown only if there are any; a sheet on narrow screens. */
 
+import { currentLanguage, t } from "../../core/words.js";
 import { device } from "../../transport/storage.js";
 import { setAttribute, setText } from "../shared/dom.js";
 
@@ -37,8 +38,7 @@ export class SidePanel {
     this.#hasContent = plan.all > 0 || fileCount > 0 || hasProblem;
     if (!this.#hasContent) this.#isSheetOpen = false;
     setText(this.#toggle.querySelector(".panel-count"), plan.all ? `${plan.done}/${plan.all}` : String(fileCount));
-    const about = [plan.all && `tasks: ${plan.done} of ${plan.all} done`, fileCount && `files: ${fileCount}`];
-    setAttribute(this.#toggle, "aria-label", `Show ${about.filter(Boolean).join(", ")}`);
+    setAttribute(this.#toggle, "aria-label", t`Show ${listed(plan, fileCount)}`);
     this.#set();
   }
 
@@ -80,4 +80,9 @@ function setInert(element, isInert) {
   if (element.hasAttribute("data-under-sheet") === isInert) return;
   element.toggleAttribute("data-under-sheet", isInert);
   element.inert = isInert;
+}
+
+function listed({ done, all }, fileCount) {
+  const parts = [all && t`tasks: ${done} of ${all} done`, fileCount && t`files: ${fileCount}`];
+  return new Intl.ListFormat(currentLanguage(), { type: "unit", style: "short" }).format(parts.filter(Boolean));
 }

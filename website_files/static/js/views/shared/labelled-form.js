@@ -134,7 +134,7 @@ export class Form {
   #wait(seconds) {
     clearTimeout(this.#timer);
     this.#isBusy = seconds > 0;
-    setText(this.#save, seconds > 0 ? `Wait ${seconds} s` : this.#words);
+    setText(this.#save, seconds > 0 ? t`Wait ${seconds} s` : this.#words);
     if (seconds > 0) this.#timer = setTimeout(() => this.#wait(seconds - 1), 1000);
   }
 }
