@@ -171,6 +171,7 @@ def test_a_server_that_restarts(fork: Fork, model: ModelServer, page: Page) -> N
         first.signal(signal.SIGKILL)
         first.end()
     expect(page.locator("[data-status]")).to_have_attribute("data-status", "offline")
+    expect(page.locator(".status-label")).to_have_text("Trying again…")
     say(page, "written while the server was away")
     expect(page.locator('.message[data-state="pending"]')).to_contain_text("written while")
     with fork("--port", ports[0], "--ws-port", ports[1], environment=environment):

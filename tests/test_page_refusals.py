@@ -301,3 +301,21 @@ def test_the_state_of_the_connection_is_said_once(serve: Serve, page: Page) -> N
     page.get_by_role("button", name="Reconnect now").click()
     expect(label).to_have_text("Online")
     expect(line).to_be_hidden()
+
+
+def test_the_desk_says_that_the_server_does_not_answer(serve: Serve, page: Page) -> None:
+    """It is not an empty page until then, and begins by itself."""
+    server = serve("demo")
+    waiting: list[Route] = []
+    page.route("**/me", lambda route: waiting.append(route))
+    with page.expect_request("**/me"):
+        page.goto(f"{server.page}desk")
+    line = page.locator(".starting")
+    expect(line).to_have_text("Connecting to the server…")
+    waiting.pop().abort()
+    expect(line).to_have_text("The server does not answer. The page tries again by itself.")
+    page.unroute("**/me")
+    for route in waiting:
+        route.continue_()
+    expect(page.get_by_label("Your name")).to_be_visible()
+    expect(line).to_be_hidden()

@@ -46,7 +46,7 @@ import { ShareDialog } from "./views/sharing/share-dialog.js";
 import { ConversationListView } from "./views/sidebar/conversation-list-view.js";
 import { DeletedLine } from "./views/sidebar/deleted-line.js";
 import { Sidebar } from "./views/sidebar/sidebar.js";
-import { DetailSwitch, ConnectionStatus, TitleBar } from "./views/topbar.js";
+import { ConnectionStatus, DetailSwitch, TitleBar, startingWords } from "./views/topbar.js";
 import { markIcon, playSound } from "./views/told/page-mark.js";
 import { ToldOffer } from "./views/told/told-offer.js";
 import { Welcome } from "./views/welcome.js";
@@ -437,10 +437,6 @@ function sees(state) {
 function placeholder(state) {
   if (state?.held) return state.held.operator ? t`Message ${state.held.operator}` : t`Write to whoever comes`;
   return app.agent ? t`Message ${displayName(app.agent)}` : t`Write a message`;
-}
-
-function startingWords(status) {
-  return status === "offline" ? t`The server does not answer. The page tries again by itself.` : t`Connecting to the server…`;
 }
 
 function isOnThisComputer() {

@@ -21,7 +21,7 @@ import { loadLanguage } from "./views/shared/language.js";
 import { showPageErrors } from "./views/shared/page-errors.js";
 import { ScrollFollower } from "./views/shared/scroll-follower.js";
 import { followTheme } from "./views/shared/theme.js";
-import { ConnectionStatus } from "./views/topbar.js";
+import { ConnectionStatus, startingWords } from "./views/topbar.js";
 
 await loadLanguage();
 followTheme();
@@ -110,6 +110,8 @@ function draw() {
   const waiting = (wanted ?? []).filter((each) => each.state !== "taken").length;
   setText(find("title"), waiting ? `(${waiting}) ${t`Desk`}` : t`Desk`);
   const { me, isKnown, isOperator } = app.account;
+  find(".desk-starting").hidden = Boolean(me);
+  setText(find(".starting"), startingWords(app.isUnanswered ? "offline" : "connecting"));
   find(".sign-in").hidden = !me || Boolean(app.name);
   find(".not-operator").hidden = !me || isOperator;
   find(".desk").hidden = !me || !isOperator || !app.name;

@@ -60,13 +60,20 @@ export class DeskApp {
     return this.wanted?.find(({ id }) => id === this.conversation?.state.sessionId);
   }
 
+  /** True once the server has not answered, until it does. */
+  get isUnanswered() {
+    return this.#tries > 0;
+  }
+
   // Actions
 
   async start() {
     try {
       await this.account.load();
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, backoff(this.#tries++)));
+      const wait = backoff(this.#tries++);
+      this.#listener.changed();
+      await new Promise((resolve) => setTimeout(resolve, wait));
       return this.start();
     }
     this.#tries = 0;

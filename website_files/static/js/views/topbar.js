@@ -133,11 +133,16 @@ export function levelName(level) {
   return { final: t`Final answers`, agents: t`Agents`, tools: t`Tools`, all: t`All events` }[level];
 }
 
+/** Says in the middle of a page that has not begun what the bar says later. */
+export function startingWords(status) {
+  return status === "offline" ? t`The server does not answer. The page tries again by itself.` : t`Connecting to the server…`;
+}
+
 function statusName(status) {
   return {
     online: t`Online`,
     connecting: t`Connecting…`,
-    offline: t`Connection lost`,
+    offline: t`Trying again…`,
     refused: t`Not connected`,
     deleted: t`Deleted`,
   }[status];
