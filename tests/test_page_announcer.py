@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from agentchat.app import Running
 from tests.conftest import Serve
@@ -20,6 +21,7 @@ ANSWER = (
 ASKER = '''
 """Asks."""
 from autogen import ConversableAgent, UserProxyAgent
+from agentchat.chat import needs_approval
 
 def build(llm_config, chat):
     agent = ConversableAgent("asker", llm_config=llm_config, human_input_mode="NEVER")
@@ -28,8 +30,13 @@ def build(llm_config, chat):
     def ask() -> str:
         return chat.ask("On **which** day?")
 
-    agent.register_for_llm(description="asks")(ask)
-    user.register_for_execution()(ask)
+    @needs_approval
+    def book(day: str) -> str:
+        return f"Booked for {day}."
+
+    for tool in (ask, book):
+        agent.register_for_llm(description="asks")(tool)
+        user.register_for_execution()(tool)
     return user, agent
 '''
 NOTE = """
@@ -56,16 +63,38 @@ def test_an_answer_is_read_once_it_is_whole(server: Running, model: ModelServer,
     assert read == ["Forecaster: Sunny, see the map: City °C Oslo 20 one two k"]
 
 
-def test_a_question_is_read_at_once(serve: Serve, model: ModelServer, page: Page, tmp_path: Path) -> None:
-    """With who asks it, before anything else happens."""
+@pytest.fixture
+def asker(serve: Serve, model: ModelServer, tmp_path: Path) -> Running:
+    """A server whose agent asks."""
     agents = tmp_path / "agents"
     agents.mkdir()
     (agents / "asker.py").write_text(ASKER)
-    server = serve("--agents", str(agents), "--default-agent", "asker", model=model)
+    return serve("--agents", str(agents), "--default-agent", "asker", model=model)
+
+
+def test_a_question_is_read_at_once(asker: Running, model: ModelServer, page: Page) -> None:
+    """With who asks it, before anything else happens."""
     model.script(Reply(tools=[("ask", {})]))
-    page.goto(server.page)
+    page.goto(asker.page)
     page.evaluate(NOTE)
     say(page, "Book")
     expect(page.locator(".question-card")).to_be_visible()
     page.wait_for_function("() => said.length > 0")
     assert page.evaluate("said.at(-1)") == "Asker asks: On which day?"
+
+
+def test_what_was_said_before_a_question_is_read_before_it(asker: Running, model: ModelServer, page: Page) -> None:
+    """Even if the server takes a while to render it."""
+    waiting: list[Route] = []
+    is_held = True
+    page.route("**/render", lambda route: waiting.append(route) if is_held else route.continue_())
+    model.script(Reply("I *could* book it.", tools=[("book", {"day": "Monday"})]))
+    page.goto(asker.page)
+    page.evaluate(NOTE)
+    say(page, "Book")
+    expect(page.locator(".question-card")).to_be_visible()
+    is_held = False
+    for route in waiting:
+        route.continue_()
+    page.wait_for_function("() => said.length > 1")
+    assert page.evaluate("said") == ["Asker: I could book it.", "book waits for your yes."]

@@ -12,35 +12,20 @@ import { plainText } from "../prose/blocks.js";
 
 export class Announcer {
   #element;
+  #before = Promise.resolve(); // all that happened earlier has been said
 
   constructor(element) {
     this.#element = element;
   }
 
-  /** @param {{type: string, content: object}} event a live event, not a replayed one */
-  happened({ type, content }) {
-    if (type === "text" && content.message_id && !content.within) this.#read(content);
-    if (type === "tool_call" && !content.within) this.say(content.notice);
-    if (type === "handoff" && !content.within) this.say(handoffWords({ ...content, how: content.kind }));
-    if (type === "input_request") this.#ask(content);
-    if (type === "error") this.say(content.message);
-    if (type === "turn_completed") this.say(endWords(content.status) ?? content.notice);
-  }
-
-  /** An answer is whole by now. */
-  #read({ sender, content, operator, notice = "" }) {
-    const name = operator ? personName(sender) : displayName(sender);
-    const say = (words) => this.say((words || notice) && `${name}: ${`${words} ${notice}`.trim()}`);
-    const text = withoutImages(wordsOf(partsOf(content)));
-    const result = codeResult(text);
-    if (result) say(codeOutcome(result));
-    else plain(text, say);
-  }
-
-  #ask({ agent, prompt = "", tool }) {
-    if (tool) this.say(t`${tool.name} waits for your yes.`);
-    else if (repliesTo(prompt)) this.say(humanPrompt(prompt));
-    else plain(prompt, (words) => this.say(t`${displayName(agent)} asks: ${words}`));
+  /**
+   * Says what happened, after all that happened before: Markdown takes a moment.
+   *
+   * @param {{type: string, content: object}} event a live event, not a replayed one
+   */
+  happened(event) {
+    const words = announcement(event);
+    if (words) this.#before = this.#before.then(async () => this.say(await words));
   }
 
   say(text) {
@@ -52,14 +37,38 @@ export class Announcer {
   }
 }
 
+/** The words for an event, a promise of them, or nothing. */
+function announcement({ type, content }) {
+  if (type === "text" && content.message_id && !content.within) return answer(content);
+  if (type === "tool_call" && !content.within) return answer(content);
+  if (type === "handoff" && !content.within) return handoffWords({ ...content, how: content.kind });
+  if (type === "input_request") return question(content);
+  if (type === "error") return content.message;
+  if (type === "turn_completed") return endWords(content.status) ?? content.notice;
+}
+
+/** An answer is whole by now; it may come with calls of tools, or consist of them. */
+async function answer({ sender, content, operator, notice = "" }) {
+  const text = withoutImages(wordsOf(partsOf(content)));
+  const result = codeResult(text);
+  const words = [result ? codeOutcome(result) : await plain(text), notice].filter(Boolean).join(" ");
+  return words && `${operator ? personName(sender) : displayName(sender)}: ${words}`;
+}
+
+async function question({ agent, prompt = "", tool }) {
+  if (tool) return t`${tool.name} waits for your yes.`;
+  return repliesTo(prompt) ? humanPrompt(prompt) : t`${displayName(agent)} asks: ${await plain(prompt)}`;
+}
+
 function endWords(status) {
   return {
     stopped: t`The answer was stopped.`, failed: t`The answer failed.`, interrupted: t`The answer was interrupted.`,
   }[status];
 }
 
-/** Calls `say` with Markdown as it is shown, without its marks. */
-function plain(text, say) {
-  if (text.trim()) renderer.render(text, (blocks) => say(blocks.map(({ html }) => plainText(html)).join("\n")));
-  else say("");
+/** Markdown as it is shown, without its marks. @returns {Promise<string>} */
+async function plain(text) {
+  if (!text.trim()) return "";
+  const blocks = await new Promise((take) => renderer.render(text, take));
+  return blocks.map(({ html }) => plainText(html)).join("\n");
 }
