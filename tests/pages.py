@@ -10,6 +10,16 @@ from playwright.sync_api import Locator, Page, expect
 Somebody = Callable[[str], Page]
 """The fixture `somebody` of tests/browser.py."""
 
+CUTTABLE = """
+    window.sockets = [];
+    window.isCut = false;
+    window.WebSocket = class extends WebSocket {
+        constructor(address) { super(window.isCut ? "ws://127.0.0.1:1/" : address); window.sockets.push(this); }
+    };
+    window.cut = () => { isCut = true; sockets.at(-1).close(); };
+"""
+"""Run before the page's scripts: `cut()` ends the connection, and no other comes about until `isCut` is false."""
+
 
 def say(page: Page, text: str) -> None:
     page.locator("#composer textarea").fill(text)

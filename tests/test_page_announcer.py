@@ -9,9 +9,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from agentchat.app import Running
+from tests.clients import wait_until
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
-from tests.pages import say, turn
+from tests.pages import CUTTABLE, say, session_of, turn
+from tests.rest_client import RestClient
 
 pytest_plugins = ["tests.browser"]
 
@@ -61,6 +63,27 @@ def test_an_answer_is_read_once_it_is_whole(server: Running, model: ModelServer,
     expect(turn(page, 1)).to_have_attribute("data-state", "completed")
     read = page.evaluate("said.map((each) => each.replace(/\\s+/g, ' '))")
     assert read == ["Forecaster: Sunny, see the map: City °C Oslo 20 one two k"]
+
+
+def test_an_answer_that_was_missed_is_read(server: Running, model: ModelServer, page: Page) -> None:
+    """Once, when the connection is back; what was there before is not read again."""
+    page.add_init_script(CUTTABLE)
+    gate = threading.Event()
+    model.script(Reply("It is cold."), Reply("It is **sunny**.", gate=gate))
+    page.goto(server.page)
+    page.evaluate(NOTE)
+    say(page, "Bergen?")
+    page.wait_for_function("() => said.length > 0")
+    say(page, "Oslo?")
+    expect(turn(page, 2)).to_have_attribute("data-state", "running")
+    page.evaluate("cut()")
+    gate.set()
+    address = f"/api/agent-chat/sessions/{session_of(page)}"
+    wait_until(lambda: RestClient(server).get(address).json["status"] == "idle")
+    page.evaluate("isCut = false")
+    expect(turn(page, 2)).to_have_attribute("data-state", "completed")
+    page.wait_for_function("() => said.length > 1")
+    assert page.evaluate("said") == ["Forecaster: It is cold.", "Forecaster: It is sunny."]
 
 
 @pytest.fixture

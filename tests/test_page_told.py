@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from agentchat.app import Running
 from tests.clients import wait_until
 from tests.model_server import ModelServer, Reply
-from tests.pages import say, session_of, turn
+from tests.pages import CUTTABLE, say, session_of, turn
 from tests.rest_client import RestClient
 
 pytest_plugins = ["tests.browser"]
@@ -168,16 +168,6 @@ def test_unread_marks(server: Running, model: ModelServer, page: Page) -> None:
     page.reload()
     expect(entry).to_be_visible()
     expect(entry).not_to_have_attribute("data-unread", "")
-
-
-CUTTABLE = """
-    window.sockets = [];
-    window.isCut = false;
-    window.WebSocket = class extends WebSocket {
-        constructor(address) { super(window.isCut ? "ws://127.0.0.1:1/" : address); window.sockets.push(this); }
-    };
-    window.cut = () => { isCut = true; sockets.at(-1).close(); };
-"""
 
 
 def test_what_was_missed_is_told(server: Running, model: ModelServer, page: Page) -> None:

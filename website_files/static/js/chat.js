@@ -349,6 +349,7 @@ function happened(frame) {
 }
 
 function missed(frame) {
+  announcer.happened(frame);
   telling.happened(frame, app.conversation.state);
 }
 

@@ -21,7 +21,7 @@ export class Announcer {
   /**
    * Says what happened, after all that happened before: Markdown takes a moment.
    *
-   * @param {{type: string, content: object}} event a live event, not a replayed one
+   * @param {{type: string, content: object}} event a live event, or one that was missed
    */
   happened(event) {
     const words = announcement(event);
