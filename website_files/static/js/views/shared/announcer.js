@@ -25,7 +25,7 @@ export class Announcer {
    */
   happened(event) {
     const words = announcement(event);
-    if (words) this.#before = this.#before.then(async () => this.say(await words));
+    if (words) this.#before = this.#before.then(async () => this.say(await words)).catch(reportError);
   }
 
   say(text) {
