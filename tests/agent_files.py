@@ -210,3 +210,17 @@ from autogen import ConversableAgent
 def build(llm_config, chat):
     return ConversableAgent("answerer", llm_config=llm_config, human_input_mode="NEVER")
 '''
+
+WRITER = '''
+"""Writes files."""
+from autogen import ConversableAgent, UserProxyAgent, register_function
+
+def build(llm_config, chat):
+    def write(path: str, text: str) -> str:
+        return chat.files.write(path, text)
+
+    agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
+    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
+    register_function(write, caller=agent, executor=user, description="Write a file.")
+    return user, agent
+'''

@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agentchat.ag2.conversation import Outcome
 from agentchat.audit import Audit
 from agentchat.cancellation import Stopped, StopToken
@@ -199,3 +201,15 @@ def until(session: Session, type: str, turn: int | None = None) -> Event:
             assert woken.wait(PATIENCE), f"there is no {type}"
     finally:
         session.log.unfollow(woken.set)
+
+
+def code(act: Callable[..., object], *arguments: Any) -> str:
+    """Return the code of the error that this raises."""
+    with pytest.raises(ChatError) as raised:
+        act(*arguments)
+    return raised.value.code
+
+
+def finish(session: Session, turn: ScriptedTurn, **how: Any) -> None:
+    turn.end(**how)
+    until(session, "turn_completed", turn.turn.number)

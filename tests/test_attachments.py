@@ -44,7 +44,7 @@ def build(llm_config, chat):
 
 @pytest.fixture(autouse=True)
 def _nothing_found_out() -> Iterator[None]:
-    """Let each test find out anew what the model sees; its server is the same one for all."""
+    """Forget between tests, which share a model server, whether the model sees images."""
     vision._declared.clear()
     vision._found_out.clear()
     yield

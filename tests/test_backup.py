@@ -35,7 +35,7 @@ from agentchat.workspace.changes import Changes
 from agentchat.workspace.files import Workspace
 from agentchat.workspace.folders import Folders
 from agentchat.workspace.retention import Retention
-from tests.agent_files import write_agents
+from tests.agent_files import WRITER, write_agents
 from tests.conftest import Serve
 from tests.model_server import ModelServer
 from tests.processes import ROOT
@@ -45,20 +45,6 @@ from tests.stories import write_story
 from tests.test_epoch import came_back, epoch_of, grow
 
 pytest_plugins = ["tests.backups"]
-
-WRITER = '''
-"""Writes files."""
-from autogen import ConversableAgent, UserProxyAgent, register_function
-
-def build(llm_config, chat):
-    def write(path: str, text: str) -> str:
-        return chat.files.write(path, text)
-
-    agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
-    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    register_function(write, caller=agent, executor=user, description="Write a file.")
-    return user, agent
-'''
 
 Kept = dict[str, bytes]
 

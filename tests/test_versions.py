@@ -13,24 +13,10 @@ from agentchat.workspace.folders import VERSIONS, Folders
 from agentchat.workspace.prepared import digest_of
 from agentchat.workspace.storage import BLOCK, StorageLimits
 from agentchat.workspace.versions import Versions
-from tests.agent_files import write_agents
+from tests.agent_files import WRITER, write_agents
 from tests.conftest import Serve
 from tests.model_server import ModelServer, Reply
 from tests.rest_client import Answer, Conversation, RestClient
-
-WRITER = '''
-"""Writes files."""
-from autogen import ConversableAgent, UserProxyAgent, register_function
-
-def build(llm_config, chat):
-    def write(path: str, text: str) -> str:
-        return chat.files.write(path, text)
-
-    agent = ConversableAgent("writer", llm_config=llm_config, human_input_mode="NEVER")
-    user = UserProxyAgent("user", human_input_mode="NEVER", code_execution_config=False, default_auto_reply=None)
-    register_function(write, caller=agent, executor=user, description="write")
-    return user, agent
-'''
 
 
 def digests(*texts: str) -> set[str]:

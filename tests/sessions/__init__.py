@@ -1,0 +1,1 @@
+"""Sessions without sockets, driven step by step."""
