@@ -189,6 +189,8 @@ def test_a_file_that_has_changed(serve: Serve, model: ModelServer, kept: bool) -
         (415, "unsupported content: picture"),
         (422, "messages.1.content: Input should be a valid string"),
         (400, "unknown variant `image_url`, expected `text`"),
+        # llama.cpp's server, as `make real-model` found it
+        (500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"),
     ],
 )
 def test_a_model_that_turns_out_not_to_see(session: Conversation, model: ModelServer, status: int, words: str) -> None:

@@ -126,8 +126,13 @@ def refused_field(failure: ModelFailure, fields: Iterable[str]) -> str | None:
 
 
 def refuses_images(failure: ModelFailure) -> bool:
-    """Return True if the server's error is about images, or about content that is not a text."""
-    return failure.status in {400, 404, 415, 422, 500, 501} and bool(_IMAGES.search(failure.text))
+    """Return True if the request may succeed without its images."""
+    return failure.status in {400, 404, 415, 422, 500, 501} and is_about_images(failure.text)
+
+
+def is_about_images(text: str) -> bool:
+    """Return True if a server's error is about images, or about content that is not a text."""
+    return bool(_IMAGES.search(text))
 
 
 def wants_alternation(failure: ModelFailure) -> bool:

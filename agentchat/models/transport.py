@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from agentchat import cancellation
-from agentchat.models import proxies, reader
+from agentchat.models import failures, proxies, reader
 from agentchat.models.normalize import TooMuch
 from agentchat.models.proxies import Proxy
 from agentchat.models.stream_parser import EventStreamParser, OnText, limited
@@ -154,7 +154,7 @@ class RetryingTransport(httpx.BaseTransport):
             else:
                 wait = _retry_after(response, attempt)
                 is_final = response.status_code not in RETRIED or is_last or wait > LONGEST_RETRY_AFTER
-                if is_final or _has_no_quota(response):
+                if is_final or _is_for_good(request, response):
                     return response
                 response.close()
             cancellation.current.get().sleep(wait)
@@ -179,13 +179,15 @@ def _retry_after(response: httpx.Response, attempt: int) -> float:
     return _backoff(attempt)
 
 
-def _has_no_quota(response: httpx.Response) -> bool:
-    """Return True if the account is out of quota, which no waiting changes. Raises TooMuch."""
-    if response.status_code != 429:
+def _is_for_good(request: httpx.Request, response: httpx.Response) -> bool:
+    """Return True for a refusal that no waiting changes: without quota, or of images. Raises TooMuch."""
+    has_images = response.status_code == 500 and b'"image_url"' in request.content  # as llama.cpp's server answers
+    if response.status_code != 429 and not has_images:
         return False
     assert isinstance(response.stream, httpx.SyncByteStream)
     response.stream = LimitedStream(response.stream)
-    return b"insufficient_quota" in response.read()
+    body = response.read()
+    return failures.is_about_images(body.decode(errors="replace")) if has_images else b"insufficient_quota" in body
 
 
 def _reporting_to(calls: ModelCalls) -> OnText:

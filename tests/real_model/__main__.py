@@ -13,6 +13,7 @@ from tests.processes import ServerProcess
 from tests.real_model import agents
 from tests.real_model.claims import CLAIMS, Stage
 from tests.real_model.model import RealModel
+from tests.rest_client import RestClient
 
 
 def run(python: Path) -> Stage:
@@ -22,7 +23,7 @@ def run(python: Path) -> Stage:
         options = ["--agents", agents.write(folder), "--port", "0", "--ws-port", "0"]
         environment = {"OAI_CONFIG_LIST": model.config_list}
         with ServerProcess(folder, *options, environment=environment) as server:
-            stage = Stage(model, server.websocket)
+            stage = Stage(model, server.websocket, RestClient(server))
             for claim in CLAIMS:
                 print(f"\n{claim.__doc__}")
                 claim(stage)

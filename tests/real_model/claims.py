@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agentchat.models import vision
 from tests.clients import ChatClient, contents
 from tests.real_model.model import WINDOW, RealModel
 from tests.real_model.turns import Turn, begin, finish, take
+from tests.rest_client import Conversation, RestClient
+from tests.test_attachments import put
+from tests.test_page_attachments import png
 
 GREETING = "Say hello."
 QUESTION = "Why is the sky blue?"
@@ -24,6 +28,7 @@ class Stage:
     model: RealModel
     address: str
     """The address of the chat server's WebSocket."""
+    rest: RestClient
     figures: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -90,6 +95,21 @@ def responses(stage: Stage) -> None:
     stage.claim("its tokens are counted", again.usage["prompt_tokens"] > 0, again.usage)
 
 
+def images(stage: Stage) -> None:
+    """An image for a model that cannot see: the server's refusal is understood, and said in words."""
+    with stage.person("talker") as person:
+        session = Conversation(stage.rest, person.frames[0]["content"]["session_id"])
+        attached = put(session, "red.png", png("red", 64))
+        turns = []
+        for text in ("What is in this picture?", GREETING):
+            person.command("message", text=text, attachments=[attached])
+            turns.append(finish(person, Turn()))
+    first, second = turns
+    stage.claim("an answer comes without the image", first.status == "completed", first.frames)
+    stage.claim("the person is told", first.answer.get("notice") == vision.UNSEEN, first.answer)
+    stage.claim("the next answer knows it", second.answer.get("notice") == vision.UNSEEN, second.answer)
+
+
 def stopping(stage: Stage) -> None:
     """A stop in the middle of an answer, and the turn after it."""
     with stage.person("talker") as person:
@@ -144,7 +164,7 @@ def killed(stage: Stage) -> None:
     stage.figures |= {"told about the death": " ".join(turn.errors), "told while it is down": " ".join(down.errors)}
 
 
-CLAIMS: tuple[Callable[[Stage], None], ...] = (streaming, tools, responses, stopping, overlong, killed)
+CLAIMS: tuple[Callable[[Stage], None], ...] = (streaming, tools, responses, images, stopping, overlong, killed)
 
 
 def _answer(stage: Stage, text: str) -> Turn:
